@@ -1,0 +1,75 @@
+/*
+ * Clients: HTTP requests to upstreams, over pools of kept connections.
+ *
+ * A fetch is an operation: it finishes when the response's head has arrived.
+ * The content is then pulled from a reader, which knows a cut body
+ * (FB_E_CLOSED) from a whole one (FB_E_END). A request that fails on a kept
+ * connection before any byte of the response is sent again on a new one if it
+ * is idempotent and has no content (RFC 9110 section 9.2.2). 1xx responses are
+ * passed over. Nothing is redirected, decoded or stored.
+ *
+ * Ownership  One client per loop: new → fb_client_close(). The caller owns the
+ *            struct fb_fetch until done, and from then on `body`, to be closed;
+ *            closing it early drops the connection.
+ * Threads    The loop's own.
+ * Limits     Per upstream: connections, idle ones, and how long these are kept;
+ *            a fetch beyond `max_connections` waits its turn until its timeout.
+ * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_CLOSED; FB_E_MALFORMED for
+ *            an answer that is not HTTP; FB_E_LIMIT for an oversized head.
+ */
+#pragma once
+
+#include "base/core/arena.h"
+#include "base/http/head.h"
+#include "base/http/url.h"
+#include "base/loop/op.h"
+#include "base/loop/reader.h"
+
+#include <stdint.h>
+
+struct fb_client;
+struct fb_loop;
+struct fb_metrics;
+
+/* Zero means the default in brackets. */
+struct fb_client_limits {
+    uint32_t max_connections; /* [256] per upstream */
+    uint32_t max_idle;        /* [64] kept per upstream */
+    uint32_t idle_timeout_ms; /* [20 s] kept at most so long */
+    uint32_t max_head_bytes;  /* [64 KiB] of a response */
+};
+
+struct fb_client *fb_client_new(struct fb_loop *loop, const struct fb_client_limits *limits,
+                                struct fb_metrics *metrics);
+
+/* Closes kept connections; requires that no fetch or body is left; frees. */
+void fb_client_close(struct fb_client *client);
+
+struct fb_fetch {
+    struct fb_op op;
+
+    /* In; borrowed until done. */
+    struct fb_url url;               /* scheme http; host, port and target */
+    enum fb_method method;
+    const struct fb_header *headers; /* without Host and framing fields */
+    size_t n_headers;
+    struct fb_str host_header;       /* overrides Host; ptr NULL: from url */
+    struct fb_reader *request_body;  /* taken over; NULL for none */
+    int64_t request_length;          /* of request_body; -1: chunked */
+    uint32_t connect_timeout_ms;     /* [5 s] */
+    uint32_t head_timeout_ms;        /* [30 s] from the request to the head */
+    uint32_t body_timeout_ms;        /* [30 s] between two pieces of content */
+
+    /* Out. Strings of the head live in `arena`, which is the caller's, given
+     * zeroed or with earlier content. */
+    struct fb_arena *arena;
+    struct fb_response_head response;
+    int64_t length;         /* of the content; -1 if only its end will tell */
+    struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
+
+    /* Private to base/client. */
+    struct client_request *request;
+};
+
+/* Starts `fetch`, whose op was set up with fb_op_init(). Cancelable. */
+void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch);

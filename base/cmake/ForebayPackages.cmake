@@ -1,0 +1,37 @@
+# Every third-party library, found once, under one target name each.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(CJOSE REQUIRED IMPORTED_TARGET cjose)
+pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET
+    libavformat libavcodec libavfilter libavutil libswscale libswresample)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+# mbedTLS 2.28 (Debian 12) ships no pkg-config file; 3.6 (Debian 13) does.
+find_path(MBEDTLS_INCLUDE_DIR mbedtls/md.h REQUIRED)
+find_library(MBEDCRYPTO_LIBRARY mbedcrypto REQUIRED)
+add_library(fb_mbedcrypto INTERFACE)
+target_include_directories(fb_mbedcrypto SYSTEM INTERFACE ${MBEDTLS_INCLUDE_DIR})
+target_link_libraries(fb_mbedcrypto INTERFACE ${MBEDCRYPTO_LIBRARY})
+
+# llhttp: a library in Debian 13, generated C beside node-llhttp in Debian 12.
+pkg_check_modules(LLHTTP IMPORTED_TARGET libllhttp)
+if(LLHTTP_FOUND)
+    add_library(fb_llhttp INTERFACE)
+    target_link_libraries(fb_llhttp INTERFACE PkgConfig::LLHTTP)
+else()
+    find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp REQUIRED)
+    find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp REQUIRED)
+    add_library(fb_llhttp STATIC
+        ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/api.c ${LLHTTP_SOURCE_DIR}/http.c)
+    target_compile_definitions(fb_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
+    target_compile_options(fb_llhttp PRIVATE -O2 -w -fPIE)
+    target_include_directories(fb_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
+endif()

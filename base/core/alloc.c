@@ -1,0 +1,53 @@
+#include "base/core/alloc.h"
+
+#include "base/core/check.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *fb_alloc(size_t size)
+{
+    return fb_alloc_array(1, size);
+}
+
+void *fb_alloc_array(size_t n, size_t size)
+{
+    void *ptr = calloc(n == 0 ? 1 : n, size == 0 ? 1 : size);
+    FB_REQUIRE(ptr != NULL);
+    return ptr;
+}
+
+void *fb_realloc(void *ptr, size_t size)
+{
+    void *bigger = realloc(ptr, size == 0 ? 1 : size);
+    FB_REQUIRE(bigger != NULL);
+    return bigger;
+}
+
+void *fb_try_alloc(size_t size)
+{
+    return malloc(size == 0 ? 1 : size);
+}
+
+char *fb_memdup0(const void *ptr, size_t len)
+{
+    FB_REQUIRE(len < SIZE_MAX);
+    char *copy = fb_alloc(len + 1);
+    if (len > 0) {
+        memcpy(copy, ptr, len);
+    }
+    return copy;
+}
+
+void fb_free(void *ptr)
+{
+    free(ptr);
+}
+
+void fb_freep(void *pointer_to_pointer)
+{
+    void **pointer = pointer_to_pointer;
+    free(*pointer);
+    *pointer = NULL;
+}

@@ -1,0 +1,83 @@
+#include "base/core/arena.h"
+
+#include "base/core/alloc.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+enum { ARENA_BLOCK_BYTES = 4000, ARENA_ALIGN = 16 };
+
+struct fb_arena_block {
+    struct fb_arena_block *older;
+    size_t size;
+    size_t used;
+    alignas(16) unsigned char bytes[];
+};
+
+void fb_arena_done(struct fb_arena *arena)
+{
+    struct fb_arena_block *block = arena->blocks;
+
+    while (block != NULL) {
+        struct fb_arena_block *older = block->older;
+        fb_free(block);
+        block = older;
+    }
+    *arena = (struct fb_arena){0};
+}
+
+void fb_arena_reset(struct fb_arena *arena)
+{
+    struct fb_arena_block *kept = arena->blocks;
+
+#ifdef FB_SANITIZED
+    kept = NULL;
+#endif
+    if (kept != NULL && kept->size == ARENA_BLOCK_BYTES) {
+        arena->blocks = kept->older;
+        fb_arena_done(arena);
+        kept->older = NULL;
+        kept->used = 0;
+        arena->blocks = kept;
+        return;
+    }
+    fb_arena_done(arena);
+}
+
+void *fb_arena_alloc(struct fb_arena *arena, size_t size)
+{
+    size_t need = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    size_t block_bytes = FB_MAX(need, (size_t)ARENA_BLOCK_BYTES);
+    struct fb_arena_block *block = arena->blocks;
+
+#ifdef FB_SANITIZED
+    need = size;
+    block_bytes = size;
+    block = NULL;
+#endif
+    if (block == NULL || block->size - block->used < need) {
+        block = fb_alloc(sizeof(*block) + block_bytes);
+        block->size = block_bytes;
+        block->older = arena->blocks;
+        arena->blocks = block;
+    }
+    void *piece = block->bytes + block->used;
+    block->used += need;
+    arena->n_bytes += size;
+    memset(piece, 0, size); /* a kept block holds the last exchange's bytes */
+    return piece;
+}
+
+struct fb_str fb_arena_dup(struct fb_arena *arena, struct fb_str str)
+{
+    char *copy = fb_arena_alloc(arena, str.len + 1);
+    if (str.len > 0) {
+        memcpy(copy, str.ptr, str.len);
+    }
+    return (struct fb_str){copy, str.len};
+}
+
+size_t fb_arena_bytes(const struct fb_arena *arena)
+{
+    return arena->n_bytes;
+}

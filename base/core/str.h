@@ -1,0 +1,67 @@
+/*
+ * Strings: a borrowed view of bytes, passed by value.
+ *
+ * A view has a pointer and a length, no terminator, and owns nothing. The
+ * owner of bytes is struct fb_buf. These two are the only ways to pass bytes.
+ * Comparisons ignoring case are ASCII only, as in HTTP (RFC 9110 section 5.1).
+ *
+ * Threads    Pure functions, any thread.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fb_str {
+    const char *ptr; /* borrowed; may be NULL only if len is 0 */
+    size_t len;
+};
+
+/* A view of a literal or array; usable in static initialisers. */
+#define FB_STR(literal) ((struct fb_str){(literal), sizeof(literal) - 1})
+#define FB_STR_NONE     ((struct fb_str){NULL, 0})
+
+/* For printf: "%.*s", FB_STR_ARG(str). */
+#define FB_STR_ARG(str) ((int)(str).len), ((str).ptr != NULL ? (str).ptr : "")
+
+/* A view of a C string; NULL gives an empty view. */
+struct fb_str fb_str_from(const char *text);
+
+bool fb_str_equal(struct fb_str a, struct fb_str b);
+bool fb_str_equal_nocase(struct fb_str a, struct fb_str b);
+
+/* Orders by bytes, as memcmp; a prefix comes first. */
+int fb_str_compare(struct fb_str a, struct fb_str b);
+
+bool fb_str_starts_with(struct fb_str str, struct fb_str prefix);
+bool fb_str_ends_with(struct fb_str str, struct fb_str suffix);
+
+/* The first place of `byte`, or str.len if it is not there. */
+size_t fb_str_find(struct fb_str str, char byte);
+
+/* Without the first `n` bytes, or empty if there are fewer. */
+struct fb_str fb_str_skip(struct fb_str str, size_t n);
+
+/* The first `n` bytes, or all if there are fewer. */
+struct fb_str fb_str_first(struct fb_str str, size_t n);
+
+/* Without leading and trailing space and tab. */
+struct fb_str fb_str_trim(struct fb_str str);
+
+/* Cuts `*rest` at the first `separator`: returns what stands before it and
+ * leaves in `*rest` what comes after. False when `*rest` was already used up,
+ * so `while (fb_str_cut(&rest, ',', &part))` visits every part. */
+bool fb_str_cut(struct fb_str *rest, char separator, struct fb_str *ret_part);
+
+/* Decimal digits only, no sign, no space; FB_E_MALFORMED or -ERANGE else. */
+FB_MUST_CHECK int fb_str_to_u64(struct fb_str str, uint64_t *ret_value);
+
+/* A heap copy with a terminating NUL; free with fb_free(). */
+char *fb_str_dup(struct fb_str str);
+
+/* A 64-bit hash (XXH3). The seed is drawn at start by whoever needs one that a
+ * peer cannot guess. */
+uint64_t fb_str_hash(struct fb_str str, uint64_t seed);

@@ -1,0 +1,161 @@
+#include "base/loop/file_reader.h"
+
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "base/loop/work.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+struct file_reader {
+    struct fb_reader reader;
+    struct fb_work work; /* the read in progress */
+    struct fb_pool *pool;
+    struct fb_op *waiter; /* borrowed until finished; NULL if nobody waits */
+    int fd;               /* owned */
+    uint64_t offset;
+    uint64_t left; /* bytes not yet read */
+    char *piece;   /* owned; what was read and not yet given, or NULL */
+    size_t piece_len;
+    int err; /* the first failure */
+    bool is_closed;
+};
+
+static int read_fully(int fd, char *to, size_t len, uint64_t offset)
+{
+    size_t n_read = 0;
+
+    while (n_read < len) {
+        ssize_t n = pread(fd, to + n_read, len - n_read, (off_t)(offset + n_read));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? -errno : FB_E_CLOSED;
+        }
+        n_read += (size_t)n;
+    }
+    return FB_OK;
+}
+
+static int run_read(struct fb_work *work)
+{
+    struct file_reader *self = FB_CONTAINER_OF(work, struct file_reader, work);
+    return read_fully(self->fd, self->piece, self->piece_len, self->offset);
+}
+
+static void file_reader_free(struct file_reader *self)
+{
+    (void)close(self->fd);
+    fb_free(self->piece);
+    fb_free(self);
+}
+
+static void on_read(struct fb_op *op)
+{
+    struct file_reader *self = FB_CONTAINER_OF(op, struct file_reader, work.op);
+    struct fb_op *waiter = self->waiter;
+
+    self->waiter = NULL;
+    if (op->result < 0) {
+        self->err = op->result;
+    } else {
+        self->offset += self->piece_len;
+        self->left -= self->piece_len;
+    }
+    if (waiter != NULL) {
+        fb_op_finish(waiter, FB_OK);
+    }
+    if (self->is_closed) {
+        file_reader_free(self);
+    }
+}
+
+static void start_read(struct file_reader *self)
+{
+    self->piece_len = (size_t)FB_MIN(self->left, (uint64_t)FB_FILE_READER_PIECE);
+    self->piece = fb_try_alloc(self->piece_len);
+    if (self->piece == NULL) {
+        self->err = -ENOMEM;
+        return;
+    }
+    fb_work_start(self->pool, &self->work);
+}
+
+static int file_next(struct fb_reader *reader, struct fb_slice *ret_slice)
+{
+    struct file_reader *self = FB_CONTAINER_OF(reader, struct file_reader, reader);
+
+    if (self->err == FB_OK && self->piece == NULL && self->left > 0) {
+        start_read(self);
+    }
+    if (self->err < 0) {
+        return self->err;
+    }
+    if (!fb_op_is_idle(&self->work.op)) {
+        return FB_E_LATER;
+    }
+    if (self->piece == NULL) {
+        return FB_E_END;
+    }
+    *ret_slice = (struct fb_slice){
+        .bytes = {self->piece, self->piece_len}, .release = fb_free, .owner = self->piece};
+    self->piece = NULL;
+    if (self->left > 0) {
+        start_read(self); /* ahead of the caller's next question */
+    }
+    return FB_OK;
+}
+
+static void wait_cancel(struct fb_op *op)
+{
+    struct file_reader *self = op->provider;
+    self->waiter = NULL;
+    fb_op_finish(op, FB_E_CANCELED);
+}
+
+static void file_wait(struct fb_reader *reader, struct fb_op *op)
+{
+    struct file_reader *self = FB_CONTAINER_OF(reader, struct file_reader, reader);
+
+    FB_REQUIRE(self->waiter == NULL);
+    fb_op_begin(op, wait_cancel);
+    if (fb_op_is_idle(&self->work.op)) {
+        fb_op_finish(op, FB_OK);
+        return;
+    }
+    op->provider = self;
+    self->waiter = op;
+}
+
+static void file_close(struct fb_reader *reader)
+{
+    struct file_reader *self = FB_CONTAINER_OF(reader, struct file_reader, reader);
+
+    FB_REQUIRE(self->waiter == NULL);
+    if (fb_op_is_idle(&self->work.op)) {
+        file_reader_free(self);
+        return;
+    }
+    self->is_closed = true;
+    fb_op_cancel(&self->work.op);
+}
+
+static const struct fb_reader_ops file_ops = {file_next, file_wait, file_close};
+
+struct fb_reader *fb_file_reader_open(struct fb_loop *loop, struct fb_pool *pool, int fd,
+                                      uint64_t offset, uint64_t length)
+{
+    struct file_reader *self = FB_NEW(struct file_reader);
+
+    self->reader.ops = &file_ops;
+    self->pool = pool;
+    self->fd = fd;
+    self->offset = offset;
+    self->left = length;
+    self->work.run = run_read;
+    fb_op_init(&self->work.op, loop, on_read);
+    return &self->reader;
+}

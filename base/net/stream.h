@@ -1,0 +1,65 @@
+/*
+ * Streams: bytes both ways between two ends, with backpressure.
+ *
+ * One interface for TCP, for TLS (later) and for a pair in memory (tests).
+ * Incoming bytes are pulled: a stream *is* an fb_reader. It receives ahead of
+ * its consumer up to a bound and then lets the kernel push back. Outgoing
+ * bytes are an operation that finishes when the kernel has taken them all.
+ *
+ * Ownership  open (accept, connect, pair) → fb_stream_close(). Close first
+ *            cancels the stream's own operations; their `done` still runs.
+ * Threads    One loop's.
+ * Failures   -ECONNRESET and the like; reading after the peer's FIN gives
+ *            FB_E_END; FB_E_CANCELED for a write or wait that close ended.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/str.h"
+#include "base/loop/op.h"
+#include "base/loop/reader.h"
+#include "base/net/address.h"
+
+#include <stdbool.h>
+
+struct fb_loop;
+
+struct fb_stream {
+    struct fb_reader reader; /* incoming bytes; do not fb_reader_close() it */
+    const struct fb_stream_ops *ops;
+    struct fb_loop *loop;
+};
+
+enum { FB_STREAM_MAX_PIECES = 64 };
+
+/* Outgoing bytes. */
+struct fb_stream_write {
+    struct fb_op op;
+    const struct fb_str *pieces; /* in: borrowed, with their bytes, until done */
+    size_t n_pieces;             /* in: at most FB_STREAM_MAX_PIECES */
+
+    /* Private to the stream. */
+    uint64_t private_space[32];
+};
+
+struct fb_stream_ops {
+    void (*write)(struct fb_stream *stream, struct fb_stream_write *write);
+    void (*shut)(struct fb_stream *stream);
+    void (*close)(struct fb_stream *stream, bool is_reset);
+    struct fb_address (*peer)(const struct fb_stream *stream);
+};
+
+/* Sends; one write at a time. Cancel only by closing. */
+void fb_stream_write(struct fb_stream *stream, struct fb_stream_write *write);
+
+/* Sends FIN after what was written; reading goes on. */
+void fb_stream_shut(struct fb_stream *stream);
+
+/* Ends both ways and frees the stream once libuv lets go of it. */
+void fb_stream_close(struct fb_stream *stream);
+
+/* As close, but with RST, so that the peer cannot take what it has for whole. */
+void fb_stream_reset(struct fb_stream *stream);
+
+/* The other end's address. */
+struct fb_address fb_stream_peer(const struct fb_stream *stream);

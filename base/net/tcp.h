@@ -1,0 +1,53 @@
+/*
+ * TCP: listeners, connections and name look-up.
+ *
+ * Ownership  A listener is opened and closed by its owner. Streams that it
+ *            accepts belong to whoever `accepted` hands them to.
+ * Threads    One loop's. Several loops may listen on one address
+ *            (SO_REUSEPORT); the kernel spreads connections over them.
+ * Failures   -EADDRINUSE, -EACCES at listen; -ECONNREFUSED, FB_E_TIMEOUT and
+ *            libuv's resolver codes at connect.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/str.h"
+#include "base/loop/op.h"
+#include "base/net/address.h"
+
+#include <stdint.h>
+
+struct fb_listener;
+struct fb_loop;
+struct fb_stream;
+
+struct fb_listener_options {
+    struct fb_address address;
+    int backlog; /* 0: 1024 */
+    /* Runs for each connection; takes the stream over. */
+    void (*accepted)(void *ctx, struct fb_stream *stream);
+    void *ctx;
+};
+
+FB_MUST_CHECK int fb_listener_open(struct fb_loop *loop, const struct fb_listener_options *options,
+                                   struct fb_listener **ret_listener);
+
+/* The bound address, with the port that the kernel picked. */
+struct fb_address fb_listener_address(const struct fb_listener *listener);
+
+/* Stops accepting at once; frees itself. Accepts NULL. */
+void fb_listener_close(struct fb_listener *listener);
+
+/* Connects to the first address of a name that answers. */
+struct fb_connect {
+    struct fb_op op;
+    struct fb_str host;       /* in: name or numeric; borrowed until done */
+    uint16_t port;            /* in */
+    uint32_t timeout_ms;      /* in: for look-up and all attempts together */
+    struct fb_stream *stream; /* out: the caller's to close */
+
+    /* Private to base/net. */
+    struct connect_try *attempt;
+};
+
+void fb_tcp_connect(struct fb_connect *connect);

@@ -1,0 +1,92 @@
+/*
+ * Exchanges: one request and its response, as a handler sees them.
+ *
+ * A handler is called on the loop when the request's head is complete. It owes
+ * exactly one fb_exchange_respond(), at once or later, and may read the body
+ * first. HTTP's version, framing, keep-alive, pipelining, timeouts and limits
+ * are the server's business.
+ *
+ * If the connection is lost before the response, `aborted` runs (if set): the
+ * handler cancels what it waits for and still responds, into the void.
+ *
+ *   handle() ──► [read body] ──► fb_exchange_respond() ──► … sent … ──► finished()
+ *                     └── aborted() ──┘
+ *
+ * Ownership  The server owns the exchange; a handler may use it until it has
+ *            responded, and its arena until `finished` has run.
+ * Threads    One loop's.
+ */
+#pragma once
+
+#include "base/core/arena.h"
+#include "base/http/head.h"
+#include "base/loop/reader.h"
+#include "base/net/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_exchange;
+struct fb_loop;
+
+enum : int64_t { FB_LENGTH_UNKNOWN = -1 };
+
+struct fb_response {
+    unsigned status;              /* 200..599 */
+    const struct fb_header *headers; /* borrowed until `finished`; without framing fields */
+    size_t n_headers;
+    /* Taken over; NULL for none. For HEAD, 204 and 304 it is closed unread. */
+    struct fb_reader *body;
+    /* Bytes that `body` gives, or FB_LENGTH_UNKNOWN. For HEAD and 304 what a
+     * GET would have given, or FB_LENGTH_UNKNOWN to leave Content-Length out. */
+    int64_t length;
+    bool closes; /* close the connection after this response */
+};
+
+/* How an exchange ended, for the access log and metrics. */
+struct fb_exchange_outcome {
+    int result; /* FB_OK: the last byte went to the kernel */
+    unsigned status;
+    uint64_t body_bytes; /* of the body, sent */
+    uint64_t duration_ns;
+};
+
+/* The request's head; lives as long as the arena. */
+const struct fb_request_head *fb_exchange_request(const struct fb_exchange *exchange);
+
+/* Memory for this exchange, gone after `finished`. */
+struct fb_arena *fb_exchange_arena(struct fb_exchange *exchange);
+
+struct fb_loop *fb_exchange_loop(const struct fb_exchange *exchange);
+
+/* The client's address. */
+struct fb_address fb_exchange_peer(const struct fb_exchange *exchange);
+
+/* Content-Length of the request, 0 without content, FB_LENGTH_UNKNOWN if chunked. */
+int64_t fb_exchange_body_length(const struct fb_exchange *exchange);
+
+/* The request's content; borrowed, the exchange closes it. What the handler
+ * leaves unread is drained up to a bound, else the connection is closed. The
+ * first next() answers `Expect: 100-continue`. Broken: FB_E_CLOSED,
+ * FB_E_TIMEOUT, FB_E_MALFORMED. */
+struct fb_reader *fb_exchange_body(struct fb_exchange *exchange);
+
+/* What to call if the client goes away before the response, and at the very
+ * end. Either may be NULL; both run at most once, on the loop. */
+struct fb_exchange_hooks {
+    void *ctx;
+    void (*aborted)(void *ctx);
+    void (*finished)(void *ctx, const struct fb_exchange_outcome *outcome);
+};
+void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchange_hooks *hooks);
+
+/* Sends the response. Date is added unless given; Connection and framing
+ * fields are the server's. A body that breaks closes the connection with a
+ * reset, so that it never passes for whole. */
+void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response *response);
+
+/* Responds with RFC 9457 problem details: application/problem+json with type
+ * "about:blank" and the status' title, or `/problems/<slug>` when `slug` is
+ * not NULL. `detail` is a sentence for a person, copied; may be NULL. */
+void fb_exchange_problem(struct fb_exchange *exchange, unsigned status, const char *slug,
+                         const char *detail);

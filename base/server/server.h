@@ -1,0 +1,61 @@
+/*
+ * Servers: HTTP on a loop.
+ *
+ * One server per loop; several may listen on one address (SO_REUSEPORT). The
+ * server accepts, parses, keeps connections alive, answers pipelined requests
+ * in order, holds timeouts and limits, and hands each request to `handle`.
+ *
+ * Ownership  new → listen … → fb_server_drain() → free.
+ * Threads    The loop's own.
+ * Limits     See struct fb_server_limits; each has a counter for being hit.
+ * Failures   What fb_listener_open() gives.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/loop/op.h"
+#include "base/net/address.h"
+
+#include <stdint.h>
+
+struct fb_exchange;
+struct fb_loop;
+struct fb_metrics;
+struct fb_server;
+
+/* Zero means the default in brackets. */
+struct fb_server_limits {
+    uint32_t max_connections;      /* [16384] further ones are closed at once */
+    uint32_t max_head_bytes;       /* [32 KiB] request line and fields: 431, 414 */
+    uint32_t max_headers;          /* [100] field lines: 431 */
+    uint64_t max_body_bytes;       /* [unlimited] content: 413 */
+    uint32_t head_timeout_ms;      /* [10 s] first to last byte of a head: 408 */
+    uint32_t body_timeout_ms;      /* [30 s] between two pieces of content: 408 */
+    uint32_t idle_timeout_ms;      /* [60 s] between requests */
+    uint32_t write_timeout_ms;     /* [30 s] without the client taking a byte */
+    uint32_t max_requests;         /* [unlimited] per connection */
+};
+
+struct fb_server_options {
+    const char *name; /* borrowed; `Server:` and the metrics' label, such as "edge" */
+    struct fb_server_limits limits;
+    struct fb_metrics *metrics; /* borrowed, may be NULL */
+    void (*handle)(void *ctx, struct fb_exchange *exchange);
+    void *ctx;
+};
+
+struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_options *options);
+
+/* May be called several times. `ret_bound` (may be NULL) tells the port. */
+FB_MUST_CHECK int fb_server_listen(struct fb_server *server, const struct fb_address *address,
+                                   struct fb_address *ret_bound);
+
+/* Stops accepting, lets requests under way end for at most `grace_ms`, closes
+ * idle connections, then cuts what is left. `op` finishes when none is left. */
+void fb_server_drain(struct fb_server *server, uint32_t grace_ms, struct fb_op *op);
+
+/* Requires that the drain has finished, or that nothing was ever accepted. */
+void fb_server_free(struct fb_server *server);
+
+/* Open connections, for tests and status. */
+uint32_t fb_server_connections(const struct fb_server *server);
