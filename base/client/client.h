@@ -49,16 +49,16 @@ struct fb_fetch {
     struct fb_op op;
 
     /* In; borrowed until done. */
-    struct fb_url url;               /* scheme http; host, port and target */
+    struct fb_url url; /* scheme http; host, port and target */
     enum fb_method method;
     const struct fb_header *headers; /* without Host and framing fields */
     size_t n_headers;
-    struct fb_str host_header;       /* overrides Host; ptr NULL: from url */
-    struct fb_reader *request_body;  /* taken over; NULL for none */
-    int64_t request_length;          /* of request_body; -1: chunked */
-    uint32_t connect_timeout_ms;     /* [5 s] */
-    uint32_t head_timeout_ms;        /* [30 s] from the request to the head */
-    uint32_t body_timeout_ms;        /* [30 s] between two pieces of content */
+    struct fb_str host_header;      /* overrides Host; ptr NULL: from url */
+    struct fb_reader *request_body; /* taken over; NULL for none */
+    int64_t request_length;         /* of request_body; -1: chunked */
+    uint32_t connect_timeout_ms;    /* [5 s] */
+    uint32_t head_timeout_ms;       /* [30 s] from the request to the head */
+    uint32_t body_timeout_ms;       /* [30 s] between two pieces of content */
 
     /* Out. Strings of the head live in `arena`, which is the caller's, given
      * zeroed or with earlier content. */

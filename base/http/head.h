@@ -28,7 +28,7 @@ enum fb_method {
 };
 
 struct fb_header {
-    struct fb_str name; /* as received; compare ignoring case */
+    struct fb_str name;  /* as received; compare ignoring case */
     struct fb_str value; /* without leading and trailing white space */
 };
 
@@ -42,10 +42,10 @@ struct fb_headers {
 struct fb_request_head {
     enum fb_method method;
     struct fb_str method_text;
-    struct fb_str target; /* as received, origin-form: begins with '/', or "*" */
-    struct fb_str path;   /* of target, still percent-encoded */
-    struct fb_str query;  /* after '?', without it; ptr NULL if there is none */
-    struct fb_str host;   /* of Host or the authority, with port if given */
+    struct fb_str target;   /* as received, origin-form: begins with '/', or "*" */
+    struct fb_str path;     /* of target, still percent-encoded */
+    struct fb_str query;    /* after '?', without it; ptr NULL if there is none */
+    struct fb_str host;     /* of Host or the authority, with port if given */
     unsigned version_minor; /* of HTTP/1.x */
     struct fb_headers headers;
 };

@@ -41,12 +41,12 @@ struct fb_log_field {
     int64_t number;
 };
 
-#define FB_LOG_STR(name, value)                                                                    \
+#define FB_LOG_STR(name, value) \
     ((struct fb_log_field){.kind = FB_LOG_KIND_STR, .key = (name), .str = (value)})
 #define FB_LOG_TEXT(name, value) FB_LOG_STR(name, fb_str_from(value))
-#define FB_LOG_INT(name, value)                                                                    \
+#define FB_LOG_INT(name, value) \
     ((struct fb_log_field){.kind = FB_LOG_KIND_INT, .key = (name), .number = (int64_t)(value)})
-#define FB_LOG_BOOL(name, value)                                                                   \
+#define FB_LOG_BOOL(name, value) \
     ((struct fb_log_field){.kind = FB_LOG_KIND_BOOL, .key = (name), .number = (value)})
 
 /* Where lines go: descriptor `fd` (borrowed), standard error from the start. */
@@ -54,14 +54,15 @@ void fb_log_open(int fd, enum fb_log_format format, enum fb_log_level level);
 
 bool fb_log_is_on(enum fb_log_level level);
 
-/* `fields` ends with a field of kind FB_LOG_KIND_END. */
-void fb_log_write(enum fb_log_level level, const char *subject, const char *message,
-                  const struct fb_log_field *fields);
+/* The fields follow as struct fb_log_field, FB_LOG_LAST last. Call FB_LOG(). */
+void fb_log_write(enum fb_log_level level, const char *subject, const char *message, ...);
 
-#define FB_LOG(level, subject, message, ...)                                                       \
-    do {                                                                                           \
-        if (fb_log_is_on(FB_LOG_##level)) {                                                        \
-            fb_log_write(FB_LOG_##level, (subject), (message),                                     \
-                         (const struct fb_log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});            \
-        }                                                                                          \
+#define FB_LOG_LAST ((struct fb_log_field){.kind = FB_LOG_KIND_END})
+
+/* FB_LOG(level, subject, message, fields...). */
+#define FB_LOG(level, subject, ...)                                            \
+    do {                                                                       \
+        if (fb_log_is_on(FB_LOG_##level)) {                                    \
+            fb_log_write(FB_LOG_##level, (subject), __VA_ARGS__, FB_LOG_LAST); \
+        }                                                                      \
     } while (0)

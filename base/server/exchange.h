@@ -29,10 +29,10 @@
 struct fb_exchange;
 struct fb_loop;
 
-enum : int64_t { FB_LENGTH_UNKNOWN = -1 };
+#define FB_LENGTH_UNKNOWN ((int64_t)-1)
 
 struct fb_response {
-    unsigned status;              /* 200..599 */
+    unsigned status;                 /* 200..599 */
     const struct fb_header *headers; /* borrowed until `finished`; without framing fields */
     size_t n_headers;
     /* Taken over; NULL for none. For HEAD, 204 and 304 it is closed unread. */

@@ -25,15 +25,15 @@ struct fb_server;
 
 /* Zero means the default in brackets. */
 struct fb_server_limits {
-    uint32_t max_connections;      /* [16384] further ones are closed at once */
-    uint32_t max_head_bytes;       /* [32 KiB] request line and fields: 431, 414 */
-    uint32_t max_headers;          /* [100] field lines: 431 */
-    uint64_t max_body_bytes;       /* [unlimited] content: 413 */
-    uint32_t head_timeout_ms;      /* [10 s] first to last byte of a head: 408 */
-    uint32_t body_timeout_ms;      /* [30 s] between two pieces of content: 408 */
-    uint32_t idle_timeout_ms;      /* [60 s] between requests */
-    uint32_t write_timeout_ms;     /* [30 s] without the client taking a byte */
-    uint32_t max_requests;         /* [unlimited] per connection */
+    uint32_t max_connections;  /* [16384] further ones are closed at once */
+    uint32_t max_head_bytes;   /* [32 KiB] request line and fields: 431, 414 */
+    uint32_t max_headers;      /* [100] field lines: 431 */
+    uint64_t max_body_bytes;   /* [unlimited] content: 413 */
+    uint32_t head_timeout_ms;  /* [10 s] first to last byte of a head: 408 */
+    uint32_t body_timeout_ms;  /* [30 s] between two pieces of content: 408 */
+    uint32_t idle_timeout_ms;  /* [60 s] between requests */
+    uint32_t write_timeout_ms; /* [30 s] without the client taking a byte */
+    uint32_t max_requests;     /* [unlimited] per connection */
 };
 
 struct fb_server_options {
