@@ -1,0 +1,25 @@
+"""Fixtures of the scenario tests: see tests/support/lab.py."""
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from lab import Lab  # noqa: E402
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: a scenario runs or fails"
+    item.failed = getattr(item, "failed", False) or report.failed
+
+
+@pytest.fixture
+def lab(request):
+    lab = Lab()
+    yield lab
+    lab.close(failed=getattr(request.node, "failed", False))

@@ -1,0 +1,244 @@
+"""The lab: real programs, scripted peers and literal clients for one test.
+
+    def test_a_second_request_is_a_hit(lab):
+        origin = lab.scripted_origin()
+        origin.put("/v/seg-1.m4s", b"x" * 1000)
+        edge = lab.edge(upstreams=[origin.url])
+        assert get(edge.url + "/v/seg-1.m4s").status == 200
+        assert "hit" in get(edge.url + "/v/seg-1.m4s").headers["Cache-Status"]
+        assert origin.count("/v/seg-1.m4s") == 1
+
+The programs come from $FB_BUILD_DIR (build/dev when unset). Every test has a
+private folder, ports of its own, and waits for conditions with a deadline, never
+for time. At the end of a test each program that still runs gets SIGTERM and must
+leave with status 0 and without a word from a sanitizer; on failure the tails of
+the logs are shown. One thread.
+"""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+
+from lab_wire import (PATIENCE, Client, Cut, Exchange, Origin, Response,  # noqa: F401
+                      call, get, until)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("FB_BUILD_DIR", ROOT / "build" / "dev")).resolve()
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error: |"
+                       r"SUMMARY: \w+Sanitizer")
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
+}
+_given_ports = set()
+
+
+def free_port():
+    """A loopback port that nobody listens on, below the range the kernel gives to
+    clients, so that no connection takes it before the program does."""
+    first = 15000 + os.getpid() * 37 % 10000
+    for port in range(first, 32000):
+        if port in _given_ports:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given_ports.add(port)
+        return port
+    raise AssertionError("no free port")
+
+
+def indent(text, by=2):
+    return "".join(" " * by + line + "\n" for line in text.splitlines())
+
+
+class Program:
+    """A program under test, started with a configuration of its own."""
+
+    def __init__(self, lab, binary, name, config, port=None, admin=None):
+        self.lab, self.binary, self.name = lab, binary, name
+        self.port, self.admin_port = port, admin
+        self.dir = lab.dir / name
+        self.dir.mkdir(exist_ok=True)
+        self.config_path = self.dir / f"{binary}.yaml"
+        self.config_path.write_text(config)
+        self.log_path = self.dir / "log"
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def admin(self):
+        return f"http://127.0.0.1:{self.admin_port}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def start(self, wait=True, args=(), env=None):
+        """Starts it (again) and waits for /readyz."""
+        assert self.process is None or self.process.poll() is not None, "it runs already"
+        command = [str(BUILD / self.binary), "--config", str(self.config_path), *args]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
+                env={**os.environ, **SANITIZER_ENV, **(env or {})})
+        if wait and self.admin_port:
+            until(self.is_ready, f"{self.name} is ready", 30)
+        return self
+
+    def is_ready(self):
+        assert self.is_running(), f"{self.name} ended at start ({self.process.returncode})"
+        return get(self.admin + "/readyz", timeout=5).status == 200
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def metric(self, name):
+        """The value of one metric, labels included in the name as they are shown;
+        0 when there is no such line."""
+        for line in get(self.admin + "/metrics").body.decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+    def status(self):
+        return get(self.admin + "/status").json()
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, deadline=30.0):
+        """Its exit status."""
+        try:
+            return self.process.wait(deadline * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.name} did not leave within {deadline} s") from None
+
+    def stop(self, deadline=30.0):
+        """SIGTERM; must leave with 0 and without a report from a sanitizer."""
+        if self.is_running():
+            self.terminate()
+        status = self.wait(deadline)
+        self.check_log()
+        assert status == 0, f"{self.name} left with {status}"
+
+    def kill(self):
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+        self.check_log()
+        self.process = None
+
+    def check_log(self):
+        found = SANITIZER.search(self.log())
+        assert not found, f"{self.name}: {self.log()[found.start():][:6000]}"
+
+
+class Lab:
+    """What one test starts. Used through the fixture `lab`, or as a context."""
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="forebay-lab-"))
+        self.programs, self.origins = [], []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.close(failed=kind is not None)
+
+    def event(self):
+        return threading.Event()
+
+    def scripted_origin(self, name="origin"):
+        origin = Origin(name)
+        self.origins.append(origin)
+        return origin
+
+    def client(self, server, timeout=20.0):
+        """A connection to a program or a scripted origin."""
+        return Client(server.port, timeout=timeout)
+
+    def program(self, binary, name, config, port=None, admin=None, start=True):
+        program = Program(self, binary, name, config, port, admin)
+        self.programs.append(program)
+        return program.start() if start else program
+
+    def edge(self, upstreams, name="box-1", role="edge", memory="64MiB", rules=None, extra="",
+             workers=2, start=True):
+        """forebay-edge; `rules` and `extra` are YAML in place of the usual rules and
+        for further top-level keys."""
+        port, admin = free_port(), free_port()
+        listed = "".join(f"  - url: {url}\n" for url in upstreams)
+        config = (f"node: {name}\nrole: {role}\nworkers: {workers}\n"
+                  f"listen:\n  - address: 127.0.0.1:{port}\n"
+                  f"admin:\n  address: 127.0.0.1:{admin}\n"
+                  f"upstreams:\n{listed}store:\n  memory: {memory}\n"
+                  f"rules:\n{indent(rules or USUAL_RULES)}{extra}")
+        return self.program("forebay-edge", name, config, port, admin, start)
+
+    def origin(self, name="origin", public_url=None, workers=2, extra="", start=True):
+        """forebay-origin with its database and objects in its own folder."""
+        port, admin = free_port(), free_port()
+        config = (f"listen:\n  - address: 127.0.0.1:{port}\n"
+                  f"admin:\n  address: 127.0.0.1:{admin}\n"
+                  f"public_url: {public_url or f'http://127.0.0.1:{port}'}\n"
+                  f"database: sqlite:data/origin.db\nobjects: file:data/objects\n"
+                  f"workers: {workers}\n{extra}")
+        return self.program("forebay-origin", name, config, port, admin, start)
+
+    def clip(self, *options, name="clip.mp4", seconds=6, size="640x360", rate=25, sound=True):
+        """A small H.264 clip made by ffmpeg; `options` go before the output."""
+        path = self.dir / name
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi",
+                   "-i", f"testsrc2=size={size}:rate={rate}:duration={seconds}"]
+        if sound:
+            command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"]
+        command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", *options]
+        subprocess.run([*command, str(path)], check=True)
+        return path
+
+    def close(self, failed=False):
+        problems = []
+        for thing in [*reversed(self.programs), *self.origins]:
+            try:
+                if isinstance(thing, Origin):
+                    thing.close()
+                elif thing.process is not None:
+                    thing.stop()
+            except AssertionError as error:
+                problems.append(str(error))
+        if failed or problems:
+            for program in self.programs:
+                print(f"--- log of {program.name}\n{program.log()[-8000:]}")
+        shutil.rmtree(self.dir, ignore_errors=True)
+        if not failed:
+            assert not problems, "; ".join(problems)
+        elif problems:
+            print("also: " + "; ".join(problems))
+
+
+USUAL_RULES = """\
+- match: { suffix: [.m3u8, .mpd] }
+  class: manifest
+  ttl: { min: 1s, max: 30s }
+- match: { suffix: [.m4s, .mp4, .ts, .vtt, .jpg] }
+  class: segment
+"""
