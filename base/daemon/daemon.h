@@ -1,0 +1,84 @@
+/*
+ * Daemons: what every main() shares.
+ *
+ * A program describes itself in a table and hands it to fb_daemon_main(), which
+ * reads the arguments and the configuration, opens the log, and runs the main
+ * loop from start to stop:
+ *
+ *     arguments ─► configuration ─► start() ─► READY ─► … ─► SIGTERM ─► drain(op)
+ *                                                            op done ─► stop() ─► exit
+ *
+ * `--config FILE`, `--check`, `--print-config`, `--version`, `--help` are common
+ * to all programs. A second SIGTERM or SIGINT while draining ends the process at
+ * once. SIGPIPE is ignored, descriptors are raised to the hard limit, and
+ * systemd is told READY=1 and STOPPING=1.
+ *
+ * If the configuration names an admin address, an HTTP server on the main loop
+ * gives /metrics, /healthz, /readyz (503 until ready and while draining) and
+ * /status, and the program's own routes beside them.
+ *
+ * Ownership  The daemon owns loop, metrics and configuration; all callbacks
+ *            borrow them until `stop` has returned.
+ * Threads    Every callback runs on the main thread.
+ * Failures   Exit codes: 0 done (or checked), 1 could not start or broke,
+ *            2 wrong arguments or configuration.
+ */
+#pragma once
+
+#include "base/conf/conf.h"
+#include "base/core/diag.h"
+#include "base/core/str.h"
+#include "base/log/log.h"
+#include "base/loop/op.h"
+
+#include <stddef.h>
+
+struct fb_daemon;
+struct fb_json;
+struct fb_loop;
+struct fb_metrics;
+struct fb_route;
+
+enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
+
+struct fb_daemon_program {
+    const char *name;                   /* "forebay-edge" */
+    const char *summary;                /* one line for --help */
+    const struct fb_conf_section *conf; /* the root section */
+
+    /* Checks beyond the tables, for --check too. May be NULL. */
+    int (*check)(const void *conf, struct fb_diag *diag);
+
+    /* Where the admin server listens, or an empty string for none. May be NULL. */
+    struct fb_str (*admin_address)(const void *conf);
+
+    /* Sets the program up on the main loop; *ret_ctx goes to all that follows.
+     * On failure nothing may be left. */
+    int (*start)(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag);
+
+    /* Stops taking work, lets what is under way end, and finishes `op`, which
+     * it begins. May be NULL. */
+    void (*drain)(void *ctx, struct fb_op *op);
+
+    /* Frees all. */
+    void (*stop)(void *ctx);
+
+    /* Adds members to /status, beside version and uptime_s. May be NULL. */
+    void (*status)(void *ctx, struct fb_json *status);
+
+    /* Further routes of the admin server; their handlers get the ctx. */
+    const struct fb_route *routes;
+    size_t n_routes;
+};
+
+/* Returns the exit code. */
+int fb_daemon_main(int argc, char **argv, const struct fb_daemon_program *program);
+
+/* For start() and what it sets up. */
+struct fb_loop *fb_daemon_loop(const struct fb_daemon *daemon);
+struct fb_metrics *fb_daemon_metrics(const struct fb_daemon *daemon);
+const void *fb_daemon_conf(const struct fb_daemon *daemon);
+
+/* Begins the drain as SIGTERM does, for a program that is done or broken; the
+ * exit code becomes `exit_code`. Main thread only. */
+void fb_daemon_quit(struct fb_daemon *daemon, int exit_code);
