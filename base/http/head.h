@@ -16,6 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A content length that only the end of the content will tell. */
+#define FB_LENGTH_UNKNOWN ((int64_t)-1)
+
 enum fb_method {
     FB_METHOD_GET,
     FB_METHOD_HEAD,

@@ -29,8 +29,6 @@
 struct fb_exchange;
 struct fb_loop;
 
-#define FB_LENGTH_UNKNOWN ((int64_t)-1)
-
 struct fb_response {
     unsigned status;                 /* 200..599 */
     const struct fb_header *headers; /* borrowed until `finished`; without framing fields */

@@ -1,0 +1,121 @@
+/*
+ * Fills: one upstream fetch per object, however many clients ask for it.
+ *
+ * The first request that misses on a key starts a fill, on its own loop;
+ * requests of the same key on any loop join it. When the response's head is
+ * there, all joiners are answered, and a body that may be kept runs into the
+ * store while they already read it:
+ *
+ *     FETCH ──► head ──┬─ may be kept ──► OBJECT to all ──► PUMP ──► DONE
+ *       │              ├─ 304 ──► the stale object renewed: OBJECT to all
+ *       │              ├─ not to be kept ──► PASS to the first, ALONE to the rest
+ *       │              └─ 5xx ──► stale OBJECT, or PASS to the first, error to the rest
+ *       └─ fails ──► stale OBJECT to all that may have it, or the error
+ *
+ * A key that gave PASS is remembered for a few seconds: joiners are told ALONE
+ * at once, so that what cannot be shared does not queue. A fill whose joiners
+ * all left goes on if the response may be kept.
+ *
+ * Ownership  One table per process, freed after all loops stopped filling. A
+ *            joiner owns its struct edge_fill_join until done, and then what it
+ *            was given.
+ * Threads    Joining on any loop. A fill runs on the loop that began it.
+ * Limits     `max_fills` at once (FB_E_BUSY); EDGE_FILL_MEMORY keys remembered.
+ * Failures   FB_E_BUSY, FB_E_CANCELED, FB_E_UNAVAILABLE after a 5xx that went to
+ *            another joiner, FB_E_MALFORMED for a 304 nobody asked for, or what
+ *            the fetch gave.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/list.h"
+#include "base/core/str.h"
+#include "base/loop/loop.h"
+#include "edge/fresh/rule.h"
+#include "edge/store/store.h"
+#include "edge/upstream/fetch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct edge_fill_table;
+struct fb_metrics;
+
+enum { EDGE_FILL_MEMORY = 4096, EDGE_FILL_MEMORY_MS = 5000 };
+
+struct edge_fill_options {
+    struct edge_store *store;   /* borrowed */
+    unsigned max_fills;         /* 0: 1024 */
+    edge_fetch_fn *fetch;       /* called with edge_fill_ask.upstream as ctx */
+    struct fb_metrics *metrics; /* borrowed, may be NULL */
+};
+
+struct edge_fill_table *edge_fill_table_new(const struct edge_fill_options *options);
+
+/* Requires that no fill is left. Accepts NULL. */
+void edge_fill_table_free(struct edge_fill_table *table);
+
+/* What is wanted. */
+struct edge_fill_ask {
+    struct fb_str key;                     /* of edge_key_of() */
+    const struct fb_request_head *request; /* the client's own */
+    struct edge_treatment treatment;
+    struct edge_object *stale; /* what the store had, to be validated; or NULL */
+    void *upstream;            /* ctx for `fetch`, if this loop has to run it */
+};
+
+/* A response that is not kept: streamed from upstream to one client. */
+struct edge_pass {
+    struct fb_response_head response; /* fields of edge_fields_to_keep(), Set-Cookie included */
+    int64_t length;                   /* or FB_LENGTH_UNKNOWN */
+    struct fb_reader *body;           /* take it (and set NULL), or it is closed with the rest */
+    const char *refusal;              /* why it is not kept; static */
+    struct fb_arena arena;            /* the response's strings */
+};
+
+/* Accepts NULL. */
+void edge_pass_free(struct edge_pass *pass);
+
+enum edge_fill_outcome {
+    EDGE_FILL_OBJECT, /* see `object` */
+    EDGE_FILL_PASS,   /* see `pass` */
+    EDGE_FILL_ALONE   /* it cannot be shared: fetch for yourself */
+};
+
+struct edge_fill_join {
+    struct fb_op op;
+    struct edge_fill_ask ask; /* in: borrowed until done */
+
+    /* Out. */
+    enum edge_fill_outcome outcome;
+    struct edge_object *object; /* OBJECT: a reference, the caller's to drop */
+    struct edge_pass *pass;     /* PASS: the caller's to free */
+    bool is_collapsed;          /* another request's fetch served this one */
+    bool was_validated;         /* the upstream said 304 */
+    bool is_stand_in;           /* stale, in place of an error (also out on error: unset) */
+    unsigned upstream_status;   /* of the answer; 0 if none came. Also set on error */
+
+    /* Private to edge/fill. */
+    struct edge_fill_table *table;
+    struct fb_list link;
+    struct fb_post post;
+    int outcome_result;
+    unsigned phase;
+    unsigned n_tries;
+};
+
+/* Begins `join`, whose op was set up with fb_op_init(). Cancelable. */
+void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join);
+
+/* Refreshes `ask.stale` on `loop` with nobody waiting (stale-while-revalidate),
+ * unless a fill of the key runs already or the limit is reached. All of `ask`
+ * is copied, and `stale` referenced. */
+void edge_fill_refresh(struct edge_fill_table *table, struct fb_loop *loop,
+                       const struct edge_fill_ask *ask);
+
+/* Cancels the fills that run on `loop`, and begins `op`, which finishes when
+ * none is left there. No fill may be begun on that loop afterwards. */
+void edge_fill_drain(struct edge_fill_table *table, struct fb_loop *loop, struct fb_op *op);
+
+/* Fills that run now, on all loops. */
+unsigned edge_fill_count(struct edge_fill_table *table);

@@ -1,0 +1,86 @@
+/*
+ * Terms: what a shared cache may do with a response, and for how long
+ * (RFC 9111, 5861, 8246, 9213).
+ *
+ * Terms are worked out once, when a response's head arrives, and stored with
+ * it; a request then costs a few comparisons. Ages run on the monotonic clock;
+ * wall time enters only where the upstream's Date and Expires are compared.
+ *
+ * Choices where the RFCs leave room:
+ *   - Only answers to GET are stored, of the statuses 200 203 204 300 301 302
+ *     307 308 404 405 410 414 501; never 206, never with Vary: *.
+ *   - Set-Cookie: not stored, except segments, which lose the field.
+ *   - Request directives (no-cache, max-age ...) are advisory (section 5.2.1)
+ *     and not followed: clients do not steer the fleet's upstream traffic.
+ *   - No heuristic lifetimes, unless a rule gives a minimum.
+ *   - segment, 200: fresh for a year and immutable, whatever the upstream says
+ *     short of no-store and private.
+ *   - manifest, 200: lifetime clamped to the rule, even against no-cache.
+ *   - Errors (400 and above) of segments and manifests live at most
+ *     EDGE_ERROR_TTL_MAX_MS: a segment may be asked for before it is there.
+ *
+ * Threads    Pure functions, any thread.
+ */
+#pragma once
+
+#include "base/http/head.h"
+#include "edge/fresh/rule.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_clock;
+
+#define EDGE_YEAR_MS ((int64_t)365 * 24 * 3600 * 1000)
+
+enum { EDGE_ERROR_TTL_MAX_MS = 10000 };
+
+/* One point in time on both clocks. */
+struct edge_moment {
+    int64_t mono_ms;
+    int64_t wall_ms;
+};
+
+struct edge_moment edge_moment_now(const struct fb_clock *clock);
+
+/* Everything that terms depend on. */
+struct edge_terms_of {
+    const struct fb_request_head *request;
+    const struct fb_response_head *response;
+    struct edge_treatment treatment;
+    struct edge_moment requested; /* when the request was sent */
+    struct edge_moment received;  /* when the response's head had arrived */
+};
+
+struct edge_terms {
+    enum edge_class class;
+    const char *refusal; /* NULL: may be stored; else why not, "no-store" ... */
+
+    int64_t received_ms;         /* monotonic */
+    int64_t initial_age_ms;      /* corrected_initial_age of section 4.2.3 */
+    int64_t lifetime_ms;         /* 0: stale from the start */
+    int64_t while_revalidate_ms; /* past the lifetime */
+    int64_t if_error_ms;         /* past the lifetime */
+    bool must_revalidate;        /* never used stale */
+    bool always_validate;        /* no-cache: not even while fresh */
+    bool is_immutable;
+};
+
+struct edge_terms edge_terms_find(const struct edge_terms_of *of);
+
+/* Seconds go into Age; never negative. */
+int64_t edge_terms_age_ms(const struct edge_terms *terms, int64_t mono_ms);
+
+/* Lifetime left; negative once stale. For Cache-Status ttl. */
+int64_t edge_terms_left_ms(const struct edge_terms *terms, int64_t mono_ms);
+
+enum edge_verdict {
+    EDGE_USE,                /* as it is */
+    EDGE_USE_AND_REVALIDATE, /* as it is, and refresh behind the client's back */
+    EDGE_VALIDATE            /* ask the upstream first */
+};
+
+enum edge_verdict edge_terms_judge(const struct edge_terms *terms, int64_t mono_ms);
+
+/* True if it may stand in when the upstream fails (RFC 5861 section 4). */
+bool edge_terms_stands_in(const struct edge_terms *terms, int64_t mono_ms);

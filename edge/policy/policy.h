@@ -1,0 +1,71 @@
+/*
+ * Eviction policies: which object goes when room is needed.
+ *
+ * A policy knows identities and sizes and does no I/O, so a trace can drive the
+ * same code as the server. Nodes are embedded in what is kept: neither an
+ * insertion nor a hit allocates.
+ *
+ *   S3-FIFO   new objects enter a small queue (10 %); those asked for again
+ *             move to the main queue when their turn comes; the others leave and
+ *             are remembered for a while (the ghost), and enter main if they
+ *             come back. A hit only raises a counter of the node.
+ *   LRU       a hit moves the node to the front.
+ *
+ * Ownership  Nodes are the caller's; a node is linked from insert to remove or
+ *            evict.
+ * Threads    One at a time, except edge_policy_hit() with S3-FIFO, which any
+ *            thread may call at any time on a node that stays alive.
+ * Limits     The ghost remembers at most EDGE_POLICY_GHOST_MAX identities.
+ */
+#pragma once
+
+#include "base/core/list.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum edge_policy_kind { EDGE_POLICY_S3FIFO, EDGE_POLICY_LRU };
+
+enum { EDGE_POLICY_GHOST_MAX = 1 << 20 };
+
+struct edge_policy_node {
+    uint64_t id;   /* in: the same for the same key, ever; such as its hash */
+    uint64_t size; /* in: bytes; stands still while linked */
+
+    /* Private to edge/policy. */
+    struct fb_list link;
+    _Atomic uint8_t hits; /* saturates at 3 */
+    uint8_t queue;        /* 0: not linked */
+};
+
+struct edge_policy;
+
+/* `capacity` in bytes sizes the queues; when to evict is the caller's affair. */
+struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacity);
+
+/* Requires that no node is linked. Accepts NULL. */
+void edge_policy_free(struct edge_policy *policy);
+
+void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *node);
+
+/* `node` was asked for. Harmless if it is not linked. */
+void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node);
+
+/* True if a hit needs no exclusion from the other calls. */
+bool edge_policy_hit_is_free(const struct edge_policy *policy);
+
+/* Takes `node` out; not remembered. Harmless if it is not linked. */
+void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *node);
+
+/* Puts `fresh` where `old` stood, with its hits. Requires that `old` is linked. */
+void edge_policy_replace(struct edge_policy *policy, struct edge_policy_node *old,
+                         struct edge_policy_node *fresh);
+
+/* Takes out and returns the node to go first; NULL if there is none. */
+struct edge_policy_node *edge_policy_evict(struct edge_policy *policy);
+
+/* Bytes and nodes linked. */
+uint64_t edge_policy_bytes(const struct edge_policy *policy);
+size_t edge_policy_count(const struct edge_policy *policy);

@@ -1,0 +1,40 @@
+/*
+ * Fetches: one request to whichever upstream is fit to answer it.
+ *
+ * The shape that edge/fill and edge/serve hold against the upstreams, and that
+ * their tests fake. It finishes when the response's head has arrived, whatever
+ * its status; the content is then pulled from `body`.
+ *
+ * Ownership  The caller owns the struct until done, and from then on `body`, to
+ *            be closed; closing it early drops the connection.
+ * Threads    The operation's loop.
+ * Failures   What base/client gives; FB_E_UNAVAILABLE when no upstream is fit.
+ */
+#pragma once
+
+#include "base/core/arena.h"
+#include "base/http/head.h"
+#include "base/loop/op.h"
+
+#include <stdint.h>
+
+struct fb_reader;
+
+struct edge_fetch {
+    struct fb_op op;
+
+    /* In; borrowed until done. The target and host as the upstream sees them;
+     * headers from edge/fresh/fields.h, with what validates added. */
+    const struct fb_request_head *request;
+    struct fb_reader *request_body; /* taken over; NULL for none */
+    int64_t request_length;         /* of request_body; FB_LENGTH_UNKNOWN: chunked */
+
+    /* Out. Strings of the head live in `arena`, which is the caller's. */
+    struct fb_arena *arena;
+    struct fb_response_head response;
+    int64_t length;         /* of the content, or FB_LENGTH_UNKNOWN */
+    struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
+};
+
+/* Begins `fetch`, whose op was set up with fb_op_init(). Cancelable. */
+typedef void edge_fetch_fn(void *ctx, struct edge_fetch *fetch);
