@@ -1,0 +1,172 @@
+#include "base/http1/write.h"
+
+#include "base/core/check.h"
+
+#include <string.h>
+
+enum { LINE_MAX_NUMBER = 48 };
+
+static void put(char **at, struct fb_str str)
+{
+    if (str.len > 0) {
+        memcpy(*at, str.ptr, str.len);
+        *at += str.len;
+    }
+}
+
+static void put_number(char **at, uint64_t number)
+{
+    char digits[20];
+    size_t n = 0;
+
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (n > 0) {
+        *(*at)++ = digits[--n];
+    }
+}
+
+/* Names that only this file writes. */
+static bool is_framing_name(struct fb_str name)
+{
+    static const struct fb_str names[] = {
+        FB_STR("Connection"),
+        FB_STR("Content-Length"),
+        FB_STR("Keep-Alive"),
+        FB_STR("Proxy-Connection"),
+        FB_STR("TE"),
+        FB_STR("Trailer"),
+        FB_STR("Transfer-Encoding"),
+        FB_STR("Upgrade"),
+    };
+    static const uint32_t lengths = 1U << 2 | 1U << 7 | 1U << 10 | 1U << 14 | 1U << 16 | 1U << 17;
+
+    if (name.len > 17 || (lengths >> name.len & 1U) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < FB_ARRAY_LEN(names); i++) {
+        if (fb_str_equal_nocase(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_value(struct fb_str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void write_headers(struct fb_buf *buf, const struct fb_header *headers, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct fb_str name = headers[i].name;
+        struct fb_str value = headers[i].value;
+        if (is_framing_name(name) || !fb_is_token(name) || !is_value(value)) {
+            continue;
+        }
+        char *start = fb_buf_reserve(buf, name.len + value.len + 4);
+        char *at = start;
+        put(&at, name);
+        put(&at, FB_STR(": "));
+        put(&at, value);
+        put(&at, FB_STR("\r\n"));
+        fb_buf_add(buf, (size_t)(at - start));
+    }
+}
+
+static void write_framing(struct fb_buf *buf, enum fb_http1_framing framing, uint64_t length,
+                          bool says_length)
+{
+    char *start = fb_buf_reserve(buf, LINE_MAX_NUMBER);
+    char *at = start;
+
+    if (framing == FB_HTTP1_CHUNKED) {
+        put(&at, FB_STR("Transfer-Encoding: chunked\r\n"));
+    } else if (framing == FB_HTTP1_LENGTH || says_length) {
+        put(&at, FB_STR("Content-Length: "));
+        put_number(&at, length);
+        put(&at, FB_STR("\r\n"));
+    }
+    fb_buf_add(buf, (size_t)(at - start));
+}
+
+void fb_http1_write_request(struct fb_buf *buf, const struct fb_http1_request_out *request)
+{
+    FB_REQUIRE(request->framing != FB_HTTP1_UNTIL_CLOSE);
+    fb_buf_append(buf, request->method);
+    fb_buf_append_byte(buf, ' ');
+    fb_buf_append(buf, request->target);
+    fb_buf_append(buf, FB_STR(" HTTP/1.1\r\nHost: "));
+    fb_buf_append(buf, request->host);
+    fb_buf_append(buf, FB_STR("\r\n"));
+    for (size_t i = 0; i < request->n_headers; i++) {
+        if (!fb_str_equal_nocase(request->headers[i].name, FB_STR("Host"))) {
+            write_headers(buf, &request->headers[i], 1);
+        }
+    }
+    write_framing(buf, request->framing, request->length, request->says_length);
+    if (request->closes) {
+        fb_buf_append(buf, FB_STR("Connection: close\r\n"));
+    }
+    fb_buf_append(buf, FB_STR("\r\n"));
+}
+
+static void write_status_line(struct fb_buf *buf, unsigned status)
+{
+    struct fb_str reason = fb_str_from(fb_status_reason(status));
+    char *start = fb_buf_reserve(buf, LINE_MAX_NUMBER + reason.len);
+    char *at = start;
+
+    put(&at, FB_STR("HTTP/1.1 "));
+    put_number(&at, status);
+    put(&at, FB_STR(" "));
+    put(&at, reason);
+    put(&at, FB_STR("\r\n"));
+    fb_buf_add(buf, (size_t)(at - start));
+}
+
+void fb_http1_write_response(struct fb_buf *buf, const struct fb_http1_response_out *response)
+{
+    write_status_line(buf, response->status);
+    fb_buf_append(buf, response->extra);
+    write_headers(buf, response->headers, response->n_headers);
+    write_framing(buf, response->framing, response->length, response->says_length);
+    if (response->closes) {
+        fb_buf_append(buf, FB_STR("Connection: close\r\n"));
+    } else if (response->says_keep_alive) {
+        fb_buf_append(buf, FB_STR("Connection: keep-alive\r\n"));
+    }
+    fb_buf_append(buf, FB_STR("\r\n"));
+}
+
+struct fb_str fb_http1_continue(void)
+{
+    return FB_STR("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+struct fb_str fb_http1_chunk_head(char text[FB_HTTP1_CHUNK_HEAD_MAX], uint64_t len)
+{
+    size_t at = FB_HTTP1_CHUNK_HEAD_MAX;
+
+    text[--at] = '\n';
+    text[--at] = '\r';
+    do {
+        text[--at] = "0123456789abcdef"[len & 15U];
+        len >>= 4;
+    } while (len > 0);
+    return (struct fb_str){text + at, FB_HTTP1_CHUNK_HEAD_MAX - at};
+}
+
+struct fb_str fb_http1_chunk_last(void)
+{
+    return FB_STR("0\r\n\r\n");
+}
