@@ -1,0 +1,253 @@
+#include "origin/model/task.h"
+
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "base/core/text.h"
+#include "base/json/json.h"
+
+#include <string.h>
+
+enum { TASK_MAX_BYTES = 4096, RESULT_MAX_BYTES = 64 * 1024 * 1024 };
+
+void origin_result_done(struct origin_result *result)
+{
+    fb_free(result->files);
+    *result = (struct origin_result){.files = NULL};
+}
+
+bool origin_path_is_plain(struct fb_str path, size_t max)
+{
+    char before = '/';
+
+    if (path.len == 0 || path.len > max) {
+        return false;
+    }
+    for (size_t i = 0; i < path.len; i++) {
+        char c = path.ptr[i];
+        bool is_name = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_';
+        /* A segment neither begins with a dot nor is empty. */
+        if (!is_name && (before == '/' || (c != '.' && c != '/'))) {
+            return false;
+        }
+        before = c;
+    }
+    return before != '/';
+}
+
+/* Copies into an array of `size` bytes, NUL and all; the length was checked. */
+static void text_copy(char *to, size_t size, struct fb_str from)
+{
+    size_t n = FB_MIN(from.len, size - 1);
+    memcpy(to, from.ptr, n);
+    to[n] = '\0';
+}
+
+/* Printable ASCII without quotes, so that it can stand in a header or playlist. */
+static bool text_is_clean(struct fb_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~' || text.ptr[i] == '"') {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* ---- tasks -------------------------------------------------------------- */
+
+void origin_task_encode(struct fb_buf *buf, const struct origin_task *task)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
+
+    fb_json_set_text(root, "job", task->job.text);
+    fb_json_set_text(root, "lease", task->lease.text);
+    fb_json_set_text(root, "video", task->video.text);
+    fb_json_set_text(root, "source", task->source);
+    fb_json_set_int(root, "lease_ms", task->lease_ms);
+    fb_json_set_int(root, "attempt", task->attempt);
+    fb_json_dump(root, buf);
+}
+
+static int read_id(const struct fb_json *root, const char *key, struct origin_id *ret_id,
+                   struct fb_diag *diag)
+{
+    struct fb_str text;
+    int err = fb_json_read_str(root, key, ORIGIN_ID_LEN, &text, diag);
+    if (err < 0) {
+        return err;
+    }
+    err = origin_id_parse(text, ret_id);
+    return err < 0 ? fb_diag_set(diag, err, "'%s' is no id", key) : FB_OK;
+}
+
+int origin_task_decode(struct fb_str json, struct origin_task *ret_task, struct fb_diag *diag)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
+    struct origin_task task = {.source = ""};
+    struct fb_str source;
+    int64_t lease_ms = 0;
+    int64_t attempt = 0;
+
+    int err = fb_json_parse(json, TASK_MAX_BYTES, &root, diag);
+    if (err < 0 || (err = read_id(root, "job", &task.job, diag)) < 0 ||
+        (err = read_id(root, "lease", &task.lease, diag)) < 0 ||
+        (err = read_id(root, "video", &task.video, diag)) < 0 ||
+        (err = fb_json_read_str(root, "source", ORIGIN_KEY_MAX, &source, diag)) < 0 ||
+        (err = fb_json_read_int(root, "lease_ms", 100, 86400000, &lease_ms, diag)) < 0 ||
+        (err = fb_json_read_int(root, "attempt", 1, 1000, &attempt, diag)) < 0) {
+        return err;
+    }
+    if (!origin_path_is_plain(source, ORIGIN_KEY_MAX)) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'source' is no object key");
+    }
+    text_copy(task.source, sizeof(task.source), source);
+    task.lease_ms = (uint32_t)lease_ms;
+    task.attempt = (uint32_t)attempt;
+    *ret_task = task;
+    return FB_OK;
+}
+
+/* ---- results ------------------------------------------------------------ */
+
+void origin_result_encode(struct fb_buf *buf, const struct origin_result *result)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
+
+    fb_json_set_text(root, "version", result->version);
+    fb_json_set_int(root, "duration_ms", (int64_t)result->duration_ms);
+    fb_json_set_int(root, "width", result->width);
+    fb_json_set_int(root, "height", result->height);
+    fb_json_set_bool(root, "has_audio", result->has_audio);
+    struct fb_json *renditions = fb_json_set_array(root, "renditions");
+    for (size_t i = 0; i < result->n_renditions; i++) {
+        const struct origin_result_rendition *rendition = &result->renditions[i];
+        struct fb_json *item = fb_json_add_object(renditions);
+        fb_json_set_int(item, "height", rendition->height);
+        fb_json_set_int(item, "width", rendition->width);
+        fb_json_set_int(item, "bandwidth", (int64_t)rendition->bandwidth);
+        fb_json_set_text(item, "codecs", rendition->codecs);
+    }
+    struct fb_json *files = fb_json_set_array(root, "files");
+    for (size_t i = 0; i < result->n_files; i++) {
+        const struct origin_result_file *file = &result->files[i];
+        FB_AUTO(fb_buf_done) struct fb_buf hex = {0};
+        fb_text_hex(&hex, (struct fb_str){(const char *)file->sha256, ORIGIN_DIGEST_LEN});
+        struct fb_json *item = fb_json_add_object(files);
+        fb_json_set_text(item, "path", file->path);
+        fb_json_set_text(item, "type", file->type);
+        fb_json_set_int(item, "size", (int64_t)file->size);
+        fb_json_set_str(item, "sha256", fb_buf_str(&hex));
+    }
+    fb_json_dump(root, buf);
+}
+
+static int read_rendition(const struct fb_json *item, struct origin_result_rendition *rendition,
+                          struct fb_diag *diag)
+{
+    int64_t height = 0;
+    int64_t width = 0;
+    int64_t bandwidth = 0;
+    struct fb_str codecs;
+
+    int err = fb_json_read_int(item, "height", 1, 65536, &height, diag);
+    if (err < 0 || (err = fb_json_read_int(item, "width", 1, 65536, &width, diag)) < 0 ||
+        (err = fb_json_read_int(item, "bandwidth", 0, INT64_MAX, &bandwidth, diag)) < 0 ||
+        (err = fb_json_read_str(item, "codecs", ORIGIN_CODECS_MAX, &codecs, diag)) < 0) {
+        return err;
+    }
+    if (!text_is_clean(codecs)) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'codecs' is no list of codecs");
+    }
+    rendition->height = (uint32_t)height;
+    rendition->width = (uint32_t)width;
+    rendition->bandwidth = (uint64_t)bandwidth;
+    text_copy(rendition->codecs, sizeof(rendition->codecs), codecs);
+    return FB_OK;
+}
+
+static int read_file(const struct fb_json *item, struct origin_result_file *file,
+                     struct fb_diag *diag)
+{
+    struct fb_str path;
+    struct fb_str type;
+    struct fb_str sha256;
+    int64_t size = 0;
+
+    int err = fb_json_read_str(item, "path", ORIGIN_PATH_MAX, &path, diag);
+    if (err < 0 || (err = fb_json_read_str(item, "type", ORIGIN_TYPE_MAX, &type, diag)) < 0 ||
+        (err = fb_json_read_str(item, "sha256", 64, &sha256, diag)) < 0 ||
+        (err = fb_json_read_int(item, "size", 0, INT64_MAX, &size, diag)) < 0) {
+        return err;
+    }
+    if (!origin_path_is_plain(path, ORIGIN_PATH_MAX) || !text_is_clean(type) ||
+        fb_text_unhex(sha256, file->sha256, sizeof(file->sha256)) < 0) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "file '%.*s' is not well described",
+                           FB_STR_ARG(path));
+    }
+    text_copy(file->path, sizeof(file->path), path);
+    text_copy(file->type, sizeof(file->type), type);
+    file->size = (uint64_t)size;
+    return FB_OK;
+}
+
+static int read_lists(const struct fb_json *root, struct origin_result *result,
+                      struct fb_diag *diag)
+{
+    const struct fb_json *renditions = fb_json_find(root, "renditions");
+    const struct fb_json *files = fb_json_find(root, "files");
+    size_t n_files = fb_json_count(files);
+    int err = FB_OK;
+
+    if (fb_json_count(renditions) > ORIGIN_RENDITIONS_MAX || n_files == 0 ||
+        n_files > ORIGIN_FILES_MAX) {
+        return fb_diag_set(diag, FB_E_LIMIT, "too few or too many renditions or files");
+    }
+    for (; err == FB_OK && result->n_renditions < fb_json_count(renditions);
+         result->n_renditions += err == FB_OK) {
+        err = read_rendition(fb_json_at(renditions, result->n_renditions),
+                             &result->renditions[result->n_renditions], diag);
+    }
+    result->files = fb_alloc_array(n_files, sizeof(*result->files));
+    for (; err == FB_OK && result->n_files < n_files; result->n_files += err == FB_OK) {
+        err = read_file(fb_json_at(files, result->n_files), &result->files[result->n_files], diag);
+    }
+    return err;
+}
+
+static bool version_is_good(struct fb_str version)
+{
+    uint8_t bytes[ORIGIN_VERSION_LEN / 2];
+    return fb_text_unhex(version, bytes, sizeof(bytes)) == FB_OK;
+}
+
+int origin_result_decode(struct fb_str json, struct origin_result *ret_result, struct fb_diag *diag)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
+    FB_AUTO(origin_result_done) struct origin_result result = {.files = NULL};
+    struct fb_str version;
+    int64_t duration_ms = 0;
+    int64_t width = 0;
+    int64_t height = 0;
+
+    int err = fb_json_parse(json, RESULT_MAX_BYTES, &root, diag);
+    if (err < 0 ||
+        (err = fb_json_read_str(root, "version", ORIGIN_VERSION_LEN, &version, diag)) < 0 ||
+        (err = fb_json_read_int(root, "duration_ms", 0, INT64_MAX, &duration_ms, diag)) < 0 ||
+        (err = fb_json_read_int(root, "width", 0, 65536, &width, diag)) < 0 ||
+        (err = fb_json_read_int(root, "height", 0, 65536, &height, diag)) < 0 ||
+        (err = read_lists(root, &result, diag)) < 0) {
+        return err;
+    }
+    if (!version_is_good(version)) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'version' is not of 16 hexadecimal digits");
+    }
+    text_copy(result.version, sizeof(result.version), version);
+    result.duration_ms = (uint64_t)duration_ms;
+    result.width = (uint32_t)width;
+    result.height = (uint32_t)height;
+    result.has_audio = fb_json_bool(fb_json_find(root, "has_audio"), false);
+    *ret_result = result;
+    result = (struct origin_result){.files = NULL};
+    return FB_OK;
+}
