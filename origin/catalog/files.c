@@ -1,0 +1,62 @@
+#include "origin/catalog/files.h"
+
+#include "origin/catalog/catalog_internal.h"
+
+#include <string.h>
+
+int origin_catalog_files_put(struct fb_db *db, const struct origin_id *video,
+                             const struct origin_result *result)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q =
+        fb_db_query(db, "INSERT OR REPLACE INTO files (video, version, path, type, size, sha256)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    int err = FB_OK;
+
+    for (size_t i = 0; i < result->n_files && err == FB_OK; i++) {
+        const struct origin_result_file *file = &result->files[i];
+        fb_db_query_reset(&q);
+        fb_db_bind_str(&q, 1, origin_id_str(video));
+        fb_db_bind_str(&q, 2, fb_str_from(result->version));
+        fb_db_bind_str(&q, 3, fb_str_from(file->path));
+        fb_db_bind_str(&q, 4, fb_str_from(file->type));
+        fb_db_bind_int(&q, 5, (int64_t)file->size);
+        fb_db_bind_blob(&q, 6, (struct fb_str){(const char *)file->sha256, ORIGIN_DIGEST_LEN});
+        err = fb_db_run(&q);
+    }
+    return err;
+}
+
+int origin_catalog_file_get(struct origin_catalog *catalog, const struct origin_id *video,
+                            struct fb_str version, struct fb_str path,
+                            struct origin_result_file *ret_file)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(hold.db, "SELECT path, type, size, sha256 FROM files"
+                                                " WHERE video = ?1 AND version = ?2 AND path = ?3");
+    fb_db_bind_str(&q, 1, origin_id_str(video));
+    fb_db_bind_str(&q, 2, version);
+    fb_db_bind_str(&q, 3, path);
+    err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_NOT_FOUND : err;
+    }
+    struct fb_str name = fb_db_column_str(&q, 0);
+    struct fb_str type = fb_db_column_str(&q, 1);
+    struct fb_str digest = fb_db_column_blob(&q, 3);
+    if (name.len > ORIGIN_PATH_MAX || type.len > ORIGIN_TYPE_MAX ||
+        digest.len != ORIGIN_DIGEST_LEN) {
+        return FB_E_CORRUPT;
+    }
+    struct origin_result_file file = {.size = (uint64_t)fb_db_column_int(&q, 2)};
+    memcpy(file.path, name.ptr, name.len);
+    memcpy(file.type, type.ptr, type.len);
+    memcpy(file.sha256, digest.ptr, digest.len);
+    *ret_file = file;
+    return FB_OK;
+}

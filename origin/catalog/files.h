@@ -1,0 +1,15 @@
+/*
+ * The table of published files: type, size and digest of each, so that
+ * delivery never hashes. What is not in it is not served, whatever stands
+ * among the objects.
+ */
+#pragma once
+
+#include "origin/catalog/catalog.h"
+#include "origin/model/id.h"
+#include "origin/model/task.h"
+
+/* FB_E_NOT_FOUND if that version of the video has no such file. */
+FB_MUST_CHECK int origin_catalog_file_get(struct origin_catalog *catalog,
+                                          const struct origin_id *video, struct fb_str version,
+                                          struct fb_str path, struct origin_result_file *ret_file);

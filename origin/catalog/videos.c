@@ -1,0 +1,213 @@
+#include "origin/catalog/videos.h"
+
+#include "origin/catalog/catalog_internal.h"
+
+#include <string.h>
+
+#define VIDEO_COLUMNS                                                                     \
+    "id, owner, title, description, tags, filename, source_bytes, seq, status, progress," \
+    " reason, version, duration_ms, width, height, has_audio, created_ms, published_ms"
+
+static const char *const status_texts[] = {
+    [ORIGIN_VIDEO_UPLOADING] = "uploading",   [ORIGIN_VIDEO_QUEUED] = "queued",
+    [ORIGIN_VIDEO_PROCESSING] = "processing", [ORIGIN_VIDEO_READY] = "ready",
+    [ORIGIN_VIDEO_FAILED] = "failed",
+};
+
+const char *origin_video_status_text(enum origin_video_status status)
+{
+    return status_texts[status];
+}
+
+static enum origin_video_status status_of(struct fb_str text)
+{
+    for (size_t i = 0; i < FB_ARRAY_LEN(status_texts); i++) {
+        if (fb_str_equal(text, fb_str_from(status_texts[i]))) {
+            return (enum origin_video_status)i;
+        }
+    }
+    return ORIGIN_VIDEO_FAILED; /* the table's own check lets nothing else in */
+}
+
+int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin_video *video)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(
+        hold.db, "INSERT INTO videos (id, owner, title, description, tags, filename, source_bytes,"
+                 " status, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8)");
+    fb_db_bind_str(&q, 1, origin_id_str(&video->id));
+    fb_db_bind_str(&q, 2, origin_id_str(&video->owner));
+    fb_db_bind_str(&q, 3, video->title);
+    fb_db_bind_str(&q, 4, video->description);
+    fb_db_bind_str(&q, 5, video->tags);
+    fb_db_bind_str(&q, 6, video->filename);
+    fb_db_bind_int(&q, 7, (int64_t)video->source_bytes);
+    fb_db_bind_int(&q, 8, origin_catalog_now(catalog));
+    return fb_db_run(&q);
+}
+
+static struct fb_str column_dup(const struct fb_db_query *q, struct fb_arena *arena, int column)
+{
+    struct fb_str text = fb_db_column_str(q, column);
+    return text.ptr == NULL ? FB_STR_NONE : fb_arena_dup(arena, text);
+}
+
+static struct origin_video video_of_row(const struct fb_db_query *q, struct fb_arena *arena)
+{
+    return (struct origin_video){
+        .id = origin_catalog_column_id(q, 0),
+        .owner = origin_catalog_column_id(q, 1),
+        .title = column_dup(q, arena, 2),
+        .description = column_dup(q, arena, 3),
+        .tags = column_dup(q, arena, 4),
+        .filename = column_dup(q, arena, 5),
+        .source_bytes = (uint64_t)fb_db_column_int(q, 6),
+        .seq = fb_db_column_int(q, 7),
+        .status = status_of(fb_db_column_str(q, 8)),
+        .permille = (uint32_t)fb_db_column_int(q, 9),
+        .reason = column_dup(q, arena, 10),
+        .version = column_dup(q, arena, 11),
+        .duration_ms = (uint64_t)fb_db_column_int(q, 12),
+        .width = (uint32_t)fb_db_column_int(q, 13),
+        .height = (uint32_t)fb_db_column_int(q, 14),
+        .has_audio = fb_db_column_int(q, 15) != 0,
+        .created_ms = fb_db_column_int(q, 16),
+        .published_ms = fb_db_column_int(q, 17),
+    };
+}
+
+int origin_catalog_video_get(struct origin_catalog *catalog, struct fb_arena *arena,
+                             const struct origin_id *id, struct origin_video *ret_video)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q =
+        fb_db_query(hold.db, "SELECT " VIDEO_COLUMNS " FROM videos WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_NOT_FOUND : err;
+    }
+    *ret_video = video_of_row(&q, arena);
+    return FB_OK;
+}
+
+int origin_catalog_video_list(struct origin_catalog *catalog, struct fb_arena *arena,
+                              const struct origin_video_query *query,
+                              struct origin_video **ret_videos, size_t *ret_n)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(
+        hold.db, query->owner != NULL
+                     ? "SELECT " VIDEO_COLUMNS " FROM videos WHERE owner = ?3 AND seq < ?1"
+                       " ORDER BY seq DESC LIMIT ?2"
+                     : "SELECT " VIDEO_COLUMNS " FROM videos WHERE status = 'ready' AND seq < ?1"
+                       " ORDER BY seq DESC LIMIT ?2");
+    fb_db_bind_int(&q, 1, query->before_seq > 0 ? query->before_seq : INT64_MAX);
+    fb_db_bind_int(&q, 2, (int64_t)query->limit);
+    if (query->owner != NULL) {
+        fb_db_bind_str(&q, 3, origin_id_str(query->owner));
+    }
+    struct origin_video *videos = fb_arena_alloc(arena, query->limit * sizeof(*videos));
+    size_t n = 0;
+    while (n < query->limit && (err = fb_db_step(&q)) == FB_OK) {
+        videos[n++] = video_of_row(&q, arena);
+    }
+    if (err < 0 && err != FB_E_END) {
+        return err;
+    }
+    *ret_videos = videos;
+    *ret_n = n;
+    return FB_OK;
+}
+
+/* ---- the end of an upload ------------------------------------------------ */
+
+static int video_status(struct fb_db *db, const struct origin_id *id,
+                        enum origin_video_status *ret_status)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "SELECT status FROM videos WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    int err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_NOT_FOUND : err;
+    }
+    *ret_status = status_of(fb_db_column_str(&q, 0));
+    return FB_OK;
+}
+
+static int video_set_queued(struct fb_db *db, const struct origin_id *id)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "UPDATE videos SET status = 'queued' WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
+}
+
+static int job_insert(struct fb_db *db, const struct origin_id *video, struct fb_str source,
+                      int64_t now_ms)
+{
+    struct origin_id id = origin_id_new();
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(
+        db, "INSERT INTO jobs (id, video, base_version, source, state, run_after_ms, created_ms)"
+            " SELECT ?1, id, version, ?3, 'queued', ?4, ?4 FROM videos WHERE id = ?2");
+    fb_db_bind_str(&q, 1, origin_id_str(&id));
+    fb_db_bind_str(&q, 2, origin_id_str(video));
+    fb_db_bind_str(&q, 3, source);
+    fb_db_bind_int(&q, 4, now_ms);
+    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
+}
+
+int origin_catalog_video_queue(struct origin_catalog *catalog, const struct origin_id *id,
+                               struct fb_str source, bool *ret_is_new)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
+    enum origin_video_status status = ORIGIN_VIDEO_FAILED;
+
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
+        (err = video_status(hold.db, id, &status)) < 0) {
+        return err;
+    }
+    bool is_new = status == ORIGIN_VIDEO_UPLOADING;
+    if (is_new && ((err = video_set_queued(hold.db, id)) < 0 ||
+                   (err = job_insert(hold.db, id, source, origin_catalog_now(catalog))) < 0)) {
+        return err;
+    }
+    err = fb_db_commit(&tx);
+    if (err < 0) {
+        return err;
+    }
+    *ret_is_new = is_new;
+    return FB_OK;
+}
+
+int origin_catalog_video_remove(struct origin_catalog *catalog, const struct origin_id *id)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(hold.db, "DELETE FROM videos WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    return origin_catalog_run_one(hold.db, &q, FB_E_NOT_FOUND);
+}

@@ -1,0 +1,81 @@
+/*
+ * The table of videos.
+ *
+ *     uploading ──► queued ──► processing ──► ready
+ *                     ▲            │ └──────► failed
+ *                     └── retry ───┘
+ */
+#pragma once
+
+#include "base/core/arena.h"
+#include "origin/catalog/catalog.h"
+#include "origin/model/id.h"
+#include "origin/model/task.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum origin_video_status {
+    ORIGIN_VIDEO_UPLOADING,
+    ORIGIN_VIDEO_QUEUED,
+    ORIGIN_VIDEO_PROCESSING,
+    ORIGIN_VIDEO_READY,
+    ORIGIN_VIDEO_FAILED
+};
+
+/* "uploading" and so on. */
+const char *origin_video_status_text(enum origin_video_status status);
+
+struct origin_video {
+    struct origin_id id;
+    struct origin_id owner;
+    struct fb_str title;
+    struct fb_str description;
+    struct fb_str tags; /* a JSON array of strings */
+    struct fb_str filename;
+    uint64_t source_bytes; /* as declared */
+
+    /* Not read by origin_catalog_video_add(). */
+    int64_t seq;
+    enum origin_video_status status;
+    uint32_t permille;     /* of the work; never falls */
+    struct fb_str reason;  /* why it failed; ptr NULL else */
+    struct fb_str version; /* the published one; ptr NULL before */
+    uint64_t duration_ms;
+    uint32_t width;
+    uint32_t height;
+    bool has_audio;
+    int64_t created_ms;
+    int64_t published_ms; /* 0: not published */
+};
+
+/* Adds `video`, whose id is new, as uploading. */
+FB_MUST_CHECK int origin_catalog_video_add(struct origin_catalog *catalog,
+                                           const struct origin_video *video);
+
+/* Strings of what is found live in `arena`. */
+FB_MUST_CHECK int origin_catalog_video_get(struct origin_catalog *catalog, struct fb_arena *arena,
+                                           const struct origin_id *id,
+                                           struct origin_video *ret_video);
+
+struct origin_video_query {
+    const struct origin_id *owner; /* this user's, in any state; NULL: all that are ready */
+    int64_t before_seq;            /* older than this; 0: from the newest */
+    size_t limit;
+};
+
+/* Newest first, at most `limit`, in `arena`. */
+FB_MUST_CHECK int origin_catalog_video_list(struct origin_catalog *catalog, struct fb_arena *arena,
+                                            const struct origin_video_query *query,
+                                            struct origin_video **ret_videos, size_t *ret_n);
+
+/* Ends the upload and adds the job, in one transaction. *ret_is_new is false
+ * if that had happened before. */
+FB_MUST_CHECK int origin_catalog_video_queue(struct origin_catalog *catalog,
+                                             const struct origin_id *id, struct fb_str source,
+                                             bool *ret_is_new);
+
+/* Forgets the video and all that belongs to it. Its objects remain. */
+FB_MUST_CHECK int origin_catalog_video_remove(struct origin_catalog *catalog,
+                                              const struct origin_id *id);
