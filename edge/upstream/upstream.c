@@ -25,24 +25,40 @@ static uint32_t upstreams_preset(uint32_t value, uint32_t preset)
     return value != 0 ? value : preset;
 }
 
+static int upstream_parse(struct fb_str text, struct fb_url *ret_url, struct fb_diag *diag)
+{
+    struct fb_url url;
+
+    int err = fb_url_parse(text, &url, diag);
+    if (err < 0) {
+        return err;
+    }
+    if (!fb_str_equal(url.scheme, FB_STR("http"))) {
+        return fb_diag_set(diag, FB_E_UNSUPPORTED, "only http:// is supported");
+    }
+    if (!fb_str_equal(url.target, FB_STR("/"))) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "http://host:port without a path is expected");
+    }
+    *ret_url = url;
+    return FB_OK;
+}
+
+int edge_upstream_check_url(struct fb_str url, struct fb_diag *diag)
+{
+    struct fb_url parsed;
+
+    return upstream_parse(url, &parsed, diag);
+}
+
 static int upstreams_add(struct edge_upstreams *upstreams, struct fb_str url, struct fb_diag *diag)
 {
     struct upstream_server *server = &upstreams->servers[upstreams->n];
 
     server->text = fb_str_dup(url);
     upstreams->n++; /* from here on upstreams_free() sees to it */
-    int err = fb_url_parse(fb_str_from(server->text), &server->url, diag);
+    int err = upstream_parse(fb_str_from(server->text), &server->url, diag);
     if (err < 0) {
         return fb_diag_prefix(diag, err, "upstream '%.*s'", FB_STR_ARG(url));
-    }
-    if (!fb_str_equal(server->url.scheme, FB_STR("http"))) {
-        return fb_diag_set(diag, FB_E_UNSUPPORTED, "upstream '%.*s': only http:// is supported",
-                           FB_STR_ARG(url));
-    }
-    if (!fb_str_equal(server->url.target, FB_STR("/"))) {
-        return fb_diag_set(diag, FB_E_MALFORMED,
-                           "upstream '%.*s': a host and port without a path is expected",
-                           FB_STR_ARG(url));
     }
     if (upstreams->metrics != NULL) {
         FB_AUTO(fb_buf_done) struct fb_buf label = {0};

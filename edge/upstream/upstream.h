@@ -60,7 +60,10 @@ struct edge_upstreams_options {
     uint32_t eject_max_ms;       /* [30 s] */
 };
 
-/* FB_E_MALFORMED for a URL that cannot be an upstream. `clock` (borrowed) is
+/* Says what keeps `url` from being an upstream, if anything does. */
+FB_MUST_CHECK int edge_upstream_check_url(struct fb_str url, struct fb_diag *diag);
+
+/* Fails as edge_upstream_check_url(). `clock` (borrowed) is
  * where ejections read the time; `metrics` is borrowed and may be NULL. */
 FB_MUST_CHECK int edge_upstreams_new(const struct edge_upstreams_options *options,
                                      const struct fb_clock *clock, struct fb_metrics *metrics,

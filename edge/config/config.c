@@ -1,0 +1,356 @@
+#include "edge/config/config.h"
+
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "base/net/address.h"
+#include "edge/policy/policy.h"
+#include "edge/store/store.h"
+#include "edge/upstream/upstream.h"
+
+enum { MANIFEST_MIN_MS = 1000, MANIFEST_MAX_MS = 30000 };
+
+/* ---- checks ------------------------------------------------------------ */
+
+/* The name stands in Via and Cache-Status, so it must be a token of both (RFC
+ * 9110 section 5.6.2, RFC 8941 section 3.3.4). */
+static int conf_check_node(struct fb_str value, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool is_other = (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+        if (!is_letter && (i == 0 || !is_other)) {
+            return fb_diag_set(diag, FB_E_MALFORMED,
+                               "a letter, then letters, digits, '-', '.' and '_' are expected");
+        }
+    }
+    return FB_OK;
+}
+
+static int conf_check_address(struct fb_str value, struct fb_diag *diag)
+{
+    struct fb_address address;
+
+    return fb_address_parse(value, &address, diag);
+}
+
+static int conf_check_suffix(struct fb_str value, struct fb_diag *diag)
+{
+    if (value.len == 0 || fb_str_find(value, '?') < value.len) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "the end of a path, such as .m4s, is expected");
+    }
+    return FB_OK;
+}
+
+static int conf_check_prefix(struct fb_str value, struct fb_diag *diag)
+{
+    if (!fb_str_starts_with(value, FB_STR("/")) || fb_str_find(value, '?') < value.len) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "the beginning of a path, such as /media/, is expected");
+    }
+    return FB_OK;
+}
+
+static int conf_check_ttl(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_ttl *ttl = conf;
+
+    if (ttl->max != 0 && ttl->min > ttl->max) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "min is longer than max");
+    }
+    return FB_OK;
+}
+
+static int conf_check_rule(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_rule *rule = conf;
+
+    if (rule->class == EDGE_CLASS_SEGMENT && (rule->ttl.min != 0 || rule->ttl.max != 0)) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "segments never change and are kept a year: ttl does not apply");
+    }
+    return FB_OK;
+}
+
+static int conf_check_failover(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_failover *failover = conf;
+
+    if (failover->min > failover->max) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "min is longer than max");
+    }
+    return FB_OK;
+}
+
+static int conf_check_root(const void *conf, struct fb_diag *diag)
+{
+    const struct fb_conf_list *upstreams = &((const struct edge_conf *)conf)->upstreams;
+
+    for (size_t i = 0; i < upstreams->n; i++) {
+        struct fb_str url = FB_CONF_AT(struct edge_conf_upstream, *upstreams, i)->url;
+        for (size_t j = 0; j < i; j++) {
+            if (fb_str_equal(url, FB_CONF_AT(struct edge_conf_upstream, *upstreams, j)->url)) {
+                return fb_diag_set(diag, FB_E_MALFORMED, "upstream '%.*s' is listed twice",
+                                   FB_STR_ARG(url));
+            }
+        }
+    }
+    return FB_OK;
+}
+
+/* ---- tables ------------------------------------------------------------ */
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const struct fb_conf_item listen_items[] = {
+    {"address", FB_CONF_STRING, AT(edge_conf_listen, address), .is_required = true,
+     .check = conf_check_address,
+     .help = "Numeric address and port, such as `127.0.0.1:8080`, `[::1]:8080` or `:8080`."},
+    {0},
+};
+
+static const struct fb_conf_section listen_section = {
+    .name = "listen",
+    .help = "Where clients connect.",
+    .size = sizeof(struct edge_conf_listen),
+    .items = listen_items,
+};
+
+static const struct fb_conf_item admin_items[] = {
+    {"address", FB_CONF_STRING, AT(edge_conf_admin, address), .check = conf_check_address,
+     .help = "Where `/metrics`, `/healthz`, `/readyz`, `/status` and `/purge` are; none if unset. "
+             "It has no access control: keep it on loopback or a management network."},
+    {0},
+};
+
+static const struct fb_conf_section admin_section = {
+    .name = "admin",
+    .help = "The address for operators.",
+    .size = sizeof(struct edge_conf_admin),
+    .items = admin_items,
+};
+
+static const struct fb_conf_item upstream_items[] = {
+    {"url", FB_CONF_STRING, AT(edge_conf_upstream, url), .is_required = true,
+     .check = edge_upstream_check_url, .help = "`http://host` or `http://host:port`."},
+    {0},
+};
+
+static const struct fb_conf_section upstream_section = {
+    .name = "upstreams",
+    .help = "Where this node fills itself from. The first that is in service is asked; the others "
+            "stand in for it.",
+    .size = sizeof(struct edge_conf_upstream),
+    .items = upstream_items,
+};
+
+static const char *const eviction_names[] =
+    {[EDGE_POLICY_S3FIFO] = "s3-fifo", [EDGE_POLICY_LRU] = "lru", NULL};
+
+static const struct fb_conf_item store_items[] = {
+    {"memory", FB_CONF_SIZE, AT(edge_conf_store, memory), .min = EDGE_STORE_MIN_BYTES,
+     .max = INT64_MAX, .preset = "256MiB",
+     .help = "Bound of the RAM tier, everything counted. One object may take a quarter of it."},
+    {"eviction", FB_CONF_ENUM, AT(edge_conf_store, eviction), .names = eviction_names,
+     .preset = "s3-fifo", .help = "Which objects go when room is needed."},
+    {0},
+};
+
+static const struct fb_conf_section store_section = {
+    .name = "store",
+    .help = "What is kept, and where.",
+    .size = sizeof(struct edge_conf_store),
+    .items = store_items,
+};
+
+static const struct fb_conf_item match_items[] = {
+    {"suffix", FB_CONF_STRINGS, AT(edge_conf_match, suffix), .check = conf_check_suffix,
+     .help = "The path, without its query, ends with one of these."},
+    {"prefix", FB_CONF_STRINGS, AT(edge_conf_match, prefix), .check = conf_check_prefix,
+     .help = "The path begins with one of these."},
+    {0},
+};
+
+static const struct fb_conf_section match_section = {
+    .name = "match",
+    .help = "Which paths a rule is for; what is not written is not asked.",
+    .size = sizeof(struct edge_conf_match),
+    .items = match_items,
+};
+
+static const struct fb_conf_item ttl_items[] = {
+    {"min", FB_CONF_DURATION, AT(edge_conf_ttl, min), .preset = "0",
+     .help = "Kept at least so long, whatever the upstream says."},
+    {"max", FB_CONF_DURATION, AT(edge_conf_ttl, max), .preset = "0",
+     .help = "Kept at most so long; 0: no bound."},
+    {0},
+};
+
+static const struct fb_conf_section ttl_section = {
+    .name = "ttl",
+    .help = "Bounds of the time a response is fresh. A manifest's are 1s and 30s if not written.",
+    .size = sizeof(struct edge_conf_ttl),
+    .items = ttl_items,
+    .check = conf_check_ttl,
+};
+
+static const char *const class_names[] = {[EDGE_CLASS_OTHER] = "other",
+                                          [EDGE_CLASS_SEGMENT] = "segment",
+                                          [EDGE_CLASS_MANIFEST] = "manifest",
+                                          NULL};
+
+static const struct fb_conf_item rule_items[] = {
+    {"match", FB_CONF_SECTION, AT(edge_conf_rule, match), .section = &match_section,
+     .help = "Which paths this rule is for."},
+    {"class", FB_CONF_ENUM, AT(edge_conf_rule, class), .names = class_names, .is_required = true,
+     .help = "A `segment` never changes; a `manifest` does; `other` follows RFC 9111."},
+    {"ttl", FB_CONF_SECTION, AT(edge_conf_rule, ttl), .section = &ttl_section,
+     .help = "Bounds of the time a response is fresh; not for segments."},
+    {0},
+};
+
+static const struct fb_conf_section rule_section = {
+    .name = "rules",
+    .help = "The first rule that matches a path decides; a path that none matches follows plain "
+            "RFC 9111.",
+    .size = sizeof(struct edge_conf_rule),
+    .items = rule_items,
+    .check = conf_check_rule,
+};
+
+static const struct fb_conf_item limit_items[] = {
+    {"connections", FB_CONF_INT, AT(edge_conf_limits, connections), .min = 1, .max = 1000000,
+     .preset = "16384", .help = "Client connections per worker; further ones are closed."},
+    {"head", FB_CONF_SIZE, AT(edge_conf_limits, head), .min = 1024, .max = 1024 * 1024,
+     .preset = "32KiB", .help = "Bytes of a request's head."},
+    {"headers", FB_CONF_INT, AT(edge_conf_limits, headers), .min = 8, .max = 1000, .preset = "100",
+     .help = "Field lines of a request."},
+    {"body", FB_CONF_SIZE, AT(edge_conf_limits, body), .preset = "0",
+     .help = "Bytes of a request's content; 0: no bound."},
+    {"requests", FB_CONF_INT, AT(edge_conf_limits, requests), .min = 0, .max = UINT32_MAX,
+     .preset = "0", .help = "Requests per connection; 0: no bound."},
+    {"fills", FB_CONF_INT, AT(edge_conf_limits, fills), .min = 1, .max = 65536, .preset = "1024",
+     .help = "Upstream fetches at once; further misses are answered 503."},
+    {"upstream_connections", FB_CONF_INT, AT(edge_conf_limits, upstream_connections), .min = 1,
+     .max = 65536, .preset = "256", .help = "Connections per upstream and worker."},
+    {0},
+};
+
+static const struct fb_conf_section limits_section = {
+    .name = "limits",
+    .help = "What clients may use.",
+    .size = sizeof(struct edge_conf_limits),
+    .items = limit_items,
+};
+
+#define TIMEOUT(name, standard, text)                                       \
+    {                                                                       \
+#name, FB_CONF_DURATION, AT(edge_conf_timeouts, name),              \
+            .min = 1, .max = 86400000, .preset = (standard), .help = (text) \
+    }
+
+static const struct fb_conf_item timeout_items[] = {
+    TIMEOUT(head, "10s", "From the first to the last byte of a request's head."),
+    TIMEOUT(body, "30s", "Between two pieces of a request's content."),
+    TIMEOUT(idle, "60s", "Between two requests on a connection."),
+    TIMEOUT(write, "30s", "Without the client taking a byte."),
+    TIMEOUT(drain, "30s", "For requests under way when the node is told to stop."),
+    TIMEOUT(connect, "2s", "To connect to an upstream, name look-up included."),
+    TIMEOUT(upstream_head, "15s", "From the request to the upstream's head."),
+    TIMEOUT(upstream_body, "15s", "Between two pieces of the upstream's content."),
+    {0},
+};
+
+static const struct fb_conf_section timeouts_section = {
+    .name = "timeouts",
+    .help = "How long peers are waited for.",
+    .size = sizeof(struct edge_conf_timeouts),
+    .items = timeout_items,
+};
+
+static const struct fb_conf_item failover_items[] = {
+    {"after", FB_CONF_INT, AT(edge_conf_failover, after), .min = 1, .max = 1000, .preset = "3",
+     .help = "Failures in a row after which an upstream is tried last."},
+    {"min", FB_CONF_DURATION, AT(edge_conf_failover, min), .min = 1, .max = 86400000,
+     .preset = "1s", .help = "For how long at first; doubles while it keeps failing."},
+    {"max", FB_CONF_DURATION, AT(edge_conf_failover, max), .min = 1, .max = 86400000,
+     .preset = "30s", .help = "For how long at most; then one request probes it."},
+    {0},
+};
+
+static const struct fb_conf_section failover_section = {
+    .name = "failover",
+    .help = "When an upstream counts as out of service. An upstream is never refused: if all are "
+            "out of service, all are still tried.",
+    .size = sizeof(struct edge_conf_failover),
+    .items = failover_items,
+    .check = conf_check_failover,
+};
+
+static const char *const role_names[] =
+    {[EDGE_ROLE_EDGE] = "edge", [EDGE_ROLE_REGIONAL] = "regional", NULL};
+
+static const struct fb_conf_item root_items[] = {
+    {"node", FB_CONF_STRING, AT(edge_conf, node), .min = 1, .max = 64, .is_required = true,
+     .check = conf_check_node, .help = "This node's name, as it stands in Via and Cache-Status."},
+    {"role", FB_CONF_ENUM, AT(edge_conf, role), .names = role_names, .preset = "edge",
+     .help = "An `edge` serves players; a `regional` node serves edges."},
+    {"workers", FB_CONF_COUNT, AT(edge_conf, workers), .min = 1, .max = 256, .preset = "auto",
+     .help = "Loop threads; `auto`: one for each processor."},
+    {"access_log", FB_CONF_BOOL, AT(edge_conf, access_log), .preset = "false",
+     .help = "One line for each request, without the client's address."},
+    {"listen", FB_CONF_SECTIONS, AT(edge_conf, listen), .section = &listen_section, .min = 1,
+     .max = 16, .is_required = true, .help = "Where clients connect."},
+    {"admin", FB_CONF_SECTION, AT(edge_conf, admin), .section = &admin_section,
+     .help = "The address for operators."},
+    {"upstreams", FB_CONF_SECTIONS, AT(edge_conf, upstreams), .section = &upstream_section,
+     .min = 1, .max = EDGE_UPSTREAMS_MAX, .is_required = true,
+     .help = "Where this node fills itself from, in order of preference."},
+    {"store", FB_CONF_SECTION, AT(edge_conf, store), .section = &store_section,
+     .help = "What is kept, and where."},
+    {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &rule_section,
+     .help = "What is known of paths."},
+    {"limits", FB_CONF_SECTION, AT(edge_conf, limits), .section = &limits_section,
+     .help = "What clients may use."},
+    {"timeouts", FB_CONF_SECTION, AT(edge_conf, timeouts), .section = &timeouts_section,
+     .help = "How long peers are waited for."},
+    {"failover", FB_CONF_SECTION, AT(edge_conf, failover), .section = &failover_section,
+     .help = "When an upstream counts as out of service."},
+    {0},
+};
+
+const struct fb_conf_section edge_conf_section = {
+    .name = "edge.yaml",
+    .help = "The configuration of `forebay-edge`.",
+    .size = sizeof(struct edge_conf),
+    .items = root_items,
+    .check = conf_check_root,
+};
+
+/* ---- what is made of it ------------------------------------------------ */
+
+const char *edge_role_name(int role)
+{
+    return role_names[role];
+}
+
+struct edge_rule *edge_conf_rules(const struct edge_conf *conf)
+{
+    struct edge_rule *rules = fb_alloc_array(conf->rules.n, sizeof(*rules));
+
+    for (size_t i = 0; i < conf->rules.n; i++) {
+        const struct edge_conf_rule *from = FB_CONF_AT(struct edge_conf_rule, conf->rules, i);
+        bool takes_preset =
+            from->class == EDGE_CLASS_MANIFEST && from->ttl.min == 0 && from->ttl.max == 0;
+        rules[i] = (struct edge_rule){
+            .suffixes = from->match.suffix.items,
+            .n_suffixes = from->match.suffix.n,
+            .prefixes = from->match.prefix.items,
+            .n_prefixes = from->match.prefix.n,
+            .class = (enum edge_class)from->class,
+            .min_ttl_ms = takes_preset ? MANIFEST_MIN_MS : (int64_t)from->ttl.min,
+            .max_ttl_ms = takes_preset ? MANIFEST_MAX_MS : (int64_t)from->ttl.max,
+        };
+    }
+    return rules;
+}

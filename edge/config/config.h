@@ -1,0 +1,103 @@
+/*
+ * The configuration of forebay-edge, as loaded from its YAML.
+ *
+ * One table per section, in config.c; loading, printing and the reference
+ * documentation read the same rows. `edge_conf_section` is the root.
+ *
+ * Ownership  fb_conf_load() → fb_conf_done(); rules from edge_conf_rules() borrow
+ *            from the configuration.
+ * Threads    Plain data that stands still once loaded.
+ */
+#pragma once
+
+#include "base/conf/conf.h"
+#include "edge/fresh/rule.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct edge_conf_listen {
+    struct fb_str address;
+};
+
+struct edge_conf_admin {
+    struct fb_str address; /* ptr NULL: none */
+};
+
+struct edge_conf_upstream {
+    struct fb_str url;
+};
+
+struct edge_conf_store {
+    uint64_t memory;
+    int eviction; /* enum edge_policy_kind */
+};
+
+struct edge_conf_match {
+    struct fb_conf_list suffix; /* of struct fb_str */
+    struct fb_conf_list prefix;
+};
+
+struct edge_conf_ttl {
+    uint64_t min;
+    uint64_t max;
+};
+
+struct edge_conf_rule {
+    struct edge_conf_match match;
+    int class; /* enum edge_class */
+    struct edge_conf_ttl ttl;
+};
+
+struct edge_conf_limits {
+    int64_t connections;
+    uint64_t head;
+    int64_t headers;
+    uint64_t body;
+    int64_t requests;
+    int64_t fills;
+    int64_t upstream_connections;
+};
+
+struct edge_conf_timeouts {
+    uint64_t head;
+    uint64_t body;
+    uint64_t idle;
+    uint64_t write;
+    uint64_t drain;
+    uint64_t connect;
+    uint64_t upstream_head;
+    uint64_t upstream_body;
+};
+
+struct edge_conf_failover {
+    int64_t after;
+    uint64_t min;
+    uint64_t max;
+};
+
+enum edge_role { EDGE_ROLE_EDGE, EDGE_ROLE_REGIONAL };
+
+struct edge_conf {
+    struct fb_str node;
+    int role;        /* enum edge_role */
+    int64_t workers; /* or FB_CONF_AUTO */
+    bool access_log;
+    struct fb_conf_list listen; /* of struct edge_conf_listen */
+    struct edge_conf_admin admin;
+    struct fb_conf_list upstreams; /* of struct edge_conf_upstream */
+    struct edge_conf_store store;
+    struct fb_conf_list rules; /* of struct edge_conf_rule */
+    struct edge_conf_limits limits;
+    struct edge_conf_timeouts timeouts;
+    struct edge_conf_failover failover;
+};
+
+extern const struct fb_conf_section edge_conf_section;
+
+/* "edge" or "regional". */
+const char *edge_role_name(int role);
+
+/* The rules in the form that edge/fresh reads: `conf->rules.n` of them, freed by
+ * the caller with fb_free(). */
+struct edge_rule *edge_conf_rules(const struct edge_conf *conf);
