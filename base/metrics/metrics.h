@@ -22,6 +22,7 @@
 #pragma once
 
 #include "base/core/buf.h"
+#include "base/core/str.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -51,6 +52,10 @@ struct fb_metrics_table *fb_metrics_table_new(struct fb_metrics *metrics,
                                               const struct fb_metric *rows, size_t n,
                                               const char *label);
 
+/* Appends `name="value"` with the value escaped, after a comma unless `label`
+ * is empty, for values that come from outside. */
+void fb_metrics_label(struct fb_buf *label, const char *name, struct fb_str value);
+
 void fb_metrics_add(struct fb_metrics_table *table, size_t row, uint64_t n);
 void fb_metrics_sub(struct fb_metrics_table *table, size_t row, uint64_t n); /* gauges */
 void fb_metrics_set(struct fb_metrics_table *table, size_t row, uint64_t value);
@@ -62,7 +67,9 @@ uint64_t fb_metrics_get(const struct fb_metrics_table *table, size_t row);
 /* The sum over all tables of all rows with this name, whatever their labels. */
 uint64_t fb_metrics_sum(struct fb_metrics *metrics, const char *name);
 
-/* Asks for fresh gauges just before each rendering. */
+/* Asks for fresh gauges just before each rendering, on the rendering thread.
+ * `ctx` stands until the last rendering. */
 void fb_metrics_on_render(struct fb_metrics *metrics, void (*refresh)(void *ctx), void *ctx);
 
+/* Appends all families, sorted by name; each has HELP and TYPE once. */
 void fb_metrics_render(struct fb_metrics *metrics, struct fb_buf *buf);

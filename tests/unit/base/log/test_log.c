@@ -1,0 +1,123 @@
+#include "base/core/buf.h"
+#include "base/log/log.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int pipe_fds[2];
+
+/* Everything that was logged since the last call. */
+static struct fb_str logged(void)
+{
+    static char text[64 * 1024];
+    ssize_t n = read(pipe_fds[0], text, sizeof(text) - 1);
+    text[n < 0 ? 0 : n] = '\0';
+    return (struct fb_str){text, n < 0 ? 0 : (size_t)n};
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fb_log_open(STDERR_FILENO, FB_LOG_FORMAT_AUTO, FB_LOG_INFO);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    return 0;
+}
+
+/* What follows the time, which the test cannot know. */
+static struct fb_str after_time(struct fb_str line)
+{
+    const struct fb_str start = FB_STR("{\"time\":\"2026-01-01T00:00:00.000Z\"");
+    assert_true(line.len > start.len);
+    return fb_str_skip(line, start.len);
+}
+
+static void anything_but_a_terminal_gets_json(void **state)
+{
+    (void)state;
+    fb_log_open(pipe_fds[1], FB_LOG_FORMAT_AUTO, FB_LOG_INFO);
+    FB_LOG(WARN, "fill", "upstream cut the body", FB_LOG_STR("key", FB_STR("/v \"7\"")),
+           FB_LOG_INT("offset", -5), FB_LOG_BOOL("is_last", true));
+    assert_string_equal(after_time(logged()).ptr,
+                        ",\"level\":\"warn\",\"subject\":\"fill\",\"message\":\"upstream cut the "
+                        "body\",\"key\":\"/v \\\"7\\\"\",\"offset\":-5,\"is_last\":true}\n");
+}
+
+static void text_lines_are_short_and_quote_what_needs_it(void **state)
+{
+    (void)state;
+    fb_log_open(pipe_fds[1], FB_LOG_FORMAT_TEXT, FB_LOG_INFO);
+    FB_LOG(INFO, "fill", "done", FB_LOG_TEXT("key", "/v/7"), FB_LOG_TEXT("name", "a b"),
+           FB_LOG_TEXT("evil", "\x1b[2J\x7f\xc2\x9b"), FB_LOG_TEXT("none", ""));
+    struct fb_str line = logged();
+    assert_true(line.len > 12);
+    assert_string_equal(line.ptr + 12, " INFO fill: done key=/v/7 name=\"a b\" "
+                                       "evil=\"\\u001b[2J???\" none=\"\"\n");
+}
+
+static void lines_below_the_level_are_not_written(void **state)
+{
+    (void)state;
+    fb_log_open(pipe_fds[1], FB_LOG_FORMAT_JSON, FB_LOG_WARN);
+    FB_LOG(INFO, "fill", "done");
+    assert_int_equal(logged().len, 0);
+    assert_true(fb_log_is_on(FB_LOG_ERROR));
+    assert_false(fb_log_is_on(FB_LOG_DEBUG));
+}
+
+static void long_line_is_cut_and_stays_valid(void **state)
+{
+    (void)state;
+    static char big[20000];
+    memset(big, '\n', sizeof(big)); /* each takes two bytes when escaped */
+    fb_log_open(pipe_fds[1], FB_LOG_FORMAT_JSON, FB_LOG_INFO);
+
+    for (size_t len = 7000; len <= sizeof(big); len += 321) {
+        FB_LOG(INFO, "fill", "done", FB_LOG_STR("a", ((struct fb_str){big, len / 3})),
+               FB_LOG_STR("b", ((struct fb_str){big, len})), FB_LOG_INT("c", 1));
+        struct fb_str line = logged();
+        assert_true(line.len <= 8192);
+        assert_true(fb_str_ends_with(line, FB_STR("\",\"cut\":true}\n")));
+        assert_int_equal(fb_str_find(line, '\n'), line.len - 1);
+    }
+}
+
+static void many_fields_are_cut_too(void **state)
+{
+    (void)state;
+    static char big[1500];
+    memset(big, 'x', sizeof(big));
+    struct fb_str value = {big, sizeof(big)};
+    fb_log_open(pipe_fds[1], FB_LOG_FORMAT_JSON, FB_LOG_INFO);
+    FB_LOG(INFO, "fill", "done", FB_LOG_STR("a", value), FB_LOG_STR("b", value),
+           FB_LOG_STR("c", value), FB_LOG_STR("d", value), FB_LOG_STR("e", value),
+           FB_LOG_STR("f", value), FB_LOG_INT("g", 1));
+    struct fb_str line = logged();
+    assert_true(line.len <= 8192);
+    assert_true(fb_str_ends_with(line, FB_STR(",\"cut\":true}\n")));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(anything_but_a_terminal_gets_json),
+        TEST(text_lines_are_short_and_quote_what_needs_it),
+        TEST(lines_below_the_level_are_not_written),
+        TEST(long_line_is_cut_and_stays_valid),
+        TEST(many_fields_are_cut_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
