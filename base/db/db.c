@@ -4,6 +4,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/db/db_internal.h"
+#include "base/log/log.h"
 
 #include <errno.h>
 
@@ -48,10 +49,18 @@ int fb_db_translate(int code)
     }
 }
 
-static int db_fail(const struct fb_db *db, const char *what, struct fb_diag *diag)
+int fb_db_fail(const struct fb_db *db)
 {
-    int err = fb_db_translate(sqlite3_extended_errcode(db->raw));
-    return fb_diag_set(diag, err, "%s: %s", what, sqlite3_errmsg(db->raw));
+    int code = sqlite3_extended_errcode(db->raw);
+
+    FB_LOG(DEBUG, "db", "statement failed", FB_LOG_INT("sqlite_code", code),
+           FB_LOG_TEXT("reason", sqlite3_errmsg(db->raw)));
+    return fb_db_translate(code);
+}
+
+static int db_open_fail(const struct fb_db *db, int err, const char *path, struct fb_diag *diag)
+{
+    return fb_diag_set(diag, err, "open the database '%s': %s", path, sqlite3_errmsg(db->raw));
 }
 
 static void db_closep(struct fb_db **db)
@@ -73,9 +82,7 @@ int fb_db_open(const char *path, const struct fb_db_options *options, struct fb_
         options->is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (sqlite3_open_v2(path, &db->raw, flags, NULL) != SQLITE_OK) {
-        (void)db_fail(db, "open the database", diag);
-        int err = fb_db_translate(sqlite3_extended_errcode(db->raw));
-        return fb_diag_prefix(diag, err, "'%s'", path);
+        return db_open_fail(db, fb_db_fail(db), path, diag);
     }
     uint32_t wait_ms = options->busy_timeout_ms;
     sqlite3_busy_timeout(db->raw, wait_ms == 0 ? DB_BUSY_TIMEOUT_MS : (int)wait_ms);
@@ -86,8 +93,7 @@ int fb_db_open(const char *path, const struct fb_db_options *options, struct fb_
         err = fb_db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     }
     if (err < 0) {
-        (void)db_fail(db, "open the database", diag);
-        return fb_diag_prefix(diag, err, "'%s'", path);
+        return db_open_fail(db, err, path, diag);
     }
     *ret_db = db;
     db = NULL;
@@ -114,7 +120,7 @@ void fb_db_close(struct fb_db *db)
 int fb_db_exec(struct fb_db *db, const char *sql)
 {
     if (sqlite3_exec(db->raw, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        return fb_db_translate(sqlite3_extended_errcode(db->raw));
+        return fb_db_fail(db);
     }
     return FB_OK;
 }

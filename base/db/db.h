@@ -28,7 +28,7 @@
  * Ownership  open → close; a query and a transaction end before their
  *            connection. SQL texts are literals, borrowed for ever.
  * Threads    A connection, its queries and transactions: one at a time.
- * Limits     FB_DB_MAX_CACHED statements are kept; busy_timeout_ms of waiting.
+ * Limits     FB_DB_MAX_CACHED statements are kept per connection; busy_timeout_ms of waiting.
  * Failures   FB_E_BUSY (locked for too long), FB_E_CORRUPT, -ENOSPC, -EIO,
  *            -EROFS, FB_E_EXISTS (a unique key is taken), FB_E_CONFLICT (any
  *            other constraint), FB_E_DENIED, FB_E_FOREIGN (an error in SQL).

@@ -26,3 +26,6 @@ struct fb_db {
 
 /* A result code of SQLite as one of ours. */
 int fb_db_translate(int code);
+
+/* The last failure of `db` as one of ours; its raw form goes to the log. */
+int fb_db_fail(const struct fb_db *db);

@@ -35,7 +35,7 @@ static int stmt_prepare(struct fb_db *db, const char *sql, struct fb_db_stmt **r
     int code =
         sqlite3_prepare_v3(db->raw, sql, -1, is_cached ? SQLITE_PREPARE_PERSISTENT : 0, &raw, NULL);
     if (code != SQLITE_OK) {
-        return fb_db_translate(sqlite3_extended_errcode(db->raw));
+        return fb_db_fail(db);
     }
     struct fb_db_stmt *stmt = FB_NEW(struct fb_db_stmt);
     fb_list_init(&stmt->link);
@@ -141,7 +141,7 @@ int fb_db_step(struct fb_db_query *query)
         sqlite3_reset(query->stmt->raw); /* lets go of the read lock at once */
         return FB_E_END;
     }
-    query->err = fb_db_translate(sqlite3_extended_errcode(query->db->raw));
+    query->err = fb_db_fail(query->db);
     return query->err;
 }
 
