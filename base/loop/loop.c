@@ -7,6 +7,8 @@
 #include "base/loop/loop_internal.h"
 #include "base/loop/op.h"
 
+#include <signal.h>
+
 /* More rounds than this leave the rest to the next turn. */
 enum { LOOP_MAX_BATCHES = 16 };
 
@@ -36,6 +38,7 @@ static void loop_run_batch(struct fb_loop *loop)
     while ((node = fb_list_pop(&batch)) != NULL) {
         struct fb_op *op = FB_CONTAINER_OF(node, struct fb_op, link);
         op->phase = FB_OP_IDLE;
+        loop->n_ops--;
         op->done(op); /* op may no longer exist */
     }
 }
@@ -52,7 +55,7 @@ static void loop_drain(struct fb_loop *loop)
 
 /* ---- a turn ------------------------------------------------------------ */
 
-static void loop_read_clock(struct fb_loop *loop)
+void fb_loop_read_clock(struct fb_loop *loop)
 {
     loop->now_ms = fb_clock_mono_ms(loop->clock);
 }
@@ -62,12 +65,13 @@ static void on_prepare(uv_prepare_t *prepare)
     struct fb_loop *loop = FB_CONTAINER_OF(prepare, struct fb_loop, prepare);
     fb_loop_run_timers(loop);
     loop_drain(loop);
+    fb_loop_set_alarm(loop); /* last: what was drained may have set timers */
 }
 
 static void on_check(uv_check_t *check)
 {
     struct fb_loop *loop = FB_CONTAINER_OF(check, struct fb_loop, check);
-    loop_read_clock(loop);
+    fb_loop_read_clock(loop);
     fb_loop_run_timers(loop);
     loop_drain(loop);
 }
@@ -89,39 +93,53 @@ static void on_async(uv_async_t *async)
     fb_list_splice(&batch, &loop->mail);
     (void)pthread_mutex_unlock(&loop->mail_lock);
 
-    loop_read_clock(loop);
+    fb_loop_read_clock(loop);
     while ((node = fb_list_pop(&batch)) != NULL) {
         struct fb_post *post = FB_CONTAINER_OF(node, struct fb_post, link);
         post->run(post);
     }
 }
 
-void fb_loop_post(struct fb_loop *loop, struct fb_post *post)
+static void loop_post_locked(struct fb_loop *loop, struct fb_post *post)
 {
-    fb_list_init(&post->link);
-    (void)pthread_mutex_lock(&loop->mail_lock);
     bool was_empty = fb_list_empty(&loop->mail);
+
+    fb_list_init(&post->link);
     fb_list_append(&loop->mail, &post->link);
     /* Under the lock: once the mail is seen, the loop may end and be freed. */
     if (was_empty) {
         (void)uv_async_send(&loop->async);
     }
+}
+
+void fb_loop_post(struct fb_loop *loop, struct fb_post *post)
+{
+    (void)pthread_mutex_lock(&loop->mail_lock);
+    loop_post_locked(loop, post);
     (void)pthread_mutex_unlock(&loop->mail_lock);
 }
 
 /* ---- life -------------------------------------------------------------- */
 
+static void ignore_sigpipe(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
 int fb_loop_new(const struct fb_clock *clock, struct fb_loop **ret_loop)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct fb_loop *loop = FB_NEW(struct fb_loop);
 
+    (void)pthread_once(&once, ignore_sigpipe);
     loop->clock = clock;
     loop->owner = pthread_self();
     loop->alarm_ms = UINT64_MAX;
     fb_list_init(&loop->ready);
     fb_list_init(&loop->mail);
     (void)pthread_mutex_init(&loop->mail_lock, NULL);
-    loop_read_clock(loop);
+    fb_loop_read_clock(loop);
 
     int err = uv_loop_init(&loop->uv);
     if (err < 0) {
@@ -145,13 +163,27 @@ int fb_loop_new(const struct fb_clock *clock, struct fb_loop **ret_loop)
     return FB_OK;
 }
 
+/* A stop that came when the loop had already ended is no mail left unread. */
+static void loop_take_stop(struct fb_loop *loop)
+{
+    (void)pthread_mutex_lock(&loop->mail_lock);
+    if (loop->is_stop_posted) {
+        fb_list_remove(&loop->stop.link);
+    }
+    (void)pthread_mutex_unlock(&loop->mail_lock);
+}
+
 void fb_loop_free(struct fb_loop *loop)
 {
     if (loop == NULL) {
         return;
     }
     loop->owner = pthread_self();
-    FB_REQUIRE(fb_list_empty(&loop->ready) && loop->n_timers == 0);
+    if (loop->release_kept != NULL) {
+        loop->release_kept(loop);
+    }
+    FB_REQUIRE(loop->n_ops == 0 && loop->n_timers == 0);
+    loop_take_stop(loop);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->idle, NULL);
@@ -171,39 +203,42 @@ void fb_loop_free(struct fb_loop *loop)
 void fb_loop_run(struct fb_loop *loop)
 {
     loop->owner = pthread_self();
-    loop_read_clock(loop);
+    fb_loop_read_clock(loop);
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
-struct loop_stop {
-    struct fb_post post;
-    struct fb_loop *loop;
-};
-
-static void stop_run(struct fb_post *post)
+static void on_stop(struct fb_post *post)
 {
-    struct loop_stop *stop = FB_CONTAINER_OF(post, struct loop_stop, post);
-    uv_stop(&stop->loop->uv);
-    fb_free(stop);
+    struct fb_loop *loop = FB_CONTAINER_OF(post, struct fb_loop, stop);
+
+    (void)pthread_mutex_lock(&loop->mail_lock);
+    loop->is_stop_posted = false;
+    (void)pthread_mutex_unlock(&loop->mail_lock);
+    uv_stop(&loop->uv);
 }
 
 void fb_loop_stop(struct fb_loop *loop)
 {
-    struct loop_stop *stop = FB_NEW(struct loop_stop);
-    stop->post.run = stop_run;
-    stop->loop = loop;
-    fb_loop_post(loop, &stop->post);
+    (void)pthread_mutex_lock(&loop->mail_lock);
+    if (!loop->is_stop_posted) {
+        loop->is_stop_posted = true;
+        loop->stop.run = on_stop;
+        loop_post_locked(loop, &loop->stop);
+    }
+    (void)pthread_mutex_unlock(&loop->mail_lock);
 }
 
 void fb_loop_turn(struct fb_loop *loop)
 {
-    loop_read_clock(loop);
+    loop->owner = pthread_self();
+    fb_loop_read_clock(loop);
     (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
 void fb_loop_turn_waiting(struct fb_loop *loop)
 {
-    loop_read_clock(loop);
+    loop->owner = pthread_self();
+    fb_loop_read_clock(loop);
     (void)uv_run(&loop->uv, UV_RUN_ONCE);
 }
 
@@ -227,11 +262,24 @@ struct uv_loop_s *fb_loop_uv(struct fb_loop *loop)
     return &loop->uv;
 }
 
+void fb_loop_keep(struct fb_loop *loop, void *kept, void (*release)(struct fb_loop *loop))
+{
+    FB_REQUIRE(loop->release_kept == NULL);
+    loop->kept = kept;
+    loop->release_kept = release;
+}
+
+void *fb_loop_kept(const struct fb_loop *loop)
+{
+    return loop->kept;
+}
+
 /* ---- signals ----------------------------------------------------------- */
 
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct loop_signal *wanted = FB_CONTAINER_OF(handle, struct loop_signal, handle);
+    fb_loop_read_clock(FB_CONTAINER_OF(handle->loop, struct fb_loop, uv));
     wanted->caught(wanted->ctx, signum);
 }
 

@@ -32,19 +32,24 @@ struct fb_post {
     struct fb_list link;
 };
 
-/* `clock` (borrowed) is where the loop's timers read the time. */
+/* `clock` (borrowed) is where the loop's timers read the time. The process
+ * ignores SIGPIPE from here on, so that writing to a lost connection is an
+ * error like any other. */
 FB_MUST_CHECK int fb_loop_new(const struct fb_clock *clock, struct fb_loop **ret_loop);
 
-/* Requires that no operation, timer or stream of it is left. Accepts NULL. */
+/* Requires that no operation, timer or stream of it is left; a stream whose
+ * close was begun counts as gone. Accepts NULL. */
 void fb_loop_free(struct fb_loop *loop);
 
 /* Runs until fb_loop_stop(); the calling thread becomes the loop's own. */
 void fb_loop_run(struct fb_loop *loop);
 
-/* Ends fb_loop_run() after the current turn. Any thread. */
+/* Ends fb_loop_run() after the current turn, or as soon as it begins. Any
+ * thread, any number of times. */
 void fb_loop_stop(struct fb_loop *loop);
 
-/* One turn that does not wait for events; for tests and for draining. */
+/* One turn that does not wait for events; for tests and for draining. The
+ * calling thread becomes the loop's own, as in fb_loop_run(). */
 void fb_loop_turn(struct fb_loop *loop);
 
 /* One turn that waits for an event; for tests that talk to other threads. */
@@ -67,6 +72,16 @@ bool fb_loop_is_mine(const struct fb_loop *loop);
 FB_MUST_CHECK int fb_loop_on_signal(struct fb_loop *loop, int signum,
                                     void (*caught)(void *ctx, int signum), void *ctx);
 
-/* libuv's loop, for base/net alone. */
+/* ---- for base/net alone -------------------------------------------------- */
+
+/* libuv's loop. */
 struct uv_loop_s;
 struct uv_loop_s *fb_loop_uv(struct fb_loop *loop);
+
+/* Reads the time again: in a callback of libuv's, which may come after a long
+ * wait, before calling anything that could set a timer. */
+void fb_loop_read_clock(struct fb_loop *loop);
+
+/* One thing kept with the loop; `release` runs first when the loop is freed. */
+void fb_loop_keep(struct fb_loop *loop, void *kept, void (*release)(struct fb_loop *loop));
+void *fb_loop_kept(const struct fb_loop *loop);

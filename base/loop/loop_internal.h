@@ -35,6 +35,7 @@ struct fb_loop {
     uint64_t now_ms;
     pthread_t owner;
     struct fb_list ready; /* of struct fb_op, finished */
+    size_t n_ops;         /* begun, and `done` not yet entered */
 
     struct fb_timer **heap; /* owned; 1-based */
     size_t n_timers;
@@ -43,13 +44,21 @@ struct fb_loop {
 
     pthread_mutex_t mail_lock;
     struct fb_list mail; /* of struct fb_post, under mail_lock */
+    struct fb_post stop; /* the mail of fb_loop_stop() */
+    bool is_stop_posted; /* under mail_lock */
+
+    void *kept; /* base/net's */
+    void (*release_kept)(struct fb_loop *loop);
 };
 
 /* Queues a finished operation. */
 void fb_loop_ready(struct fb_loop *loop, struct fb_op *op);
 
-/* Runs every timer that is due, and sets the alarm to the next. */
+/* Runs every timer that is due. */
 void fb_loop_run_timers(struct fb_loop *loop);
+
+/* Sets the alarm to the earliest timer; the last thing before polling. */
+void fb_loop_set_alarm(struct fb_loop *loop);
 
 /* The alarm rang: on_check() sees to the timers. */
 void fb_loop_on_alarm(uv_timer_t *alarm);

@@ -23,6 +23,7 @@ void fb_op_begin(struct fb_op *op, fb_op_cancel_fn *cancel)
     op->cancel = cancel;
     op->provider = NULL;
     op->result = FB_OK;
+    op->loop->n_ops++;
 }
 
 void fb_op_finish(struct fb_op *op, int result)

@@ -95,7 +95,7 @@ void fb_timer_clear(struct fb_timer *timer)
     }
 }
 
-static void loop_set_alarm(struct fb_loop *loop)
+void fb_loop_set_alarm(struct fb_loop *loop)
 {
     uint64_t next_ms = loop->n_timers == 0 ? UINT64_MAX : loop->heap[1]->heap_ms;
 
@@ -115,8 +115,12 @@ static void loop_set_alarm(struct fb_loop *loop)
 
 void fb_loop_run_timers(struct fb_loop *loop)
 {
-    while (loop->n_timers > 0 && loop->heap[1]->heap_ms <= loop->now_ms) {
+    /* Bounded, for a timer that sets itself to no delay. */
+    for (size_t n = loop->n_timers; n > 0 && loop->n_timers > 0; n--) {
         struct fb_timer *timer = loop->heap[1];
+        if (timer->heap_ms > loop->now_ms) {
+            break;
+        }
         if (timer->deadline_ms > loop->now_ms) {
             timer->heap_ms = timer->deadline_ms;
             heap_down(loop, timer);
@@ -125,5 +129,4 @@ void fb_loop_run_timers(struct fb_loop *loop)
         heap_remove(loop, timer);
         timer->expired(timer); /* may free the timer */
     }
-    loop_set_alarm(loop);
 }
