@@ -1,8 +1,8 @@
 /*
  * Addresses: where to listen and to connect.
  *
- * Text forms: "127.0.0.1:8080", "[::1]:8080", ":8080" (all interfaces), and
- * port 0 for one that the kernel picks.
+ * Text forms: "127.0.0.1:8080", "[::1]:8080", ":8080" (all interfaces, IPv6
+ * and IPv4), and port 0 for one that the kernel picks.
  */
 #pragma once
 
@@ -24,7 +24,11 @@ enum { FB_ADDRESS_TEXT_MAX = 64 };
 FB_MUST_CHECK int fb_address_parse(struct fb_str text, struct fb_address *ret_address,
                                    struct fb_diag *diag);
 
-/* The text form, always with the port; returns `text`. */
+/* A numeric address without brackets, and a port; FB_E_MALFORMED else. */
+FB_MUST_CHECK int fb_address_from_ip(struct fb_str host, uint16_t port,
+                                     struct fb_address *ret_address);
+
+/* The text form, always with the port, or "unknown"; returns `text`. */
 char *fb_address_text(const struct fb_address *address, char text[FB_ADDRESS_TEXT_MAX]);
 
 uint16_t fb_address_port(const struct fb_address *address);

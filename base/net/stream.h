@@ -3,12 +3,16 @@
  *
  * One interface for TCP, for TLS (later) and for a pair in memory (tests).
  * Incoming bytes are pulled: a stream *is* an fb_reader. It receives ahead of
- * its consumer up to a bound and then lets the kernel push back. Outgoing
- * bytes are an operation that finishes when the kernel has taken them all.
+ * its consumer up to a bound and then lets the kernel push back; what was not
+ * taken stays readable after the peer has closed. Outgoing bytes are an
+ * operation that finishes when the kernel has taken them all. A stream with
+ * nothing unread holds no buffer.
  *
  * Ownership  open (accept, connect, pair) → fb_stream_close(). Close first
  *            cancels the stream's own operations; their `done` still runs.
  * Threads    One loop's.
+ * Limits     FB_STREAM_MAX_UNREAD bytes received ahead (one block over, at
+ *            most).
  * Failures   -ECONNRESET and the like; reading after the peer's FIN gives
  *            FB_E_END; FB_E_CANCELED for a write or wait that close ended.
  */
@@ -30,36 +34,41 @@ struct fb_stream {
     struct fb_loop *loop;
 };
 
-enum { FB_STREAM_MAX_PIECES = 64 };
+enum { FB_STREAM_MAX_PIECES = 64, FB_STREAM_MAX_UNREAD = 128 * 1024 };
 
 /* Outgoing bytes. */
 struct fb_stream_write {
     struct fb_op op;
     const struct fb_str *pieces; /* in: borrowed, with their bytes, until done */
     size_t n_pieces;             /* in: at most FB_STREAM_MAX_PIECES */
-
-    /* Private to the stream. */
-    uint64_t private_space[32];
 };
 
 struct fb_stream_ops {
     void (*write)(struct fb_stream *stream, struct fb_stream_write *write);
     void (*shut)(struct fb_stream *stream);
     void (*close)(struct fb_stream *stream, bool is_reset);
+    size_t (*unsent)(const struct fb_stream *stream);
     struct fb_address (*peer)(const struct fb_stream *stream);
 };
 
-/* Sends; one write at a time. Cancel only by closing. */
+/* Sends; one write at a time. Cancel only by closing, after which nothing more
+ * is read from the pieces. */
 void fb_stream_write(struct fb_stream *stream, struct fb_stream_write *write);
+
+/* How much of the write under way the kernel has not taken yet; a timeout that
+ * finds it unchanged knows that the peer takes nothing. */
+size_t fb_stream_unsent(const struct fb_stream *stream);
 
 /* Sends FIN after what was written; reading goes on. */
 void fb_stream_shut(struct fb_stream *stream);
 
-/* Ends both ways and frees the stream once libuv lets go of it. */
+/* Ends both ways and frees the stream once libuv lets go of it. A close over
+ * unread bytes makes the kernel send RST: who wants the peer to get all of the
+ * last answer shuts, and reads to the end before closing. Accepts NULL. */
 void fb_stream_close(struct fb_stream *stream);
 
-/* As close, but with RST, so that the peer cannot take what it has for whole. */
+/* As close, but with RST, so that the peer cannot take what it has for whole. Accepts NULL. */
 void fb_stream_reset(struct fb_stream *stream);
 
-/* The other end's address. */
+/* The other end's address; len 0 in memory and once the connection is lost. */
 struct fb_address fb_stream_peer(const struct fb_stream *stream);

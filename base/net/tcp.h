@@ -5,6 +5,8 @@
  *            accepts belong to whoever `accepted` hands them to.
  * Threads    One loop's. Several loops may listen on one address
  *            (SO_REUSEPORT); the kernel spreads connections over them.
+ * Limits     When descriptors run out, new connections are closed at once,
+ *            rather than left to ring for ever.
  * Failures   -EADDRINUSE, -EACCES at listen; -ECONNREFUSED, FB_E_TIMEOUT and
  *            libuv's resolver codes at connect.
  */
@@ -24,7 +26,7 @@ struct fb_stream;
 struct fb_listener_options {
     struct fb_address address;
     int backlog; /* 0: 1024 */
-    /* Runs for each connection; takes the stream over. */
+    /* Runs for each connection; takes the stream over. May close the listener. */
     void (*accepted)(void *ctx, struct fb_stream *stream);
     void *ctx;
 };
@@ -38,16 +40,18 @@ struct fb_address fb_listener_address(const struct fb_listener *listener);
 /* Stops accepting at once; frees itself. Accepts NULL. */
 void fb_listener_close(struct fb_listener *listener);
 
-/* Connects to the first address of a name that answers. */
+/* Connects to the first address of a name that answers. The addresses are
+ * tried in turn, families alternating, the next one when an attempt failed or
+ * took a quarter of a second (RFC 8305). Cancelable. */
 struct fb_connect {
     struct fb_op op;
     struct fb_str host;       /* in: name or numeric; borrowed until done */
     uint16_t port;            /* in */
-    uint32_t timeout_ms;      /* in: for look-up and all attempts together */
+    uint32_t timeout_ms;      /* in: for look-up and all attempts together; 0: none */
     struct fb_stream *stream; /* out: the caller's to close */
 
     /* Private to base/net. */
-    struct connect_try *attempt;
+    struct tcp_connecting *connecting;
 };
 
 void fb_tcp_connect(struct fb_connect *connect);

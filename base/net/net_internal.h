@@ -1,0 +1,66 @@
+/*
+ * What the files of base/net share: blocks to receive into, and TCP streams.
+ */
+#pragma once
+
+#include "base/net/stream.h"
+
+#include <uv.h>
+
+struct fb_op;
+
+/* ---- blocks ---------------------------------------------------------------
+ *
+ * A loop keeps a list of free blocks. A stream takes one when bytes come in and
+ * hands it on with the slice that carries them, so only unread bytes and held
+ * slices cost memory.
+ */
+
+enum { NET_BLOCK_HEAD = 64, NET_BLOCK_BYTES = 64 * 1024 - NET_BLOCK_HEAD };
+
+struct net_block {
+    struct net_state *home;
+    struct net_block *next; /* in a stream's queue, or in the free list */
+    size_t len;             /* bytes received */
+    char bytes[NET_BLOCK_BYTES];
+};
+
+/* What base/net keeps with each loop. */
+struct net_state {
+    struct net_block *free; /* owned */
+    unsigned n_free;
+    unsigned n_lent;
+    unsigned n_lookups; /* of names, with libuv */
+};
+
+/* The loop's state, made when first asked for. */
+struct net_state *fb_net_state(struct fb_loop *loop);
+
+/* An empty block, or NULL when memory is out. */
+struct net_block *fb_net_block_new(struct net_state *state);
+
+/* As fb_slice's release(). */
+void fb_net_block_free(void *block);
+
+/* ---- TCP streams --------------------------------------------------------- */
+
+struct tcp_stream {
+    struct fb_stream stream;
+    uv_tcp_t handle;
+    struct net_state *state;
+
+    struct net_block *first; /* owned; unread, oldest first */
+    struct net_block *last;
+    struct net_block *spare; /* owned; lent to libuv for one receive */
+    size_t n_unread;
+    int read_err; /* what follows the unread bytes; FB_OK: more may come */
+    bool is_reading;
+    struct fb_op *waiter; /* borrowed until finished */
+
+    uv_write_t write_request;      /* for what the kernel did not take at once */
+    struct fb_stream_write *write; /* borrowed until finished */
+    bool wants_shut;               /* after the write under way */
+};
+
+/* A stream without a connection yet. */
+FB_MUST_CHECK int fb_tcp_stream_new(struct fb_loop *loop, struct tcp_stream **ret_stream);

@@ -1,0 +1,38 @@
+#include "base/net/stream.h"
+
+#include "base/core/check.h"
+
+void fb_stream_write(struct fb_stream *stream, struct fb_stream_write *write)
+{
+    FB_REQUIRE(write->n_pieces <= FB_STREAM_MAX_PIECES);
+    stream->ops->write(stream, write);
+}
+
+size_t fb_stream_unsent(const struct fb_stream *stream)
+{
+    return stream->ops->unsent(stream);
+}
+
+void fb_stream_shut(struct fb_stream *stream)
+{
+    stream->ops->shut(stream);
+}
+
+void fb_stream_close(struct fb_stream *stream)
+{
+    if (stream != NULL) {
+        stream->ops->close(stream, false);
+    }
+}
+
+void fb_stream_reset(struct fb_stream *stream)
+{
+    if (stream != NULL) {
+        stream->ops->close(stream, true);
+    }
+}
+
+struct fb_address fb_stream_peer(const struct fb_stream *stream)
+{
+    return stream->ops->peer(stream);
+}
