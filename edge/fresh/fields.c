@@ -1,0 +1,182 @@
+#include "edge/fresh/fields.h"
+
+#include "edge/fresh/fresh_internal.h"
+
+static bool is_among(struct fb_str name, const struct fb_str *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fb_str_equal_nocase(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what never travels on --------------------------------------------- */
+
+static bool is_hop_by_hop(struct fb_str name)
+{
+    static const struct fb_str names[] = {
+        FB_STR("connection"),
+        FB_STR("keep-alive"),
+        FB_STR("proxy-connection"),
+        FB_STR("proxy-authenticate"),
+        FB_STR("proxy-authorization"),
+        FB_STR("proxy-authentication-info"),
+        FB_STR("te"),
+        FB_STR("trailer"),
+        FB_STR("transfer-encoding"),
+        FB_STR("upgrade"),
+        FB_STR("http2-settings"),
+    };
+    return is_among(name, names, FB_ARRAY_LEN(names));
+}
+
+/* What Connection names, except what a message cannot do without: a peer could
+ * have its neighbour drop it (RFC 9110 section 7.6.1 lets us ignore those). */
+static bool is_connection_listed(struct fb_str connection, struct fb_str name)
+{
+    static const struct fb_str kept[] = {
+        FB_STR("cache-control"), FB_STR("host"),           FB_STR("vary"),
+        FB_STR("authorization"), FB_STR("set-cookie"),     FB_STR("content-type"),
+        FB_STR("etag"),          FB_STR("content-length"), FB_STR("content-encoding"),
+    };
+    return connection.len > 0 && fb_list_has(connection, name) &&
+           !is_among(name, kept, FB_ARRAY_LEN(kept));
+}
+
+/* ---- requests ---------------------------------------------------------- */
+
+static bool is_range_or_condition(struct fb_str name)
+{
+    return fb_str_equal_nocase(name, FB_STR("range")) ||
+           (name.len > 3 && fb_str_equal_nocase(fb_str_first(name, 3), FB_STR("if-")));
+}
+
+static bool is_framing(struct fb_str name)
+{
+    static const struct fb_str names[] = {FB_STR("host"), FB_STR("content-length"),
+                                          FB_STR("expect")};
+    return is_among(name, names, FB_ARRAY_LEN(names));
+}
+
+/* Claims about the request that some servers believe more than the request. */
+static bool is_claim(struct fb_str name)
+{
+    static const struct fb_str prefixes[] = {
+        FB_STR("x-forwarded-"),  FB_STR("x-original-"),       FB_STR("x-rewrite-"),
+        FB_STR("x-http-method"), FB_STR("x-method-override"), FB_STR("x-host"),
+        FB_STR("x-real-ip"),     FB_STR("x-forwarded"),
+    };
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(prefixes); i++) {
+        if (fb_str_equal_nocase(fb_str_first(name, prefixes[i].len), prefixes[i])) {
+            return true;
+        }
+    }
+    return fb_str_equal_nocase(name, FB_STR("forwarded"));
+}
+
+/* All that an upstream needs in order to give out media. */
+static bool is_for_media(struct fb_str name, enum edge_class class)
+{
+    static const struct fb_str names[] = {FB_STR("accept"),   FB_STR("authorization"),
+                                          FB_STR("origin"),   FB_STR("via"),
+                                          FB_STR("cdn-loop"), FB_STR("traceparent")};
+    return is_among(name, names, FB_ARRAY_LEN(names)) ||
+           (class == EDGE_CLASS_MANIFEST && fb_str_equal_nocase(name, FB_STR("accept-language")));
+}
+
+struct fb_headers edge_fields_to_fetch(struct fb_arena *arena,
+                                       const struct fb_request_head *request, enum edge_class class)
+{
+    struct fb_str connection = fb_headers_join(&request->headers, arena, FB_STR("connection"));
+    struct fb_str accepted = edge_accept_encoding_of(arena, &request->headers);
+    struct fb_headers kept = {0};
+
+    for (size_t i = 0; i < request->headers.n; i++) {
+        struct fb_header field = request->headers.items[i];
+        bool is_dropped = is_hop_by_hop(field.name) ||
+                          is_connection_listed(connection, field.name) || is_framing(field.name) ||
+                          is_range_or_condition(field.name) || is_claim(field.name) ||
+                          fb_str_equal_nocase(field.name, FB_STR("accept-encoding"));
+        if (!is_dropped && (class == EDGE_CLASS_OTHER || is_for_media(field.name, class))) {
+            fb_headers_add(&kept, arena, field.name, field.value);
+        }
+    }
+    /* Segments are compressed already. */
+    if (accepted.len > 0 && class != EDGE_CLASS_SEGMENT) {
+        fb_headers_add(&kept, arena, FB_STR("Accept-Encoding"), accepted);
+    }
+    return kept;
+}
+
+struct fb_headers edge_fields_to_pass(struct fb_arena *arena, const struct fb_request_head *request)
+{
+    struct fb_str connection = fb_headers_join(&request->headers, arena, FB_STR("connection"));
+    struct fb_headers kept = {0};
+
+    for (size_t i = 0; i < request->headers.n; i++) {
+        struct fb_header field = request->headers.items[i];
+        if (!is_hop_by_hop(field.name) && !is_connection_listed(connection, field.name) &&
+            !is_framing(field.name) && !is_claim(field.name)) {
+            fb_headers_add(&kept, arena, field.name, field.value);
+        }
+    }
+    return kept;
+}
+
+/* ---- responses --------------------------------------------------------- */
+
+static bool is_kept(struct fb_str name, struct fb_str connection, enum edge_class class)
+{
+    return !is_hop_by_hop(name) && !is_connection_listed(connection, name) &&
+           !fb_str_equal_nocase(name, FB_STR("content-length")) &&
+           !fb_str_equal_nocase(name, FB_STR("age")) &&
+           !(class == EDGE_CLASS_SEGMENT && fb_str_equal_nocase(name, FB_STR("set-cookie")));
+}
+
+struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_headers *response,
+                                      enum edge_class class)
+{
+    struct fb_str connection = fb_headers_join(response, arena, FB_STR("connection"));
+    struct fb_headers kept = {0};
+
+    for (size_t i = 0; i < response->n; i++) {
+        if (is_kept(response->items[i].name, connection, class)) {
+            fb_headers_add(&kept, arena, response->items[i].name, response->items[i].value);
+        }
+    }
+    return kept;
+}
+
+/* What tells of the bytes that are stored, and stays with them. */
+static bool describes_content(struct fb_str name)
+{
+    static const struct fb_str names[] = {
+        FB_STR("content-encoding"), FB_STR("content-type"),     FB_STR("content-range"),
+        FB_STR("content-digest"),   FB_STR("repr-digest"),      FB_STR("digest"),
+        FB_STR("content-language"), FB_STR("content-location"),
+    };
+    return is_among(name, names, FB_ARRAY_LEN(names));
+}
+
+struct fb_headers edge_fields_updated(struct fb_arena *arena, const struct fb_headers *stored,
+                                      const struct fb_headers *not_modified, enum edge_class class)
+{
+    struct fb_headers news = edge_fields_to_keep(arena, not_modified, class);
+    struct fb_headers updated = {0};
+
+    for (size_t i = 0; i < stored->n; i++) {
+        struct fb_header field = stored->items[i];
+        if (describes_content(field.name) || fb_headers_count(&news, field.name) == 0) {
+            fb_headers_add(&updated, arena, field.name, field.value);
+        }
+    }
+    for (size_t i = 0; i < news.n; i++) {
+        if (!describes_content(news.items[i].name)) {
+            fb_headers_add(&updated, arena, news.items[i].name, news.items[i].value);
+        }
+    }
+    return updated;
+}

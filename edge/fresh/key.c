@@ -1,0 +1,177 @@
+#include "edge/fresh/key.h"
+
+#include "base/core/err.h"
+#include "base/http/url.h"
+#include "edge/fresh/fresh_internal.h"
+
+#include <string.h>
+
+static char to_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+/* ---- primary keys ------------------------------------------------------ */
+
+/* What a host may be made of: names, numeric addresses, IPv6 in brackets. */
+static bool is_host_byte(char c)
+{
+    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
+           (c != '\0' && strchr("-._~%!$&'()*+,;=:[]", c) != NULL);
+}
+
+static bool is_host(struct fb_str host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        if (!is_host_byte(host.ptr[i])) {
+            return false;
+        }
+    }
+    return host.len > 0;
+}
+
+/* Plain HTTP comes to port 80, TLS to 443; both name the same site. */
+static struct fb_str without_default_port(struct fb_str host)
+{
+    const struct fb_str endings[] = {FB_STR(":80"), FB_STR(":443"), FB_STR(":")};
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(endings); i++) {
+        struct fb_str rest = fb_str_first(host, host.len - FB_MIN(host.len, endings[i].len));
+        bool is_numeric = fb_str_find(rest, ':') < rest.len && rest.ptr[rest.len - 1] != ']';
+        if (fb_str_ends_with(host, endings[i]) && rest.len > 0 && !is_numeric) {
+            return rest;
+        }
+    }
+    return host;
+}
+
+static char *put(char *at, struct fb_str str)
+{
+    if (str.len > 0) {
+        memcpy(at, str.ptr, str.len);
+    }
+    return at + str.len;
+}
+
+int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
+                struct fb_str *ret_key)
+{
+    struct fb_str path;
+
+    if (!is_host(request->host)) {
+        return FB_E_MALFORMED;
+    }
+    if (request->host.len + request->target.len > EDGE_KEY_MAX) {
+        return FB_E_LIMIT;
+    }
+    if (request->path.len == 0 || request->path.ptr[0] != '/') {
+        return FB_E_MALFORMED;
+    }
+    int err = fb_path_normalise(arena, request->path, &path);
+    if (err < 0) {
+        return err;
+    }
+
+    struct fb_str host = without_default_port(request->host);
+    char *key = fb_arena_alloc(arena, host.len + path.len + 1 + request->query.len);
+    char *at = key;
+    for (size_t i = 0; i < host.len; i++) {
+        *at++ = to_lower(host.ptr[i]);
+    }
+    at = put(at, path);
+    if (request->query.ptr != NULL) {
+        *at++ = '?';
+        at = put(at, request->query);
+    }
+    *ret_key = (struct fb_str){key, (size_t)(at - key)};
+    return FB_OK;
+}
+
+/* ---- variants ---------------------------------------------------------- */
+
+struct fb_str edge_vary_of(struct fb_arena *arena, const struct fb_headers *response)
+{
+    return fb_headers_join(response, arena, FB_STR("vary"));
+}
+
+/* What a client says that it accepts: true unless its weight is 0. */
+static bool has_weight(struct fb_str parameters)
+{
+    struct fb_str parameter;
+
+    while (fb_str_cut(&parameters, ';', &parameter)) {
+        struct fb_str trimmed = fb_str_trim(parameter);
+        if (trimmed.len < 3 || !fb_str_equal_nocase(fb_str_first(trimmed, 2), FB_STR("q="))) {
+            continue;
+        }
+        struct fb_str weight = fb_str_skip(trimmed, 2);
+        for (size_t i = 0; i < weight.len; i++) {
+            if (weight.ptr[i] >= '1' && weight.ptr[i] <= '9') {
+                return true;
+            }
+        }
+        return false;
+    }
+    return true;
+}
+
+struct fb_str edge_accept_encoding_of(struct fb_arena *arena, const struct fb_headers *request)
+{
+    struct fb_str list = fb_headers_join(request, arena, FB_STR("accept-encoding"));
+    struct fb_str member;
+    bool has_br = false;
+    bool has_gzip = false;
+
+    while (fb_list_member(&list, &member)) {
+        size_t semicolon = fb_str_find(member, ';');
+        struct fb_str coding = fb_str_trim(fb_str_first(member, semicolon));
+        bool is_wanted = has_weight(fb_str_skip(member, semicolon + 1));
+        if (fb_str_equal_nocase(coding, FB_STR("br"))) {
+            has_br = is_wanted;
+        } else if (fb_str_equal_nocase(coding, FB_STR("gzip"))) {
+            has_gzip = is_wanted;
+        }
+    }
+    if (has_br && has_gzip) {
+        return FB_STR("br, gzip");
+    }
+    return has_br ? FB_STR("br") : has_gzip ? FB_STR("gzip") : FB_STR("");
+}
+
+/* One line of a variant key at `at`, which has room. */
+static char *put_variant_line(char *at, struct fb_str name, struct fb_str value)
+{
+    struct fb_str member;
+
+    for (size_t i = 0; i < name.len; i++) {
+        *at++ = to_lower(name.ptr[i]);
+    }
+    *at++ = ':';
+    /* Absent and empty differ: an upstream may answer them differently. */
+    if (value.ptr != NULL) {
+        *at++ = ' ';
+    }
+    while (fb_list_member(&value, &member)) {
+        at = put(at, member);
+        *at++ = ',';
+    }
+    *at++ = '\n';
+    return at;
+}
+
+struct fb_str edge_variant_of(struct fb_arena *arena, struct fb_str vary,
+                              const struct fb_headers *request)
+{
+    struct fb_str variant = FB_STR("");
+    struct fb_str name;
+
+    while (fb_list_member(&vary, &name)) {
+        bool is_encoding = fb_str_equal_nocase(name, FB_STR("accept-encoding"));
+        struct fb_str value = is_encoding ? edge_accept_encoding_of(arena, request)
+                                          : fb_headers_join(request, arena, name);
+        char *longer = fb_arena_alloc(arena, variant.len + name.len + value.len + 4);
+        char *end = put_variant_line(put(longer, variant), name, value);
+        variant = (struct fb_str){longer, (size_t)(end - longer)};
+    }
+    return variant;
+}
