@@ -32,7 +32,7 @@ enum { EDGE_POLICY_GHOST_MAX = 1 << 20 };
 
 struct edge_policy_node {
     uint64_t id;   /* in: the same for the same key, ever; such as its hash */
-    uint64_t size; /* in: bytes; stands still while linked */
+    uint64_t size; /* in: bytes; while linked see edge_policy_resize() */
 
     /* Private to edge/policy. */
     struct fb_list link;
@@ -62,6 +62,9 @@ void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *nod
 /* Puts `fresh` where `old` stood, with its hits. Requires that `old` is linked. */
 void edge_policy_replace(struct edge_policy *policy, struct edge_policy_node *old,
                          struct edge_policy_node *fresh);
+
+/* `node` is `size` bytes now, linked or not. */
+void edge_policy_resize(struct edge_policy *policy, struct edge_policy_node *node, uint64_t size);
 
 /* Takes out and returns the node to go first; NULL if there is none. */
 struct edge_policy_node *edge_policy_evict(struct edge_policy *policy);

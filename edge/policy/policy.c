@@ -1,0 +1,212 @@
+#include "edge/policy/policy.h"
+
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "edge/policy/ghost.h"
+
+enum policy_queue { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN, N_QUEUES };
+
+enum {
+    POLICY_MAX_HITS = 3,
+    POLICY_PROMOTING_HITS = 2, /* in the small queue, to move to main */
+    POLICY_SMALL_SHARE = 10    /* the small queue is a tenth */
+};
+
+struct queue {
+    struct fb_list nodes; /* youngest first */
+    uint64_t n_bytes;
+};
+
+struct edge_policy {
+    enum edge_policy_kind kind;
+    uint64_t capacity;
+    struct queue queues[N_QUEUES]; /* LRU has all in main */
+    size_t n_nodes;
+    struct edge_ghost ghost;
+};
+
+/* ---- queues ------------------------------------------------------------ */
+
+static void queue_put(struct edge_policy *policy, struct edge_policy_node *node,
+                      enum policy_queue queue)
+{
+    node->queue = (uint8_t)queue;
+    fb_list_prepend(&policy->queues[queue].nodes, &node->link);
+    policy->queues[queue].n_bytes += node->size;
+    policy->n_nodes++;
+}
+
+static void queue_take(struct edge_policy *policy, struct edge_policy_node *node)
+{
+    policy->queues[node->queue].n_bytes -= node->size;
+    policy->n_nodes--;
+    node->queue = QUEUE_NONE;
+    fb_list_remove(&node->link);
+}
+
+static struct edge_policy_node *queue_oldest(struct queue *queue)
+{
+    return fb_list_empty(&queue->nodes)
+               ? NULL
+               : FB_CONTAINER_OF(queue->nodes.prev, struct edge_policy_node, link);
+}
+
+/* ---- S3-FIFO ----------------------------------------------------------- */
+
+/* The oldest of the small queue moves to main if it earned it; else it goes. */
+static struct edge_policy_node *small_evict(struct edge_policy *policy,
+                                            struct edge_policy_node *node)
+{
+    uint8_t hits = atomic_load_explicit(&node->hits, memory_order_relaxed);
+
+    queue_take(policy, node);
+    if (hits >= POLICY_PROMOTING_HITS) {
+        atomic_store_explicit(&node->hits, 0, memory_order_relaxed);
+        queue_put(policy, node, QUEUE_MAIN);
+        return NULL;
+    }
+    edge_ghost_add(&policy->ghost, node->id, node->size);
+    return node;
+}
+
+/* The oldest of main goes round again for each hit it had. */
+static struct edge_policy_node *main_evict(struct edge_policy *policy,
+                                           struct edge_policy_node *node)
+{
+    uint8_t hits = atomic_load_explicit(&node->hits, memory_order_relaxed);
+
+    queue_take(policy, node);
+    if (hits > 0) {
+        atomic_store_explicit(&node->hits, (uint8_t)(hits - 1), memory_order_relaxed);
+        queue_put(policy, node, QUEUE_MAIN);
+        return NULL;
+    }
+    return node;
+}
+
+static struct edge_policy_node *s3fifo_evict(struct edge_policy *policy)
+{
+    struct queue *small = &policy->queues[QUEUE_SMALL];
+    struct edge_policy_node *victim = NULL;
+
+    while (victim == NULL && policy->n_nodes > 0) {
+        struct edge_policy_node *oldest = queue_oldest(&policy->queues[QUEUE_MAIN]);
+        bool small_is_full = small->n_bytes >= policy->capacity / POLICY_SMALL_SHARE;
+        if (!fb_list_empty(&small->nodes) && (oldest == NULL || small_is_full)) {
+            victim = small_evict(policy, queue_oldest(small));
+        } else {
+            victim = main_evict(policy, oldest);
+        }
+    }
+    return victim;
+}
+
+/* ---- the interface ----------------------------------------------------- */
+
+struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacity)
+{
+    struct edge_policy *policy = FB_NEW(struct edge_policy);
+
+    policy->kind = kind;
+    policy->capacity = capacity;
+    for (unsigned i = 0; i < N_QUEUES; i++) {
+        fb_list_init(&policy->queues[i].nodes);
+    }
+    edge_ghost_init(&policy->ghost, capacity - capacity / POLICY_SMALL_SHARE);
+    return policy;
+}
+
+void edge_policy_free(struct edge_policy *policy)
+{
+    if (policy != NULL) {
+        FB_REQUIRE(policy->n_nodes == 0);
+        edge_ghost_done(&policy->ghost);
+        fb_free(policy);
+    }
+}
+
+void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *node)
+{
+    FB_REQUIRE(node->queue == QUEUE_NONE);
+    fb_list_init(&node->link);
+    atomic_store_explicit(&node->hits, 0, memory_order_relaxed);
+    if (policy->kind == EDGE_POLICY_LRU || edge_ghost_take(&policy->ghost, node->id)) {
+        queue_put(policy, node, QUEUE_MAIN);
+    } else {
+        queue_put(policy, node, QUEUE_SMALL);
+    }
+}
+
+void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node)
+{
+    if (policy->kind == EDGE_POLICY_S3FIFO) {
+        /* Two hits at once may count as one; a node that is often asked for is
+         * only read, so its cache line is shared. */
+        uint8_t hits = atomic_load_explicit(&node->hits, memory_order_relaxed);
+        if (hits < POLICY_MAX_HITS) {
+            atomic_store_explicit(&node->hits, (uint8_t)(hits + 1), memory_order_relaxed);
+        }
+    } else if (node->queue != QUEUE_NONE) {
+        fb_list_remove(&node->link);
+        fb_list_prepend(&policy->queues[QUEUE_MAIN].nodes, &node->link);
+    }
+}
+
+bool edge_policy_hit_is_free(const struct edge_policy *policy)
+{
+    return policy->kind == EDGE_POLICY_S3FIFO;
+}
+
+void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *node)
+{
+    if (node->queue != QUEUE_NONE) {
+        queue_take(policy, node);
+    }
+}
+
+void edge_policy_replace(struct edge_policy *policy, struct edge_policy_node *old,
+                         struct edge_policy_node *fresh)
+{
+    FB_REQUIRE(old->queue != QUEUE_NONE && fresh->queue == QUEUE_NONE);
+    struct queue *queue = &policy->queues[old->queue];
+
+    fresh->queue = old->queue;
+    atomic_store_explicit(&fresh->hits, atomic_load_explicit(&old->hits, memory_order_relaxed),
+                          memory_order_relaxed);
+    fb_list_prepend(&old->link, &fresh->link);
+    queue->n_bytes += fresh->size;
+    policy->n_nodes++;
+    queue_take(policy, old);
+}
+
+void edge_policy_resize(struct edge_policy *policy, struct edge_policy_node *node, uint64_t size)
+{
+    if (node->queue != QUEUE_NONE) {
+        policy->queues[node->queue].n_bytes += size - node->size;
+    }
+    node->size = size;
+}
+
+struct edge_policy_node *edge_policy_evict(struct edge_policy *policy)
+{
+    struct edge_policy_node *victim = NULL;
+
+    if (policy->kind == EDGE_POLICY_S3FIFO) {
+        return s3fifo_evict(policy);
+    }
+    victim = queue_oldest(&policy->queues[QUEUE_MAIN]);
+    if (victim != NULL) {
+        queue_take(policy, victim);
+    }
+    return victim;
+}
+
+uint64_t edge_policy_bytes(const struct edge_policy *policy)
+{
+    return policy->queues[QUEUE_SMALL].n_bytes + policy->queues[QUEUE_MAIN].n_bytes;
+}
+
+size_t edge_policy_count(const struct edge_policy *policy)
+{
+    return policy->n_nodes;
+}
