@@ -1,0 +1,330 @@
+#include "edge/store/store.h"
+
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "base/metrics/metrics.h"
+#include "edge/store/store_internal.h"
+
+enum { SHARD_FIRST_BUCKETS = 64 };
+
+static const struct fb_metric store_rows[] = {
+    [STORE_BYTES] = {"edge_store_bytes", FB_METRIC_GAUGE, NULL,
+                     "Memory that stored responses take, overhead included."},
+    [STORE_OBJECTS] = {"edge_store_objects", FB_METRIC_GAUGE, NULL,
+                       "Responses that the index knows."},
+    [STORE_EVICTIONS] = {"edge_store_evictions_total", FB_METRIC_COUNTER, NULL,
+                         "Responses that had to make room for others."},
+    [STORE_READERS] = {"edge_fill_readers", FB_METRIC_GAUGE, NULL,
+                       "Requests that wait for a fill or read what it brings."},
+};
+
+/* ---- shards ------------------------------------------------------------ */
+
+static struct store_shard *shard_of(struct edge_store *store, uint64_t hash)
+{
+    return &store->shards[hash >> 58]; /* the top six bits; buckets use the low ones */
+}
+
+static struct edge_object **shard_bucket(const struct store_shard *shard, uint64_t hash)
+{
+    return &shard->buckets[hash & (shard->n_buckets - 1)];
+}
+
+static void shard_grow(struct store_shard *shard)
+{
+    struct edge_object **old = shard->buckets;
+    size_t n_old = shard->n_buckets;
+
+    shard->n_buckets = 2 * n_old;
+    shard->buckets = fb_alloc_array(shard->n_buckets, sizeof(struct edge_object *));
+    for (size_t i = 0; i < n_old; i++) {
+        /* Appending keeps the newest first. */
+        struct edge_object **low = &shard->buckets[i];
+        struct edge_object **high = &shard->buckets[i + n_old];
+        for (struct edge_object *at = old[i], *next = NULL; at != NULL; at = next) {
+            struct edge_object ***tail = (at->hash & n_old) != 0 ? &high : &low;
+            next = at->next;
+            at->next = NULL;
+            **tail = at;
+            *tail = &at->next;
+        }
+    }
+    fb_free(old);
+}
+
+static void shard_link(struct store_shard *shard, struct edge_object *object)
+{
+    if (shard->n_objects >= shard->n_buckets) {
+        shard_grow(shard);
+    }
+    struct edge_object **bucket = shard_bucket(shard, object->hash);
+    object->next = *bucket;
+    *bucket = object;
+    object->is_indexed = true;
+    shard->n_objects++;
+}
+
+static void shard_unlink(struct store_shard *shard, struct edge_object *object)
+{
+    struct edge_object **at = shard_bucket(shard, object->hash);
+
+    while (*at != object) {
+        at = &(*at)->next;
+    }
+    *at = object->next;
+    object->next = NULL;
+    object->is_indexed = false;
+    shard->n_objects--;
+}
+
+static bool object_has_key(const struct edge_object *object, uint64_t hash, struct fb_str key)
+{
+    return object->hash == hash && fb_str_equal(object->head.key, key);
+}
+
+bool edge_store_unlink(struct edge_store *store, struct edge_object *object)
+{
+    struct store_shard *shard = shard_of(store, object->hash);
+
+    (void)pthread_mutex_lock(&shard->lock);
+    bool was_indexed = object->is_indexed;
+    if (was_indexed) {
+        shard_unlink(shard, object);
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    if (was_indexed) {
+        atomic_fetch_sub_explicit(&store->n_indexed, 1, memory_order_relaxed);
+        edge_store_count(store, STORE_OBJECTS, -1);
+    }
+    return was_indexed;
+}
+
+/* ---- finding ----------------------------------------------------------- */
+
+struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
+                                    const struct fb_headers *request)
+{
+    uint64_t hash = fb_str_hash(key, store->seed);
+    struct store_shard *shard = shard_of(store, hash);
+    struct edge_object *found = NULL;
+
+    (void)pthread_mutex_lock(&shard->lock);
+    for (struct edge_object *at = *shard_bucket(shard, hash); at != NULL; at = at->next) {
+        if (object_has_key(at, hash, key) && edge_object_suits(at, request)) {
+            found = edge_object_ref(at);
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+
+    if (found != NULL && edge_object_state(found) == EDGE_OBJECT_BROKEN) {
+        /* Validated on a body that broke later. */
+        edge_store_remove(store, found);
+        edge_object_unref(found);
+        return NULL;
+    }
+    if (found != NULL && edge_policy_hit_is_free(store->policy)) {
+        edge_policy_hit(store->policy, &found->node);
+    } else if (found != NULL) {
+        (void)pthread_mutex_lock(&store->room_lock);
+        edge_policy_hit(store->policy, &found->node);
+        (void)pthread_mutex_unlock(&store->room_lock);
+    }
+    return found;
+}
+
+/* ---- coming and going -------------------------------------------------- */
+
+void edge_store_remove(struct edge_store *store, struct edge_object *object)
+{
+    (void)pthread_mutex_lock(&store->room_lock);
+    bool was_indexed = edge_store_unlink(store, object);
+    edge_policy_remove(store->policy, &object->node);
+    (void)pthread_mutex_unlock(&store->room_lock);
+    if (was_indexed) {
+        edge_object_unref(object);
+    }
+}
+
+/* Under the room's and the shard's lock: who has to give way to `object`. */
+static struct edge_object *publish_rival(const struct store_shard *shard,
+                                         const struct edge_object *object)
+{
+    struct edge_object *oldest = NULL;
+    unsigned n_variants = 0;
+
+    for (struct edge_object *at = *shard_bucket(shard, object->hash); at != NULL; at = at->next) {
+        if (!object_has_key(at, object->hash, object->head.key)) {
+            continue;
+        }
+        if (fb_str_equal(at->head.vary, object->head.vary) &&
+            fb_str_equal(at->head.variant, object->head.variant)) {
+            return at;
+        }
+        oldest = at;
+        n_variants++;
+    }
+    return n_variants >= EDGE_STORE_MAX_VARIANTS ? oldest : NULL;
+}
+
+void edge_store_publish(struct edge_store *store, struct edge_object *object)
+{
+    struct store_shard *shard = shard_of(store, object->hash);
+    struct edge_object *rival = NULL;
+
+    if (edge_object_state(object) == EDGE_OBJECT_BROKEN) {
+        return;
+    }
+    (void)pthread_mutex_lock(&store->room_lock);
+    (void)pthread_mutex_lock(&shard->lock);
+    FB_REQUIRE(!object->is_indexed);
+    rival = publish_rival(shard, object);
+    if (rival != NULL) {
+        shard_unlink(shard, rival);
+    }
+    shard_link(shard, edge_object_ref(object));
+    (void)pthread_mutex_unlock(&shard->lock);
+    if (rival != NULL) {
+        edge_policy_replace(store->policy, &rival->node, &object->node);
+    } else {
+        edge_policy_insert(store->policy, &object->node);
+    }
+    (void)pthread_mutex_unlock(&store->room_lock);
+
+    if (rival != NULL) {
+        edge_object_unref(rival);
+    } else {
+        atomic_fetch_add_explicit(&store->n_indexed, 1, memory_order_relaxed);
+        edge_store_count(store, STORE_OBJECTS, 1);
+    }
+}
+
+/* Takes one variant of `key` out and returns it with the index' reference. */
+static struct edge_object *purge_one(struct edge_store *store, struct fb_str key, uint64_t hash)
+{
+    struct store_shard *shard = shard_of(store, hash);
+    struct edge_object *found = NULL;
+
+    (void)pthread_mutex_lock(&store->room_lock);
+    (void)pthread_mutex_lock(&shard->lock);
+    for (found = *shard_bucket(shard, hash); found != NULL; found = found->next) {
+        if (object_has_key(found, hash, key)) {
+            shard_unlink(shard, found);
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    if (found != NULL) {
+        edge_policy_remove(store->policy, &found->node);
+        atomic_fetch_sub_explicit(&store->n_indexed, 1, memory_order_relaxed);
+        edge_store_count(store, STORE_OBJECTS, -1);
+    }
+    (void)pthread_mutex_unlock(&store->room_lock);
+    return found;
+}
+
+size_t edge_store_purge(struct edge_store *store, struct fb_str key)
+{
+    uint64_t hash = fb_str_hash(key, store->seed);
+    struct edge_object *object = NULL;
+    size_t n = 0;
+
+    /* More than the limit of variants were published meanwhile: left to those
+     * who published them, or a purge might never end. */
+    while (n < EDGE_STORE_MAX_VARIANTS && (object = purge_one(store, key, hash)) != NULL) {
+        edge_object_unref(object);
+        n++;
+    }
+    return n;
+}
+
+int edge_store_create(struct edge_store *store, const struct edge_object_spec *spec,
+                      struct edge_object **ret_object)
+{
+    uint64_t head_cost = edge_object_cost(spec);
+
+    if (spec->length > 0 && (uint64_t)spec->length > store->limit / 4) {
+        return FB_E_LIMIT;
+    }
+    uint64_t body_cost = edge_body_cost(spec->length);
+    if (head_cost + body_cost > store->limit / 4) {
+        return FB_E_LIMIT;
+    }
+    int err = edge_room_claim(store, head_cost + body_cost);
+    if (err < 0) {
+        return err;
+    }
+    struct edge_body *body = edge_body_new(store, spec->length, body_cost);
+    *ret_object = edge_object_new(store, spec, head_cost, body);
+    return FB_OK;
+}
+
+int edge_store_renew(struct edge_store *store, const struct edge_object_spec *spec,
+                     struct edge_object *old, struct edge_object **ret_object)
+{
+    uint64_t head_cost = edge_object_cost(spec);
+
+    int err = edge_room_claim(store, head_cost);
+    if (err < 0) {
+        return err;
+    }
+    *ret_object = edge_object_new(store, spec, head_cost, edge_body_ref(old->body));
+    return FB_OK;
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+struct edge_store *edge_store_new(const struct edge_store_options *options)
+{
+    FB_REQUIRE(options->memory_bytes >= EDGE_STORE_MIN_BYTES);
+    struct edge_store *store = FB_NEW(struct edge_store);
+
+    store->seed = options->seed;
+    store->limit = options->memory_bytes;
+    store->policy = edge_policy_new(options->policy, options->memory_bytes);
+    if (options->metrics != NULL) {
+        store->metrics =
+            fb_metrics_table_new(options->metrics, store_rows, FB_ARRAY_LEN(store_rows), NULL);
+    }
+    (void)pthread_mutex_init(&store->room_lock, NULL);
+    for (size_t i = 0; i < STORE_N_SHARDS; i++) {
+        struct store_shard *shard = &store->shards[i];
+        (void)pthread_mutex_init(&shard->lock, NULL);
+        shard->n_buckets = SHARD_FIRST_BUCKETS;
+        shard->buckets = fb_alloc_array(SHARD_FIRST_BUCKETS, sizeof(struct edge_object *));
+    }
+    return store;
+}
+
+void edge_store_free(struct edge_store *store)
+{
+    struct edge_policy_node *node = NULL;
+
+    if (store == NULL) {
+        return;
+    }
+    while ((node = edge_policy_evict(store->policy)) != NULL) {
+        struct edge_object *object = FB_CONTAINER_OF(node, struct edge_object, node);
+        (void)edge_store_unlink(store, object); /* what the policy has is indexed */
+        edge_object_unref(object);
+    }
+    FB_REQUIRE(atomic_load(&store->used) == 0);
+    edge_policy_free(store->policy);
+    for (size_t i = 0; i < STORE_N_SHARDS; i++) {
+        fb_free(store->shards[i].buckets);
+        (void)pthread_mutex_destroy(&store->shards[i].lock);
+    }
+    (void)pthread_mutex_destroy(&store->room_lock);
+    fb_free(store);
+}
+
+struct edge_store_stats edge_store_stats(const struct edge_store *store)
+{
+    return (struct edge_store_stats){
+        .memory_bytes = atomic_load_explicit(&store->used, memory_order_relaxed),
+        .memory_limit = store->limit,
+        .n_objects = atomic_load_explicit(&store->n_indexed, memory_order_relaxed),
+        .n_trailing = atomic_load_explicit(&store->n_trailing, memory_order_relaxed),
+    };
+}
