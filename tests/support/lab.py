@@ -93,6 +93,7 @@ class Program:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
+                start_new_session=True,  # Ctrl-C is for whoever runs the lab
                 env={**os.environ, **SANITIZER_ENV, **(env or {})})
         if wait and self.admin_port:
             until(self.is_ready, f"{self.name} is ready", 30)
@@ -152,10 +153,12 @@ class Program:
 
 
 class Lab:
-    """What one test starts. Used through the fixture `lab`, or as a context."""
+    """What one test starts. Used through the fixture `lab`, or as a context.
+    A folder that the caller gave is the caller's to remove."""
 
-    def __init__(self):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="forebay-lab-"))
+    def __init__(self, folder=None):
+        self.keep = folder is not None
+        self.dir = pathlib.Path(folder or tempfile.mkdtemp(prefix="forebay-lab-"))
         self.programs, self.origins = [], []
 
     def __enter__(self):
@@ -204,6 +207,16 @@ class Lab:
                   f"workers: {workers}\n{extra}")
         return self.program("forebay-origin", name, config, port, admin, start)
 
+    def system(self, memory="256MiB", workers=2):
+        """An origin behind a regional node behind an edge: (origin, regional, edge).
+        The origin serves the watch page of this build."""
+        edge = self.edge([], name="edge-1", memory=memory, start=False)
+        origin = self.origin(public_url=edge.url, workers=workers, extra=f"web: {BUILD / 'web'}\n")
+        regional = self.edge([origin.url], name="regional-1", role="regional", memory=memory)
+        edge.config_path.write_text(edge.config_path.read_text().replace(
+            "upstreams:\n", f"upstreams:\n  - url: {regional.url}\n"))
+        return origin, regional, edge.start()
+
     def clip(self, *options, name="clip.mp4", seconds=6, size="640x360", rate=25, sound=True):
         """A small H.264 clip made by ffmpeg; `options` go before the output."""
         path = self.dir / name
@@ -214,6 +227,9 @@ class Lab:
         command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", *options]
         subprocess.run([*command, str(path)], check=True)
         return path
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     def close(self, failed=False):
         problems = []
@@ -228,7 +244,8 @@ class Lab:
         if failed or problems:
             for program in self.programs:
                 print(f"--- log of {program.name}\n{program.log()[-8000:]}")
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if not self.keep:
+            self.remove()
         if not failed:
             assert not problems, "; ".join(problems)
         elif problems:

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Real players in a real browser, through edge and regional node to the origin.
+
+usage: player.py        (programs and page from $FB_BUILD_DIR; screenshots go to
+                        $FB_BUILD_DIR/e2e)
+"""
+import functools
+import http.server
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+
+from lab import BUILD, Lab  # noqa: E402
+from studio import Studio  # noqa: E402
+
+SECONDS = 16
+
+
+def fetch_modules(folder):
+    """playwright-core and dash.js, as package-lock.json pins them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = all((folder / name).exists() and
+                (folder / name).read_bytes() == (HERE / name).read_bytes()
+                for name in ("package.json", "package-lock.json"))
+    if fresh and (folder / "node_modules").exists():
+        return
+    for name in "package.json", "package-lock.json", ".npmrc":
+        shutil.copy(HERE / name, folder / name)
+    subprocess.run(["npm", "ci", "--no-progress", "--loglevel=error"], cwd=folder, check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def serve(folder):
+    """Serves a folder on loopback; returns its URL."""
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def main():
+    modules, shots = BUILD / "e2e" / "npm", BUILD / "e2e"
+    fetch_modules(modules)
+    shutil.copy(HERE / "dash.html", shots / "dash.html")
+    shutil.copy(modules / "node_modules/dashjs/dist/modern/umd/dash.all.min.js", shots / "dash.js")
+    with Lab() as lab:
+        origin, regional, edge = lab.system()
+        clip = lab.clip("-c:a", "aac", seconds=SECONDS, size="854x480")
+        studio = Studio(origin.url)
+        studio.sign_up()
+        video = studio.publish(clip, title="A test card, counted in sixteen seconds",
+                               description="Sound: one steady tone.", tags=["test", "card"])
+        mpd = urllib.parse.quote(studio.manifest(video, "dash"), safe="")
+        done = subprocess.run(
+            ["node", str(HERE / "player.mjs"), str(modules), f"{origin.url}/watch/{video}",
+             f"{serve(shots)}/dash.html?mpd={mpd}", str(shots), "edge-1", "regional-1"],
+            env={**os.environ, "CLIP_SECONDS": str(SECONDS)}, timeout=400)
+        assert done.returncode == 0, "the players failed"
+        assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
