@@ -7,6 +7,13 @@
 
 enum { ARENA_BLOCK_BYTES = 4000, ARENA_ALIGN = 16 };
 
+/* In sanitizer builds every piece has a block of its own, of its exact size. */
+#ifdef FB_SANITIZED
+static const bool arena_shares_blocks = false;
+#else
+static const bool arena_shares_blocks = true;
+#endif
+
 struct fb_arena_block {
     struct fb_arena_block *older;
     size_t size;
@@ -28,11 +35,8 @@ void fb_arena_done(struct fb_arena *arena)
 
 void fb_arena_reset(struct fb_arena *arena)
 {
-    struct fb_arena_block *kept = arena->blocks;
+    struct fb_arena_block *kept = arena_shares_blocks ? arena->blocks : NULL;
 
-#ifdef FB_SANITIZED
-    kept = NULL;
-#endif
     if (kept != NULL && kept->size == ARENA_BLOCK_BYTES) {
         arena->blocks = kept->older;
         fb_arena_done(arena);
@@ -46,15 +50,11 @@ void fb_arena_reset(struct fb_arena *arena)
 
 void *fb_arena_alloc(struct fb_arena *arena, size_t size)
 {
-    size_t need = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    size_t block_bytes = FB_MAX(need, (size_t)ARENA_BLOCK_BYTES);
-    struct fb_arena_block *block = arena->blocks;
+    size_t need =
+        arena_shares_blocks ? (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1) : size;
+    size_t block_bytes = arena_shares_blocks ? FB_MAX(need, (size_t)ARENA_BLOCK_BYTES) : need;
+    struct fb_arena_block *block = arena_shares_blocks ? arena->blocks : NULL;
 
-#ifdef FB_SANITIZED
-    need = size;
-    block_bytes = size;
-    block = NULL;
-#endif
     if (block == NULL || block->size - block->used < need) {
         block = fb_alloc(sizeof(*block) + block_bytes);
         block->size = block_bytes;

@@ -35,7 +35,7 @@ char *fb_buf_reserve(struct fb_buf *buf, size_t n)
     if (buf->ptr != NULL && buf->cap - buf->len >= n) {
         return buf->ptr + buf->len;
     }
-    if (buf->gap > 0) {
+    if (buf->ptr != NULL && buf->gap > 0) {
         memmove(buf->ptr - buf->gap, buf->ptr, buf->len);
         buf->ptr -= buf->gap;
         buf->cap += buf->gap;

@@ -19,9 +19,11 @@ struct fb_list {
 };
 
 /* Visits every node; the current one may be removed while visited. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `node` is declared here */
 #define FB_LIST_EACH(node, list)                                                         \
     for (struct fb_list *node = (list)->next, *node##_next = node->next; node != (list); \
          node = node##_next, node##_next = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void fb_list_init(struct fb_list *list)
 {
