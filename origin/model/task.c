@@ -1,13 +1,12 @@
 #include "origin/model/task.h"
 
 #include "base/core/alloc.h"
+#include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/core/text.h"
 #include "base/json/json.h"
 
 #include <string.h>
-
-enum { TASK_MAX_BYTES = 4096, RESULT_MAX_BYTES = 64 * 1024 * 1024 };
 
 void origin_result_done(struct origin_result *result)
 {
@@ -56,20 +55,17 @@ static bool text_is_clean(struct fb_str text)
 
 /* ---- tasks -------------------------------------------------------------- */
 
-void origin_task_encode(struct fb_buf *buf, const struct origin_task *task)
+void origin_task_store(struct fb_json *root, const struct origin_task *task)
 {
-    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
-
     fb_json_set_text(root, "job", task->job.text);
     fb_json_set_text(root, "lease", task->lease.text);
     fb_json_set_text(root, "video", task->video.text);
     fb_json_set_text(root, "source", task->source);
     fb_json_set_int(root, "lease_ms", task->lease_ms);
     fb_json_set_int(root, "attempt", task->attempt);
-    fb_json_dump(root, buf);
 }
 
-static int read_id(const struct fb_json *root, const char *key, struct origin_id *ret_id,
+int origin_id_load(const struct fb_json *root, const char *key, struct origin_id *ret_id,
                    struct fb_diag *diag)
 {
     struct fb_str text;
@@ -81,18 +77,16 @@ static int read_id(const struct fb_json *root, const char *key, struct origin_id
     return err < 0 ? fb_diag_set(diag, err, "'%s' is no id", key) : FB_OK;
 }
 
-int origin_task_decode(struct fb_str json, struct origin_task *ret_task, struct fb_diag *diag)
+int origin_task_load(const struct fb_json *root, struct origin_task *ret_task, struct fb_diag *diag)
 {
-    FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
     struct origin_task task = {.source = ""};
     struct fb_str source;
     int64_t lease_ms = 0;
     int64_t attempt = 0;
 
-    int err = fb_json_parse(json, TASK_MAX_BYTES, &root, diag);
-    if (err < 0 || (err = read_id(root, "job", &task.job, diag)) < 0 ||
-        (err = read_id(root, "lease", &task.lease, diag)) < 0 ||
-        (err = read_id(root, "video", &task.video, diag)) < 0 ||
+    int err = origin_id_load(root, "job", &task.job, diag);
+    if (err < 0 || (err = origin_id_load(root, "lease", &task.lease, diag)) < 0 ||
+        (err = origin_id_load(root, "video", &task.video, diag)) < 0 ||
         (err = fb_json_read_str(root, "source", ORIGIN_KEY_MAX, &source, diag)) < 0 ||
         (err = fb_json_read_int(root, "lease_ms", 100, 86400000, &lease_ms, diag)) < 0 ||
         (err = fb_json_read_int(root, "attempt", 1, 1000, &attempt, diag)) < 0) {
@@ -110,10 +104,8 @@ int origin_task_decode(struct fb_str json, struct origin_task *ret_task, struct 
 
 /* ---- results ------------------------------------------------------------ */
 
-void origin_result_encode(struct fb_buf *buf, const struct origin_result *result)
+void origin_result_store(struct fb_json *root, const struct origin_result *result)
 {
-    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
-
     fb_json_set_text(root, "version", result->version);
     fb_json_set_int(root, "duration_ms", (int64_t)result->duration_ms);
     fb_json_set_int(root, "width", result->width);
@@ -139,7 +131,6 @@ void origin_result_encode(struct fb_buf *buf, const struct origin_result *result
         fb_json_set_int(item, "size", (int64_t)file->size);
         fb_json_set_str(item, "sha256", fb_buf_str(&hex));
     }
-    fb_json_dump(root, buf);
 }
 
 static int read_rendition(const struct fb_json *item, struct origin_result_rendition *rendition,
@@ -191,26 +182,38 @@ static int read_file(const struct fb_json *item, struct origin_result_file *file
     return FB_OK;
 }
 
-static int read_lists(const struct fb_json *root, struct origin_result *result,
+int origin_files_load(const struct fb_json *root, struct origin_result *result,
                       struct fb_diag *diag)
 {
-    const struct fb_json *renditions = fb_json_find(root, "renditions");
     const struct fb_json *files = fb_json_find(root, "files");
-    size_t n_files = fb_json_count(files);
+    size_t n = fb_json_count(files);
     int err = FB_OK;
 
-    if (fb_json_count(renditions) > ORIGIN_RENDITIONS_MAX || n_files == 0 ||
-        n_files > ORIGIN_FILES_MAX) {
-        return fb_diag_set(diag, FB_E_LIMIT, "too few or too many renditions or files");
+    FB_REQUIRE(result->files == NULL);
+    if (n == 0 || n > ORIGIN_FILES_MAX) {
+        return fb_diag_set(diag, FB_E_LIMIT, "there must be 1 to %d files", ORIGIN_FILES_MAX);
     }
-    for (; err == FB_OK && result->n_renditions < fb_json_count(renditions);
-         result->n_renditions += err == FB_OK) {
+    result->files = fb_alloc_array(n, sizeof(*result->files));
+    for (; err == FB_OK && result->n_files < n; result->n_files += err == FB_OK) {
+        err = read_file(fb_json_at(files, result->n_files), &result->files[result->n_files], diag);
+    }
+    return err;
+}
+
+static int read_renditions(const struct fb_json *root, struct origin_result *result,
+                           struct fb_diag *diag)
+{
+    const struct fb_json *renditions = fb_json_find(root, "renditions");
+    size_t n = fb_json_count(renditions);
+    int err = FB_OK;
+
+    if (n > ORIGIN_RENDITIONS_MAX) {
+        return fb_diag_set(diag, FB_E_LIMIT, "there are more than %d renditions",
+                           ORIGIN_RENDITIONS_MAX);
+    }
+    for (; err == FB_OK && result->n_renditions < n; result->n_renditions += err == FB_OK) {
         err = read_rendition(fb_json_at(renditions, result->n_renditions),
                              &result->renditions[result->n_renditions], diag);
-    }
-    result->files = fb_alloc_array(n_files, sizeof(*result->files));
-    for (; err == FB_OK && result->n_files < n_files; result->n_files += err == FB_OK) {
-        err = read_file(fb_json_at(files, result->n_files), &result->files[result->n_files], diag);
     }
     return err;
 }
@@ -221,22 +224,22 @@ static bool version_is_good(struct fb_str version)
     return fb_text_unhex(version, bytes, sizeof(bytes)) == FB_OK;
 }
 
-int origin_result_decode(struct fb_str json, struct origin_result *ret_result, struct fb_diag *diag)
+int origin_result_load(const struct fb_json *root, struct origin_result *ret_result,
+                       struct fb_diag *diag)
 {
-    FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
     FB_AUTO(origin_result_done) struct origin_result result = {.files = NULL};
     struct fb_str version;
     int64_t duration_ms = 0;
     int64_t width = 0;
     int64_t height = 0;
 
-    int err = fb_json_parse(json, RESULT_MAX_BYTES, &root, diag);
-    if (err < 0 ||
-        (err = fb_json_read_str(root, "version", ORIGIN_VERSION_LEN, &version, diag)) < 0 ||
+    int err = FB_OK;
+    if ((err = fb_json_read_str(root, "version", ORIGIN_VERSION_LEN, &version, diag)) < 0 ||
         (err = fb_json_read_int(root, "duration_ms", 0, INT64_MAX, &duration_ms, diag)) < 0 ||
         (err = fb_json_read_int(root, "width", 0, 65536, &width, diag)) < 0 ||
         (err = fb_json_read_int(root, "height", 0, 65536, &height, diag)) < 0 ||
-        (err = read_lists(root, &result, diag)) < 0) {
+        (err = read_renditions(root, &result, diag)) < 0 ||
+        (err = origin_files_load(root, &result, diag)) < 0) {
         return err;
     }
     if (!version_is_good(version)) {

@@ -36,6 +36,8 @@ enum {
     ORIGIN_DIGEST_LEN = 32
 };
 
+struct fb_json;
+
 struct origin_task {
     struct origin_id job;
     struct origin_id lease; /* proves the right to the job */
@@ -94,15 +96,23 @@ struct origin_task_source {
     int (*give_back)(void *ctx, const struct origin_task *task);
 };
 
-/* As JSON objects, between an origin and its workers. */
-void origin_task_encode(struct fb_buf *buf, const struct origin_task *task);
-FB_MUST_CHECK int origin_task_decode(struct fb_str json, struct origin_task *ret_task,
+/* As JSON objects, between an origin and its workers: what is stored sets the
+ * members of `object`, what is loaded checks every one, so that it may be stored
+ * and served. */
+void origin_task_store(struct fb_json *object, const struct origin_task *task);
+FB_MUST_CHECK int origin_task_load(const struct fb_json *object, struct origin_task *ret_task,
+                                   struct fb_diag *diag);
+void origin_result_store(struct fb_json *object, const struct origin_result *result);
+FB_MUST_CHECK int origin_result_load(const struct fb_json *object, struct origin_result *ret_result,
                                      struct fb_diag *diag);
-void origin_result_encode(struct fb_buf *buf, const struct origin_result *result);
 
-/* Checks every field, so that what it returns may be stored and served. */
-FB_MUST_CHECK int origin_result_decode(struct fb_str json, struct origin_result *ret_result,
-                                       struct fb_diag *diag);
+/* The member `key` as an id. */
+FB_MUST_CHECK int origin_id_load(const struct fb_json *object, const char *key,
+                                 struct origin_id *ret_id, struct fb_diag *diag);
+
+/* The files of a version, as publish.json lists them: {"files":[…]}. */
+FB_MUST_CHECK int origin_files_load(const struct fb_json *object, struct origin_result *result,
+                                    struct fb_diag *diag);
 
 /* A relative path of plain names: letters, digits, '.', '-', '_', '/'; no
  * empty or dotted segment; at most `max` bytes. */
