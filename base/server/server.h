@@ -22,6 +22,7 @@ struct fb_exchange;
 struct fb_loop;
 struct fb_metrics;
 struct fb_server;
+struct fb_stream;
 
 /* Zero means the default in brackets. */
 struct fb_server_limits {
@@ -49,6 +50,9 @@ struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_opt
 /* May be called several times. `ret_bound` (may be NULL) tells the port. */
 FB_MUST_CHECK int fb_server_listen(struct fb_server *server, const struct fb_address *address,
                                    struct fb_address *ret_bound);
+
+/* Serves a connection that came another way; takes the stream over. */
+void fb_server_serve(struct fb_server *server, struct fb_stream *stream);
 
 /* Stops accepting, lets requests under way end for at most `grace_ms`, closes
  * idle connections, then cuts what is left. `op` finishes when none is left. */

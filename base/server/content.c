@@ -1,0 +1,164 @@
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "base/server/server_internal.h"
+
+static struct fb_exchange *exchange_of(struct fb_reader *reader)
+{
+    return FB_CONTAINER_OF(reader, struct fb_exchange, content.reader);
+}
+
+/* ---- slices of the input ------------------------------------------------- */
+
+static void hold_release(void *owner)
+{
+    struct input_hold *hold = owner;
+
+    if (--hold->n_refs == 0) {
+        fb_slice_release(&hold->slice);
+        fb_free(hold);
+    }
+}
+
+/* The slice for a piece that was just taken from conn->rest. */
+static struct fb_slice slice_of(struct server_conn *conn, struct fb_str piece)
+{
+    if (conn->hold == NULL && conn->rest.len == 0) {
+        /* The last of it: the input's own slice moves on to the handler. */
+        struct fb_slice slice = {piece, conn->slice.release, conn->slice.owner};
+        conn->slice = (struct fb_slice){0};
+        return slice;
+    }
+    if (conn->hold == NULL) {
+        conn->hold = FB_NEW(struct input_hold);
+        conn->hold->n_refs = 1;
+        conn->hold->slice = conn->slice;
+        conn->slice = (struct fb_slice){0};
+    }
+    conn->hold->n_refs++;
+    return (struct fb_slice){piece, hold_release, conn->hold};
+}
+
+/* ---- the reader ---------------------------------------------------------- */
+
+static int content_break(struct exchange_content *content, int err)
+{
+    content->err = err;
+    return err;
+}
+
+/* The decoder needs more: FB_OK when there is some. */
+static int pull_more(struct fb_exchange *exchange)
+{
+    struct exchange_content *content = &exchange->content;
+    struct server_conn *conn = exchange->conn;
+
+    if (content->is_expected) {
+        content->is_expected = false;
+        fb_send_continue(exchange);
+    }
+    int err = fb_conn_pull(conn);
+    if (err == FB_OK || err == FB_E_LATER) {
+        return err;
+    }
+    return content_break(content, FB_E_CLOSED);
+}
+
+static int content_next(struct fb_reader *reader, struct fb_slice *ret_slice)
+{
+    struct fb_exchange *exchange = exchange_of(reader);
+    struct exchange_content *content = &exchange->content;
+    struct server_conn *conn = exchange->conn;
+    struct fb_str piece;
+    int err = FB_E_LATER;
+
+    if (content->err < 0) {
+        return content->err;
+    }
+    if (fb_conn_is_dead(conn)) {
+        return content_break(content, FB_E_CLOSED);
+    }
+    for (;;) {
+        err = fb_http1_body_next(&content->decoder, &conn->rest, &piece);
+        if (err == FB_OK) {
+            break;
+        }
+        if (err != FB_E_LATER) {
+            return content_break(content, err);
+        }
+        err = pull_more(exchange);
+        if (err < 0) {
+            return err;
+        }
+    }
+    content->n_bytes += piece.len;
+    if (content->n_bytes > conn->server->options.limits.max_body_bytes) {
+        fb_server_count(conn->server, METRIC_REFUSED_CONTENT);
+        return content_break(content, FB_E_LIMIT);
+    }
+    *ret_slice = slice_of(conn, piece);
+    return FB_OK;
+}
+
+static void wait_cancel(struct fb_op *op)
+{
+    struct fb_exchange *exchange = op->provider;
+
+    exchange->content.waiter = NULL;
+    fb_op_finish(op, FB_E_CANCELED);
+}
+
+static void content_wait(struct fb_reader *reader, struct fb_op *op)
+{
+    struct fb_exchange *exchange = exchange_of(reader);
+    struct server_conn *conn = exchange->conn;
+
+    FB_REQUIRE(exchange->content.waiter == NULL);
+    fb_op_begin(op, wait_cancel);
+    if (exchange->content.err < 0 || conn->input_err < 0 || conn->rest.len > 0) {
+        fb_op_finish(op, FB_OK);
+        return;
+    }
+    op->provider = exchange;
+    exchange->content.waiter = op;
+    if (fb_op_is_idle(&exchange->write.op)) {
+        fb_timer_set(&conn->timer, conn->server->options.limits.body_timeout_ms);
+    }
+    fb_conn_watch(conn);
+}
+
+/* The exchange owns it, so that a handler may give it back as a response. */
+static void content_close(struct fb_reader *reader)
+{
+    (void)reader;
+}
+
+static const struct fb_reader_ops content_ops = {content_next, content_wait, content_close};
+
+void fb_content_init(struct fb_exchange *exchange)
+{
+    struct exchange_content *content = &exchange->content;
+
+    content->reader.ops = &content_ops;
+    content->is_expected = exchange->request.expects_continue;
+    fb_http1_body_init(&content->decoder, exchange->request.framing, exchange->request.length);
+}
+
+void fb_content_wake(struct fb_exchange *exchange)
+{
+    struct fb_op *waiter = exchange->content.waiter;
+
+    if (waiter != NULL) {
+        exchange->content.waiter = NULL;
+        if (fb_op_is_idle(&exchange->write.op)) {
+            fb_timer_clear(&exchange->conn->timer);
+        }
+        fb_op_finish(waiter, FB_OK);
+    }
+}
+
+void fb_content_time_out(struct fb_exchange *exchange)
+{
+    exchange->content.err = FB_E_TIMEOUT;
+    fb_content_wake(exchange);
+}

@@ -1,0 +1,350 @@
+#include "base/core/check.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/metrics/metrics.h"
+#include "base/server/server_internal.h"
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void release_slices(struct fb_exchange *exchange)
+{
+    for (size_t i = 0; i < exchange->n_slices; i++) {
+        fb_slice_release(&exchange->slices[i]);
+    }
+    exchange->n_slices = 0;
+}
+
+static void count_outcome(struct fb_exchange *exchange, const struct fb_exchange_outcome *outcome)
+{
+    struct fb_server *server = exchange->conn->server;
+    unsigned class = outcome->status / 100;
+
+    if (server->metrics == NULL) {
+        return;
+    }
+    if (class >= 2 && class <= 5) {
+        fb_metrics_add(server->metrics, METRIC_RESPONSES_2XX + class - 2, 1);
+    }
+    fb_metrics_add(server->metrics, METRIC_BYTES, outcome->body_bytes);
+    fb_metrics_observe_ns(server->metrics, METRIC_SECONDS, outcome->duration_ns);
+    if (outcome->result < 0 && !exchange->is_aborted) {
+        fb_metrics_add(server->metrics, METRIC_BROKEN, 1);
+    }
+}
+
+/* The response is over, sent or not. */
+static void send_end(struct fb_exchange *exchange, int result)
+{
+    struct server_conn *conn = exchange->conn;
+    uint64_t now_ns = fb_clock_mono_ns(fb_loop_clock(conn->server->loop));
+    struct fb_exchange_outcome outcome = {
+        .result = result,
+        .status = exchange->status,
+        .body_bytes = exchange->n_sent,
+        .duration_ns = now_ns - exchange->started_ns,
+    };
+
+    if (result < 0) {
+        fb_conn_kill(conn, true); /* has the exchange, so it stays */
+    }
+    fb_reader_close(exchange->body);
+    exchange->body = NULL;
+    count_outcome(exchange, &outcome);
+    if (exchange->hooks.finished != NULL) {
+        exchange->hooks.finished(exchange->hooks.ctx, &outcome);
+    }
+    if (fb_conn_is_dead(conn)) {
+        fb_conn_bury(conn);
+    } else {
+        fb_conn_finished(conn);
+    }
+}
+
+/* As send_end(), but never inside the handler's call. */
+static void send_end_later(struct fb_exchange *exchange, int result)
+{
+    fb_op_begin(&exchange->write.op, NULL);
+    fb_op_finish(&exchange->write.op, result);
+}
+
+/* ---- gathering ----------------------------------------------------------- */
+
+/* What one write is made of. */
+struct batch {
+    size_t n_pieces;
+    uint64_t n_bytes; /* of content */
+    int err;          /* why gathering stopped: FB_OK (full), LATER, END, or broken */
+};
+
+static void batch_add(struct fb_exchange *exchange, struct batch *batch, struct fb_str piece)
+{
+    exchange->pieces[batch->n_pieces++] = piece;
+}
+
+/* True when the body has given all that was promised. */
+static bool is_given(const struct fb_exchange *exchange)
+{
+    return exchange->framing == FB_HTTP1_LENGTH && exchange->n_taken == exchange->length;
+}
+
+static int take_slice(struct fb_exchange *exchange, struct batch *batch)
+{
+    struct fb_slice *slice = &exchange->slices[exchange->n_slices];
+
+    if (is_given(exchange)) {
+        return FB_E_END;
+    }
+    int err = fb_reader_next(exchange->body, slice);
+    if (err == FB_E_END && exchange->framing == FB_HTTP1_LENGTH) {
+        return FB_E_CORRUPT; /* less than was promised */
+    }
+    if (err < 0) {
+        return err;
+    }
+    exchange->n_slices++;
+    exchange->n_taken += slice->bytes.len;
+    if (exchange->framing == FB_HTTP1_LENGTH && exchange->n_taken > exchange->length) {
+        return FB_E_CORRUPT;
+    }
+    batch->n_bytes += slice->bytes.len;
+    batch_add(exchange, batch, slice->bytes);
+    return FB_OK;
+}
+
+static void gather_content(struct fb_exchange *exchange, struct batch *batch)
+{
+    size_t chunk_place = batch->n_pieces;
+    bool is_chunked = exchange->framing == FB_HTTP1_CHUNKED;
+
+    if (is_chunked) {
+        batch->n_pieces++;
+    }
+    while (batch->err == FB_OK && exchange->n_slices < SEND_MAX_SLICES &&
+           batch->n_bytes < SEND_MAX_BYTES) {
+        batch->err = take_slice(exchange, batch);
+    }
+    if (batch->err == FB_OK && is_given(exchange)) {
+        batch->err = FB_E_END;
+    }
+    exchange->has_ended = batch->err == FB_E_END;
+    if (!is_chunked) {
+        return;
+    }
+    if (batch->n_bytes > 0) {
+        exchange->pieces[chunk_place] = fb_http1_chunk_head(exchange->chunk_head, batch->n_bytes);
+        batch_add(exchange, batch, FB_STR("\r\n"));
+    } else {
+        batch->n_pieces--;
+    }
+    if (exchange->has_ended) {
+        batch_add(exchange, batch, fb_http1_chunk_last());
+    }
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+static void start_write(struct fb_exchange *exchange, size_t n_pieces)
+{
+    struct server_conn *conn = exchange->conn;
+
+    exchange->write.pieces = exchange->pieces;
+    exchange->write.n_pieces = n_pieces;
+    fb_timer_set(&conn->timer, conn->server->options.limits.write_timeout_ms);
+    fb_stream_write(conn->stream, &exchange->write);
+    exchange->unsent_seen = fb_stream_unsent(conn->stream);
+}
+
+/* Sends what is there: the head, if it has not gone yet, and content. */
+static void send_more(struct fb_exchange *exchange)
+{
+    struct batch batch = {0};
+
+    if (exchange->head.len > 0) {
+        batch_add(exchange, &batch, fb_buf_str(&exchange->head));
+    }
+    if (exchange->body != NULL) {
+        gather_content(exchange, &batch);
+    } else {
+        exchange->has_ended = true;
+    }
+    if (batch.err < 0 && batch.err != FB_E_LATER && batch.err != FB_E_END) {
+        send_end_later(exchange, batch.err);
+    } else if (batch.n_pieces > 0) {
+        start_write(exchange, batch.n_pieces);
+    } else if (exchange->has_ended) {
+        send_end_later(exchange, FB_OK);
+    } else {
+        fb_conn_watch(exchange->conn);
+        fb_reader_wait(exchange->body, &exchange->body_wait);
+    }
+}
+
+static void on_continued(struct fb_exchange *exchange)
+{
+    exchange->is_continuing = false;
+    if (exchange->has_responded && !fb_conn_is_dead(exchange->conn)) {
+        send_more(exchange);
+    } else if (exchange->has_responded) {
+        send_end_later(exchange, FB_E_CLOSED);
+    }
+}
+
+/* After a write: the timer is for whoever waits for content. */
+static void settle_timer(struct fb_exchange *exchange)
+{
+    struct server_conn *conn = exchange->conn;
+
+    if (exchange->content.waiter != NULL && !fb_conn_is_dead(conn)) {
+        fb_timer_set(&conn->timer, conn->server->options.limits.body_timeout_ms);
+    } else {
+        fb_timer_clear(&conn->timer);
+    }
+}
+
+static void on_written(struct fb_op *op)
+{
+    struct fb_exchange *exchange = FB_CONTAINER_OF(op, struct fb_exchange, write.op);
+
+    settle_timer(exchange);
+    if (exchange->is_continuing) {
+        on_continued(exchange);
+        return;
+    }
+    release_slices(exchange);
+    if (op->result < 0) {
+        send_end(exchange, op->result);
+        return;
+    }
+    fb_buf_clear(&exchange->head);
+    exchange->n_sent = exchange->n_taken;
+    if (exchange->has_ended) {
+        send_end(exchange, FB_OK);
+    } else {
+        send_more(exchange);
+    }
+}
+
+static void on_body_ready(struct fb_op *op)
+{
+    struct fb_exchange *exchange = FB_CONTAINER_OF(op, struct fb_exchange, body_wait);
+
+    if (fb_conn_is_dead(exchange->conn)) {
+        send_end(exchange, FB_E_CLOSED);
+    } else if (op->result < 0) {
+        send_end(exchange, op->result);
+    } else {
+        send_more(exchange);
+    }
+}
+
+void fb_send_init(struct fb_exchange *exchange)
+{
+    struct fb_loop *loop = exchange->conn->server->loop;
+
+    fb_op_init(&exchange->write.op, loop, on_written);
+    fb_op_init(&exchange->body_wait, loop, on_body_ready);
+    exchange->n_slices = 0;
+}
+
+void fb_send_continue(struct fb_exchange *exchange)
+{
+    if (exchange->has_responded || !fb_op_is_idle(&exchange->write.op)) {
+        return;
+    }
+    exchange->is_continuing = true;
+    exchange->pieces[0] = fb_http1_continue();
+    start_write(exchange, 1);
+}
+
+void fb_send_abandon(struct fb_exchange *exchange)
+{
+    /* A write ends by itself when its stream is closed. */
+    fb_op_cancel(&exchange->body_wait);
+}
+
+bool fb_send_is_stuck(struct fb_exchange *exchange)
+{
+    size_t unsent = fb_stream_unsent(exchange->conn->stream);
+    bool is_stuck = unsent == exchange->unsent_seen;
+
+    exchange->unsent_seen = unsent;
+    return is_stuck;
+}
+
+/* ---- the head ------------------------------------------------------------ */
+
+/* True if the connection cannot be used after this response. */
+static bool must_close(const struct fb_exchange *exchange, const struct fb_response *response)
+{
+    const struct server_conn *conn = exchange->conn;
+    const struct exchange_content *content = &exchange->content;
+    bool is_whole = fb_http1_body_is_whole(&content->decoder);
+    bool is_long =
+        content->decoder.framing == FB_HTTP1_LENGTH && content->decoder.left > SERVER_DRAINED_BYTES;
+    bool is_broken = content->err < 0 && content->err != FB_E_END;
+
+    return response->closes || !exchange->request.keeps_alive || conn->server->is_draining ||
+           conn->n_requests >= conn->server->options.limits.max_requests || is_broken ||
+           (!is_whole && (content->is_expected || is_long));
+}
+
+/* Settles framing, and drops a body that may not be sent. */
+static void choose_framing(struct fb_exchange *exchange, const struct fb_response *response,
+                           struct fb_http1_response_out *out)
+{
+    enum fb_method method = exchange->request.head.method;
+
+    exchange->body = response->body;
+    out->length = response->length > 0 ? (uint64_t)response->length : 0;
+    if (fb_status_has_no_content(response->status, method)) {
+        out->says_length = response->length != FB_LENGTH_UNKNOWN && response->status != 204 &&
+                           (method == FB_METHOD_HEAD || response->length > 0);
+        fb_reader_close(exchange->body);
+        exchange->body = NULL;
+    } else if (exchange->body == NULL || response->length == 0) {
+        out->says_length = true;
+        out->length = 0;
+        fb_reader_close(exchange->body);
+        exchange->body = NULL;
+    } else if (response->length > 0) {
+        out->framing = FB_HTTP1_LENGTH;
+    } else if (exchange->request.head.version_minor >= 1) {
+        out->framing = FB_HTTP1_CHUNKED;
+    } else {
+        out->framing = FB_HTTP1_UNTIL_CLOSE;
+        exchange->closes = true;
+    }
+    exchange->framing = out->framing;
+    exchange->length = out->length;
+}
+
+void fb_send_response(struct fb_exchange *exchange, const struct fb_response *response)
+{
+    struct server_conn *conn = exchange->conn;
+    struct fb_http1_response_out out = {
+        .status = response->status,
+        .headers = response->headers,
+        .n_headers = response->n_headers,
+    };
+
+    FB_REQUIRE(!exchange->has_responded);
+    FB_REQUIRE(response->status >= 200 && response->status <= 599);
+    exchange->has_responded = true;
+    exchange->status = response->status;
+    exchange->closes = must_close(exchange, response);
+    choose_framing(exchange, response, &out);
+    if (fb_conn_is_dead(conn)) {
+        if (!exchange->is_continuing) {
+            send_end_later(exchange, FB_E_CLOSED);
+        }
+        return;
+    }
+    out.closes = exchange->closes;
+    out.says_keep_alive = !exchange->closes && exchange->request.head.version_minor == 0;
+    out.extra = fb_server_lines(conn->server, response);
+    fb_buf_clear(&exchange->head);
+    fb_http1_write_response(&exchange->head, &out);
+    if (!exchange->is_continuing) {
+        send_more(exchange);
+    }
+}

@@ -1,0 +1,307 @@
+#include "base/server/server.h"
+
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/http/date.h"
+#include "base/metrics/metrics.h"
+#include "base/net/tcp.h"
+#include "base/server/server_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct fb_metric rows[N_METRICS] = {
+    [METRIC_CONNECTIONS] = {"http_connections_total", FB_METRIC_COUNTER, NULL,
+                            "Connections accepted."},
+    [METRIC_CONNECTIONS_OPEN] = {"http_connections", FB_METRIC_GAUGE, NULL, "Connections open."},
+    [METRIC_CONNECTIONS_REFUSED] = {"http_connections_refused_total", FB_METRIC_COUNTER, NULL,
+                                    "Connections closed at once, over the limit."},
+    [METRIC_REQUESTS] = {"http_requests_total", FB_METRIC_COUNTER, NULL,
+                         "Requests handed to a handler."},
+    [METRIC_RESPONSES_2XX] = {"http_responses_total", FB_METRIC_COUNTER, "class=\"2xx\"",
+                              "Responses, by class of status."},
+    [METRIC_RESPONSES_3XX] = {"http_responses_total", FB_METRIC_COUNTER, "class=\"3xx\"",
+                              "Responses, by class of status."},
+    [METRIC_RESPONSES_4XX] = {"http_responses_total", FB_METRIC_COUNTER, "class=\"4xx\"",
+                              "Responses, by class of status."},
+    [METRIC_RESPONSES_5XX] = {"http_responses_total", FB_METRIC_COUNTER, "class=\"5xx\"",
+                              "Responses, by class of status."},
+    [METRIC_BYTES] = {"http_response_bytes_total", FB_METRIC_COUNTER, NULL,
+                      "Bytes of content sent."},
+    [METRIC_ABORTED] = {"http_aborted_total", FB_METRIC_COUNTER, NULL,
+                        "Requests whose client went away before the response."},
+    [METRIC_BROKEN] = {"http_broken_total", FB_METRIC_COUNTER, NULL,
+                       "Responses that were cut, by either side."},
+    [METRIC_REFUSED_MALFORMED] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"malformed\"",
+                                  "Requests refused before a handler saw them."},
+    [METRIC_REFUSED_TARGET] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"target\"",
+                               "Requests refused before a handler saw them."},
+    [METRIC_REFUSED_FIELDS] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"fields\"",
+                               "Requests refused before a handler saw them."},
+    [METRIC_REFUSED_CONTENT] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"content\"",
+                                "Requests refused before a handler saw them."},
+    [METRIC_REFUSED_EXPECT] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"expect\"",
+                               "Requests refused before a handler saw them."},
+    [METRIC_REFUSED_VERSION] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"version\"",
+                                "Requests refused before a handler saw them."},
+    [METRIC_TIMEOUT_HEAD] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"head\"",
+                             "Clients that were too slow."},
+    [METRIC_TIMEOUT_CONTENT] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"content\"",
+                                "Clients that were too slow."},
+    [METRIC_TIMEOUT_IDLE] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"idle\"",
+                             "Clients that were too slow."},
+    [METRIC_TIMEOUT_WRITE] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"write\"",
+                              "Clients that were too slow."},
+    [METRIC_SECONDS] = {"http_request_seconds", FB_METRIC_HISTOGRAM, NULL,
+                        "From a request's head to the last byte of its response."},
+};
+
+void fb_server_count(struct fb_server *server, enum server_metric row)
+{
+    if (server->metrics != NULL) {
+        fb_metrics_add(server->metrics, row, 1);
+    }
+}
+
+static void fill_in(struct fb_server_limits *limits)
+{
+    const struct {
+        uint32_t *limit;
+        uint32_t preset;
+    } presets[] = {
+        {&limits->max_connections, 16384},  {&limits->max_head_bytes, 32 * 1024},
+        {&limits->max_headers, 100},        {&limits->head_timeout_ms, 10000},
+        {&limits->body_timeout_ms, 30000},  {&limits->idle_timeout_ms, 60000},
+        {&limits->write_timeout_ms, 30000}, {&limits->max_requests, UINT32_MAX},
+    };
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(presets); i++) {
+        if (*presets[i].limit == 0) {
+            *presets[i].limit = presets[i].preset;
+        }
+    }
+    if (limits->max_body_bytes == 0) {
+        limits->max_body_bytes = UINT64_MAX;
+    }
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void on_grace_over(struct fb_timer *timer)
+{
+    struct fb_server *server = FB_CONTAINER_OF(timer, struct fb_server, grace);
+
+    FB_LIST_EACH(node, &server->conns) {
+        struct server_conn *conn = FB_CONTAINER_OF(node, struct server_conn, link);
+        fb_conn_kill(conn, conn->machine.state == CONN_EXCHANGE);
+    }
+}
+
+struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_options *options)
+{
+    struct fb_server *server = FB_NEW(struct fb_server);
+
+    FB_REQUIRE(options->handle != NULL && options->name != NULL);
+    server->loop = loop;
+    server->options = *options;
+    server->date_s = -1;
+    fill_in(&server->options.limits);
+    fb_list_init(&server->conns);
+    fb_list_init(&server->spare);
+    fb_timer_init(&server->grace, loop, on_grace_over);
+    if (options->metrics != NULL) {
+        char label[64];
+        (void)snprintf(label, sizeof(label), "server=\"%.40s\"", options->name);
+        server->metrics = fb_metrics_table_new(options->metrics, rows, N_METRICS, label);
+    }
+    return server;
+}
+
+static void close_listeners(struct fb_server *server)
+{
+    for (size_t i = 0; i < server->n_listeners; i++) {
+        fb_listener_close(server->listeners[i]);
+    }
+    server->n_listeners = 0;
+}
+
+void fb_server_free(struct fb_server *server)
+{
+    struct fb_list *node = NULL;
+
+    if (server == NULL) {
+        return;
+    }
+    FB_REQUIRE(server->n_conns == 0);
+    close_listeners(server);
+    fb_timer_clear(&server->grace);
+    while ((node = fb_list_pop(&server->spare)) != NULL) {
+        struct fb_exchange *exchange = FB_CONTAINER_OF(node, struct fb_exchange, link);
+        fb_arena_done(&exchange->arena);
+        fb_buf_done(&exchange->head);
+        fb_free(exchange);
+    }
+    fb_free(server);
+}
+
+uint32_t fb_server_connections(const struct fb_server *server)
+{
+    return server->n_conns;
+}
+
+/* ---- accepting and draining ---------------------------------------------- */
+
+static void on_accepted(void *ctx, struct fb_stream *stream)
+{
+    struct fb_server *server = ctx;
+
+    fb_server_serve(server, stream);
+}
+
+void fb_server_serve(struct fb_server *server, struct fb_stream *stream)
+{
+    if (server->is_draining || server->n_conns >= server->options.limits.max_connections) {
+        fb_server_count(server, METRIC_CONNECTIONS_REFUSED);
+        fb_stream_close(stream);
+        return;
+    }
+    fb_server_count(server, METRIC_CONNECTIONS);
+    fb_server_count(server, METRIC_CONNECTIONS_OPEN);
+    server->n_conns++;
+    fb_conn_open(server, stream);
+}
+
+int fb_server_listen(struct fb_server *server, const struct fb_address *address,
+                     struct fb_address *ret_bound)
+{
+    struct fb_listener_options options = {
+        .address = *address, .accepted = on_accepted, .ctx = server};
+
+    if (server->n_listeners == SERVER_MAX_LISTENERS) {
+        return FB_E_LIMIT;
+    }
+    int err = fb_listener_open(server->loop, &options, &server->listeners[server->n_listeners]);
+    if (err < 0) {
+        return err;
+    }
+    if (ret_bound != NULL) {
+        *ret_bound = fb_listener_address(server->listeners[server->n_listeners]);
+    }
+    server->n_listeners++;
+    return FB_OK;
+}
+
+static void finish_drain(struct fb_server *server)
+{
+    struct fb_op *drain = server->drain;
+
+    if (drain != NULL && server->n_conns == 0) {
+        server->drain = NULL;
+        fb_timer_clear(&server->grace);
+        fb_op_finish(drain, FB_OK);
+    }
+}
+
+void fb_server_conn_gone(struct fb_server *server, struct server_conn *conn)
+{
+    fb_list_remove(&conn->link);
+    server->n_conns--;
+    if (server->metrics != NULL) {
+        fb_metrics_sub(server->metrics, METRIC_CONNECTIONS_OPEN, 1);
+    }
+    finish_drain(server);
+}
+
+void fb_server_drain(struct fb_server *server, uint32_t grace_ms, struct fb_op *op)
+{
+    FB_REQUIRE(server->drain == NULL);
+    fb_op_begin(op, NULL);
+    server->drain = op;
+    server->is_draining = true;
+    close_listeners(server);
+    fb_timer_set(&server->grace, grace_ms);
+    FB_LIST_EACH(node, &server->conns) {
+        struct server_conn *conn = FB_CONTAINER_OF(node, struct server_conn, link);
+        if (conn->machine.state == CONN_IDLE) {
+            fb_conn_kill(conn, false);
+        }
+    }
+    finish_drain(server);
+}
+
+/* ---- the date ------------------------------------------------------------ */
+
+static void write_lines(struct fb_server *server, int64_t now_s)
+{
+    char date[FB_DATE_MAX];
+
+    int n_server =
+        snprintf(server->lines, sizeof(server->lines), "Server: %.40s\r\n", server->options.name);
+    server->n_server = (size_t)n_server;
+    int n_date = snprintf(server->lines + n_server, sizeof(server->lines) - server->n_server,
+                          "Date: %s\r\n", fb_date_format(now_s, date).ptr);
+    server->n_lines = server->n_server + (size_t)n_date;
+    server->date_s = now_s;
+}
+
+struct fb_str fb_server_lines(struct fb_server *server, const struct fb_response *response)
+{
+    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(server->loop)) / 1000;
+    bool has_date = false;
+    bool has_server = false;
+
+    if (now_s != server->date_s) {
+        write_lines(server, now_s);
+    }
+    for (size_t i = 0; i < response->n_headers; i++) {
+        struct fb_str name = response->headers[i].name;
+        has_date |= name.len == 4 && fb_str_equal_nocase(name, FB_STR("Date"));
+        has_server |= name.len == 6 && fb_str_equal_nocase(name, FB_STR("Server"));
+    }
+    struct fb_str lines = {server->lines, has_date ? server->n_server : server->n_lines};
+    return has_server ? fb_str_skip(lines, server->n_server) : lines;
+}
+
+/* ---- spare exchanges ----------------------------------------------------- */
+
+struct fb_exchange *fb_server_take_exchange(struct fb_server *server)
+{
+    struct fb_list *node = fb_list_pop(&server->spare);
+
+    if (node == NULL) {
+        return FB_NEW(struct fb_exchange);
+    }
+    server->n_spare--;
+    struct fb_exchange *exchange = FB_CONTAINER_OF(node, struct fb_exchange, link);
+    struct fb_arena arena = exchange->arena;
+    struct fb_buf head = fb_buf_take(&exchange->head);
+    memset(exchange, 0, offsetof(struct fb_exchange, n_slices));
+    exchange->arena = arena;
+    exchange->head = head;
+    return exchange;
+}
+
+void fb_server_give_exchange(struct fb_server *server, struct fb_exchange *exchange)
+{
+    size_t max_spare = SERVER_MAX_SPARE_EXCHANGES;
+
+#ifdef FB_SANITIZED
+    max_spare = 0; /* so that a use after the end is seen */
+#endif
+    if (server->n_spare >= max_spare) {
+        fb_arena_done(&exchange->arena);
+        fb_buf_done(&exchange->head);
+        fb_free(exchange);
+        return;
+    }
+    fb_arena_reset(&exchange->arena);
+    if (exchange->head.cap > SERVER_KEPT_HEAD_BYTES) {
+        fb_buf_done(&exchange->head);
+    }
+    fb_buf_clear(&exchange->head);
+    fb_list_init(&exchange->link);
+    fb_list_prepend(&server->spare, &exchange->link);
+    server->n_spare++;
+}
