@@ -55,7 +55,9 @@ static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
     struct uplink_body *body = FB_CONTAINER_OF(reader, struct uplink_body, reader);
 
     int err = fb_reader_next(body->inner, ret_slice);
-    if (err < 0 && err != FB_E_LATER && err != FB_E_END && !body->is_broken) {
+    if (err == FB_OK) {
+        upstreams_received(body->upstreams, body->server, ret_slice->bytes.len);
+    } else if (err != FB_E_LATER && err != FB_E_END && !body->is_broken) {
         body->is_broken = true;
         upstreams_broke(body->upstreams, body->server);
     }

@@ -16,6 +16,8 @@ static const struct fb_metric upstream_rows[UPSTREAM_N_METRICS] = {
                            "Requests to this upstream that gave no usable answer."},
     [UPSTREAM_EJECTIONS] = {"edge_upstream_ejections_total", FB_METRIC_COUNTER, NULL,
                             "Times this upstream was ejected."},
+    [UPSTREAM_BYTES] = {"edge_upstream_bytes_total", FB_METRIC_COUNTER, NULL,
+                        "Bytes of content received from this upstream."},
     [UPSTREAM_UP] = {"edge_upstream_up", FB_METRIC_GAUGE, NULL,
                      "1 while this upstream is in service, 0 while it is ejected."},
 };
@@ -207,6 +209,13 @@ void upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_pr
     /* Requests that were under way when it was ejected say nothing new. */
     if (due == 0 ? failures >= upstreams->options.eject_after : is_probe) {
         server_eject(upstreams, server, due);
+    }
+}
+
+void upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n)
+{
+    if (upstreams->metrics != NULL) {
+        fb_metrics_add(upstreams->servers[index].metrics, UPSTREAM_BYTES, n);
     }
 }
 

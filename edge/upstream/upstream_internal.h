@@ -15,6 +15,7 @@ enum upstream_metric {
     UPSTREAM_REQUESTS,
     UPSTREAM_FAILURES,
     UPSTREAM_EJECTIONS,
+    UPSTREAM_BYTES,
     UPSTREAM_UP,
     UPSTREAM_N_METRICS
 };
@@ -50,6 +51,9 @@ enum upstream_chance upstreams_chance(struct edge_upstreams *upstreams, size_t i
 /* How a try went. */
 void upstreams_succeeded(struct edge_upstreams *upstreams, size_t index);
 void upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_probe);
+
+/* `n` bytes of content came. */
+void upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n);
 
 /* A body that this server had begun broke. */
 void upstreams_broke(struct edge_upstreams *upstreams, size_t index);

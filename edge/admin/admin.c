@@ -1,0 +1,106 @@
+#include "edge/admin/admin.h"
+
+#include "base/core/err.h"
+#include "base/http/url.h"
+#include "base/json/json.h"
+#include "base/loop/reader.h"
+#include "base/metrics/metrics.h"
+#include "base/server/exchange.h"
+#include "base/server/router.h"
+#include "edge/fresh/key.h"
+#include "edge/serve/crew.h"
+#include "edge/store/store.h"
+#include "edge/upstream/upstream.h"
+
+/* ---- status ------------------------------------------------------------ */
+
+static void status_of_requests(const struct edge_admin *admin, struct fb_json *status)
+{
+    struct edge_serve_counts counts = edge_crew_count(admin->crew);
+    const uint64_t *by = counts.by_result;
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < EDGE_SERVE_N_RESULTS; i++) {
+        total += by[i];
+    }
+    struct fb_json *requests = fb_json_set_object(status, "requests");
+    fb_json_set_int(requests, "total", (int64_t)total);
+    fb_json_set_int(requests, "hits", (int64_t)(by[EDGE_SERVE_HIT] + by[EDGE_SERVE_STALE]));
+    fb_json_set_int(
+        requests, "misses",
+        (int64_t)(by[EDGE_SERVE_MISS] + by[EDGE_SERVE_REVALIDATED] + by[EDGE_SERVE_PASS]));
+    fb_json_set_int(requests, "errors", (int64_t)by[EDGE_SERVE_ERROR]);
+
+    struct fb_json *bytes = fb_json_set_object(status, "bytes");
+    fb_json_set_int(bytes, "served", (int64_t)counts.bytes_served);
+    fb_json_set_int(bytes, "from_upstream",
+                    (int64_t)fb_metrics_sum(admin->metrics, "edge_upstream_bytes_total"));
+}
+
+void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
+{
+    fb_json_set_str(status, "node", admin->node);
+    fb_json_set_text(status, "role", admin->role);
+    status_of_requests(admin, status);
+
+    struct edge_store_stats stats = edge_store_stats(admin->store);
+    struct fb_json *store = fb_json_set_object(status, "store");
+    fb_json_set_int(store, "memory_bytes", (int64_t)stats.memory_bytes);
+    fb_json_set_int(store, "memory_limit", (int64_t)stats.memory_limit);
+    fb_json_set_int(store, "objects", (int64_t)stats.n_objects);
+
+    struct fb_json *upstreams = fb_json_set_array(status, "upstreams");
+    for (size_t i = 0; i < edge_upstreams_count(admin->upstreams); i++) {
+        struct fb_json *upstream = fb_json_add_object(upstreams);
+        fb_json_set_str(upstream, "url", edge_upstreams_url(admin->upstreams, i));
+        fb_json_set_bool(upstream, "up", edge_upstreams_is_up(admin->upstreams, i));
+    }
+}
+
+/* ---- purge ------------------------------------------------------------- */
+
+static int purge_find_key(struct fb_exchange *exchange, struct fb_str *ret_key)
+{
+    struct fb_arena *arena = fb_exchange_arena(exchange);
+    struct fb_str text = fb_query_param(fb_exchange_request(exchange)->query, arena, FB_STR("url"));
+    struct fb_url url;
+
+    int err = fb_url_parse(text, &url, NULL);
+    if (err < 0) {
+        return err;
+    }
+    size_t split = fb_str_find(url.target, '?');
+    size_t at = fb_str_find(text, '/') + 2; /* past "http://" */
+    struct fb_str host = fb_str_skip(text, at);
+    host = fb_str_first(host, fb_str_find(host, '/'));
+    host = fb_str_first(host, fb_str_find(host, '?'));
+    struct fb_request_head head = {
+        .method = FB_METHOD_GET,
+        .target = url.target,
+        .path = fb_str_first(url.target, split),
+        .query = split < url.target.len ? fb_str_skip(url.target, split + 1) : FB_STR_NONE,
+        .host = host,
+    };
+    return edge_key_of(arena, &head, ret_key);
+}
+
+void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchange)
+{
+    struct fb_str key = FB_STR_NONE;
+
+    if (purge_find_key(exchange, &key) < 0) {
+        fb_exchange_problem(exchange, 400, NULL,
+                            "the parameter url takes the URL as clients ask for it");
+        return;
+    }
+    struct fb_buf body = {0};
+    fb_buf_printf(&body, "{\"purged\":%zu}\n", edge_store_purge(admin->store, key));
+    static const struct fb_header headers[] = {
+        {FB_STR("Content-Type"), FB_STR("application/json")}};
+    int64_t length = (int64_t)body.len;
+    fb_exchange_respond(exchange, &(struct fb_response){.status = 200,
+                                                        .headers = headers,
+                                                        .n_headers = FB_ARRAY_LEN(headers),
+                                                        .body = fb_reader_of_buf(&body),
+                                                        .length = length});
+}

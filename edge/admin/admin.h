@@ -1,0 +1,34 @@
+/*
+ * What operators see of a node, and the little they can tell it.
+ *
+ * The admin server itself is base/daemon's; this gives it the members of
+ * /status and the route POST /purge?url=URL, which drops what is kept under the
+ * URL, all variants of it, and answers {"purged": N}.
+ *
+ * Ownership  Everything is borrowed.
+ * Threads    The main loop's.
+ */
+#pragma once
+
+#include "base/core/str.h"
+
+struct edge_crew;
+struct edge_store;
+struct edge_upstreams;
+struct fb_exchange;
+struct fb_json;
+struct fb_metrics;
+
+struct edge_admin {
+    struct fb_str node;
+    const char *role;
+    const struct edge_crew *crew;
+    struct edge_store *store;
+    const struct edge_upstreams *upstreams;
+    struct fb_metrics *metrics;
+};
+
+/* Adds node, role, requests, bytes, store and upstreams. */
+void edge_admin_status(const struct edge_admin *admin, struct fb_json *status);
+
+void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchange);

@@ -1,0 +1,215 @@
+/*
+ * forebay-edge: the rooms of the edge, put together.
+ */
+#include "base/core/alloc.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/daemon/daemon.h"
+#include "base/log/log.h"
+#include "base/loop/loop.h"
+#include "base/server/router.h"
+#include "base/sys/random.h"
+#include "edge/admin/admin.h"
+#include "edge/config/config.h"
+#include "edge/fill/fill.h"
+#include "edge/serve/crew.h"
+#include "edge/store/store.h"
+#include "edge/upstream/upstream.h"
+
+#include <unistd.h>
+
+/* Everything of one node; made in the order of its members. */
+struct edge_node {
+    const struct edge_conf *conf; /* borrowed from the daemon */
+    struct fb_metrics *metrics;   /* borrowed from the daemon */
+    struct edge_rule *rules;      /* owned, as all that follows */
+    struct edge_upstreams *upstreams;
+    struct edge_store *store;
+    struct edge_fill_table *fills;
+    struct edge_crew *crew;
+    struct edge_admin admin;
+};
+
+static void node_stop(void *ctx)
+{
+    struct edge_node *node = ctx;
+
+    edge_crew_free(node->crew);
+    edge_fill_table_free(node->fills);
+    edge_store_free(node->store);
+    edge_upstreams_free(node->upstreams);
+    fb_free(node->rules);
+    fb_free(node);
+}
+
+static int node_make_upstreams(struct edge_node *node, struct fb_diag *diag)
+{
+    const struct edge_conf *conf = node->conf;
+    struct fb_str urls[EDGE_UPSTREAMS_MAX];
+
+    for (size_t i = 0; i < conf->upstreams.n; i++) {
+        urls[i] = FB_CONF_AT(struct edge_conf_upstream, conf->upstreams, i)->url;
+    }
+    struct edge_upstreams_options options = {
+        .urls = urls,
+        .n_urls = conf->upstreams.n,
+        .node = conf->node,
+        .connect_timeout_ms = (uint32_t)conf->timeouts.connect,
+        .head_timeout_ms = (uint32_t)conf->timeouts.upstream_head,
+        .body_timeout_ms = (uint32_t)conf->timeouts.upstream_body,
+        .max_connections = (uint32_t)conf->limits.upstream_connections,
+        .eject_after = (uint32_t)conf->failover.after,
+        .eject_min_ms = (uint32_t)conf->failover.min,
+        .eject_max_ms = (uint32_t)conf->failover.max,
+    };
+    return edge_upstreams_new(&options, fb_clock_system(), node->metrics, &node->upstreams, diag);
+}
+
+static size_t node_workers(const struct edge_conf *conf)
+{
+    if (conf->workers != FB_CONF_AUTO) {
+        return (size_t)conf->workers;
+    }
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (size_t)n : 1;
+}
+
+static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct fb_diag *diag)
+{
+    const struct edge_conf *conf = node->conf;
+    struct edge_crew_options options = {
+        .n_workers = node_workers(conf),
+        .main_loop = loop,
+        .clock = fb_clock_system(),
+        .upstreams = node->upstreams,
+        .limits =
+            {
+                .max_connections = (uint32_t)conf->limits.connections,
+                .max_head_bytes = (uint32_t)conf->limits.head,
+                .max_headers = (uint32_t)conf->limits.headers,
+                .max_body_bytes = conf->limits.body,
+                .max_requests = (uint32_t)conf->limits.requests,
+                .head_timeout_ms = (uint32_t)conf->timeouts.head,
+                .body_timeout_ms = (uint32_t)conf->timeouts.body,
+                .idle_timeout_ms = (uint32_t)conf->timeouts.idle,
+                .write_timeout_ms = (uint32_t)conf->timeouts.write,
+            },
+        .grace_ms = (uint32_t)conf->timeouts.drain,
+        .serve =
+            {
+                .node = conf->node,
+                .rules = node->rules,
+                .n_rules = conf->rules.n,
+                .store = node->store,
+                .fills = node->fills,
+                .metrics = node->metrics,
+                .logs_access = conf->access_log,
+            },
+    };
+    return edge_crew_new(&options, &node->crew, diag);
+}
+
+static int node_listen(struct edge_node *node, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < node->conf->listen.n; i++) {
+        struct fb_str text = FB_CONF_AT(struct edge_conf_listen, node->conf->listen, i)->address;
+        struct fb_address address;
+        int err = fb_address_parse(text, &address, diag);
+        if (err == FB_OK) {
+            err = edge_crew_listen(node->crew, &address, &address, diag);
+        }
+        if (err < 0) {
+            return err;
+        }
+        char bound[FB_ADDRESS_TEXT_MAX];
+        FB_LOG(INFO, "edge", "listening", FB_LOG_STR("node", node->conf->node),
+               FB_LOG_TEXT("role", edge_role_name(node->conf->role)),
+               FB_LOG_TEXT("address", fb_address_text(&address, bound)));
+    }
+    return edge_crew_start(node->crew, diag);
+}
+
+static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag)
+{
+    struct edge_node *node = FB_NEW(struct edge_node);
+    const struct edge_conf *conf = fb_daemon_conf(daemon);
+
+    node->conf = conf;
+    node->metrics = fb_daemon_metrics(daemon);
+    node->rules = edge_conf_rules(conf);
+    node->store = edge_store_new(&(struct edge_store_options){
+        .memory_bytes = conf->store.memory,
+        .policy = (enum edge_policy_kind)conf->store.eviction,
+        .seed = fb_random_u64(),
+        .metrics = node->metrics,
+    });
+    node->fills = edge_fill_table_new(&(struct edge_fill_options){
+        .store = node->store,
+        .max_fills = (unsigned)conf->limits.fills,
+        .fetch = edge_uplink_fetch,
+        .metrics = node->metrics,
+    });
+    int err = node_make_upstreams(node, diag);
+    if (err == FB_OK) {
+        err = node_make_crew(node, fb_daemon_loop(daemon), diag);
+    }
+    if (err == FB_OK) {
+        err = node_listen(node, diag);
+    }
+    if (err < 0) {
+        node_stop(node);
+        return err;
+    }
+    node->admin = (struct edge_admin){
+        .node = conf->node,
+        .role = edge_role_name(conf->role),
+        .crew = node->crew,
+        .store = node->store,
+        .upstreams = node->upstreams,
+        .metrics = node->metrics,
+    };
+    *ret_ctx = node;
+    return FB_OK;
+}
+
+static void node_drain(void *ctx, struct fb_op *op)
+{
+    edge_crew_drain(((struct edge_node *)ctx)->crew, op);
+}
+
+static void node_status(void *ctx, struct fb_json *status)
+{
+    edge_admin_status(&((struct edge_node *)ctx)->admin, status);
+}
+
+static void node_purge(void *ctx, struct fb_exchange *exchange)
+{
+    edge_admin_purge(&((struct edge_node *)ctx)->admin, exchange);
+}
+
+static struct fb_str node_admin_address(const void *conf)
+{
+    return ((const struct edge_conf *)conf)->admin.address;
+}
+
+static const struct fb_route node_routes[] = {
+    {.method = FB_METHOD_POST, .pattern = "/purge", .handle = node_purge},
+};
+
+static const struct fb_daemon_program program = {
+    .name = "forebay-edge",
+    .summary = "the cache of Forebay: an ISP's box, or a regional node",
+    .conf = &edge_conf_section,
+    .admin_address = node_admin_address,
+    .start = node_start,
+    .drain = node_drain,
+    .stop = node_stop,
+    .status = node_status,
+    .routes = node_routes,
+    .n_routes = FB_ARRAY_LEN(node_routes),
+};
+
+int main(int argc, char **argv)
+{
+    return fb_daemon_main(argc, argv, &program);
+}

@@ -1,0 +1,259 @@
+#include "edge/serve/crew.h"
+
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "base/core/machine.h"
+#include "base/loop/loop.h"
+#include "base/loop/thread.h"
+#include "edge/fill/fill.h"
+#include "edge/upstream/upstream.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+enum crew_state { CREW_SERVING, CREW_DRAINING, CREW_FILLING, CREW_CLOSING, CREW_OVER };
+
+static const struct fb_state crew_states[] = {
+    [CREW_SERVING] = {"serving", FB_TO(CREW_DRAINING)},
+    [CREW_DRAINING] = {"draining", FB_TO(CREW_FILLING)},
+    [CREW_FILLING] = {"filling", FB_TO(CREW_CLOSING)},
+    [CREW_CLOSING] = {"closing", FB_TO(CREW_OVER)},
+    [CREW_OVER] = {"over", 0},
+};
+
+struct crew_worker {
+    struct edge_crew *crew;
+    struct fb_loop *loop;     /* owned, as all that follows */
+    struct fb_thread *thread; /* NULL until started */
+    struct fb_server *server;
+    struct edge_uplink *uplink;
+    struct edge_serve *serve;
+
+    struct fb_op op;       /* of the phase, on the worker's loop */
+    struct fb_post order;  /* to the worker: begin the phase */
+    struct fb_post report; /* to the main loop: the phase is over here */
+};
+
+struct edge_crew {
+    struct edge_crew_options options;
+    struct fb_machine machine; /* main thread; workers read it during a phase */
+    size_t n_pending;          /* workers that have yet to report */
+    struct fb_op *drain;       /* the caller's, while draining */
+    pthread_mutex_t gate;      /* held while threads are started */
+    bool is_refused;           /* under the gate: go back at once */
+    struct crew_worker workers[];
+};
+
+/* ---- draining ---------------------------------------------------------- */
+
+static void worker_on_phase_over(struct fb_op *op)
+{
+    struct crew_worker *worker = FB_CONTAINER_OF(op, struct crew_worker, op);
+
+    fb_loop_post(worker->crew->options.main_loop, &worker->report);
+}
+
+static void worker_close(struct crew_worker *worker)
+{
+    edge_uplink_close(worker->uplink);
+    worker->uplink = NULL;
+    fb_op_begin(&worker->op, NULL);
+    fb_op_finish(&worker->op, FB_OK);
+}
+
+/* On the worker's loop. */
+static void worker_on_order(struct fb_post *post)
+{
+    struct crew_worker *worker = FB_CONTAINER_OF(post, struct crew_worker, order);
+    const struct edge_crew_options *options = &worker->crew->options;
+
+    fb_op_init(&worker->op, worker->loop, worker_on_phase_over);
+    switch ((enum crew_state)worker->crew->machine.state) {
+    case CREW_DRAINING:
+        fb_server_drain(worker->server, options->grace_ms, &worker->op);
+        break;
+    case CREW_FILLING:
+        edge_fill_drain(options->serve.fills, worker->loop, &worker->op);
+        break;
+    case CREW_CLOSING:
+        worker_close(worker);
+        break;
+    case CREW_SERVING:
+    case CREW_OVER:
+        break; /* no order is given in these */
+    }
+}
+
+static void crew_begin_phase(struct edge_crew *crew, enum crew_state next)
+{
+    fb_machine_move(&crew->machine, next);
+    crew->n_pending = crew->options.n_workers;
+    for (size_t i = 0; i < crew->options.n_workers; i++) {
+        fb_loop_post(crew->workers[i].loop, &crew->workers[i].order);
+    }
+}
+
+static void crew_join(struct edge_crew *crew)
+{
+    for (size_t i = 0; i < crew->options.n_workers; i++) {
+        if (crew->workers[i].thread != NULL) {
+            fb_loop_stop(crew->workers[i].loop);
+            fb_thread_join(crew->workers[i].thread);
+            crew->workers[i].thread = NULL;
+        }
+    }
+}
+
+/* On the main loop. */
+static void worker_on_report(struct fb_post *post)
+{
+    struct edge_crew *crew = FB_CONTAINER_OF(post, struct crew_worker, report)->crew;
+
+    if (--crew->n_pending > 0) {
+        return;
+    }
+    if (crew->machine.state != CREW_CLOSING) {
+        crew_begin_phase(crew, (enum crew_state)(crew->machine.state + 1));
+        return;
+    }
+    fb_machine_move(&crew->machine, CREW_OVER);
+    crew_join(crew);
+    fb_op_finish(crew->drain, FB_OK);
+}
+
+void edge_crew_drain(struct edge_crew *crew, struct fb_op *op)
+{
+    fb_op_begin(op, NULL);
+    crew->drain = op;
+    crew_begin_phase(crew, CREW_DRAINING);
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+static void worker_run(void *ctx)
+{
+    struct crew_worker *worker = ctx;
+
+    (void)pthread_mutex_lock(&worker->crew->gate); /* cannot fail on a plain mutex */
+    bool is_refused = worker->crew->is_refused;
+    (void)pthread_mutex_unlock(&worker->crew->gate);
+    if (!is_refused) {
+        fb_loop_run(worker->loop);
+    }
+}
+
+/* The gate keeps the first threads from accepting connections before it is
+ * certain that all can be started. */
+int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag)
+{
+    int err = FB_OK;
+
+    (void)pthread_mutex_lock(&crew->gate);
+    for (size_t i = 0; i < crew->options.n_workers && err == FB_OK; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "edge-%zu", i % 1000);
+        err = fb_thread_start_body(name, worker_run, &crew->workers[i], &crew->workers[i].thread);
+    }
+    crew->is_refused = err < 0;
+    (void)pthread_mutex_unlock(&crew->gate);
+    if (err < 0) {
+        crew_join(crew);
+        return fb_diag_set(diag, err, "start %zu workers: %s", crew->options.n_workers,
+                           fb_err_text(err));
+    }
+    return FB_OK;
+}
+
+int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
+                     struct fb_address *ret_bound, struct fb_diag *diag)
+{
+    struct fb_address bound = *address;
+
+    for (size_t i = 0; i < crew->options.n_workers; i++) {
+        int err = fb_server_listen(crew->workers[i].server, &bound, &bound);
+        if (err < 0) {
+            char text[FB_ADDRESS_TEXT_MAX];
+            return fb_diag_set(diag, err, "listen on %s: %s", fb_address_text(&bound, text),
+                               fb_err_text(err));
+        }
+    }
+    if (ret_bound != NULL) {
+        *ret_bound = bound;
+    }
+    return FB_OK;
+}
+
+static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
+{
+    const struct edge_crew_options *options = &crew->options;
+
+    worker->crew = crew;
+    worker->order.run = worker_on_order;
+    worker->report.run = worker_on_report;
+    int err = fb_loop_new(options->clock, &worker->loop);
+    if (err < 0) {
+        return err;
+    }
+    worker->uplink = edge_uplink_new(options->upstreams, worker->loop);
+    worker->serve = edge_serve_new(worker->loop, worker->uplink, &options->serve);
+    worker->server = fb_server_new(worker->loop, &(struct fb_server_options){
+                                                     .name = "forebay-edge",
+                                                     .limits = options->limits,
+                                                     .metrics = options->serve.metrics,
+                                                     .handle = edge_serve_handle,
+                                                     .ctx = worker->serve,
+                                                 });
+    return FB_OK;
+}
+
+int edge_crew_new(const struct edge_crew_options *options, struct edge_crew **ret_crew,
+                  struct fb_diag *diag)
+{
+    FB_REQUIRE(options->n_workers > 0);
+    struct edge_crew *crew =
+        fb_alloc(sizeof(*crew) + options->n_workers * sizeof(struct crew_worker));
+
+    crew->options = *options;
+    (void)pthread_mutex_init(&crew->gate, NULL); /* cannot fail on Linux */
+    fb_machine_init(&crew->machine, crew_states, CREW_SERVING);
+    for (size_t i = 0; i < options->n_workers; i++) {
+        int err = worker_init(&crew->workers[i], crew);
+        if (err < 0) {
+            edge_crew_free(crew);
+            return fb_diag_set(diag, err, "make a loop: %s", fb_err_text(err));
+        }
+    }
+    *ret_crew = crew;
+    return FB_OK;
+}
+
+void edge_crew_free(struct edge_crew *crew)
+{
+    if (crew == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < crew->options.n_workers; i++) {
+        struct crew_worker *worker = &crew->workers[i];
+        FB_REQUIRE(worker->thread == NULL);
+        if (worker->loop == NULL) {
+            continue;
+        }
+        fb_server_free(worker->server);
+        edge_serve_free(worker->serve);
+        edge_uplink_close(worker->uplink);
+        fb_loop_free(worker->loop);
+    }
+    (void)pthread_mutex_destroy(&crew->gate);
+    fb_free(crew);
+}
+
+struct edge_serve_counts edge_crew_count(const struct edge_crew *crew)
+{
+    struct edge_serve_counts counts = {0};
+
+    for (size_t i = 0; i < crew->options.n_workers; i++) {
+        edge_serve_count(crew->workers[i].serve, &counts);
+    }
+    return counts;
+}

@@ -1,0 +1,66 @@
+/*
+ * Crews: the loops that serve, one thread each.
+ *
+ * Every worker has a loop, a server, an uplink and a struct edge_serve of its
+ * own; store, fills and upstreams' health are shared. All workers listen on the
+ * same addresses, and the kernel spreads connections over them.
+ *
+ *     new ──► listen ──► start ──► … ──► drain ──► free
+ *
+ * A drain takes the workers through three phases together, because a client of
+ * one worker may read what another one's fill brings:
+ *
+ *     SERVING ──► DRAINING ──────────► FILLING ────────► CLOSING ──► OVER
+ *                 requests end,        what still        connections to
+ *                 at most grace_ms     fills is cut      upstreams close
+ *
+ * Ownership  The caller owns the crew and, longer than it, what the options name.
+ * Threads    All calls on the thread that made the crew, the main loop's.
+ * Failures   Those of listening; -EAGAIN when the system gives no more threads.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/diag.h"
+#include "base/net/address.h"
+#include "base/server/server.h"
+#include "edge/serve/serve.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct edge_crew;
+struct edge_upstreams;
+struct fb_clock;
+struct fb_loop;
+
+struct edge_crew_options {
+    size_t n_workers;
+    struct fb_loop *main_loop;
+    const struct fb_clock *clock;
+    struct edge_upstreams *upstreams;
+    struct fb_server_limits limits; /* per worker */
+    uint32_t grace_ms;              /* for requests under way when draining */
+    struct edge_serve_options serve;
+};
+
+FB_MUST_CHECK int edge_crew_new(const struct edge_crew_options *options,
+                                struct edge_crew **ret_crew, struct fb_diag *diag);
+
+/* Lets every worker listen on `address`; port 0 is the same one for all.
+ * `ret_bound` may be NULL. Before edge_crew_start(). */
+FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
+                                   struct fb_address *ret_bound, struct fb_diag *diag);
+
+/* Starts the threads: all of them, or none. */
+FB_MUST_CHECK int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag);
+
+/* Stops accepting, lets requests end, and finishes `op` on the main loop when
+ * nothing is left. Once, after edge_crew_start(). */
+void edge_crew_drain(struct edge_crew *crew, struct fb_op *op);
+
+/* Requires that the crew was drained or never started. Accepts NULL. */
+void edge_crew_free(struct edge_crew *crew);
+
+/* Adds up all workers' numbers. */
+struct edge_serve_counts edge_crew_count(const struct edge_crew *crew);

@@ -1,0 +1,176 @@
+#include "base/core/alloc.h"
+#include "base/core/clock.h"
+#include "base/core/text.h"
+#include "base/http/cache_status.h"
+#include "base/loop/loop.h"
+#include "base/loop/reader.h"
+#include "base/server/exchange.h"
+#include "edge/serve/serve_internal.h"
+
+#include <stdio.h>
+
+enum { RESPOND_EXTRA_MAX = 4 }; /* lines that are added to an object's */
+
+/* ---- fields ------------------------------------------------------------ */
+
+static struct fb_str respond_cache_status(struct serve_request *request, bool has_ttl,
+                                          int64_t ttl_s)
+{
+    const struct serve_trail *trail = &request->trail;
+    struct fb_buf *scratch = &request->serve->scratch;
+
+    fb_buf_clear(scratch);
+    fb_cache_status_append(scratch, &(struct fb_cache_status){
+                                        .cache = request->serve->options.node,
+                                        .is_hit = trail->is_hit,
+                                        .fwd = fb_str_from(trail->forward),
+                                        .fwd_status = trail->upstream_status,
+                                        .has_ttl = has_ttl,
+                                        .ttl = ttl_s,
+                                        .is_stored = trail->is_stored,
+                                        .is_collapsed = trail->is_collapsed,
+                                        .detail = fb_str_from(trail->detail),
+                                    });
+    return fb_arena_dup(request->arena, fb_buf_str(scratch));
+}
+
+static struct fb_str respond_number(struct fb_arena *arena, int64_t number)
+{
+    char *text = fb_arena_alloc(arena, 24);
+
+    int len = snprintf(text, 24, "%lld", (long long)number);
+    return (struct fb_str){text, (size_t)len};
+}
+
+/* Rounded down, so that what is stale by a moment is negative. */
+static int64_t respond_seconds(int64_t ms)
+{
+    return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
+}
+
+/* A 304 has no content to describe (RFC 9110 section 15.4.5). */
+static bool respond_is_of_content(struct fb_str name)
+{
+    return (fb_str_starts_with(name, FB_STR("Content-")) ||
+            fb_str_starts_with(name, FB_STR("content-")) ||
+            fb_str_equal_nocase(name, FB_STR("accept-ranges")) ||
+            fb_str_equal_nocase(name, FB_STR("repr-digest"))) &&
+           !fb_str_equal_nocase(name, FB_STR("content-location"));
+}
+
+static void respond_add(struct fb_headers *headers, struct fb_str name, struct fb_str value)
+{
+    headers->items[headers->n++] = (struct fb_header){name, value};
+}
+
+static struct fb_headers respond_copy(struct serve_request *request, const struct fb_headers *from,
+                                      bool is_not_modified)
+{
+    size_t room = from->n + RESPOND_EXTRA_MAX;
+    struct fb_headers headers = {
+        .items = fb_arena_alloc(request->arena, room * sizeof(struct fb_header)), .cap = room};
+
+    for (size_t i = 0; i < from->n; i++) {
+        if (!is_not_modified || !respond_is_of_content(from->items[i].name)) {
+            headers.items[headers.n++] = from->items[i];
+        }
+    }
+    return headers;
+}
+
+/* ---- responses --------------------------------------------------------- */
+
+static void respond_problem(struct serve_request *request, unsigned status, const char *detail,
+                            struct fb_header extra)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf body = {0};
+
+    fb_buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
+                  fb_status_reason(status), status);
+    fb_text_json_string(&body, fb_str_from(detail));
+    fb_buf_append(&body, FB_STR("}\n"));
+
+    struct fb_headers headers = {0};
+    fb_headers_add(&headers, request->arena, FB_STR("Content-Type"),
+                   FB_STR("application/problem+json"));
+    fb_headers_add(&headers, request->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
+    fb_headers_add(&headers, request->arena, FB_STR("Access-Control-Allow-Origin"), FB_STR("*"));
+    fb_headers_add(&headers, request->arena, FB_STR("Access-Control-Expose-Headers"),
+                   FB_STR("Cache-Status"));
+    fb_headers_add(&headers, request->arena, FB_STR("Cache-Status"),
+                   respond_cache_status(request, false, 0));
+    if (extra.name.ptr != NULL) {
+        fb_headers_add(&headers, request->arena, extra.name, extra.value);
+    }
+    int64_t length = (int64_t)body.len;
+    fb_exchange_respond(request->exchange, &(struct fb_response){
+                                               .status = status,
+                                               .headers = headers.items,
+                                               .n_headers = headers.n,
+                                               .body = fb_reader_of_buf(&body),
+                                               .length = length,
+                                           });
+}
+
+void serve_respond_object(struct serve_request *request)
+{
+    const struct edge_object_head *head = edge_object_head(request->object);
+    struct edge_serve *serve = request->serve;
+    int64_t now_ms = (int64_t)fb_loop_now_ms(serve->loop);
+    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(serve->loop)) / 1000;
+
+    struct edge_selection selection =
+        edge_conditions_select(&request->conditions, request->client, head,
+                               edge_object_length(request->object), now_s, request->arena);
+    if (selection.status == 416) {
+        respond_problem(request, 416, "the range asked for lies past the end of the content",
+                        (struct fb_header){FB_STR("Content-Range"), selection.content_range});
+        return;
+    }
+    struct fb_headers headers = respond_copy(request, &head->headers, selection.status == 304);
+    int64_t left_ms = edge_terms_left_ms(&head->terms, now_ms);
+    respond_add(&headers, FB_STR("Age"),
+                respond_number(request->arena, edge_terms_age_ms(&head->terms, now_ms) / 1000));
+    respond_add(&headers, FB_STR("Via"), fb_buf_str(&serve->via));
+    respond_add(&headers, FB_STR("Cache-Status"),
+                respond_cache_status(request, request->trail.is_hit, respond_seconds(left_ms)));
+    if (selection.content_range.ptr != NULL) {
+        respond_add(&headers, FB_STR("Content-Range"), selection.content_range);
+    }
+
+    struct fb_response response = {
+        .status = selection.status,
+        .headers = headers.items,
+        .n_headers = headers.n,
+        .length = selection.length,
+    };
+    if (request->client->method == FB_METHOD_GET && selection.status != 304) {
+        response.body =
+            edge_object_reader(request->object, serve->loop, selection.offset,
+                               selection.status == 206 ? selection.length : FB_LENGTH_UNKNOWN);
+    }
+    fb_exchange_respond(request->exchange, &response);
+}
+
+void serve_respond_through(struct serve_request *request, const struct fb_response_head *response,
+                           int64_t length, struct fb_reader *body)
+{
+    struct fb_headers headers = respond_copy(request, &response->headers, false);
+
+    respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
+    respond_add(&headers, FB_STR("Cache-Status"), respond_cache_status(request, false, 0));
+    fb_exchange_respond(request->exchange, &(struct fb_response){
+                                               .status = response->status,
+                                               .headers = headers.items,
+                                               .n_headers = headers.n,
+                                               .body = body,
+                                               .length = length,
+                                           });
+}
+
+void serve_respond_problem(struct serve_request *request, unsigned status, const char *detail)
+{
+    struct fb_header retry = {FB_STR("Retry-After"), FB_STR("1")};
+
+    respond_problem(request, status, detail, status == 503 ? retry : (struct fb_header){0});
+}

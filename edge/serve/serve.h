@@ -1,0 +1,86 @@
+/*
+ * Serving: one request to the cache, from its head to its last byte.
+ *
+ *     START ──► LOOKUP ──┬─ fresh, or stale-while-revalidate ───────► RESPOND ──► SENT
+ *       │                └─ missing, stale ──► JOIN ──┬─ object ────────►│
+ *       │                                             ├─ pass ──────────►│
+ *       │  other methods, conditions that             └─ alone ─┐        │
+ *       └─ only the origin can judge ────────────► FETCH ◄──────┘        │
+ *                                                    └──────────────────►│
+ *                                      whatever fails: problem details ──┘
+ *
+ * GET and HEAD are answered from objects, with If-None-Match, If-Modified-Since,
+ * If-Range and single byte ranges evaluated here, also while the object is still
+ * arriving. A request for several ranges, or for a range of a body whose length
+ * is not known yet, gets the whole. A HEAD that misses fills like a GET. If-Match
+ * and If-Unmodified-Since are the origin's to judge: such a request is passed.
+ *
+ * Any other known method is passed with its content, streaming both ways; the
+ * success of an unsafe one drops what is kept under its key (RFC 9111 section
+ * 4.4). Responses that may not be kept are passed with backpressure.
+ *
+ * Every response bears Via and one member of Cache-Status (RFC 9211) behind the
+ * upstream's; those from the store bear Age. A body that breaks resets the
+ * client's connection.
+ *
+ * Ownership  One struct edge_serve per loop, freed after its server.
+ * Threads    The loop's own; store and fills are shared by all.
+ * Failures   Problem details: 400 for a path or host that has no key, 414 for one
+ *            too long, 501 for an unknown method, 508 for a request that has been
+ *            here before, 502, 503, 504 for upstreams.
+ */
+#pragma once
+
+#include "base/core/str.h"
+#include "edge/fresh/rule.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct edge_fill_table;
+struct edge_serve;
+struct edge_store;
+struct edge_uplink;
+struct fb_exchange;
+struct fb_loop;
+struct fb_metrics;
+
+struct edge_serve_options {
+    struct fb_str node;            /* borrowed, as everything here; a token */
+    const struct edge_rule *rules; /* in order */
+    size_t n_rules;
+    struct edge_store *store;
+    struct edge_fill_table *fills;
+    struct fb_metrics *metrics;
+    bool logs_access;
+};
+
+/* `uplink` is of the same loop. */
+struct edge_serve *edge_serve_new(struct fb_loop *loop, struct edge_uplink *uplink,
+                                  const struct edge_serve_options *options);
+
+/* Requires that no request is left. Accepts NULL. */
+void edge_serve_free(struct edge_serve *serve);
+
+/* For fb_server_options.handle, with the struct edge_serve as ctx. */
+void edge_serve_handle(void *serve, struct fb_exchange *exchange);
+
+/* How requests ended. */
+enum edge_serve_result {
+    EDGE_SERVE_HIT,         /* fresh, from the store */
+    EDGE_SERVE_MISS,        /* fetched, or joined to a fetch */
+    EDGE_SERVE_STALE,       /* stale, from the store */
+    EDGE_SERVE_REVALIDATED, /* from the store after a 304 */
+    EDGE_SERVE_PASS,        /* not kept */
+    EDGE_SERVE_ERROR,       /* problem details of our own */
+    EDGE_SERVE_N_RESULTS
+};
+
+struct edge_serve_counts {
+    uint64_t by_result[EDGE_SERVE_N_RESULTS];
+    uint64_t bytes_served;
+};
+
+/* Adds this loop's numbers to `counts`. Any thread. */
+void edge_serve_count(const struct edge_serve *serve, struct edge_serve_counts *counts);

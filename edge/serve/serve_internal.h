@@ -1,0 +1,84 @@
+/*
+ * What the parts of edge/serve share: the request and how it is answered.
+ *
+ *     serve.c     the machine
+ *     respond.c   heads of responses, problem details
+ *     condition.c what a request's conditions and range make of an object
+ */
+#pragma once
+
+#include "base/core/arena.h"
+#include "base/core/buf.h"
+#include "base/core/machine.h"
+#include "base/http/head.h"
+#include "edge/fill/fill.h"
+#include "edge/serve/condition.h"
+#include "edge/serve/serve.h"
+#include "edge/store/object.h"
+#include "edge/upstream/fetch.h"
+
+struct fb_metrics_table;
+
+struct edge_serve {
+    struct edge_serve_options options;
+    struct fb_loop *loop;
+    struct edge_uplink *uplink;
+    struct fb_metrics_table *metrics;
+    struct fb_buf via;     /* "1.1 node" */
+    struct fb_buf scratch; /* for writing one field */
+    unsigned n_requests;   /* under way */
+};
+
+/* The way a request went, for Cache-Status. */
+struct serve_trail {
+    bool is_hit;
+    const char *forward;      /* fwd=; NULL: not forwarded */
+    unsigned upstream_status; /* fwd-status=; 0: none */
+    bool is_stored;
+    bool is_collapsed;
+    const char *detail; /* NULL: none */
+};
+
+/* What a request waits for. */
+struct serve_join {
+    struct edge_fill_join io;
+    struct serve_request *request;
+};
+
+struct serve_fetch {
+    struct edge_fetch io;
+    struct serve_request *request;
+};
+
+/* In the arena of its exchange. */
+struct serve_request {
+    struct edge_serve *serve;
+    struct fb_exchange *exchange;
+    struct fb_arena *arena; /* the exchange's */
+    struct fb_machine machine;
+    const struct fb_request_head *client; /* as received */
+    struct fb_request_head wanted;        /* the same as a GET of the normal target */
+    struct edge_conditions conditions;
+    struct fb_str key;
+    struct edge_treatment treatment;
+    struct serve_trail trail;
+    enum edge_serve_result result;
+    bool is_aborted; /* the client went away */
+
+    struct edge_object *object; /* a reference, or NULL; until `finished` */
+    struct serve_join *join;    /* in the arena, once needed */
+    struct edge_pass *pass;     /* owned, or NULL; until `finished` */
+    struct serve_fetch *fetch;  /* in the arena, once needed */
+};
+
+/* ---- respond.c ----------------------------------------------------------- */
+
+/* Answers from request->object. */
+void serve_respond_object(struct serve_request *request);
+
+/* Answers with an upstream's response, passing `body` (taken over) through. */
+void serve_respond_through(struct serve_request *request, const struct fb_response_head *response,
+                           int64_t length, struct fb_reader *body);
+
+/* Answers with problem details; `detail` is a sentence for a person. */
+void serve_respond_problem(struct serve_request *request, unsigned status, const char *detail);
