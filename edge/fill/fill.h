@@ -12,9 +12,11 @@
  *       │              └─ 5xx ──► stale OBJECT, or PASS to the first, error to the rest
  *       └─ fails ──► stale OBJECT to all that may have it, or the error
  *
+ * PASS answers the very request that was sent: if that joiner left, nobody gets it.
  * A key that gave PASS is remembered for a few seconds: joiners are told ALONE
  * at once, so that what cannot be shared does not queue. A fill whose joiners
- * all left goes on if the response may be kept.
+ * all left goes on if the response may be kept. A joiner that finds itself given
+ * another variant than it may have joins again, by variant.
  *
  * Ownership  One table per process, freed after all loops stopped filling. A
  *            joiner owns its struct edge_fill_join until done, and then what it
@@ -27,7 +29,9 @@
  */
 #pragma once
 
+#include "base/core/arena.h"
 #include "base/core/attr.h"
+#include "base/core/buf.h"
 #include "base/core/list.h"
 #include "base/core/str.h"
 #include "base/loop/loop.h"
@@ -40,12 +44,14 @@
 
 struct edge_fill_table;
 struct fb_metrics;
+struct fb_reader;
 
 enum { EDGE_FILL_MEMORY = 4096, EDGE_FILL_MEMORY_MS = 5000 };
 
 struct edge_fill_options {
     struct edge_store *store;   /* borrowed */
     unsigned max_fills;         /* 0: 1024 */
+    uint64_t seed;              /* of the table's hash; drawn by the program */
     edge_fetch_fn *fetch;       /* called with edge_fill_ask.upstream as ctx */
     struct fb_metrics *metrics; /* borrowed, may be NULL */
 };
@@ -78,7 +84,7 @@ void edge_pass_free(struct edge_pass *pass);
 
 enum edge_fill_outcome {
     EDGE_FILL_OBJECT, /* see `object` */
-    EDGE_FILL_PASS,   /* see `pass` */
+    EDGE_FILL_PASS,   /* see `pass`; only the joiner that began the fill */
     EDGE_FILL_ALONE   /* it cannot be shared: fetch for yourself */
 };
 
@@ -92,16 +98,18 @@ struct edge_fill_join {
     struct edge_pass *pass;     /* PASS: the caller's to free */
     bool is_collapsed;          /* another request's fetch served this one */
     bool was_validated;         /* the upstream said 304 */
-    bool is_stand_in;           /* stale, in place of an error (also out on error: unset) */
-    unsigned upstream_status;   /* of the answer; 0 if none came. Also set on error */
+    bool is_stand_in;           /* stale, in place of an error */
+    unsigned upstream_status;   /* of the answer; 0 if none came. Set on error too */
 
     /* Private to edge/fill. */
     struct edge_fill_table *table;
-    struct fb_list link;
+    struct fb_list link; /* in the fill's joiners, under the table's lock */
+    unsigned phase;      /* under the table's lock */
     struct fb_post post;
-    int outcome_result;
-    unsigned phase;
+    int answer;            /* what the fill decided */
+    struct fb_buf own_key; /* of a second try, for another variant */
     unsigned n_tries;
+    bool is_canceled;
 };
 
 /* Begins `join`, whose op was set up with fb_op_init(). Cancelable. */

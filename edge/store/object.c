@@ -158,6 +158,12 @@ int edge_object_append(struct edge_object *object, struct fb_str bytes)
     return err;
 }
 
+bool edge_object_is_shared(const struct edge_object *object)
+{
+    return atomic_load_explicit(&object->refs, memory_order_relaxed) > 1 ||
+           atomic_load_explicit(&object->body->refs, memory_order_relaxed) > 1;
+}
+
 void edge_object_finish(struct edge_object *object, int result)
 {
     edge_body_finish(object->body, result);

@@ -78,6 +78,9 @@ struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop 
 /* Copies `bytes` to the end and wakes the readers. */
 FB_MUST_CHECK int edge_object_append(struct edge_object *object, struct fb_str bytes);
 
+/* False if nobody but the writer has the object or its body any more. */
+bool edge_object_is_shared(const struct edge_object *object);
+
 /* No more bytes: FB_OK makes the body whole (or broken with FB_E_CLOSED if it is
  * shorter than announced), anything else breaks it. A broken object leaves the
  * index. */
