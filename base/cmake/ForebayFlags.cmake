@@ -6,7 +6,7 @@ add_library(fb_flags INTERFACE)
 target_compile_definitions(fb_flags INTERFACE _GNU_SOURCE FB_VERSION="${PROJECT_VERSION}")
 target_compile_options(fb_flags INTERFACE
     -fno-omit-frame-pointer -fno-strict-aliasing -fvisibility=hidden
-    -Wall -Wextra -Wpedantic -Wno-gnu-statement-expression
+    -Wall -Wextra -Wpedantic
     -Wshadow -Wundef -Wvla -Wwrite-strings -Wcast-align -Wcast-qual -Wpointer-arith
     -Wbad-function-cast -Wconversion -Wno-sign-conversion -Wdouble-promotion -Wfloat-equal
     -Wformat=2 -Wimplicit-fallthrough -Winit-self -Wdate-time -Wmissing-declarations
@@ -16,7 +16,7 @@ target_compile_options(fb_flags INTERFACE
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     target_compile_options(fb_flags INTERFACE
         -Wcast-align=strict -Wlogical-op -Wduplicated-cond -Wduplicated-branches
-        -Warith-conversion -Wformat-signedness -Wformat-overflow=2 -Wformat-truncation=2
+        -Warith-conversion -Wformat-signedness -Wformat-overflow=2 -Wformat-truncation=1
         -Warray-bounds=2 -Wimplicit-fallthrough=5 -Walloc-zero -Wtrampolines
         -Wunused-const-variable=2 -Wjump-misses-init)
 else()
@@ -24,7 +24,7 @@ else()
         -Wcomma -Wconditional-uninitialized -Wcovered-switch-default
         -Wmissing-variable-declarations -Wshorten-64-to-32 -Wunreachable-code-aggressive
         -Wassign-enum -Wthread-safety -Wloop-analysis
-        -Wno-gnu-zero-variadic-macro-arguments -Wno-gnu-auto-type)
+        -Wno-gnu-statement-expression -Wno-gnu-zero-variadic-macro-arguments -Wno-gnu-auto-type)
 endif()
 
 if(FB_SANITIZE STREQUAL "address")

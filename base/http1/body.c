@@ -94,7 +94,7 @@ static int line_byte(unsigned char c)
     if (c == '\r') {
         return BODY_LAST_LF;
     }
-    return fb_is_token((struct fb_str){(const char *)&c, 1}) ? BODY_NAME : FB_E_MALFORMED;
+    return fb_is_token((struct fb_str){(const char *)&c, 1}) ? (int)BODY_NAME : FB_E_MALFORMED;
 }
 
 static int name_byte(unsigned char c)
@@ -102,7 +102,7 @@ static int name_byte(unsigned char c)
     if (c == ':') {
         return BODY_VALUE;
     }
-    return fb_is_token((struct fb_str){(const char *)&c, 1}) ? BODY_NAME : FB_E_MALFORMED;
+    return fb_is_token((struct fb_str){(const char *)&c, 1}) ? (int)BODY_NAME : FB_E_MALFORMED;
 }
 
 /* `next` if `c` is what must come. */
