@@ -6,7 +6,7 @@ add_library(fb_flags INTERFACE)
 target_compile_definitions(fb_flags INTERFACE _GNU_SOURCE FB_VERSION="${PROJECT_VERSION}")
 target_compile_options(fb_flags INTERFACE
     -fno-omit-frame-pointer -fno-strict-aliasing -fvisibility=hidden
-    -Wall -Wextra -Wpedantic
+    -Wall -Wextra
     -Wshadow -Wundef -Wvla -Wwrite-strings -Wcast-align -Wcast-qual -Wpointer-arith
     -Wbad-function-cast -Wconversion -Wno-sign-conversion -Wdouble-promotion -Wfloat-equal
     -Wformat=2 -Wimplicit-fallthrough -Winit-self -Wdate-time -Wmissing-declarations
@@ -21,7 +21,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
         -Wunused-const-variable=2 -Wjump-misses-init)
 else()
     target_compile_options(fb_flags INTERFACE
-        -Wcomma -Wconditional-uninitialized -Wcovered-switch-default
+        -Wpedantic -Wcomma -Wconditional-uninitialized -Wcovered-switch-default
         -Wmissing-variable-declarations -Wshorten-64-to-32 -Wunreachable-code-aggressive
         -Wassign-enum -Wthread-safety -Wloop-analysis
         -Wno-gnu-statement-expression -Wno-gnu-zero-variadic-macro-arguments -Wno-gnu-auto-type)
