@@ -16,7 +16,7 @@ target_compile_options(fb_flags INTERFACE
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     target_compile_options(fb_flags INTERFACE
         -Wcast-align=strict -Wlogical-op -Wduplicated-cond -Wduplicated-branches
-        -Warith-conversion -Wformat-signedness -Wformat-overflow=2 -Wformat-truncation=1
+        -Warith-conversion -Wformat-signedness -Wformat-overflow=2 -Wno-format-truncation
         -Warray-bounds=2 -Wimplicit-fallthrough=5 -Walloc-zero -Wtrampolines
         -Wunused-const-variable=2 -Wjump-misses-init)
 else()

@@ -1,5 +1,5 @@
 /*
- * Compiler attributes and the three macros that all code may use.
+ * Compiler attributes and the few macros that all code may use.
  */
 #pragma once
 
@@ -9,6 +9,13 @@
 #define FB_COLD              __attribute__((cold))
 #define FB_NORETURN          __attribute__((noreturn))
 #define FB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Drops a result that must be checked elsewhere; say why beside it. */
+#define FB_IGNORE(call)                       \
+    do {                                      \
+        __typeof__(call) fb_ignored = (call); \
+        (void)fb_ignored;                     \
+    } while (0)
 
 /* Runs `done(&variable)` when the variable leaves its scope. `done` accepts a
  * zero variable, so ownership leaves through a `take` that clears it. */

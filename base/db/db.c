@@ -167,7 +167,7 @@ void fb_db_rollback(struct fb_db_tx *tx)
     FB_REQUIRE(tx->db != NULL);
     /* After some errors SQLite has rolled back by itself. */
     if (sqlite3_get_autocommit(tx->db->raw) == 0) {
-        (void)fb_db_exec(tx->db, "ROLLBACK");
+        FB_IGNORE(fb_db_exec(tx->db, "ROLLBACK")); /* nothing is left to undo it with */
     }
     tx->db->in_tx = false;
     tx->db = NULL;

@@ -58,7 +58,7 @@ struct fb_db_query fb_db_query(struct fb_db *db, const char *sql)
     if (query.stmt == NULL) {
         query.err = stmt_prepare(db, sql, &query.stmt);
     }
-    if (query.err == FB_OK) {
+    if (query.err == FB_OK && query.stmt != NULL) {
         query.stmt->is_busy = true;
         db->n_busy++;
     }

@@ -90,12 +90,14 @@ static struct edge_policy_node *s3fifo_evict(struct edge_policy *policy)
     struct edge_policy_node *victim = NULL;
 
     while (victim == NULL && policy->n_nodes > 0) {
-        struct edge_policy_node *oldest = queue_oldest(&policy->queues[QUEUE_MAIN]);
+        struct edge_policy_node *in_small = queue_oldest(small);
+        struct edge_policy_node *in_main = queue_oldest(&policy->queues[QUEUE_MAIN]);
         bool small_is_full = small->n_bytes >= policy->capacity / POLICY_SMALL_SHARE;
-        if (!fb_list_empty(&small->nodes) && (oldest == NULL || small_is_full)) {
-            victim = small_evict(policy, queue_oldest(small));
+        if (in_small != NULL && (in_main == NULL || small_is_full)) {
+            victim = small_evict(policy, in_small);
         } else {
-            victim = main_evict(policy, oldest);
+            FB_REQUIRE(in_main != NULL); /* every node is in one of the two */
+            victim = main_evict(policy, in_main);
         }
     }
     return victim;

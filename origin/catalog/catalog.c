@@ -90,6 +90,6 @@ int origin_catalog_run_one(struct fb_db *db, struct fb_db_query *query, int abse
 struct origin_id origin_catalog_column_id(const struct fb_db_query *query, int column)
 {
     struct origin_id id = {.text = ""};
-    (void)origin_id_parse(fb_db_column_str(query, column), &id); /* NULL gives none */
+    FB_IGNORE(origin_id_parse(fb_db_column_str(query, column), &id)); /* NULL gives none */
     return id;
 }
