@@ -57,7 +57,9 @@ static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
     int err = fb_reader_next(body->inner, ret_slice);
     if (err == FB_OK) {
         upstreams_received(body->upstreams, body->server, ret_slice->bytes.len);
-    } else if (err != FB_E_LATER && err != FB_E_END && !body->is_broken) {
+    } else if (err == FB_E_END) {
+        upstreams_ended(body->upstreams, body->server);
+    } else if (err != FB_E_LATER && !body->is_broken) {
         body->is_broken = true;
         upstreams_broke(body->upstreams, body->server);
     }
@@ -266,7 +268,7 @@ static enum fb_step uplink_judge(struct uplink_try *try)
     if (status == 503) {
         upstreams_failed(try->uplink->upstreams, answered, try->is_probe);
     } else {
-        upstreams_succeeded(try->uplink->upstreams, answered);
+        upstreams_answered(try->uplink->upstreams, answered);
     }
     if (uplink_goes_on(try, status)) {
         fb_reader_close(try->io.body);

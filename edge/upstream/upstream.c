@@ -159,15 +159,15 @@ enum upstream_chance upstreams_chance(struct edge_upstreams *upstreams, size_t i
                                                                        : UPSTREAM_EJECTED;
 }
 
-void upstreams_succeeded(struct edge_upstreams *upstreams, size_t index)
+void upstreams_answered(struct edge_upstreams *upstreams, size_t index)
 {
     struct upstream_server *server = &upstreams->servers[index];
 
     server_count(server, UPSTREAM_REQUESTS);
-    atomic_store(&server->failures, 0);
     if (atomic_load(&server->due_ms) == 0) {
         return;
     }
+    atomic_store(&server->failures, 0);
     atomic_store(&server->period_ms, 0);
     if (atomic_exchange(&server->due_ms, 0) != 0) {
         if (server->metrics != NULL) {
@@ -209,6 +209,15 @@ void upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_pr
     /* Requests that were under way when it was ejected say nothing new. */
     if (due == 0 ? failures >= upstreams->options.eject_after : is_probe) {
         server_eject(upstreams, server, due);
+    }
+}
+
+void upstreams_ended(struct edge_upstreams *upstreams, size_t index)
+{
+    atomic_uint *failures = &upstreams->servers[index].failures;
+
+    if (atomic_load_explicit(failures, memory_order_relaxed) != 0) {
+        atomic_store(failures, 0);
     }
 }
 
