@@ -1,0 +1,176 @@
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "edge/config/config.h"
+#include "edge/policy/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The file that the documentation promises to work as it stands. */
+static const char contract[] = "node: box-1\n"
+                               "role: edge                       # edge | regional\n"
+                               "workers: auto                    # loop threads\n"
+                               "listen:\n"
+                               "  - address: 127.0.0.1:8080\n"
+                               "admin:\n"
+                               "  address: 127.0.0.1:9100\n"
+                               "upstreams:\n"
+                               "  - url: http://127.0.0.1:7100\n"
+                               "store:\n"
+                               "  memory: 256MiB\n"
+                               "rules:\n"
+                               "  - match: { suffix: [.m3u8, .mpd] }\n"
+                               "    class: manifest\n"
+                               "    ttl: { min: 1s, max: 30s }\n"
+                               "  - match: { suffix: [.m4s, .mp4, .ts, .vtt, .jpg] }\n"
+                               "    class: segment\n";
+
+static const char least[] = "node: n\n"
+                            "listen: [{address: '127.0.0.1:0'}]\n"
+                            "upstreams: [{url: 'http://127.0.0.1:1'}]\n";
+
+static void the_contract_loads(void **state)
+{
+    (void)state;
+    struct edge_conf conf;
+    struct fb_diag diag = {0};
+
+    int err = fb_conf_parse(&edge_conf_section, fb_str_from(contract), "edge.yaml", &conf, &diag);
+    if (err < 0) {
+        fail_msg("%s", diag.text);
+    }
+    assert_int_equal(conf.role, EDGE_ROLE_EDGE);
+    assert_int_equal(conf.workers, FB_CONF_AUTO);
+    assert_int_equal(conf.store.memory, 256 * 1024 * 1024);
+    assert_int_equal(conf.store.eviction, EDGE_POLICY_S3FIFO);
+    assert_int_equal(conf.upstreams.n, 1);
+
+    struct edge_rule *rules = edge_conf_rules(&conf);
+    struct edge_treatment manifest = edge_rules_find(rules, conf.rules.n, FB_STR("/a/b.mpd"));
+    struct edge_treatment segment = edge_rules_find(rules, conf.rules.n, FB_STR("/a/b.m4s"));
+    struct edge_treatment other = edge_rules_find(rules, conf.rules.n, FB_STR("/a/b"));
+    assert_int_equal(manifest.class, EDGE_CLASS_MANIFEST);
+    assert_int_equal(manifest.min_ttl_ms, 1000);
+    assert_int_equal(manifest.max_ttl_ms, 30000);
+    assert_int_equal(segment.class, EDGE_CLASS_SEGMENT);
+    assert_int_equal(other.class, EDGE_CLASS_OTHER);
+    fb_free(rules);
+    fb_conf_done(&edge_conf_section, &conf);
+}
+
+static void little_needs_to_be_written(void **state)
+{
+    (void)state;
+    struct edge_conf conf;
+
+    assert_int_equal(fb_conf_parse(&edge_conf_section, fb_str_from(least), "e", &conf, NULL),
+                     FB_OK);
+    assert_null(conf.admin.address.ptr);
+    assert_false(conf.access_log);
+    assert_int_equal(conf.rules.n, 0);
+    assert_int_equal(conf.limits.connections, 16384);
+    assert_int_equal(conf.timeouts.upstream_head, 15000);
+    assert_int_equal(conf.failover.after, 3);
+    fb_conf_done(&edge_conf_section, &conf);
+}
+
+static void what_is_printed_loads_again(void **state)
+{
+    (void)state;
+    struct edge_conf conf;
+    struct fb_buf first = {0};
+    struct fb_buf second = {0};
+
+    assert_int_equal(fb_conf_parse(&edge_conf_section, fb_str_from(contract), "e", &conf, NULL),
+                     FB_OK);
+    fb_conf_print(&edge_conf_section, &conf, &first);
+    fb_conf_done(&edge_conf_section, &conf);
+    assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&first), "printed", &conf, NULL),
+                     FB_OK);
+    fb_conf_print(&edge_conf_section, &conf, &second);
+    fb_conf_done(&edge_conf_section, &conf);
+    assert_string_equal(first.ptr, second.ptr);
+    fb_buf_done(&first);
+    fb_buf_done(&second);
+}
+
+static void a_manifest_without_ttl_gets_a_short_one(void **state)
+{
+    (void)state;
+    struct edge_conf conf;
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+
+    fb_buf_printf(&text, "%srules:\n  - class: manifest\n", least);
+    assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e", &conf, NULL), FB_OK);
+    struct edge_rule *rules = edge_conf_rules(&conf);
+    assert_int_equal(rules[0].max_ttl_ms, 30000);
+    fb_free(rules);
+    fb_conf_done(&edge_conf_section, &conf);
+}
+
+/* What is added to the least file, and what the sentence must say. */
+static const struct {
+    const char *text;
+    const char *sentence;
+} wrong[] = {
+    {"memroy: 1GiB\n", "memroy"},
+    {"store: {memory: 256MB, eviction: fifo}\n", "fifo"},
+    {"store: {memory: 1KiB}\n", "memory"},
+    {"workers: 0\n", "workers"},
+    {"role: origin\n", "origin"},
+    {"admin: {address: localhost}\n", "localhost"},
+    {"rules: [{match: {suffix: ['']}, class: segment}]\n", "suffix"},
+    {"rules: [{match: {prefix: [media]}, class: segment}]\n", "prefix"},
+    {"rules: [{class: segment, ttl: {max: 5s}}]\n", "ttl"},
+    {"rules: [{class: manifest, ttl: {min: 5s, max: 1s}}]\n", "min is longer than max"},
+    {"timeouts: {idle: 0}\n", "idle"},
+    {"failover: {min: 1m, max: 1s}\n", "min is longer than max"},
+};
+
+static void mistakes_are_answered_with_a_sentence(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(wrong); i++) {
+        struct edge_conf conf;
+        struct fb_diag diag = {0};
+        FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+        fb_buf_printf(&text, "%s%s", least, wrong[i].text);
+        assert_true(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag) <
+                    0);
+        if (strstr(diag.text, wrong[i].sentence) == NULL || strncmp(diag.text, "e.yaml:", 7) != 0) {
+            fail_msg("%s gave: %s", wrong[i].text, diag.text);
+        }
+    }
+}
+
+static void a_name_must_do_for_via_and_cache_status(void **state)
+{
+    static const char *const names[] = {"''", "1box", "box 1", "b\"x", "box,1"};
+
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(names); i++) {
+        struct edge_conf conf;
+        FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+        fb_buf_printf(&text, "node: %s\n%s", names[i], strchr(least, '\n') + 1);
+        assert_true(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e", &conf, NULL) < 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_contract_loads),
+        cmocka_unit_test(little_needs_to_be_written),
+        cmocka_unit_test(what_is_printed_loads_again),
+        cmocka_unit_test(a_manifest_without_ttl_gets_a_short_one),
+        cmocka_unit_test(mistakes_are_answered_with_a_sentence),
+        cmocka_unit_test(a_name_must_do_for_via_and_cache_status),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
