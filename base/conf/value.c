@@ -269,19 +269,22 @@ static uint32_t utf8_next(struct fb_str *str)
     return point;
 }
 
+/* True for words, paths, addresses and URLs, which need no quotes in a list
+ * either. */
 static bool is_bare(struct fb_str str)
 {
-    static const char signs[] = "._/-";
+    static const char inside[] = "._/:-";
+    static const char first[] = "._/";
 
     for (size_t i = 0; i < str.len; i++) {
         char c = str.ptr[i];
         char lower = (char)(c | 0x20);
         bool is_word = (lower >= 'a' && lower <= 'z') || is_digit(c);
-        if (!is_word && (c == '\0' || strchr(signs, c) == NULL || (i == 0 && c == '-'))) {
+        if (!is_word && (c == '\0' || strchr(i == 0 ? first : inside, c) == NULL)) {
             return false;
         }
     }
-    return str.len > 0 && !fb_str_equal(str, FB_STR("..."));
+    return str.len > 0 && str.ptr[str.len - 1] != ':' && !fb_str_equal(str, FB_STR("..."));
 }
 
 void fb_conf_string_print(struct fb_str str, struct fb_buf *buf)

@@ -8,10 +8,11 @@
  *     arguments ─► configuration ─► start() ─► READY ─► … ─► SIGTERM ─► drain(op)
  *                                                            op done ─► stop() ─► exit
  *
- * `--config FILE`, `--check`, `--print-config`, `--version`, `--help` are common
- * to all programs. A second SIGTERM or SIGINT while draining ends the process at
- * once. SIGPIPE is ignored, descriptors are raised to the hard limit, and
- * systemd is told READY=1 and STOPPING=1.
+ * `--config FILE`, `--check`, `--print-config`, `--print-reference`, `--log-level`,
+ * `--log-format`, `--version` and `--help` are common to all programs. A second
+ * SIGTERM or SIGINT while draining ends the process at once. SIGPIPE is ignored,
+ * descriptors are raised to the hard limit, and systemd is told READY=1 and
+ * STOPPING=1.
  *
  * If the configuration names an admin address, an HTTP server on the main loop
  * gives /metrics, /healthz, /readyz (503 until ready and while draining) and
@@ -56,14 +57,14 @@ struct fb_daemon_program {
      * On failure nothing may be left. */
     int (*start)(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag);
 
-    /* Stops taking work, lets what is under way end, and finishes `op`, which
-     * it begins. May be NULL. */
+    /* Stops taking work, lets what is under way end and closes all that is on a
+     * loop: begins `op`, and finishes it then. May be NULL. */
     void (*drain)(void *ctx, struct fb_op *op);
 
-    /* Frees all. */
+    /* Frees all. The loop does not turn any more. */
     void (*stop)(void *ctx);
 
-    /* Adds members to /status, beside version and uptime_s. May be NULL. */
+    /* Adds members to /status, beside version, state and uptime_s. May be NULL. */
     void (*status)(void *ctx, struct fb_json *status);
 
     /* Further routes of the admin server; their handlers get the ctx. */

@@ -1,0 +1,181 @@
+#include "base/core/alloc.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/daemon/daemon_internal.h"
+#include "base/json/json.h"
+#include "base/loop/loop.h"
+#include "base/metrics/metrics.h"
+#include "base/server/exchange.h"
+#include "base/server/router.h"
+#include "base/server/server.h"
+
+enum { ADMIN_MAX_CONNECTIONS = 256, ADMIN_GRACE_MS = 1000 };
+
+struct fb_daemon_admin {
+    struct fb_daemon *daemon;   /* borrowed */
+    struct fb_router *own;      /* owned; ctx is the daemon */
+    struct fb_router *programs; /* owned, or NULL; ctx is the program's */
+    struct fb_server *server;   /* owned */
+};
+
+/* ---- answers ------------------------------------------------------------------ */
+
+/* Takes `content` over. */
+static void admin_answer(struct fb_exchange *exchange, unsigned status, struct fb_str type,
+                         struct fb_buf *content)
+{
+    struct fb_arena *arena = fb_exchange_arena(exchange);
+    struct fb_headers headers = {0};
+    int64_t length = (int64_t)content->len;
+
+    fb_headers_add(&headers, arena, FB_STR("Content-Type"), type);
+    fb_headers_add(&headers, arena, FB_STR("Cache-Control"), FB_STR("no-store"));
+    const struct fb_response response = {
+        .status = status,
+        .headers = headers.items,
+        .n_headers = headers.n,
+        .body = fb_reader_of_buf(content),
+        .length = length,
+    };
+    fb_exchange_respond(exchange, &response);
+}
+
+static void admin_answer_text(struct fb_exchange *exchange, unsigned status, const char *text)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf content = {0};
+
+    fb_buf_printf(&content, "%s\n", text);
+    admin_answer(exchange, status, FB_STR("text/plain; charset=utf-8"), &content);
+}
+
+static void admin_metrics(void *ctx, struct fb_exchange *exchange)
+{
+    struct fb_daemon *daemon = ctx;
+    FB_AUTO(fb_buf_done) struct fb_buf content = {0};
+
+    fb_metrics_render(daemon->metrics, &content);
+    admin_answer(exchange, 200, FB_STR("text/plain; version=0.0.4; charset=utf-8"), &content);
+}
+
+/* Alive: the main loop turns. */
+static void admin_healthz(void *ctx, struct fb_exchange *exchange)
+{
+    (void)ctx;
+    admin_answer_text(exchange, 200, "ok");
+}
+
+static const char *admin_state(const struct fb_daemon *daemon)
+{
+    static const char *const names[] = {
+        [FB_DAEMON_STARTING] = "starting",
+        [FB_DAEMON_READY] = "ready",
+        [FB_DAEMON_DRAINING] = "draining",
+    };
+    return names[daemon->state];
+}
+
+static void admin_readyz(void *ctx, struct fb_exchange *exchange)
+{
+    const struct fb_daemon *daemon = ctx;
+
+    admin_answer_text(exchange, daemon->state == FB_DAEMON_READY ? 200 : 503, admin_state(daemon));
+}
+
+static void admin_status(void *ctx, struct fb_exchange *exchange)
+{
+    struct fb_daemon *daemon = ctx;
+    FB_AUTO(fb_json_freep) struct fb_json *status = fb_json_new_object();
+    FB_AUTO(fb_buf_done) struct fb_buf content = {0};
+    uint64_t now_ms = fb_clock_mono_ms(fb_loop_clock(daemon->loop));
+
+    fb_json_set_text(status, "version", FB_VERSION);
+    fb_json_set_text(status, "state", admin_state(daemon));
+    fb_json_set_int(status, "uptime_s", (int64_t)((now_ms - daemon->started_ms) / 1000));
+    if (daemon->program->status != NULL && daemon->state != FB_DAEMON_STARTING) {
+        daemon->program->status(daemon->ctx, status);
+    }
+    fb_json_dump(status, &content);
+    fb_buf_append_byte(&content, '\n');
+    admin_answer(exchange, 200, FB_STR("application/json"), &content);
+}
+
+static const struct fb_route admin_routes[] = {
+    {.method = FB_METHOD_GET, .pattern = "/metrics", .handle = admin_metrics},
+    {.method = FB_METHOD_GET, .pattern = "/healthz", .handle = admin_healthz},
+    {.method = FB_METHOD_GET, .pattern = "/readyz", .handle = admin_readyz},
+    {.method = FB_METHOD_GET, .pattern = "/status", .handle = admin_status},
+};
+
+/* ---- the server ----------------------------------------------------------------- */
+
+static bool admin_is_own(struct fb_str path)
+{
+    for (size_t i = 0; i < FB_ARRAY_LEN(admin_routes); i++) {
+        if (fb_str_equal(path, fb_str_from(admin_routes[i].pattern))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void admin_handle(void *ctx, struct fb_exchange *exchange)
+{
+    const struct fb_daemon_admin *admin = ctx;
+    bool is_own = admin->programs == NULL || admin_is_own(fb_exchange_request(exchange)->path);
+
+    fb_router_handle(is_own ? admin->own : admin->programs, exchange);
+}
+
+int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
+                         struct fb_daemon_admin **ret_admin, struct fb_diag *diag)
+{
+    const struct fb_daemon_program *program = daemon->program;
+    struct fb_address where;
+
+    int err = fb_address_parse(address, &where, diag);
+    if (err < 0) {
+        return fb_diag_prefix(diag, err, "admin address");
+    }
+    struct fb_daemon_admin *admin = FB_NEW(struct fb_daemon_admin);
+    admin->daemon = daemon;
+    admin->own = fb_router_new(admin_routes, FB_ARRAY_LEN(admin_routes), NULL, daemon);
+    if (program->n_routes > 0) {
+        admin->programs = fb_router_new(program->routes, program->n_routes, NULL, daemon->ctx);
+    }
+    const struct fb_server_options options = {
+        .name = "admin",
+        .limits = {.max_connections = ADMIN_MAX_CONNECTIONS, .max_body_bytes = 64 * 1024},
+        .metrics = daemon->metrics,
+        .handle = admin_handle,
+        .ctx = admin,
+    };
+    admin->server = fb_server_new(daemon->loop, &options);
+    struct fb_address bound;
+    err = fb_server_listen(admin->server, &where, &bound);
+    if (err < 0) {
+        fb_daemon_admin_free(admin);
+        return fb_diag_set(diag, err, "listen on admin address %.*s: %s", FB_STR_ARG(address),
+                           fb_err_text(err));
+    }
+    char text[FB_ADDRESS_TEXT_MAX];
+    FB_LOG(INFO, "daemon", "admin address open",
+           FB_LOG_TEXT("address", fb_address_text(&bound, text)));
+    *ret_admin = admin;
+    return FB_OK;
+}
+
+void fb_daemon_admin_drain(struct fb_daemon_admin *admin, struct fb_op *op)
+{
+    fb_server_drain(admin->server, ADMIN_GRACE_MS, op);
+}
+
+void fb_daemon_admin_free(struct fb_daemon_admin *admin)
+{
+    if (admin == NULL) {
+        return;
+    }
+    fb_server_free(admin->server);
+    fb_router_free(admin->programs);
+    fb_router_free(admin->own);
+    fb_free(admin);
+}

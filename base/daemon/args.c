@@ -1,0 +1,169 @@
+#include "base/core/err.h"
+#include "base/daemon/daemon_internal.h"
+
+enum option_id {
+    OPTION_CONFIG,
+    OPTION_CHECK,
+    OPTION_PRINT_CONFIG,
+    OPTION_PRINT_REFERENCE,
+    OPTION_LOG_LEVEL,
+    OPTION_LOG_FORMAT,
+    OPTION_VERSION,
+    OPTION_HELP
+};
+
+struct option_row {
+    const char *name;
+    const char *value; /* what it is called in the manual, or NULL */
+    const char *help;
+};
+
+static const struct option_row option_rows[] = {
+    [OPTION_CONFIG] = {"--config", "FILE", "Read the configuration from FILE (YAML)."},
+    [OPTION_CHECK] = {"--check", NULL, "Check the configuration and exit."},
+    [OPTION_PRINT_CONFIG] = {"--print-config", NULL,
+                             "Print the configuration with all presets filled in, and exit."},
+    [OPTION_PRINT_REFERENCE] = {"--print-reference", NULL,
+                                "Print all keys of the configuration as Markdown, and exit."},
+    [OPTION_LOG_LEVEL] = {"--log-level", "LEVEL",
+                          "Log from this level on: debug, info (preset), warn or error."},
+    [OPTION_LOG_FORMAT] = {"--log-format", "FORMAT",
+                           "text, json, or auto (preset): text on a terminal, else JSON lines."},
+    [OPTION_VERSION] = {"--version", NULL, "Print the version and exit."},
+    [OPTION_HELP] = {"--help", NULL, "Print this page and exit."},
+};
+
+/* The row whose name `arg` begins with, up to its end or a '='. */
+static int option_find(struct fb_str arg, enum option_id *ret_id, struct fb_diag *diag)
+{
+    struct fb_str name = fb_str_first(arg, fb_str_find(arg, '='));
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
+        if (fb_str_equal(name, fb_str_from(option_rows[i].name))) {
+            *ret_id = (enum option_id)i;
+            return FB_OK;
+        }
+    }
+    return fb_diag_set(diag, FB_E_MALFORMED, "unknown option '%.*s' (--help lists all)",
+                       FB_STR_ARG(name));
+}
+
+/* The index of `text` in `words`, or FB_E_MALFORMED. */
+static int word_find(const char *const *words, size_t n, struct fb_str text, const char *option,
+                     unsigned *ret_index, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fb_str_equal(text, fb_str_from(words[i]))) {
+            *ret_index = (unsigned)i;
+            return FB_OK;
+        }
+    }
+    return fb_diag_set(diag, FB_E_MALFORMED, "%s does not know '%.*s'", option, FB_STR_ARG(text));
+}
+
+static int option_apply(struct fb_daemon_args *args, enum option_id id, const char *value,
+                        struct fb_diag *diag)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    static const char *const formats[] = {"auto", "text", "json"};
+    unsigned index = 0;
+    int err = FB_OK;
+
+    switch (id) {
+    case OPTION_CONFIG:
+        args->config_path = value;
+        break;
+    case OPTION_CHECK:
+        args->task = FB_DAEMON_CHECK;
+        break;
+    case OPTION_PRINT_CONFIG:
+        args->task = FB_DAEMON_PRINT_CONFIG;
+        break;
+    case OPTION_PRINT_REFERENCE:
+        args->task = FB_DAEMON_PRINT_REFERENCE;
+        break;
+    case OPTION_LOG_LEVEL:
+        err = word_find(levels, FB_ARRAY_LEN(levels), fb_str_from(value), "--log-level", &index,
+                        diag);
+        args->log_level = (enum fb_log_level)index;
+        break;
+    case OPTION_LOG_FORMAT:
+        err = word_find(formats, FB_ARRAY_LEN(formats), fb_str_from(value), "--log-format", &index,
+                        diag);
+        args->log_format = (enum fb_log_format)index;
+        break;
+    case OPTION_VERSION:
+        args->task = FB_DAEMON_VERSION;
+        break;
+    case OPTION_HELP:
+        args->task = FB_DAEMON_HELP;
+        break;
+    }
+    return err;
+}
+
+int fb_daemon_args_parse(int argc, char **argv, struct fb_daemon_args *ret_args,
+                         struct fb_diag *diag)
+{
+    struct fb_daemon_args args = {.log_level = FB_LOG_INFO, .log_format = FB_LOG_FORMAT_AUTO};
+
+    for (int i = 1; i < argc; i++) {
+        enum option_id id = OPTION_HELP;
+        struct fb_str arg = fb_str_from(argv[i]);
+        size_t equals = fb_str_find(arg, '=');
+        const char *value = equals < arg.len ? argv[i] + equals + 1 : NULL;
+
+        int err = option_find(arg, &id, diag);
+        if (err < 0) {
+            return err;
+        }
+        const struct option_row *row = &option_rows[id];
+        if (row->value != NULL && value == NULL && i + 1 < argc) {
+            value = argv[++i];
+        }
+        if ((row->value != NULL) != (value != NULL)) {
+            return fb_diag_set(diag, FB_E_MALFORMED, "%s takes %s%s", row->name,
+                               row->value != NULL ? "a value: " : "no value",
+                               row->value != NULL ? row->value : "");
+        }
+        err = option_apply(&args, id, value, diag);
+        if (err < 0) {
+            return err;
+        }
+    }
+    bool needs_config = args.task == FB_DAEMON_RUN || args.task == FB_DAEMON_CHECK ||
+                        args.task == FB_DAEMON_PRINT_CONFIG;
+    if (needs_config && args.config_path == NULL) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "--config FILE is missing (--help tells more)");
+    }
+    *ret_args = args;
+    return FB_OK;
+}
+
+void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf *buf)
+{
+    fb_buf_printf(buf, "NAME\n    %s - %s\n\n", program->name, program->summary);
+    fb_buf_printf(buf,
+                  "SYNOPSIS\n    %s --config FILE [--check | --print-config] [--log-level LEVEL]\n"
+                  "    %s --version | --help | --print-reference\n\nOPTIONS\n",
+                  program->name, program->name);
+    for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
+        const struct option_row *row = &option_rows[i];
+        fb_buf_printf(buf, "    %s%s%s\n        %s\n", row->name, row->value != NULL ? " " : "",
+                      row->value != NULL ? row->value : "", row->help);
+    }
+    fb_buf_append(buf, FB_STR("\n"
+                              "SIGNALS\n"
+                              "    SIGTERM, SIGINT\n"
+                              "        Take no new work, end what is under way, then exit. A "
+                              "second one exits at once.\n"
+                              "\n"
+                              "EXIT STATUS\n"
+                              "    0   Ended as asked; with --check: the configuration is good.\n"
+                              "    1   Could not start, or broke; the log says why.\n"
+                              "    2   Wrong arguments or configuration; standard error says "
+                              "where.\n"
+                              "\n"
+                              "SEE ALSO\n"
+                              "    docs/configuration.md, or --print-reference\n"));
+}

@@ -1,0 +1,62 @@
+/*
+ * What the files of base/daemon share.
+ */
+#pragma once
+
+#include "base/core/buf.h"
+#include "base/daemon/daemon.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- arguments: args.c ------------------------------------------------------ */
+
+enum fb_daemon_task {
+    FB_DAEMON_RUN,
+    FB_DAEMON_CHECK,
+    FB_DAEMON_PRINT_CONFIG,
+    FB_DAEMON_PRINT_REFERENCE,
+    FB_DAEMON_VERSION,
+    FB_DAEMON_HELP
+};
+
+struct fb_daemon_args {
+    enum fb_daemon_task task;
+    const char *config_path; /* borrowed from argv; NULL if not given */
+    enum fb_log_level log_level;
+    enum fb_log_format log_format;
+};
+
+FB_MUST_CHECK int fb_daemon_args_parse(int argc, char **argv, struct fb_daemon_args *ret_args,
+                                       struct fb_diag *diag);
+
+/* Appends the manual page that --help shows. */
+void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf *buf);
+
+/* ---- the running program: daemon.c ------------------------------------------ */
+
+enum fb_daemon_state { FB_DAEMON_STARTING, FB_DAEMON_READY, FB_DAEMON_DRAINING };
+
+struct fb_daemon {
+    const struct fb_daemon_program *program; /* borrowed */
+    void *conf;                              /* owned */
+    struct fb_loop *loop;                    /* owned */
+    struct fb_metrics *metrics;              /* owned */
+    struct fb_daemon_admin *admin;           /* owned; NULL without an admin address */
+    void *ctx;                               /* the program's, from start to stop */
+    enum fb_daemon_state state;
+    uint64_t started_ms; /* monotonic */
+    int exit_code;
+    struct fb_op drain;
+};
+
+/* ---- the admin address: admin.c ----------------------------------------------- */
+
+FB_MUST_CHECK int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
+                                       struct fb_daemon_admin **ret_admin, struct fb_diag *diag);
+
+/* Finishes `op` when no connection is left. */
+void fb_daemon_admin_drain(struct fb_daemon_admin *admin, struct fb_op *op);
+
+/* Accepts NULL. */
+void fb_daemon_admin_free(struct fb_daemon_admin *admin);
