@@ -59,6 +59,21 @@ static void tcp_stop_reading(struct tcp_stream *self)
     self->is_reading = false;
 }
 
+/* libuv reports bytes followed by RST, when both come in one poll, as bytes and
+ * an end; the socket still knows better. */
+static int tcp_end_or_error(struct tcp_stream *self)
+{
+    int fd = -1;
+    int err = 0;
+    socklen_t len = sizeof(err);
+
+    if (uv_fileno((uv_handle_t *)&self->handle, &fd) == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err != 0) {
+        return -err;
+    }
+    return FB_E_END;
+}
+
 static void on_read(uv_stream_t *handle, ssize_t n_read, const uv_buf_t *buf)
 {
     struct tcp_stream *self = FB_CONTAINER_OF(handle, struct tcp_stream, handle);
@@ -81,7 +96,7 @@ static void on_read(uv_stream_t *handle, ssize_t n_read, const uv_buf_t *buf)
         self->spare = NULL;
     }
     if (n_read < 0) {
-        self->read_err = n_read == UV_EOF ? FB_E_END : (int)n_read;
+        self->read_err = n_read == UV_EOF ? tcp_end_or_error(self) : (int)n_read;
         tcp_stop_reading(self);
         tcp_wake(self);
     }

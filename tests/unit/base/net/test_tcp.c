@@ -295,6 +295,22 @@ static void a_reset_shows_as_such_and_not_as_an_end(void **state)
     assert_int_equal(read_all(f, server, &got), -ECONNRESET);
 }
 
+static void bytes_and_a_reset_at_once_are_no_end_either(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_stream *server = connect_both(f);
+    const struct fb_str text = FB_STR("cut");
+    FB_AUTO(fb_buf_done) struct fb_buf got = {0};
+    struct side side;
+
+    side_init(&side, f);
+    side_write(&side, f->client, &text, 1);
+    fb_stream_reset(f->client);
+    f->client = NULL;
+    assert_int_equal(read_all(f, server, &got), -ECONNRESET);
+    assert_string_equal(got.ptr, "cut");
+}
+
 static void a_peer_that_leaves_wakes_whoever_waits(void **state)
 {
     struct fixture *f = *state;
@@ -557,6 +573,7 @@ int main(void)
         TEST(a_reader_that_does_not_read_is_sent_no_more_than_the_bound),
         TEST(a_slice_outlives_its_stream),
         TEST(a_reset_shows_as_such_and_not_as_an_end),
+        TEST(bytes_and_a_reset_at_once_are_no_end_either),
         TEST(a_peer_that_leaves_wakes_whoever_waits),
         TEST(writing_to_a_lost_connection_fails_and_kills_nobody),
         TEST(a_wait_can_be_canceled_and_begun_again),
