@@ -10,12 +10,15 @@
  *
  * Ownership  One client per loop: new → fb_client_close(). The caller owns the
  *            struct fb_fetch until done, and from then on `body`, to be closed;
- *            closing it early drops the connection.
+ *            closing it early drops the connection, unless so little is
+ *            left that reading it is cheaper.
  * Threads    The loop's own.
  * Limits     Per upstream: connections, idle ones, and how long these are kept;
  *            a fetch beyond `max_connections` waits its turn until its timeout.
  * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_CLOSED; FB_E_MALFORMED for
- *            an answer that is not HTTP; FB_E_LIMIT for an oversized head.
+ *            an answer that is not HTTP, and for a target or Host that would
+ *            not be a request; FB_E_LIMIT for an oversized head;
+ *            FB_E_UNSUPPORTED for https; what `request_body` failed with.
  */
 #pragma once
 
@@ -39,10 +42,12 @@ struct fb_client_limits {
     uint32_t max_head_bytes;  /* [64 KiB] of a response */
 };
 
+/* `limits` and `metrics` may be NULL. */
 struct fb_client *fb_client_new(struct fb_loop *loop, const struct fb_client_limits *limits,
                                 struct fb_metrics *metrics);
 
-/* Closes kept connections; requires that no fetch or body is left; frees. */
+/* Closes kept connections; requires that no fetch or body is left. Frees itself
+ * when the loop has turned. Accepts NULL. */
 void fb_client_close(struct fb_client *client);
 
 struct fb_fetch {
@@ -57,14 +62,15 @@ struct fb_fetch {
     struct fb_reader *request_body; /* taken over; NULL for none */
     int64_t request_length;         /* of request_body; -1: chunked */
     uint32_t connect_timeout_ms;    /* [5 s] */
-    uint32_t head_timeout_ms;       /* [30 s] from the request to the head */
-    uint32_t body_timeout_ms;       /* [30 s] between two pieces of content */
+    uint32_t head_timeout_ms;       /* [30 s] for each: the queue and connecting,
+                                       sending a piece, and from the last to the head */
+    uint32_t body_timeout_ms;       /* [30 s] waiting for a piece of content */
 
     /* Out. Strings of the head live in `arena`, which is the caller's, given
      * zeroed or with earlier content. */
     struct fb_arena *arena;
     struct fb_response_head response;
-    int64_t length;         /* of the content; -1 if only its end will tell */
+    int64_t length;         /* of the content; 0 for HEAD; -1 if only its end will tell */
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
 
     /* Private to base/client. */

@@ -1,0 +1,369 @@
+#include "base/client/client_internal.h"
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+
+#include <errno.h>
+
+/* Interim responses (1xx) passed over before one final, and how much content
+ * that nobody wants is read for the sake of a connection, and for how long. */
+enum { CONN_MAX_INTERIM = 16, CONN_MAX_DRAIN = 64 * 1024, CONN_DRAIN_MS = 2000 };
+
+static const struct fb_state conn_states[] = {
+    [CONN_CONNECTING] = {"connecting", FB_TO(CONN_HEAD) | FB_TO(CONN_IDLE) | FB_TO(CONN_CLOSED)},
+    [CONN_HEAD] = {"head", FB_TO(CONN_BODY) | FB_TO(CONN_CLOSED)},
+    [CONN_BODY] = {"body", FB_TO(CONN_DRAIN) | FB_TO(CONN_IDLE) | FB_TO(CONN_CLOSED)},
+    [CONN_DRAIN] = {"drain", FB_TO(CONN_IDLE) | FB_TO(CONN_CLOSED)},
+    [CONN_IDLE] = {"idle", FB_TO(CONN_HEAD) | FB_TO(CONN_CLOSED)},
+    [CONN_CLOSED] = {"closed", 0},
+};
+
+/* ---- input --------------------------------------------------------------- */
+
+static void input_unref(void *owner)
+{
+    struct client_input *input = owner;
+
+    if (--input->n_refs == 0) {
+        fb_slice_release(&input->slice);
+        fb_free(input);
+    }
+}
+
+static void conn_drop_input(struct client_conn *conn)
+{
+    if (conn->input != NULL) {
+        input_unref(conn->input);
+        conn->input = NULL;
+    }
+    conn->rest = FB_STR_NONE;
+}
+
+int fb_client_conn_fill(struct client_conn *conn)
+{
+    struct fb_slice slice;
+
+    conn_drop_input(conn);
+    int err = fb_reader_next(&conn->stream->reader, &slice);
+    if (err < 0) {
+        return err;
+    }
+    conn->input = FB_NEW(struct client_input);
+    conn->input->slice = slice;
+    conn->input->n_refs = 1;
+    conn->rest = slice.bytes;
+    return FB_OK;
+}
+
+void fb_client_conn_watch(struct client_conn *conn)
+{
+    if (fb_op_is_idle(&conn->wait)) {
+        fb_reader_wait(&conn->stream->reader, &conn->wait);
+    }
+}
+
+/* However a connection is lost, the caller sees that the peer closed it. */
+static int conn_lost(int err)
+{
+    return err == FB_E_END || err == -ECONNRESET || err == -EPIPE ? FB_E_CLOSED : err;
+}
+
+int fb_client_conn_content(struct client_conn *conn, struct fb_slice *ret_slice)
+{
+    for (;;) {
+        struct fb_str piece;
+        int err = fb_http1_body_next(&conn->body, &conn->rest, &piece);
+        if (err == FB_OK) {
+            if (ret_slice != NULL) {
+                conn->input->n_refs++;
+                *ret_slice =
+                    (struct fb_slice){.bytes = piece, .release = input_unref, .owner = conn->input};
+            }
+            return FB_OK;
+        }
+        if (err != FB_E_LATER) {
+            return err;
+        }
+        err = fb_client_conn_fill(conn);
+        if (err == FB_E_LATER) {
+            return FB_E_LATER;
+        }
+        if (err < 0) {
+            /* A reset is never how content ends. */
+            return err == FB_E_END ? fb_http1_body_close(&conn->body) : conn_lost(err);
+        }
+    }
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+void fb_client_conn_try_free(struct client_conn *conn)
+{
+    struct fb_client *client = conn->upstream->client;
+
+    if (conn->machine.state != CONN_CLOSED || !fb_op_is_idle(&conn->wait) ||
+        !fb_op_is_idle(&conn->connect.op) || !fb_client_send_is_idle(conn)) {
+        return;
+    }
+    fb_free(conn);
+    client->n_conns--;
+    fb_client_try_free(client);
+}
+
+void fb_client_conn_close(struct client_conn *conn)
+{
+    struct client_upstream *upstream = conn->upstream;
+    bool was_idle = conn->machine.state == CONN_IDLE;
+    bool is_last = upstream->client->is_closed;
+
+    fb_machine_move(&conn->machine, CONN_CLOSED);
+    fb_list_remove(&conn->link);
+    if (was_idle) {
+        fb_list_remove(&conn->idle_link);
+        upstream->n_idle--;
+    }
+    fb_timer_clear(&conn->timer);
+    fb_op_cancel(&conn->connect.op);
+    if (was_idle) {
+        fb_stream_close(conn->stream);
+    } else {
+        fb_stream_reset(conn->stream);
+    }
+    conn->stream = NULL;
+    fb_client_send_stop(conn);
+    conn_drop_input(conn);
+    fb_http1_parser_done(&conn->parser);
+    upstream->n_open--;
+    if (upstream->client->metrics != NULL) {
+        fb_metrics_sub(upstream->client->metrics, CLIENT_CONNECTIONS, 1);
+    }
+    fb_client_conn_try_free(conn);
+    if (!is_last) {
+        fb_client_upstream_serve(upstream);
+    }
+}
+
+/* ---- idle ---------------------------------------------------------------- */
+
+static void conn_keep(struct client_conn *conn)
+{
+    struct client_upstream *upstream = conn->upstream;
+
+    conn_drop_input(conn);
+    fb_machine_move(&conn->machine, CONN_IDLE);
+    fb_list_prepend(&upstream->idle, &conn->idle_link);
+    upstream->n_idle++;
+    fb_client_conn_watch(conn);
+    fb_timer_set(&conn->timer, upstream->client->limits.idle_timeout_ms);
+    if (upstream->n_idle > upstream->client->limits.max_idle) {
+        struct fb_list *oldest = upstream->idle.prev;
+        fb_client_conn_close(FB_CONTAINER_OF(oldest, struct client_conn, idle_link));
+    }
+    fb_client_upstream_serve(upstream);
+}
+
+static void conn_drain(struct client_conn *conn)
+{
+    int err = FB_OK;
+
+    while (err == FB_OK && !fb_http1_body_is_whole(&conn->body)) {
+        err = fb_client_conn_content(conn, NULL);
+    }
+    if (err == FB_E_LATER) {
+        fb_client_conn_watch(conn);
+    } else if (err == FB_OK && conn->rest.len == 0) {
+        conn_keep(conn);
+    } else {
+        fb_client_conn_close(conn);
+    }
+}
+
+void fb_client_conn_release(struct client_conn *conn)
+{
+    bool is_clean = conn->machine.state == CONN_BODY && conn->keeps_alive && conn->send.is_done &&
+                    fb_client_send_is_idle(conn);
+
+    conn->request = NULL;
+    if (conn->machine.state == CONN_CONNECTING && !fb_op_is_idle(&conn->connect.op)) {
+        return; /* it will do for somebody else */
+    }
+    if (is_clean && fb_http1_body_is_whole(&conn->body) && conn->rest.len == 0) {
+        conn_keep(conn);
+    } else if (is_clean && conn->body.framing == FB_HTTP1_LENGTH &&
+               conn->body.left <= CONN_MAX_DRAIN && conn->body.left > 0) {
+        fb_machine_move(&conn->machine, CONN_DRAIN);
+        fb_timer_set(&conn->timer, CONN_DRAIN_MS);
+        conn_drain(conn);
+    } else {
+        fb_client_conn_close(conn);
+    }
+}
+
+static void on_timer(struct fb_timer *timer)
+{
+    fb_client_conn_close(FB_CONTAINER_OF(timer, struct client_conn, timer));
+}
+
+/* ---- serving ------------------------------------------------------------- */
+
+/* The connection failed before the head was complete. */
+static void conn_fail(struct client_conn *conn, int err)
+{
+    if (!conn->has_answered && conn->n_served > 1 && fb_client_request_may_retry(conn->request)) {
+        fb_client_request_retry(conn->request);
+    } else {
+        fb_client_request_fail(conn->request, conn_lost(err));
+    }
+}
+
+/* One complete head, final or not; as fb_http1_parse_response(). */
+static int conn_parse(struct client_conn *conn, struct fb_http1_response *ret_response)
+{
+    struct fb_fetch *fetch = conn->request->fetch;
+
+    for (;;) {
+        int err = fb_http1_parse_response(&conn->parser, &conn->rest, fetch->method, fetch->arena,
+                                          ret_response);
+        if (err != FB_E_LATER) {
+            return err == FB_E_UNSUPPORTED ? FB_E_MALFORMED : err;
+        }
+        err = fb_client_conn_fill(conn);
+        if (err < 0) {
+            return err;
+        }
+        conn->has_answered = true;
+    }
+}
+
+static void conn_read_head(struct client_conn *conn)
+{
+    struct fb_http1_response response;
+    int err = FB_E_MALFORMED;
+
+    for (int n = 0; n < CONN_MAX_INTERIM; n++) {
+        err = conn_parse(conn, &response);
+        if (err < 0 || response.head.status >= 200) {
+            break;
+        }
+        err = FB_E_MALFORMED; /* if they never end */
+    }
+    if (err == FB_E_LATER) {
+        fb_client_conn_watch(conn);
+        return;
+    }
+    if (err < 0) {
+        conn_fail(conn, err);
+        return;
+    }
+    fb_machine_move(&conn->machine, CONN_BODY);
+    conn->keeps_alive = response.keeps_alive;
+    fb_http1_body_init(&conn->body, response.framing, response.length);
+    fb_client_request_answer(conn->request, &response);
+}
+
+static void conn_begin(struct client_conn *conn, struct client_request *request)
+{
+    fb_machine_move(&conn->machine, CONN_HEAD);
+    conn->request = request;
+    request->conn = conn;
+    conn->has_answered = false;
+    conn->n_served++;
+    fb_client_request_set_timer(request);
+    fb_client_conn_watch(conn);
+    fb_client_send_start(conn);
+}
+
+bool fb_client_conn_reuse(struct client_conn *conn, struct client_request *request)
+{
+    int err = fb_client_conn_fill(conn);
+    if (err != FB_E_LATER) {
+        fb_client_conn_close(conn); /* gone, or talking out of turn */
+        return false;
+    }
+    fb_list_remove(&conn->idle_link);
+    conn->upstream->n_idle--;
+    fb_timer_clear(&conn->timer);
+    fb_client_count(conn->upstream->client, CLIENT_REUSED);
+    conn_begin(conn, request);
+    return true;
+}
+
+static void on_readable(struct fb_op *op)
+{
+    struct client_conn *conn = FB_CONTAINER_OF(op, struct client_conn, wait);
+
+    switch ((enum client_conn_state)conn->machine.state) {
+    case CONN_HEAD:
+        conn_read_head(conn);
+        break;
+    case CONN_BODY:
+        fb_client_request_wake(conn->request);
+        break;
+    case CONN_DRAIN:
+        conn_drain(conn);
+        break;
+    case CONN_IDLE:
+        if (fb_client_conn_fill(conn) == FB_E_LATER) {
+            fb_client_conn_watch(conn);
+        } else {
+            fb_client_conn_close(conn);
+        }
+        break;
+    case CONN_CONNECTING:
+    case CONN_CLOSED:
+        fb_client_conn_try_free(conn);
+        break;
+    }
+}
+
+static void on_connected(struct fb_op *op)
+{
+    struct client_conn *conn = FB_CONTAINER_OF(op, struct client_conn, connect.op);
+    struct client_request *request = conn->request;
+
+    if (op->result == FB_OK) {
+        conn->stream = conn->connect.stream;
+    }
+    if (conn->machine.state == CONN_CLOSED) {
+        fb_stream_close(conn->stream);
+        fb_client_conn_try_free(conn);
+    } else if (op->result < 0) {
+        if (request != NULL) {
+            fb_client_request_fail(request, op->result);
+        } else {
+            fb_client_conn_close(conn);
+        }
+    } else if (request != NULL) {
+        conn_begin(conn, request);
+    } else {
+        conn_keep(conn);
+    }
+}
+
+void fb_client_conn_open(struct client_upstream *upstream, struct client_request *request)
+{
+    struct fb_client *client = upstream->client;
+    struct client_conn *conn = FB_NEW(struct client_conn);
+    const struct fb_http1_limits limits = {.max_head_bytes = client->limits.max_head_bytes};
+
+    fb_machine_init(&conn->machine, conn_states, CONN_CONNECTING);
+    conn->upstream = upstream;
+    conn->request = request;
+    request->conn = conn;
+    fb_list_init(&conn->link);
+    fb_list_init(&conn->idle_link);
+    fb_list_append(&upstream->conns, &conn->link);
+    fb_timer_init(&conn->timer, client->loop, on_timer);
+    fb_op_init(&conn->wait, client->loop, on_readable);
+    fb_client_send_init(conn);
+    fb_http1_parser_init(&conn->parser, &limits);
+    upstream->n_open++;
+    client->n_conns++;
+    fb_client_count(client, CLIENT_OPENED);
+    fb_client_count(client, CLIENT_CONNECTIONS);
+    fb_op_init(&conn->connect.op, client->loop, on_connected);
+    conn->connect.host = fb_buf_str(&upstream->host);
+    conn->connect.port = upstream->port;
+    conn->connect.timeout_ms = request->fetch->connect_timeout_ms;
+    fb_tcp_connect(&conn->connect);
+}

@@ -1,0 +1,270 @@
+#include "base/client/client_internal.h"
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+
+/* ---- ends ---------------------------------------------------------------- */
+
+static enum client_metric failure_cause(int err)
+{
+    switch (err) {
+    case FB_E_TIMEOUT:
+        return CLIENT_FAILED_TIMEOUT;
+    case FB_E_CLOSED:
+        return CLIENT_FAILED_CLOSED;
+    case FB_E_MALFORMED:
+        return CLIENT_FAILED_MALFORMED;
+    case FB_E_LIMIT:
+        return CLIENT_FAILED_LIMIT;
+    default:
+        return CLIENT_FAILED_OTHER;
+    }
+}
+
+static void request_count_failure(struct client_request *request, int err)
+{
+    bool was_connecting = request->conn != NULL && request->conn->machine.state == CONN_CONNECTING;
+
+    if (err != FB_E_CANCELED) {
+        fb_client_count(request->upstream->client, was_connecting && err != FB_E_TIMEOUT
+                                                       ? CLIENT_FAILED_CONNECT
+                                                       : failure_cause(err));
+    }
+}
+
+static void request_free(struct client_request *request)
+{
+    FB_REQUIRE(request->waiter == NULL);
+    request->upstream->client->n_requests--;
+    fb_timer_clear(&request->timer);
+    fb_free(request);
+}
+
+static void request_finish_wait(struct client_request *request, int result)
+{
+    struct fb_op *waiter = request->waiter;
+
+    fb_timer_clear(&request->timer);
+    if (waiter != NULL) {
+        request->waiter = NULL;
+        fb_op_finish(waiter, result);
+    }
+}
+
+/* Gives the connection back, to be kept or not. */
+static void request_release_conn(struct client_request *request)
+{
+    struct client_conn *conn = request->conn;
+
+    if (conn != NULL) {
+        request->conn = NULL;
+        fb_client_conn_release(conn);
+    }
+}
+
+static struct fb_fetch *request_take_fetch(struct client_request *request)
+{
+    struct fb_fetch *fetch = request->fetch;
+
+    request->fetch = NULL;
+    fetch->request = NULL;
+    fb_reader_close(fetch->request_body); /* unless it was sent or begun */
+    fetch->request_body = NULL;
+    return fetch;
+}
+
+void fb_client_request_fail(struct client_request *request, int err)
+{
+    request_count_failure(request, err);
+    fb_list_remove(&request->link);
+    if (request->fetch == NULL) {
+        request->end = err;
+        request_release_conn(request);
+        request_finish_wait(request, FB_OK);
+        return;
+    }
+    struct fb_fetch *fetch = request_take_fetch(request);
+    request_release_conn(request);
+    request_free(request);
+    fb_op_finish(&fetch->op, err);
+}
+
+bool fb_client_request_may_retry(const struct client_request *request)
+{
+    enum fb_method method = request->fetch->method;
+    bool is_idempotent = method == FB_METHOD_GET || method == FB_METHOD_HEAD ||
+                         method == FB_METHOD_PUT || method == FB_METHOD_DELETE ||
+                         method == FB_METHOD_OPTIONS;
+
+    return is_idempotent && !request->has_content && !request->needs_new;
+}
+
+void fb_client_request_retry(struct client_request *request)
+{
+    fb_client_count(request->upstream->client, CLIENT_RETRIED);
+    request->needs_new = true;
+    fb_list_prepend(&request->upstream->queue, &request->link);
+    request_release_conn(request); /* which serves the queue */
+}
+
+/* ---- the head ------------------------------------------------------------ */
+
+void fb_client_request_answer(struct client_request *request,
+                              const struct fb_http1_response *response)
+{
+    struct fb_fetch *fetch = request_take_fetch(request);
+
+    fetch->response = response->head;
+    fetch->length = response->framing == FB_HTTP1_LENGTH  ? (int64_t)response->length
+                    : response->framing == FB_HTTP1_EMPTY ? 0
+                                                          : -1;
+    fetch->body = &request->reader;
+    fb_timer_clear(&request->timer);
+    if (fb_http1_body_is_whole(&request->conn->body)) {
+        request->end = FB_E_END;
+        request_release_conn(request);
+    }
+    fb_op_finish(&fetch->op, FB_OK);
+}
+
+void fb_client_request_set_timer(struct client_request *request)
+{
+    fb_timer_set(&request->timer, request->fetch->head_timeout_ms);
+}
+
+static void on_timer(struct fb_timer *timer)
+{
+    fb_client_request_fail(FB_CONTAINER_OF(timer, struct client_request, timer), FB_E_TIMEOUT);
+}
+
+/* ---- the content --------------------------------------------------------- */
+
+void fb_client_request_wake(struct client_request *request)
+{
+    request_finish_wait(request, FB_OK);
+}
+
+static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
+{
+    struct client_request *request = FB_CONTAINER_OF(reader, struct client_request, reader);
+
+    if (request->end != FB_OK) {
+        return request->end;
+    }
+    int err = fb_client_conn_content(request->conn, ret_slice);
+    if (err == FB_E_LATER) {
+        return err;
+    }
+    if (err == FB_E_END || (err == FB_OK && fb_http1_body_is_whole(&request->conn->body))) {
+        request->end = FB_E_END;
+        request_release_conn(request);
+    } else if (err < 0) {
+        request_count_failure(request, err);
+        request->end = err;
+        request_release_conn(request);
+    }
+    return err;
+}
+
+static void wait_cancel(struct fb_op *op)
+{
+    request_finish_wait(op->provider, FB_E_CANCELED);
+}
+
+static void body_wait(struct fb_reader *reader, struct fb_op *op)
+{
+    struct client_request *request = FB_CONTAINER_OF(reader, struct client_request, reader);
+
+    FB_REQUIRE(request->waiter == NULL);
+    fb_op_begin(op, wait_cancel);
+    if (request->end != FB_OK || request->conn->rest.len > 0) {
+        fb_op_finish(op, FB_OK);
+        return;
+    }
+    op->provider = request;
+    request->waiter = op;
+    fb_client_conn_watch(request->conn);
+    fb_timer_set(&request->timer, request->body_timeout_ms);
+}
+
+static void body_close(struct fb_reader *reader)
+{
+    struct client_request *request = FB_CONTAINER_OF(reader, struct client_request, reader);
+
+    request_release_conn(request);
+    request_free(request);
+}
+
+static const struct fb_reader_ops body_ops = {body_next, body_wait, body_close};
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void fetch_cancel(struct fb_op *op)
+{
+    struct fb_fetch *fetch = FB_CONTAINER_OF(op, struct fb_fetch, op);
+    fb_client_request_fail(fetch->request, FB_E_CANCELED);
+}
+
+/* No space or control byte may reach the request line or Host. */
+static bool is_plain(struct fb_str str)
+{
+    for (size_t i = 0; i < str.len; i++) {
+        unsigned char byte = (unsigned char)str.ptr[i];
+        if (byte <= 0x20 || byte == 0x7f) {
+            return false;
+        }
+    }
+    return str.len > 0;
+}
+
+static int fetch_check(const struct fb_fetch *fetch)
+{
+    if (!fb_str_equal_nocase(fetch->url.scheme, FB_STR("http"))) {
+        return FB_E_UNSUPPORTED;
+    }
+    bool has_host = fetch->host_header.ptr == NULL || is_plain(fetch->host_header);
+    return has_host && is_plain(fetch->url.target) && is_plain(fetch->url.host) &&
+                   fetch->method < FB_METHOD_OTHER
+               ? FB_OK
+               : FB_E_MALFORMED;
+}
+
+static uint32_t or_default(uint32_t value, uint32_t preset)
+{
+    return value == 0 ? preset : value;
+}
+
+void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch)
+{
+    FB_REQUIRE(fetch->arena != NULL && !client->is_closed);
+    fb_op_begin(&fetch->op, fetch_cancel);
+    int err = fetch_check(fetch);
+    if (err < 0) {
+        fb_reader_close(fetch->request_body);
+        fetch->request_body = NULL;
+        fb_op_finish(&fetch->op, err);
+        return;
+    }
+    fetch->connect_timeout_ms = or_default(fetch->connect_timeout_ms, 5000);
+    fetch->head_timeout_ms = or_default(fetch->head_timeout_ms, 30000);
+
+    struct client_request *request = FB_NEW(struct client_request);
+    request->reader.ops = &body_ops;
+    request->upstream = fb_client_upstream_get(client, fetch->url.host, fetch->url.port);
+    request->fetch = fetch;
+    request->has_content = fetch->request_body != NULL;
+    request->body_timeout_ms = or_default(fetch->body_timeout_ms, 30000);
+    fb_list_init(&request->link);
+    fb_timer_init(&request->timer, client->loop, on_timer);
+    fetch->request = request;
+    client->n_requests++;
+    fb_client_count(client, CLIENT_REQUESTS);
+    fb_client_request_set_timer(request);
+
+    struct client_upstream *upstream = request->upstream;
+    fb_list_append(&upstream->queue, &request->link);
+    fb_client_upstream_serve(upstream);
+    if (!fb_list_empty(&upstream->queue)) {
+        fb_client_count(client, CLIENT_WAITED);
+    }
+}

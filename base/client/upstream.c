@@ -1,0 +1,73 @@
+#include "base/client/client_internal.h"
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+
+struct client_upstream *fb_client_upstream_get(struct fb_client *client, struct fb_str host,
+                                               uint16_t port)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf key = {0};
+
+    fb_buf_printf(&key, "%u ", (unsigned)port);
+    fb_buf_append(&key, host);
+    struct client_upstream *upstream = fb_map_find(client->upstreams, fb_buf_str(&key));
+    if (upstream == NULL) {
+        upstream = FB_NEW(struct client_upstream);
+        upstream->client = client;
+        fb_buf_append(&upstream->host, host);
+        upstream->port = port;
+        fb_list_init(&upstream->conns);
+        fb_list_init(&upstream->idle);
+        fb_list_init(&upstream->queue);
+        (void)fb_map_put(client->upstreams, fb_buf_str(&key), upstream);
+    }
+    return upstream;
+}
+
+void fb_client_upstream_free(struct client_upstream *upstream)
+{
+    FB_REQUIRE(fb_list_empty(&upstream->conns) && fb_list_empty(&upstream->queue));
+    fb_buf_done(&upstream->host);
+    fb_free(upstream);
+}
+
+/* Gives a connection to the first in the queue; false if there is none. The
+ * most recently used one is the least likely to have been closed by its peer. */
+static bool upstream_serve_one(struct client_upstream *upstream)
+{
+    struct fb_list *node = fb_list_first(&upstream->queue);
+    if (node == NULL) {
+        return false;
+    }
+    struct client_request *request = FB_CONTAINER_OF(node, struct client_request, link);
+    while (!request->needs_new && !fb_list_empty(&upstream->idle)) {
+        struct client_conn *conn =
+            FB_CONTAINER_OF(upstream->idle.next, struct client_conn, idle_link);
+        fb_list_remove(&request->link);
+        if (fb_client_conn_reuse(conn, request)) {
+            return true;
+        }
+        fb_list_prepend(&upstream->queue, &request->link);
+    }
+    if (upstream->n_open >= upstream->client->limits.max_connections &&
+        !fb_list_empty(&upstream->idle)) {
+        /* It needs a new one, and all are kept ones: the oldest makes room. */
+        fb_client_conn_close(FB_CONTAINER_OF(upstream->idle.prev, struct client_conn, idle_link));
+    }
+    if (upstream->n_open >= upstream->client->limits.max_connections) {
+        return false;
+    }
+    fb_list_remove(&request->link);
+    fb_client_conn_open(upstream, request);
+    return true;
+}
+
+void fb_client_upstream_serve(struct client_upstream *upstream)
+{
+    if (upstream->is_serving) {
+        return; /* the call further out goes on */
+    }
+    upstream->is_serving = true;
+    while (upstream_serve_one(upstream)) {
+    }
+    upstream->is_serving = false;
+}
