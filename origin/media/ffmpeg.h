@@ -1,0 +1,55 @@
+/*
+ * FFmpeg as this folder uses it: one translation of its error numbers, its log
+ * turned into ours, and the places where 5.1 and 7.1 differ.
+ *
+ * Threads    Any.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avutil.h>
+#include <libavutil/frame.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_diag;
+
+/* FB_OK for anything not negative. errno passes; damage is FB_E_CORRUPT, the
+ * interrupt callback FB_E_CANCELED, missing parts FB_E_UNSUPPORTED, the rest
+ * FB_E_FOREIGN. */
+int origin_av_error(int averr);
+
+/* Records "<what>: <FFmpeg's phrase>" and returns origin_av_error(). */
+int origin_av_fail(struct fb_diag *diag, int averr, const char *what);
+
+/* Sends FFmpeg's messages to our log at debug level, where nobody sees them
+ * raw by default. Called by every entry point; repeating it is harmless. */
+void origin_av_log_open(void);
+
+/* For FB_AUTO. */
+void origin_av_frame_done(AVFrame **frame);
+void origin_av_packet_done(AVPacket **packet);
+
+/* av_frame_alloc() and av_packet_alloc(), which abort as fb_alloc() does. */
+AVFrame *origin_av_frame_new(void);
+AVPacket *origin_av_packet_new(void);
+
+/* ---- where versions differ --------------------------------------------- */
+
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+typedef const uint8_t origin_av_written;
+#else
+typedef uint8_t origin_av_written;
+#endif
+
+/* The 3 x 3 matrix that turns the picture for display, or NULL. */
+const int32_t *origin_av_display_matrix(const AVStream *stream);
+
+bool origin_av_is_interlaced(const AVFrame *frame);
+
+/* In units of the stream's time base; 0 if unknown. */
+int64_t origin_av_frame_duration(const AVFrame *frame);
