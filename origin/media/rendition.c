@@ -1,0 +1,160 @@
+#include "origin/media/rendition.h"
+
+#include "base/core/alloc.h"
+#include "base/core/diag.h"
+#include "base/core/err.h"
+#include "origin/media/codec_name.h"
+#include "origin/media/filter.h"
+#include "origin/media/segmenter.h"
+
+#include <stdio.h>
+
+struct origin_rendition_maker {
+    struct origin_rung rung;
+    struct origin_ratio rate;
+    unsigned n_threads;
+    unsigned key_period_ms;
+    AVCodecContext *encoder;            /* owned */
+    struct origin_segmenter *segmenter; /* owned */
+    struct origin_filter *scaler;       /* owned; NULL until a picture needs it */
+    AVFrame *scaled;                    /* owned; the last picture in our size */
+    AVPacket *packet;                   /* owned */
+};
+
+static void track_describe(struct origin_track *track, const struct origin_video_settings *settings)
+{
+    (void)snprintf(track->path, sizeof(track->path), "v/%up", settings->rung.rung);
+    track->rung = settings->rung.rung;
+    track->width = settings->rung.width;
+    track->height = settings->rung.height;
+    track->frame_rate = settings->rate;
+}
+
+int origin_rendition_new(struct origin_output *output, const struct origin_video_settings *settings,
+                         unsigned segment_ms, struct origin_track *track,
+                         struct origin_rendition_maker **ret_maker, struct fb_diag *diag)
+{
+    struct origin_rendition_maker *maker = FB_NEW(struct origin_rendition_maker);
+    maker->rung = settings->rung;
+    maker->rate = settings->rate;
+    maker->n_threads = settings->n_threads;
+    maker->key_period_ms = settings->key_period_ms;
+    maker->scaled = origin_av_frame_new();
+    maker->packet = origin_av_packet_new();
+    track_describe(track, settings);
+
+    int err = origin_encoder_new_video(settings, &maker->encoder, diag);
+    if (err == FB_OK) {
+        struct fb_str headers = {(const char *)maker->encoder->extradata,
+                                 (size_t)maker->encoder->extradata_size};
+        err = origin_codec_name_avc(headers, track->codecs);
+        if (err < 0) {
+            (void)fb_diag_set(diag, err, "the encoder gave no parameters");
+        }
+    }
+    if (err == FB_OK) {
+        err = origin_segmenter_new(output, track, maker->encoder, segment_ms, &maker->segmenter,
+                                   diag);
+    }
+    if (err < 0) {
+        origin_rendition_free(maker);
+        return err;
+    }
+    *ret_maker = maker;
+    return FB_OK;
+}
+
+void origin_rendition_free(struct origin_rendition_maker *maker)
+{
+    if (maker != NULL) {
+        origin_segmenter_free(maker->segmenter);
+        origin_filter_free(maker->scaler);
+        avcodec_free_context(&maker->encoder);
+        av_frame_free(&maker->scaled);
+        av_packet_free(&maker->packet);
+        fb_free(maker);
+    }
+}
+
+static int rendition_open_scaler(struct origin_rendition_maker *maker, const AVFrame *frame,
+                                 struct fb_diag *diag)
+{
+    char chain[64];
+    (void)snprintf(chain, sizeof(chain), "scale=%u:%u:flags=bicubic,setsar=1", maker->rung.width,
+                   maker->rung.height);
+    struct origin_filter_options options = {
+        .like = frame,
+        .time_base = {maker->rate.den, maker->rate.num},
+        .chain = chain,
+        .n_threads = maker->n_threads,
+    };
+    origin_filter_free(maker->scaler);
+    maker->scaler = NULL;
+    return origin_filter_new(&options, &maker->scaler, diag);
+}
+
+/* Puts `frame` in our size into maker->scaled. */
+static int rendition_scale(struct origin_rendition_maker *maker, AVFrame *frame,
+                           struct fb_diag *diag)
+{
+    av_frame_unref(maker->scaled);
+    if (frame->width == (int)maker->rung.width && frame->height == (int)maker->rung.height) {
+        return origin_av_error(av_frame_ref(maker->scaled, frame));
+    }
+    int err = FB_OK;
+    if (maker->scaler == NULL || !origin_filter_fits(maker->scaler, frame)) {
+        err = rendition_open_scaler(maker, frame, diag);
+    }
+    if (err == FB_OK) {
+        err = origin_filter_push(maker->scaler, frame);
+    }
+    if (err == FB_OK) {
+        err = origin_filter_pull(maker->scaler, maker->scaled);
+    }
+    return err;
+}
+
+static int rendition_drain(struct origin_rendition_maker *maker, struct fb_diag *diag)
+{
+    for (;;) {
+        int err = origin_encoder_receive(maker->encoder, maker->packet);
+        if (err == FB_E_LATER || err == FB_E_END) {
+            return FB_OK;
+        }
+        if (err < 0) {
+            return fb_diag_set(diag, err, "encode the picture: %s", fb_err_text(err));
+        }
+        maker->packet->duration = 1;
+        err = origin_segmenter_write(maker->segmenter, maker->packet, diag);
+        if (err < 0) {
+            return err;
+        }
+    }
+}
+
+int origin_rendition_push(struct origin_rendition_maker *maker, AVFrame *frame, int64_t index,
+                          struct fb_diag *diag)
+{
+    int err = frame != NULL ? rendition_scale(maker, frame, diag) : FB_OK;
+    if (err < 0) {
+        return fb_diag_set(diag, err, "scale the picture: %s", fb_err_text(err));
+    }
+    bool is_key = origin_rate_is_key(maker->rate, index, maker->key_period_ms);
+    maker->scaled->pts = index;
+    maker->scaled->pict_type = is_key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    int averr = avcodec_send_frame(maker->encoder, maker->scaled);
+    if (averr < 0) {
+        return origin_av_fail(diag, averr, "encode the picture");
+    }
+    return rendition_drain(maker, diag);
+}
+
+int origin_rendition_finish(struct origin_rendition_maker *maker, struct fb_diag *diag)
+{
+    int averr = avcodec_send_frame(maker->encoder, NULL);
+    if (averr < 0) {
+        return origin_av_fail(diag, averr, "encode the picture");
+    }
+    int err = rendition_drain(maker, diag);
+    return err == FB_OK ? origin_segmenter_finish(maker->segmenter, diag) : err;
+}
