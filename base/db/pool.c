@@ -33,7 +33,7 @@ int fb_db_pool_new(const char *path, const struct fb_db_options *options, unsign
     pool->path = fb_str_dup(fb_str_from(path));
     pool->options = options != NULL ? *options : (struct fb_db_options){0};
     pool->max = max;
-    pool->idle = fb_alloc_array(max, sizeof(*pool->idle));
+    pool->idle = fb_alloc_array(max, sizeof(struct fb_db *)); /* NOLINT(bugprone-sizeof-*) */
     pool->idle[pool->n_idle++] = first;
     pool->n_open = 1;
     pthread_mutex_init(&pool->lock, NULL);

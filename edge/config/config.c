@@ -221,7 +221,7 @@ static const struct fb_conf_section rule_section = {
 static const struct fb_conf_item limit_items[] = {
     {"connections", FB_CONF_INT, AT(edge_conf_limits, connections), .min = 1, .max = 1000000,
      .preset = "16384", .help = "Client connections per worker; further ones are closed."},
-    {"head", FB_CONF_SIZE, AT(edge_conf_limits, head), .min = 1024, .max = 1024 * 1024,
+    {"head", FB_CONF_SIZE, AT(edge_conf_limits, head), .min = 1024, .max = 1 << 20,
      .preset = "32KiB", .help = "Bytes of a request's head."},
     {"headers", FB_CONF_INT, AT(edge_conf_limits, headers), .min = 8, .max = 1000, .preset = "100",
      .help = "Field lines of a request."},

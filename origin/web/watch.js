@@ -150,7 +150,7 @@ try {
         await waitUntilReady();
         about = await load(api);
     }
-    if (about.poster) video.poster = about.poster;
+    if (about.poster_url) video.poster = about.poster_url;
     play();
 } catch (error) {
     at("title").textContent = at("title").textContent === "Loading" ? "Not available" : at("title").textContent;

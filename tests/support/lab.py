@@ -89,6 +89,7 @@ class Program:
     def start(self, wait=True, args=(), env=None):
         """Starts it (again) and waits for /readyz."""
         assert self.process is None or self.process.poll() is not None, "it runs already"
+        assert (BUILD / self.binary).exists(), f"there is no {self.binary} in {BUILD}"
         command = [str(BUILD / self.binary), "--config", str(self.config_path), *args]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(

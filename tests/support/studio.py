@@ -27,7 +27,7 @@ class Studio:
 
     def sign_up(self, email=None, password=None):
         account = {"email": email or f"{secrets.token_hex(6)}@example.org",
-                   "password": password or secrets.token_urlsafe(18), "name": "Studio"}
+                   "password": password or secrets.token_urlsafe(18)}
         _wanted(call("POST", f"{self.api}/auth/register", account), 201, "registering")
         answer = _wanted(call("POST", f"{self.api}/auth/login", account), 200, "logging in")
         self.token = answer["access_token"]
@@ -83,7 +83,7 @@ class Studio:
     def publish(self, path, title=None, progress=lambda step, share: None, **about):
         """All the steps from file to ready video; returns its id."""
         made = self.create(path, title, **about)
-        self.upload(made["upload_url"], path, lambda share: progress("upload", share))
+        self.upload(made["upload"]["url"], path, lambda share: progress("upload", share))
         self.complete(made["id"])
         self.follow(made["id"], lambda share: progress("transcode", share))
         return made["id"]
