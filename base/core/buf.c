@@ -111,6 +111,15 @@ void fb_buf_consume(struct fb_buf *buf, size_t n)
     buf->len -= n;
 }
 
+void fb_buf_truncate(struct fb_buf *buf, size_t len)
+{
+    FB_REQUIRE(len <= buf->len);
+    buf->len = len;
+    if (buf->ptr != NULL) {
+        buf->ptr[len] = '\0';
+    }
+}
+
 struct fb_str fb_buf_str(const struct fb_buf *buf)
 {
     return (struct fb_str){buf->ptr, buf->len};

@@ -42,6 +42,9 @@ void fb_buf_printf(struct fb_buf *buf, const char *fmt, ...) FB_PRINTF(2, 3);
 /* Drops the first `n` bytes; n ≤ len. Amortised constant time. */
 void fb_buf_consume(struct fb_buf *buf, size_t n);
 
+/* Drops all but the first `len` bytes, which are there. */
+void fb_buf_truncate(struct fb_buf *buf, size_t len);
+
 /* The contents, borrowed until the buffer changes. */
 struct fb_str fb_buf_str(const struct fb_buf *buf);
 

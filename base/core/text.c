@@ -70,7 +70,7 @@ int fb_text_percent_decode(struct fb_buf *buf, struct fb_str str)
         if (byte == '%') {
             if (str.len - i < 3 ||
                 fb_text_unhex((struct fb_str){str.ptr + i + 1, 2}, &byte, 1) < 0) {
-                buf->len = before;
+                fb_buf_truncate(buf, before);
                 return FB_E_MALFORMED;
             }
             i += 2;

@@ -75,29 +75,30 @@ static bool base64_strip(struct fb_str *text, enum fb_base64 form)
 
 int fb_base64_decode(struct fb_buf *buf, enum fb_base64 form, struct fb_str text)
 {
-    if (!base64_strip(&text, form)) {
-        return FB_E_MALFORMED;
-    }
-    char *out = fb_buf_reserve(buf, text.len / 4 * 3 + 3);
-    size_t n = 0;
+    size_t before = buf->len;
     uint32_t bits = 0;
     unsigned n_bits = 0;
 
+    if (!base64_strip(&text, form)) {
+        return FB_E_MALFORMED;
+    }
+    (void)fb_buf_reserve(buf, text.len / 4 * 3 + 3);
     for (size_t i = 0; i < text.len; i++) {
         int value = base64_value(text.ptr[i], form);
         if (value < 0) {
+            fb_buf_truncate(buf, before);
             return FB_E_MALFORMED;
         }
         bits = (bits << 6 | (uint32_t)value) & 0xffffU;
         n_bits += 6;
         if (n_bits >= 8) {
             n_bits -= 8;
-            out[n++] = (char)(uint8_t)(bits >> n_bits & 0xffU);
+            fb_buf_append_byte(buf, (char)(uint8_t)(bits >> n_bits & 0xffU));
         }
     }
-    if ((bits & ((1U << n_bits) - 1)) != 0) {
+    if (n_bits >= 6 || (bits & ((1U << n_bits) - 1)) != 0) {
+        fb_buf_truncate(buf, before);
         return FB_E_MALFORMED; /* a second spelling of the same bytes */
     }
-    fb_buf_add(buf, n);
     return FB_OK;
 }

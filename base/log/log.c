@@ -143,7 +143,7 @@ static void line_add(struct log_line *line, const struct fb_log_field *field)
     line_add_key(line, field->key);
     size_t room = line_room(line);
     if (room < LOG_MIN_VALUE) {
-        line->buf.len = before;
+        fb_buf_truncate(&line->buf, before);
         line->is_cut = true;
         return;
     }
