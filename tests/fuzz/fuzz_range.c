@@ -1,0 +1,37 @@
+/*
+ * Range and Content-Range; the first byte chooses the length.
+ */
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "base/http/range.h"
+
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint64_t lengths[] = {0, 1, 10, 1000, (uint64_t)1 << 40, UINT64_MAX};
+    struct fb_ranges ranges;
+    struct fb_range range;
+    uint64_t total = 0;
+
+    if (size == 0) {
+        return 0;
+    }
+    struct fb_str value = {(const char *)data + 1, size - 1};
+    uint64_t length = lengths[data[0] % FB_ARRAY_LEN(lengths)];
+    if (fb_range_evaluate(value, length, &ranges) == FB_RANGE_PARTIAL) {
+        FB_REQUIRE(ranges.n >= 1 && ranges.n <= FB_RANGE_MAX);
+        for (size_t i = 0; i < ranges.n; i++) {
+            FB_REQUIRE(ranges.items[i].first <= ranges.items[i].last);
+            FB_REQUIRE(ranges.items[i].last < length);
+            total += ranges.items[i].last - ranges.items[i].first + 1;
+        }
+        FB_REQUIRE(total <= length);
+    }
+    if (fb_content_range_parse(value, &range, &length) == FB_OK) {
+        FB_REQUIRE(range.first <= range.last && range.last < length);
+    }
+    return 0;
+}
