@@ -112,7 +112,7 @@ static void respond_problem(struct serve_request *request, unsigned status, cons
                                            });
 }
 
-void serve_respond_object(struct serve_request *request)
+void edge_serve_respond_object(struct serve_request *request)
 {
     const struct edge_object_head *head = edge_object_head(request->object);
     struct edge_serve *serve = request->serve;
@@ -152,8 +152,9 @@ void serve_respond_object(struct serve_request *request)
     fb_exchange_respond(request->exchange, &response);
 }
 
-void serve_respond_through(struct serve_request *request, const struct fb_response_head *response,
-                           int64_t length, struct fb_reader *body)
+void edge_serve_respond_through(struct serve_request *request,
+                                const struct fb_response_head *response, int64_t length,
+                                struct fb_reader *body)
 {
     struct fb_headers headers = respond_copy(request, &response->headers, false);
 
@@ -168,7 +169,7 @@ void serve_respond_through(struct serve_request *request, const struct fb_respon
                                            });
 }
 
-void serve_respond_problem(struct serve_request *request, unsigned status, const char *detail)
+void edge_serve_respond_problem(struct serve_request *request, unsigned status, const char *detail)
 {
     struct fb_header retry = {FB_STR("Retry-After"), FB_STR("1")};
 

@@ -59,7 +59,7 @@ static void serve_fail(struct serve_request *request, unsigned status, const cha
 {
     fb_machine_move(&request->machine, SERVE_SENT);
     request->result = request->is_aborted ? EDGE_SERVE_MISS : EDGE_SERVE_ERROR;
-    serve_respond_problem(request, status, detail);
+    edge_serve_respond_problem(request, status, detail);
 }
 
 /* No answer came from upstream, or none that may be shown. */
@@ -84,7 +84,7 @@ static void serve_send_object(struct serve_request *request, enum edge_serve_res
 {
     fb_machine_move(&request->machine, SERVE_SENT);
     request->result = result;
-    serve_respond_object(request);
+    edge_serve_respond_object(request);
 }
 
 static void serve_on_finished(void *ctx, const struct fb_exchange_outcome *outcome)
@@ -194,7 +194,7 @@ static void serve_on_fetched(struct fb_op *op)
     }
     fb_machine_move(&request->machine, SERVE_SENT);
     request->result = EDGE_SERVE_PASS;
-    serve_respond_through(request, &kept, fetch->length, fetch->body);
+    edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
 }
 
 static void serve_fetch(struct serve_request *request, const char *why, const char *detail)
@@ -241,7 +241,7 @@ static void serve_take_pass(struct serve_request *request)
     fb_machine_move(&request->machine, SERVE_SENT);
     request->result = EDGE_SERVE_PASS;
     request->trail.detail = pass->refusal;
-    serve_respond_through(request, &pass->response, pass->length, body);
+    edge_serve_respond_through(request, &pass->response, pass->length, body);
 }
 
 static void serve_take_object(struct serve_request *request)

@@ -74,11 +74,12 @@ struct serve_request {
 /* ---- respond.c ----------------------------------------------------------- */
 
 /* Answers from request->object. */
-void serve_respond_object(struct serve_request *request);
+void edge_serve_respond_object(struct serve_request *request);
 
 /* Answers with an upstream's response, passing `body` (taken over) through. */
-void serve_respond_through(struct serve_request *request, const struct fb_response_head *response,
-                           int64_t length, struct fb_reader *body);
+void edge_serve_respond_through(struct serve_request *request,
+                                const struct fb_response_head *response, int64_t length,
+                                struct fb_reader *body);
 
 /* Answers with problem details; `detail` is a sentence for a person. */
-void serve_respond_problem(struct serve_request *request, unsigned status, const char *detail);
+void edge_serve_respond_problem(struct serve_request *request, unsigned status, const char *detail);

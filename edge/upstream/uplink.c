@@ -56,12 +56,12 @@ static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 
     int err = fb_reader_next(body->inner, ret_slice);
     if (err == FB_OK) {
-        upstreams_received(body->upstreams, body->server, ret_slice->bytes.len);
+        edge_upstreams_received(body->upstreams, body->server, ret_slice->bytes.len);
     } else if (err == FB_E_END) {
-        upstreams_ended(body->upstreams, body->server);
+        edge_upstreams_ended(body->upstreams, body->server);
     } else if (err != FB_E_LATER && !body->is_broken) {
         body->is_broken = true;
-        upstreams_broke(body->upstreams, body->server);
+        edge_upstreams_broke(body->upstreams, body->server);
     }
     return err;
 }
@@ -159,7 +159,7 @@ static bool uplink_choose(struct uplink_try *try, bool takes_ejected)
         if ((try->tried & (1U << i)) != 0) {
             continue;
         }
-        enum upstream_chance chance = upstreams_chance(upstreams, i);
+        enum upstream_chance chance = edge_upstreams_chance(upstreams, i);
         if (chance != UPSTREAM_EJECTED) {
             try->server = i;
             try->is_probe = chance == UPSTREAM_PROBE;
@@ -226,7 +226,7 @@ static enum fb_step uplink_missed(struct uplink_try *try, int err)
         return uplink_to(try, UPLINK_DONE);
     }
     uplink_tell(try, fb_err_text(err));
-    upstreams_failed(try->uplink->upstreams, try->server, try->is_probe);
+    edge_upstreams_failed(try->uplink->upstreams, try->server, try->is_probe);
     try->result = err == FB_E_TIMEOUT ? FB_E_TIMEOUT : FB_E_UNAVAILABLE;
     return uplink_to(try, UPLINK_PICK);
 }
@@ -266,9 +266,9 @@ static enum fb_step uplink_judge(struct uplink_try *try)
     unsigned status = try->io.response.status;
     size_t answered = try->server;
     if (status == 503) {
-        upstreams_failed(try->uplink->upstreams, answered, try->is_probe);
+        edge_upstreams_failed(try->uplink->upstreams, answered, try->is_probe);
     } else {
-        upstreams_answered(try->uplink->upstreams, answered);
+        edge_upstreams_answered(try->uplink->upstreams, answered);
     }
     if (uplink_goes_on(try, status)) {
         fb_reader_close(try->io.body);

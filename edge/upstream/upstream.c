@@ -140,7 +140,7 @@ static void server_count(struct upstream_server *server, enum upstream_metric ro
     }
 }
 
-enum upstream_chance upstreams_chance(struct edge_upstreams *upstreams, size_t index)
+enum upstream_chance edge_upstreams_chance(struct edge_upstreams *upstreams, size_t index)
 {
     struct upstream_server *server = &upstreams->servers[index];
     uint64_t due = atomic_load(&server->due_ms);
@@ -159,7 +159,7 @@ enum upstream_chance upstreams_chance(struct edge_upstreams *upstreams, size_t i
                                                                        : UPSTREAM_EJECTED;
 }
 
-void upstreams_answered(struct edge_upstreams *upstreams, size_t index)
+void edge_upstreams_answered(struct edge_upstreams *upstreams, size_t index)
 {
     struct upstream_server *server = &upstreams->servers[index];
 
@@ -198,7 +198,7 @@ static void server_eject(struct edge_upstreams *upstreams, struct upstream_serve
            FB_LOG_TEXT("url", server->text), FB_LOG_INT("period_ms", period));
 }
 
-void upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_probe)
+void edge_upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_probe)
 {
     struct upstream_server *server = &upstreams->servers[index];
     unsigned failures = atomic_fetch_add(&server->failures, 1) + 1;
@@ -212,7 +212,7 @@ void upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_pr
     }
 }
 
-void upstreams_ended(struct edge_upstreams *upstreams, size_t index)
+void edge_upstreams_ended(struct edge_upstreams *upstreams, size_t index)
 {
     atomic_uint *failures = &upstreams->servers[index].failures;
 
@@ -221,14 +221,14 @@ void upstreams_ended(struct edge_upstreams *upstreams, size_t index)
     }
 }
 
-void upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n)
+void edge_upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n)
 {
     if (upstreams->metrics != NULL) {
         fb_metrics_add(upstreams->servers[index].metrics, UPSTREAM_BYTES, n);
     }
 }
 
-void upstreams_broke(struct edge_upstreams *upstreams, size_t index)
+void edge_upstreams_broke(struct edge_upstreams *upstreams, size_t index)
 {
     struct upstream_server *server = &upstreams->servers[index];
 

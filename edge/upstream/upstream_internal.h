@@ -46,18 +46,18 @@ enum upstream_chance {
     UPSTREAM_EJECTED
 };
 
-enum upstream_chance upstreams_chance(struct edge_upstreams *upstreams, size_t index);
+enum upstream_chance edge_upstreams_chance(struct edge_upstreams *upstreams, size_t index);
 
 /* How a try went. An answer brings a server back into service; only a body that
  * comes whole ends the count of failures in a row. */
-void upstreams_answered(struct edge_upstreams *upstreams, size_t index);
-void upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_probe);
+void edge_upstreams_answered(struct edge_upstreams *upstreams, size_t index);
+void edge_upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_probe);
 
 /* `n` bytes of content came. */
-void upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n);
+void edge_upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n);
 
 /* A body that this server had begun came whole. */
-void upstreams_ended(struct edge_upstreams *upstreams, size_t index);
+void edge_upstreams_ended(struct edge_upstreams *upstreams, size_t index);
 
 /* A body that this server had begun broke. */
-void upstreams_broke(struct edge_upstreams *upstreams, size_t index);
+void edge_upstreams_broke(struct edge_upstreams *upstreams, size_t index);
