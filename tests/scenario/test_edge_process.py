@@ -1,0 +1,179 @@
+"""The program: its configuration, its addresses, its end."""
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+from lab import BUILD, Cut, get, until
+
+CONTRACT = """\
+node: box-1
+role: edge                       # edge | regional
+workers: auto                    # loop threads
+listen:
+  - address: 127.0.0.1:8080
+admin:
+  address: 127.0.0.1:9100        # /metrics /healthz /readyz /status
+upstreams:
+  - url: http://127.0.0.1:7100
+store:
+  memory: 256MiB
+rules:
+  - match: { suffix: [.m3u8, .mpd] }
+    class: manifest
+    ttl: { min: 1s, max: 30s }
+  - match: { suffix: [.m4s, .mp4, .ts, .vtt, .jpg] }
+    class: segment
+"""
+
+
+def run(*args):
+    return subprocess.run([str(BUILD / "forebay-edge"), *map(str, args)], capture_output=True,
+                          text=True, timeout=60, check=False)
+
+
+def test_the_configuration_of_the_contract_works_as_it_stands(lab):
+    path = lab.dir / "edge.yaml"
+    path.write_text(CONTRACT)
+    assert run("--config", path, "--check").returncode == 0
+    printed = run("--config", path, "--print-config")
+    assert printed.returncode == 0
+    path.write_text(printed.stdout)
+    again = run("--config", path, "--print-config")
+    assert again.stdout == printed.stdout
+
+
+MISTAKES = [
+    ("memory: 256MiB", "memroy: 256MiB", r"edge\.yaml:12:3: .*memroy.*memory"),
+    ("memory: 256MiB", "memory: much", r"edge\.yaml:12:\d+: "),
+    ("role: edge", "role: core", r"edge\.yaml:2:\d+: .*core"),
+    ("http://127.0.0.1:7100", "https://127.0.0.1:7100", r"edge\.yaml:10:\d+: .*http://"),
+    ("address: 127.0.0.1:8080", "address: nowhere", r"edge\.yaml:5:\d+: .*nowhere"),
+    ("class: segment", "class: segmnt", r"edge\.yaml:18:\d+: .*segment"),
+    ("node: box-1\n", "", r"edge\.yaml.*node"),
+    ("node: box-1", "node: 'box 1'", r"edge\.yaml:1:\d+: "),
+]
+
+
+@pytest.mark.parametrize("before,after,told", MISTAKES)
+def test_a_mistake_is_told_with_its_place(lab, before, after, told):
+    path = lab.dir / "edge.yaml"
+    path.write_text(CONTRACT.replace(before, after, 1))
+    for option in (["--check"], []):
+        ran = run("--config", path, *option)
+        assert ran.returncode == 2
+        assert re.search(told, ran.stdout + ran.stderr), ran.stderr
+
+
+def test_an_address_in_use_is_told_with_the_address(lab):
+    edge = lab.edge(upstreams=["http://127.0.0.1:1"])
+    path = lab.dir / "second.yaml"
+    path.write_text(edge.config_path.read_text().replace(str(edge.port), str(edge.admin_port), 1))
+    ran = run("--config", path)
+    assert ran.returncode == 1
+    assert str(edge.admin_port) in ran.stdout + ran.stderr
+
+
+def test_status_and_metrics_tell_what_happened(lab):
+    origin = lab.scripted_origin()
+    origin.put("/v/1.m4s", b"x" * 1000)
+    edge = lab.edge(upstreams=[origin.url])
+    assert get(edge.admin + "/healthz").status == 200
+    for _ in range(3):
+        get(edge.url + "/v/1.m4s")
+    status = edge.status()
+    assert status["node"] == "box-1" and status["role"] == "edge" and status["version"]
+    assert status["requests"] == {"total": 3, "hits": 2, "misses": 1, "errors": 0}
+    assert status["bytes"] == {"served": 3000, "from_upstream": 1000}
+    assert status["store"]["objects"] == 1
+    assert 1000 < status["store"]["memory_bytes"] < status["store"]["memory_limit"]
+    assert status["upstreams"] == [{"url": origin.url, "up": True}]
+    assert edge.metric("edge_bytes_served_total") == 3000
+    assert edge.metric("edge_store_objects") == 1
+
+
+def test_the_access_log_has_a_line_for_each_request_and_no_address(lab):
+    origin = lab.scripted_origin()
+    origin.put("/v/1.m4s", b"x" * 1000)
+    edge = lab.edge(upstreams=[origin.url], extra="access_log: true\n")
+    get(edge.url + "/v/1.m4s?q=1")
+    get(edge.url + "/v/1.m4s?q=1", "HEAD")
+    lines = until(lambda: (found := [json.loads(line) for line in edge.log().splitlines()
+                                     if '"access"' in line]) and len(found) == 2 and found,
+                  "both requests are logged")
+    assert [line["method"] for line in lines] == ["GET", "HEAD"]
+    assert [line["bytes"] for line in lines] == [1000, 0]
+    assert lines[0]["result"] == "miss" and lines[0]["status"] == 200
+    assert lines[0]["target"] == "/v/1.m4s?q=1"
+    assert not any("peer" in line or "client" in line for line in lines)
+
+
+def test_sigterm_lets_a_transfer_end(lab):
+    origin, go = lab.scripted_origin(), lab.event()
+    body = os.urandom(200000)
+
+    def slow(exchange):
+        exchange.head(200, {"Content-Length": len(body), "Cache-Control": "max-age=60"})
+        exchange.send(body[:1000])
+        exchange.wait(go)
+        exchange.send(body[1000:])
+
+    origin.on("/v/1.m4s", slow)
+    edge = lab.edge(upstreams=[origin.url], workers=2)
+    clients = [lab.client(edge).request("/v/1.m4s") for _ in range(8)]
+    for client in clients:
+        client.read_head()
+        client.read_some(1000)
+    idle = lab.client(edge)
+    edge.terminate()
+    assert idle.is_closed()
+    until(lambda: get(edge.admin + "/readyz").status == 503, "it is not ready any more")
+
+    def refuses():
+        try:
+            return not get(edge.url + "/v/1.m4s")
+        except (Cut, ConnectionError):
+            return True
+
+    until(refuses, "it accepts no more")
+    assert edge.is_running()
+    go.set()
+    for client in clients:
+        assert client.read_body() == body and client.response.complete
+        client.close()
+    assert edge.wait() == 0
+    edge.check_log()
+
+
+def test_sigterm_cuts_what_outlasts_the_grace(lab):
+    origin = lab.scripted_origin()
+
+    def endless(exchange):
+        exchange.head(200, {"Content-Length": 1000, "Cache-Control": "max-age=60"})
+        exchange.send(b"x" * 500)
+        exchange.wait(lab.event())
+
+    origin.on("/v/1.m4s", endless)
+    origin.on("/silent", lambda e: e.wait(lab.event()))
+    edge = lab.edge(upstreams=[origin.url], extra="timeouts: { drain: 200ms }\n")
+    client = lab.client(edge).request("/v/1.m4s")
+    client.read_head()
+    silent = lab.client(edge).request("/silent")
+    until(lambda: origin.count("/silent") == 1, "the silent request is under way")
+    edge.terminate()
+    client.read_body()
+    assert not client.response.complete
+    assert edge.wait() == 0
+    edge.check_log()
+    for each in client, silent:
+        each.close()
+
+
+def test_a_stopped_edge_starts_again_at_once(lab):
+    edge = lab.edge(upstreams=["http://127.0.0.1:1"])
+    edge.process.send_signal(signal.SIGINT)
+    assert edge.wait() == 0
+    edge.start()
+    assert get(edge.url + "/x").status == 502
