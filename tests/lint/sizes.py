@@ -4,16 +4,19 @@
 usage: sizes.py SOURCE_ROOT
 
 A function longer than 80 lines fails. Of a product's functions at most 5 % may be
-longer than 60. A file longer than 600 lines needs a reason below; 1,000 fail.
+longer than 60. A file longer than 600 lines needs a reason below; 1,000 fail, tests 1,200.
 """
 import pathlib
 import sys
 
 ROOTS = ("base", "edge", "origin", "appliance", "provisioning", "tests")
 MAX_FUNCTION, LONG_FUNCTION, MAX_LONG_SHARE = 80, 60, 0.05
-MAX_FILE, LONG_FILE = 1000, 600
+MAX_FILE, MAX_TEST, LONG_FILE = 1000, 1200, 600
 # path -> why it is better whole
-REASONS = {}
+REASONS = {
+    "tests/unit/base/client/test_client.c": "one scripted peer, and every way it can answer",
+    "tests/unit/base/server/test_server.c": "one server over a pair, and every way to ask it",
+}
 
 
 def functions(lines):
@@ -36,7 +39,8 @@ def main():
             if path.suffix not in (".c", ".h", ".py"):
                 continue
             name, lines = str(path.relative_to(root)), path.read_text().splitlines()
-            if len(lines) > MAX_FILE or len(lines) > LONG_FILE and name not in REASONS:
+            most = MAX_TEST if name.startswith("tests/") else MAX_FILE
+            if len(lines) > most or len(lines) > LONG_FILE and name not in REASONS:
                 problems.append(f"{name}: {len(lines)} lines; split it or say why in sizes.py")
             for number, length in functions(lines) if path.suffix == ".c" else ():
                 n_functions[top] = n_functions.get(top, 0) + 1
