@@ -1,0 +1,176 @@
+#include "origin/api/api.h"
+
+#include "base/core/alloc.h"
+#include "base/http/content_type.h"
+#include "base/log/log.h"
+#include "origin/api/api_internal.h"
+#include "origin/auth/auth.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { BODY_MAX = 64 * 1024 };
+
+struct origin_api *origin_api_new(const struct origin_api_options *options)
+{
+    struct origin_api *api = FB_NEW(struct origin_api);
+    api->options = *options;
+    return api;
+}
+
+void origin_api_free(struct origin_api *api)
+{
+    fb_free(api);
+}
+
+/* ---- what comes in --------------------------------------------------------- */
+
+int origin_api_body(struct fb_call *call, struct fb_json **ret_body)
+{
+    struct fb_str type = fb_headers_find(&call->request->headers, FB_STR("Content-Type"));
+    struct fb_diag diag = {.err = FB_OK};
+    FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
+
+    if (type.ptr != NULL && !fb_content_type_is(type, FB_STR("application/json"))) {
+        fb_call_problem(call, 415, NULL, "The content must be application/json.");
+        return FB_E_UNSUPPORTED;
+    }
+    int err = fb_json_parse(call->body, BODY_MAX, &root, &diag);
+    if (err < 0) {
+        fb_call_problem(call, 400, "bad-json", "The content is not JSON: %s.", diag.text);
+        return err;
+    }
+    if (fb_json_type(root) != FB_JSON_OBJECT) {
+        fb_call_problem(call, 400, "bad-json", "The content must be a JSON object.");
+        return FB_E_MALFORMED;
+    }
+    *ret_body = root;
+    root = NULL;
+    return FB_OK;
+}
+
+int origin_api_user(const struct origin_api *api, struct fb_call *call, struct origin_id *ret_user)
+{
+    struct fb_str field = fb_headers_find(&call->request->headers, FB_STR("Authorization"));
+
+    int err = origin_auth_user(api->options.auth, field, ret_user);
+    if (err == FB_OK) {
+        return FB_OK;
+    }
+    if (err == FB_E_NOT_FOUND) {
+        fb_call_problem(call, 401, "log-in", "Log in to do this.");
+    } else if (err == FB_E_EXPIRED) {
+        fb_call_problem(call, 401, "token-expired", "The access token has expired.");
+    } else {
+        fb_call_problem(call, 401, "bad-token", "The access token is not valid.");
+    }
+    fb_headers_add(&call->headers, call->arena, FB_STR("WWW-Authenticate"),
+                   err == FB_E_NOT_FOUND ? FB_STR("Bearer")
+                                         : FB_STR("Bearer error=\"invalid_token\""));
+    return err;
+}
+
+int origin_api_video(const struct origin_api *api, struct fb_call *call,
+                     struct origin_video *ret_video)
+{
+    struct origin_id id;
+    int err = origin_id_parse(fb_call_param(call, "id"), &id);
+    if (err == FB_OK) {
+        err = origin_catalog_video_get(api->options.catalog, call->arena, &id, ret_video);
+    }
+    if (err == FB_E_MALFORMED || err == FB_E_NOT_FOUND) {
+        fb_call_problem(call, 404, "no-video", "There is no such video.");
+    } else if (err < 0) {
+        origin_api_broken(call, err, "read a video");
+    }
+    return err;
+}
+
+int origin_api_own_video(const struct origin_api *api, struct fb_call *call,
+                         struct origin_video *ret_video)
+{
+    struct origin_video video;
+    struct origin_id user;
+
+    int err = origin_api_user(api, call, &user);
+    if (err < 0 || (err = origin_api_video(api, call, &video)) < 0) {
+        return err;
+    }
+    if (!origin_id_equal(&video.owner, &user)) {
+        fb_call_problem(call, 403, "not-the-owner", "This video belongs to somebody else.");
+        return FB_E_DENIED;
+    }
+    *ret_video = video;
+    return FB_OK;
+}
+
+/* ---- what goes out --------------------------------------------------------- */
+
+void origin_api_reply(struct fb_call *call, unsigned status, const struct fb_json *root)
+{
+    call->status = status;
+    fb_json_dump(root, &call->content);
+    fb_headers_add(&call->headers, call->arena, FB_STR("Content-Type"), FB_STR("application/json"));
+    fb_headers_add(&call->headers, call->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
+}
+
+void origin_api_refuse(struct fb_call *call, unsigned status, const char *slug,
+                       const struct fb_diag *diag)
+{
+    char first = diag->text[0];
+    if (first >= 'a' && first <= 'z') {
+        first = (char)(first - 'a' + 'A');
+    }
+    fb_call_problem(call, status, slug, "%c%s.", first, diag->text + 1);
+}
+
+void origin_api_broken(struct fb_call *call, int err, const char *doing)
+{
+    bool may_pass = err == FB_E_BUSY || err == -ENOSPC;
+
+    FB_LOG(ERROR, "api", "a request failed", FB_LOG_TEXT("doing", doing),
+           FB_LOG_TEXT("cause", fb_err_text(err)));
+    if (may_pass) {
+        fb_call_problem(call, 503, "busy", "The server cannot do this at the moment. Try again.");
+        fb_headers_add(&call->headers, call->arena, FB_STR("Retry-After"), FB_STR("5"));
+    } else {
+        fb_call_problem(call, 500, NULL, "Something on our side went wrong.");
+    }
+}
+
+void origin_api_slow_down(struct fb_call *call, uint32_t wait_ms)
+{
+    char seconds[16];
+
+    (void)snprintf(seconds, sizeof(seconds), "%u", wait_ms / 1000 + 1);
+    fb_call_problem(call, 429, "too-many-attempts", "Too many attempts. Try again in %s s.",
+                    seconds);
+    fb_headers_add(&call->headers, call->arena, FB_STR("Retry-After"),
+                   fb_arena_dup(call->arena, fb_str_from(seconds)));
+}
+
+/* ---- routes ----------------------------------------------------------------- */
+
+static const struct fb_route api_routes[] = {
+    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/register", .call = origin_api_register},
+    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/login", .call = origin_api_login},
+    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/refresh", .call = origin_api_refresh},
+    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/logout", .call = origin_api_logout},
+    {.method = FB_METHOD_POST, .pattern = "/api/v1/videos", .call = origin_api_create},
+    {.method = FB_METHOD_GET, .pattern = "/api/v1/videos", .call = origin_api_list},
+    {.method = FB_METHOD_GET, .pattern = "/api/v1/videos/{id}", .call = origin_api_get},
+    {.method = FB_METHOD_DELETE, .pattern = "/api/v1/videos/{id}", .call = origin_api_delete},
+    {.method = FB_METHOD_POST,
+     .pattern = "/api/v1/videos/{id}/complete",
+     .call = origin_api_complete},
+    {.method = FB_METHOD_GET, .pattern = "/api/v1/videos/{id}/status", .call = origin_api_status},
+    {.method = FB_METHOD_GET,
+     .pattern = "/api/v1/videos/{id}/manifest",
+     .call = origin_api_manifest},
+};
+
+const struct fb_route *origin_api_routes(size_t *ret_n)
+{
+    *ret_n = FB_ARRAY_LEN(api_routes);
+    return api_routes;
+}

@@ -1,0 +1,69 @@
+/*
+ * The API: JSON to rooms and back (docs/http-api.md is its description).
+ *
+ *     POST   /api/v1/auth/register | login | refresh | logout
+ *     POST   /api/v1/videos                    make a video, get its upload URL
+ *     POST   /api/v1/videos/{id}/complete      the upload is done
+ *     GET    /api/v1/videos                    pages, newest first
+ *     GET    /api/v1/videos/{id}
+ *     GET    /api/v1/videos/{id}/status
+ *     GET    /api/v1/videos/{id}/manifest      302 to where players fetch it
+ *     DELETE /api/v1/videos/{id}
+ *
+ * Handlers are plain blocking functions; each decides once what a failure means
+ * to the client, as problem details.
+ *
+ * Ownership  new → free; everything given is borrowed.
+ * Threads    Handlers on any thread of a pool.
+ * Limits     ORIGIN_API_* on every field.
+ */
+#pragma once
+
+#include "base/core/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct fb_clock;
+struct fb_route;
+struct origin_api;
+struct origin_auth;
+struct origin_catalog;
+struct origin_jobs;
+struct origin_objects;
+struct origin_upload;
+
+enum {
+    ORIGIN_API_TITLE_MAX = 150,        /* characters */
+    ORIGIN_API_DESCRIPTION_MAX = 5000, /* characters */
+    ORIGIN_API_TAGS_MAX = 20,
+    ORIGIN_API_TAG_MAX = 40,       /* characters */
+    ORIGIN_API_FILENAME_MAX = 255, /* bytes */
+    ORIGIN_API_PAGE_MAX = 100,
+    ORIGIN_API_PAGE_DEFAULT = 20
+};
+
+struct origin_api_options {
+    struct origin_catalog *catalog;
+    struct origin_objects *objects;
+    struct origin_auth *auth;
+    struct origin_jobs *jobs;
+    struct origin_upload *upload;
+    const struct fb_clock *clock;
+    struct fb_str public_url; /* where players fetch media */
+    struct fb_str upload_url; /* where uploads go; empty: to the host that was asked */
+    uint64_t max_upload_bytes;
+    uint32_t upload_expires_s;
+};
+
+struct origin_api *origin_api_new(const struct origin_api_options *options);
+void origin_api_free(struct origin_api *api);
+
+/* The routes, for a router with the API as ctx. */
+const struct fb_route *origin_api_routes(size_t *ret_n);
+
+struct fb_diag;
+
+/* Whether the object `key` may be uploaded now; for origin_upload_options, with
+ * the API as ctx. FB_E_NOT_FOUND, FB_E_CONFLICT. */
+int origin_api_may_upload(void *api, struct fb_str key, struct fb_diag *diag);

@@ -1,0 +1,58 @@
+#include "origin/config/check.h"
+
+#include "base/core/err.h"
+#include "base/http/url.h"
+#include "base/net/address.h"
+
+enum { TOKEN_MIN = 16 };
+
+int origin_conf_check_node(struct fb_str value, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool is_other = (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+        if (!is_letter && (i == 0 || !is_other)) {
+            return fb_diag_set(diag, FB_E_MALFORMED,
+                               "a letter, then letters, digits, '-', '.' and '_' are expected");
+        }
+    }
+    return FB_OK;
+}
+
+int origin_conf_check_address(struct fb_str value, struct fb_diag *diag)
+{
+    struct fb_address address;
+    return fb_address_parse(value, &address, diag);
+}
+
+int origin_conf_check_url(struct fb_str value, struct fb_diag *diag)
+{
+    struct fb_url url;
+    int err = fb_url_parse(value, &url, diag);
+    if (err == FB_OK && fb_str_find(url.target, '?') < url.target.len) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "a URL without a query is expected");
+    }
+    return err;
+}
+
+int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag)
+{
+    struct fb_str scheme = FB_STR("file:");
+    return fb_str_starts_with(value, scheme) && value.len > scheme.len
+               ? FB_OK
+               : fb_diag_set(diag, FB_E_MALFORMED, "file:<folder> is expected");
+}
+
+/* What a header field can carry, and long enough not to be guessed. */
+int origin_conf_check_token(struct fb_str value, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] <= ' ' || value.ptr[i] > '~') {
+            return fb_diag_set(diag, FB_E_MALFORMED, "visible ASCII characters are expected");
+        }
+    }
+    return value.len >= TOKEN_MIN ? FB_OK
+                                  : fb_diag_set(diag, FB_E_MALFORMED,
+                                                "at least %d characters are expected", TOKEN_MIN);
+}

@@ -1,0 +1,71 @@
+/*
+ * The keys of origin.yaml and worker.yaml.
+ *
+ * The tables are the truth: loading, --print-config and docs/configuration.md
+ * read them.
+ */
+#pragma once
+
+#include "base/conf/conf.h"
+
+#include <stdint.h>
+
+struct origin_conf_listen {
+    struct fb_str address;
+};
+
+struct origin_conf_admin {
+    struct fb_str address; /* empty: none */
+};
+
+struct origin_conf_upload {
+    uint64_t max_size;
+    uint64_t expires; /* ms */
+    struct fb_str url;
+};
+
+struct origin_conf_auth {
+    uint64_t access_ttl;  /* ms */
+    uint64_t refresh_ttl; /* ms */
+    uint64_t hash_memory;
+    int64_t max_hashes;
+};
+
+struct origin_conf_jobs {
+    uint64_t lease; /* ms */
+    int64_t max_attempts;
+    uint64_t backoff; /* ms */
+};
+
+struct origin_conf {
+    struct fb_str node;
+    struct fb_conf_list listen; /* of struct origin_conf_listen */
+    struct origin_conf_admin admin;
+    struct fb_str public_url;
+    struct fb_str database;
+    struct fb_str objects;
+    struct fb_str data; /* empty: the database's folder */
+    struct fb_str web;
+    int64_t workers;
+    int64_t worker_threads; /* FB_CONF_AUTO: share the cores */
+    struct fb_str worker_token;
+    int64_t threads;
+    uint64_t drain; /* ms */
+    struct origin_conf_upload upload;
+    struct origin_conf_auth auth;
+    struct origin_conf_jobs jobs;
+};
+
+struct origin_worker_conf {
+    struct fb_str node;
+    struct origin_conf_admin admin;
+    struct fb_str origin;
+    struct fb_str worker_token;
+    struct fb_str objects;
+    struct fb_str scratch;
+    int64_t workers;
+    int64_t worker_threads; /* FB_CONF_AUTO: share the cores */
+};
+
+extern const struct fb_conf_section origin_conf_section;
+extern const struct fb_conf_section origin_worker_conf_section;

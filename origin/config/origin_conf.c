@@ -1,0 +1,134 @@
+#include "base/core/err.h"
+#include "origin/config/check.h"
+#include "origin/config/config.h"
+
+#define AT(type, member) offsetof(struct type, member)
+
+static int check_database(struct fb_str value, struct fb_diag *diag)
+{
+    struct fb_str scheme = FB_STR("sqlite:");
+    return fb_str_starts_with(value, scheme) && value.len > scheme.len
+               ? FB_OK
+               : fb_diag_set(diag, FB_E_MALFORMED, "sqlite:<file> is expected");
+}
+
+static const struct fb_conf_item listen_items[] = {
+    {"address", FB_CONF_STRING, AT(origin_conf_listen, address), .is_required = true,
+     .check = origin_conf_check_address, .help = "Address and port, such as 127.0.0.1:7000."},
+    {0},
+};
+static const struct fb_conf_section listen_section = {
+    .name = "listen",
+    .help = "Where API, uploads and media are served.",
+    .size = sizeof(struct origin_conf_listen),
+    .items = listen_items,
+};
+
+static const struct fb_conf_item admin_items[] = {
+    {"address", FB_CONF_STRING, AT(origin_conf_admin, address), .check = origin_conf_check_address,
+     .help = "Where /metrics, /healthz, /readyz and /status are served; none by default."},
+    {0},
+};
+static const struct fb_conf_section admin_section = {
+    .name = "admin",
+    .help = "The operator's side.",
+    .size = sizeof(struct origin_conf_admin),
+    .items = admin_items,
+};
+
+static const struct fb_conf_item upload_items[] = {
+    {"max-size", FB_CONF_SIZE, AT(origin_conf_upload, max_size), .min = 1, .max = INT64_MAX,
+     .preset = "64GiB", .help = "The largest file that may be uploaded."},
+    {"expires", FB_CONF_DURATION, AT(origin_conf_upload, expires), .min = 60000,
+     .max = 7LL * 24 * 3600 * 1000, .preset = "6h", .help = "How long an upload URL is good for."},
+    {"url", FB_CONF_STRING, AT(origin_conf_upload, url), .check = origin_conf_check_url,
+     .help = "Where clients reach the upload route, such as https://upload.example.org; by default "
+             "http:// and the host that they asked."},
+    {0},
+};
+static const struct fb_conf_section upload_section = {
+    .name = "upload",
+    .help = "Uploads by presigned URL.",
+    .size = sizeof(struct origin_conf_upload),
+    .items = upload_items,
+};
+
+static const struct fb_conf_item auth_items[] = {
+    {"access-ttl", FB_CONF_DURATION, AT(origin_conf_auth, access_ttl), .min = 1000,
+     .max = 24LL * 3600 * 1000, .preset = "15m", .help = "How long an access token is good for."},
+    {"refresh-ttl", FB_CONF_DURATION, AT(origin_conf_auth, refresh_ttl), .min = 1000,
+     .max = 366LL * 24 * 3600 * 1000, .preset = "30d",
+     .help = "How long a session lasts without being used."},
+    {"hash-memory", FB_CONF_SIZE, AT(origin_conf_auth, hash_memory), .min = 8192,
+     .max = 4LL * 1024 * 1024 * 1024, .preset = "64MiB",
+     .help = "Memory of one password hash (argon2id)."},
+    {"max-hashes", FB_CONF_INT, AT(origin_conf_auth, max_hashes), .min = 1, .max = 256,
+     .preset = "2", .help = "Password hashes at once; more wait their turn."},
+    {0},
+};
+static const struct fb_conf_section auth_section = {
+    .name = "auth",
+    .help = "Accounts and sessions.",
+    .size = sizeof(struct origin_conf_auth),
+    .items = auth_items,
+};
+
+static const struct fb_conf_item jobs_items[] = {
+    {"lease", FB_CONF_DURATION, AT(origin_conf_jobs, lease), .min = 1000, .max = 3600000,
+     .preset = "30s", .help = "How long a silent worker keeps its task."},
+    {"max-attempts", FB_CONF_INT, AT(origin_conf_jobs, max_attempts), .min = 1, .max = 100,
+     .preset = "5", .help = "Attempts before a video fails."},
+    {"backoff", FB_CONF_DURATION, AT(origin_conf_jobs, backoff), .min = 1, .max = 3600000,
+     .preset = "5s", .help = "The pause before the second attempt; it doubles each time."},
+    {0},
+};
+static const struct fb_conf_section jobs_section = {
+    .name = "jobs",
+    .help = "Transcoding jobs.",
+    .size = sizeof(struct origin_conf_jobs),
+    .items = jobs_items,
+};
+
+static const struct fb_conf_item origin_items[] = {
+    {"node", FB_CONF_STRING, AT(origin_conf, node), .min = 1, .max = 64, .preset = "origin",
+     .check = origin_conf_check_node, .help = "The name of this node."},
+    {"listen", FB_CONF_SECTIONS, AT(origin_conf, listen), .min = 1, .max = 16, .is_required = true,
+     .section = &listen_section, .help = "Where API, uploads and media are served."},
+    {"admin", FB_CONF_SECTION, AT(origin_conf, admin), .section = &admin_section,
+     .help = "The operator's side."},
+    {"public_url", FB_CONF_STRING, AT(origin_conf, public_url), .is_required = true,
+     .check = origin_conf_check_url, .help = "Where players fetch media: the edge."},
+    {"database", FB_CONF_STRING, AT(origin_conf, database), .preset = "sqlite:data/origin.db",
+     .check = check_database, .help = "The catalog, sqlite:<file>."},
+    {"objects", FB_CONF_STRING, AT(origin_conf, objects), .preset = "file:data/objects",
+     .check = origin_conf_check_objects, .help = "Uploads and media, file:<folder>."},
+    {"data", FB_CONF_PATH, AT(origin_conf, data),
+     .help = "The folder of keys and scratch files; by default the database's."},
+    {"web", FB_CONF_PATH, AT(origin_conf, web),
+     .help = "The folder of the watch page; none by default."},
+    {"workers", FB_CONF_INT, AT(origin_conf, workers), .max = 64, .preset = "2",
+     .help = "Videos transcoded at once in this process; 0 with separate workers."},
+    {"worker_threads", FB_CONF_COUNT, AT(origin_conf, worker_threads), .min = 1, .max = 256,
+     .preset = "auto", .help = "Threads of each transcode; auto shares the cores."},
+    {"worker_token", FB_CONF_STRING, AT(origin_conf, worker_token), .max = 256,
+     .check = origin_conf_check_token,
+     .help = "What forebay-worker must show; without it no other process gets tasks."},
+    {"threads", FB_CONF_INT, AT(origin_conf, threads), .min = 2, .max = 128, .preset = "16",
+     .help = "Threads for API requests and files."},
+    {"drain", FB_CONF_DURATION, AT(origin_conf, drain), .max = 600000, .preset = "10s",
+     .help = "How long requests may go on after SIGTERM."},
+    {"upload", FB_CONF_SECTION, AT(origin_conf, upload), .section = &upload_section,
+     .help = "Uploads by presigned URL."},
+    {"auth", FB_CONF_SECTION, AT(origin_conf, auth), .section = &auth_section,
+     .help = "Accounts and sessions."},
+    {"jobs", FB_CONF_SECTION, AT(origin_conf, jobs), .section = &jobs_section,
+     .help = "Transcoding jobs."},
+    {0},
+};
+
+const struct fb_conf_section origin_conf_section = {
+    .name = "origin",
+    .help = "The keys of origin.yaml.",
+    .size = sizeof(struct origin_conf),
+    .items = origin_items,
+};

@@ -1,0 +1,157 @@
+#include "origin/jobs/jobs.h"
+
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "base/log/log.h"
+#include "origin/catalog/videos.h"
+#include "origin/jobs/jobs_internal.h"
+#include "origin/objects/objects.h"
+
+#include <stdio.h>
+
+enum { DEFAULT_LEASE_MS = 30000, DEFAULT_ATTEMPTS = 5, DEFAULT_BACKOFF_MS = 5000 };
+enum { MAX_BACKOFF_MS = 10 * 60 * 1000 };
+
+static const char exhausted[] =
+    "Processing this video was interrupted again and again. Please upload it once more.";
+
+static uint32_t or_default(uint32_t value, uint32_t preset)
+{
+    return value != 0 ? value : preset;
+}
+
+struct origin_jobs *origin_jobs_new(const struct origin_jobs_options *options)
+{
+    struct origin_jobs *jobs = FB_NEW(struct origin_jobs);
+
+    jobs->options = *options;
+    jobs->rules = (struct origin_job_rules){
+        .lease_ms = or_default(options->lease_ms, DEFAULT_LEASE_MS),
+        .max_attempts = or_default(options->max_attempts, DEFAULT_ATTEMPTS),
+        .backoff_ms = or_default(options->backoff_ms, DEFAULT_BACKOFF_MS),
+        .max_backoff_ms = MAX_BACKOFF_MS,
+        .exhausted = exhausted,
+    };
+    return jobs;
+}
+
+void origin_jobs_free(struct origin_jobs *jobs)
+{
+    fb_free(jobs);
+}
+
+void origin_jobs_on_queued(struct origin_jobs *jobs, void (*queued)(void *ctx), void *ctx)
+{
+    jobs->queued = queued;
+    jobs->queued_ctx = ctx;
+}
+
+int origin_jobs_queue(struct origin_jobs *jobs, const struct origin_id *video, struct fb_str source,
+                      bool *ret_is_new)
+{
+    bool is_new = false;
+    int err = origin_catalog_video_queue(jobs->options.catalog, video, source, &is_new);
+    if (err < 0) {
+        return err;
+    }
+    if (is_new && jobs->queued != NULL) {
+        jobs->queued(jobs->queued_ctx);
+    }
+    *ret_is_new = is_new;
+    return FB_OK;
+}
+
+int origin_jobs_reclaim(struct origin_jobs *jobs, struct fb_str worker, uint32_t *ret_n)
+{
+    return origin_catalog_job_reclaim(jobs->options.catalog, worker, ret_n);
+}
+
+/* ---- the source ------------------------------------------------------------ */
+
+static int source_take(void *ctx, struct fb_str worker, struct origin_task *ret_task)
+{
+    struct origin_jobs *jobs = ctx;
+    return origin_catalog_job_take(jobs->options.catalog, &jobs->rules, worker, ret_task);
+}
+
+static int source_renew(void *ctx, const struct origin_task *task, uint32_t permille)
+{
+    struct origin_jobs *jobs = ctx;
+    return origin_catalog_job_renew(jobs->options.catalog, &jobs->rules, task, permille);
+}
+
+static int files_check(struct origin_jobs *jobs, const struct origin_task *task,
+                       const struct origin_result *result)
+{
+    bool has_playlist = false;
+
+    for (size_t i = 0; i < result->n_files; i++) {
+        const struct origin_result_file *file = &result->files[i];
+        char key[ORIGIN_KEY_MAX + 1];
+        struct origin_object object;
+
+        (void)snprintf(key, sizeof(key), "media/%s/%s/%s", task->video.text, result->version,
+                       file->path);
+        int err = origin_objects_stat(jobs->options.objects, fb_str_from(key), &object);
+        if (err < 0 || object.size != file->size) {
+            return err < 0 && err != FB_E_NOT_FOUND ? err : FB_E_CORRUPT;
+        }
+        has_playlist = has_playlist || fb_str_equal(fb_str_from(file->path), FB_STR("master.m3u8"));
+    }
+    return has_playlist ? FB_OK : FB_E_CORRUPT;
+}
+
+static int source_finish(void *ctx, const struct origin_task *task,
+                         const struct origin_result *result)
+{
+    struct origin_jobs *jobs = ctx;
+
+    int err = files_check(jobs, task, result);
+    if (err < 0 || (err = origin_catalog_job_finish(jobs->options.catalog, task, result)) < 0) {
+        return err;
+    }
+    FB_LOG(INFO, "jobs", "published a video", FB_LOG_TEXT("video", task->video.text),
+           FB_LOG_TEXT("version", result->version), FB_LOG_INT("files", result->n_files),
+           FB_LOG_INT("attempt", task->attempt));
+    return FB_OK;
+}
+
+static int source_fail(void *ctx, const struct origin_task *task, struct fb_str reason,
+                       bool is_final)
+{
+    struct origin_jobs *jobs = ctx;
+    bool is_over = false;
+
+    int err = origin_catalog_job_fail(jobs->options.catalog, &jobs->rules, task, reason, is_final,
+                                      &is_over);
+    if (err < 0) {
+        return err;
+    }
+    if (is_over) {
+        FB_LOG(WARN, "jobs", "a video failed for good", FB_LOG_TEXT("video", task->video.text),
+               FB_LOG_STR("reason", reason));
+    } else {
+        FB_LOG(WARN, "jobs", "an attempt failed and will be made again",
+               FB_LOG_TEXT("video", task->video.text), FB_LOG_STR("reason", reason),
+               FB_LOG_INT("attempt", task->attempt));
+    }
+    return FB_OK;
+}
+
+static int source_give_back(void *ctx, const struct origin_task *task)
+{
+    struct origin_jobs *jobs = ctx;
+    return origin_catalog_job_give_back(jobs->options.catalog, task);
+}
+
+struct origin_task_source origin_jobs_source(struct origin_jobs *jobs)
+{
+    return (struct origin_task_source){
+        .ctx = jobs,
+        .take = source_take,
+        .renew = source_renew,
+        .finish = source_finish,
+        .fail = source_fail,
+        .give_back = source_give_back,
+    };
+}

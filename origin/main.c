@@ -1,0 +1,417 @@
+/*
+ * forebay-origin: the rooms of the origin, put together.
+ *
+ *     main loop: server ──► router by the first segment of the path
+ *                             /api /internal   blocking handlers on the pool
+ *                             /upload          content to the objects
+ *                             /media /watch    files to the tiers
+ *     workers:   threads that take tasks from the jobs
+ */
+#include "base/core/alloc.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/text.h"
+#include "base/daemon/daemon.h"
+#include "base/json/json.h"
+#include "base/log/log.h"
+#include "base/loop/loop.h"
+#include "base/loop/work.h"
+#include "base/metrics/metrics.h"
+#include "base/net/address.h"
+#include "base/server/exchange.h"
+#include "base/server/router.h"
+#include "base/server/server.h"
+#include "origin/api/api.h"
+#include "origin/auth/auth.h"
+#include "origin/auth/secret.h"
+#include "origin/catalog/catalog.h"
+#include "origin/config/config.h"
+#include "origin/delivery/delivery.h"
+#include "origin/jobs/jobs.h"
+#include "origin/objects/objects.h"
+#include "origin/upload/upload.h"
+#include "origin/worker/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4, PATH_SIZE = 512 };
+
+#define REGION "forebay"
+
+/* Everything of one origin; made in the order of its members. */
+struct origin_node {
+    const struct origin_conf *conf; /* borrowed from the daemon */
+    struct fb_loop *loop;           /* borrowed from the daemon */
+    struct fb_metrics *metrics;     /* borrowed from the daemon */
+    char data[PATH_SIZE];           /* the folder of keys and scratch */
+    char *upload_secret;            /* owned, as all that follows */
+    struct origin_presigner signer;
+    struct origin_catalog *catalog;
+    struct origin_objects *objects;
+    struct origin_auth *auth;
+    struct origin_jobs *jobs;
+    struct fb_pool *pool;
+    struct origin_upload *upload;
+    struct origin_api *api;
+    struct origin_delivery *delivery;
+    struct fb_router *api_router;
+    struct fb_router *jobs_router;
+    struct fb_router *upload_router;
+    struct fb_router *delivery_router;
+    struct fb_server *server;
+    struct origin_workers *workers;
+};
+
+/* ---- rooms ----------------------------------------------------------------------- */
+
+/* The configured folder, or the one that the database is in. */
+static int node_find_data(struct origin_node *node, struct fb_diag *diag)
+{
+    struct fb_str data = node->conf->data;
+    struct fb_str file = origin_catalog_file(node->conf->database);
+
+    if (data.len == 0) {
+        data = file;
+        while (data.len > 0 && data.ptr[data.len - 1] != '/') {
+            data.len--;
+        }
+        data = data.len > 0 ? data : FB_STR(".");
+    }
+    int n = snprintf(node->data, sizeof(node->data), "%.*s", FB_STR_ARG(data));
+    return n < PATH_SIZE ? FB_OK : fb_diag_set(diag, FB_E_LIMIT, "the data folder's path is long");
+}
+
+static int node_load_secret(struct origin_node *node, const char *name,
+                            uint8_t secret[ORIGIN_SECRET_BYTES], struct fb_diag *diag)
+{
+    char folder[PATH_SIZE + 8];
+
+    (void)snprintf(folder, sizeof(folder), "%s/keys", node->data);
+    return origin_secret_load(folder, name, secret, diag);
+}
+
+static int node_open_signer(struct origin_node *node, struct fb_diag *diag)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf hex = {0};
+    uint8_t secret[ORIGIN_SECRET_BYTES];
+
+    int err = node_load_secret(node, "upload.key", secret, diag);
+    if (err < 0) {
+        return err;
+    }
+    fb_text_hex(&hex, (struct fb_str){(const char *)secret, sizeof(secret)});
+    node->upload_secret = fb_str_dup(fb_buf_str(&hex));
+    node->signer = (struct origin_presigner){
+        .access_key = FB_STR("forebay"),
+        .secret = fb_str_from(node->upload_secret),
+        .region = FB_STR(REGION),
+    };
+    return FB_OK;
+}
+
+static int node_open_auth(struct origin_node *node, struct fb_diag *diag)
+{
+    const struct origin_conf_auth *conf = &node->conf->auth;
+    struct origin_auth_options options = {
+        .catalog = node->catalog,
+        .clock = fb_clock_system(),
+        .access_ms = conf->access_ttl,
+        .refresh_ms = conf->refresh_ttl,
+        .passwords = {.memory_bytes = (size_t)conf->hash_memory,
+                      .max_hashes = (uint32_t)conf->max_hashes},
+    };
+
+    int err = node_load_secret(node, "tokens.key", options.secret, diag);
+    return err < 0 ? err : origin_auth_open(&options, &node->auth, diag);
+}
+
+static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
+{
+    const struct origin_conf *conf = node->conf;
+    unsigned connections = (unsigned)(conf->threads + conf->workers) + EXTRA_CONNECTIONS;
+
+    int err = node_find_data(node, diag);
+    if (err < 0 || (err = node_open_signer(node, diag)) < 0 ||
+        (err = origin_catalog_open(conf->database, connections, fb_clock_system(), &node->catalog,
+                                   diag)) < 0 ||
+        (err = origin_objects_open(conf->objects, &node->objects, diag)) < 0 ||
+        (err = node_open_auth(node, diag)) < 0) {
+        return err;
+    }
+    err = fb_pool_new("origin", (unsigned)conf->threads, POOL_QUEUE, &node->pool);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "start the pool: %s", fb_err_text(err));
+    }
+    node->jobs = origin_jobs_new(&(struct origin_jobs_options){
+        .catalog = node->catalog,
+        .objects = node->objects,
+        .worker_token = conf->worker_token,
+        .lease_ms = (uint32_t)conf->jobs.lease,
+        .max_attempts = (uint32_t)conf->jobs.max_attempts,
+        .backoff_ms = (uint32_t)conf->jobs.backoff,
+    });
+    return FB_OK;
+}
+
+/* ---- HTTP ------------------------------------------------------------------------- */
+
+/* upload asks the API whether it may begin, and the API signs with upload. */
+static int node_may_upload(void *ctx, struct fb_str key, struct fb_diag *diag)
+{
+    struct origin_node *node = ctx;
+    return origin_api_may_upload(node->api, key, diag);
+}
+
+static void node_make_handlers(struct origin_node *node)
+{
+    const struct origin_conf *conf = node->conf;
+
+    node->upload = origin_upload_new(&(struct origin_upload_options){
+        .objects = node->objects,
+        .pool = node->pool,
+        .clock = fb_clock_system(),
+        .signer = &node->signer,
+        .may_begin = node_may_upload,
+        .ctx = node,
+    });
+    node->api = origin_api_new(&(struct origin_api_options){
+        .catalog = node->catalog,
+        .objects = node->objects,
+        .auth = node->auth,
+        .jobs = node->jobs,
+        .upload = node->upload,
+        .clock = fb_clock_system(),
+        .public_url = conf->public_url,
+        .upload_url = conf->upload.url,
+        .max_upload_bytes = conf->upload.max_size,
+        .upload_expires_s = (uint32_t)(conf->upload.expires / 1000),
+    });
+    node->delivery = origin_delivery_new(&(struct origin_delivery_options){
+        .catalog = node->catalog,
+        .objects = node->objects,
+        .pool = node->pool,
+        .clock = fb_clock_system(),
+        .metrics = node->metrics,
+        .public_url = conf->public_url,
+        .web = conf->web,
+    });
+}
+
+static void node_make_routers(struct origin_node *node)
+{
+    size_t n = 0;
+
+    const struct fb_route *routes = origin_api_routes(&n);
+    node->api_router = fb_router_new(routes, n, node->pool, node->api);
+    routes = origin_jobs_routes(node->jobs, &n);
+    node->jobs_router = fb_router_new(routes, n, node->pool, node->jobs);
+    routes = origin_upload_routes(&n);
+    node->upload_router = fb_router_new(routes, n, node->pool, node->upload);
+    routes = origin_delivery_routes(&n);
+    node->delivery_router = fb_router_new(routes, n, node->pool, node->delivery);
+}
+
+static void node_handle(void *ctx, struct fb_exchange *exchange)
+{
+    struct origin_node *node = ctx;
+    struct fb_str path = fb_exchange_request(exchange)->path;
+    struct fb_router *router = node->delivery_router;
+
+    if (fb_str_starts_with(path, FB_STR("/api/"))) {
+        router = node->api_router;
+    } else if (fb_str_starts_with(path, FB_STR("/internal/"))) {
+        router = node->jobs_router;
+    } else if (fb_str_starts_with(path, FB_STR("/upload/"))) {
+        router = node->upload_router;
+    }
+    fb_router_handle(router, exchange);
+}
+
+static int node_listen(struct origin_node *node, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < node->conf->listen.n; i++) {
+        struct fb_str text = FB_CONF_AT(struct origin_conf_listen, node->conf->listen, i)->address;
+        struct fb_address address;
+        struct fb_address bound;
+        char shown[FB_ADDRESS_TEXT_MAX];
+
+        int err = fb_address_parse(text, &address, diag);
+        if (err < 0) {
+            return err;
+        }
+        err = fb_server_listen(node->server, &address, &bound);
+        if (err < 0) {
+            return fb_diag_set(diag, err, "listen on %.*s: %s", FB_STR_ARG(text), fb_err_text(err));
+        }
+        FB_LOG(INFO, "origin", "listening", FB_LOG_STR("node", node->conf->node),
+               FB_LOG_TEXT("address", fb_address_text(&bound, shown)));
+    }
+    return FB_OK;
+}
+
+/* ---- workers ---------------------------------------------------------------------- */
+
+static void node_wake_workers(void *ctx)
+{
+    origin_workers_wake(ctx);
+}
+
+/* A share of the cores for each worker, unless the configuration says otherwise. */
+static uint32_t node_worker_threads(const struct origin_conf *conf)
+{
+    if (conf->worker_threads != FB_CONF_AUTO) {
+        return (uint32_t)conf->worker_threads;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > conf->workers ? (uint32_t)(cores / conf->workers) : 1;
+}
+
+static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
+{
+    const struct origin_conf *conf = node->conf;
+    char scratch[PATH_SIZE + 16];
+    uint32_t n = 0;
+
+    int err = origin_jobs_reclaim(node->jobs, conf->node, &n);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "reclaim the jobs of an earlier run: %s", fb_err_text(err));
+    }
+    if (n > 0) {
+        FB_LOG(INFO, "origin", "took back jobs of an earlier run", FB_LOG_INT("jobs", n));
+    }
+    if (conf->workers == 0) {
+        return FB_OK;
+    }
+    (void)snprintf(scratch, sizeof(scratch), "%s/scratch", node->data);
+    err = origin_workers_start(
+        &(struct origin_workers_options){
+            .source = origin_jobs_source(node->jobs),
+            .objects = node->objects,
+            .clock = fb_clock_system(),
+            .name = conf->node,
+            .scratch = fb_str_from(scratch),
+            .n_workers = (uint32_t)conf->workers,
+            .n_threads = node_worker_threads(conf),
+        },
+        &node->workers, diag);
+    if (err == FB_OK) {
+        origin_jobs_on_queued(node->jobs, node_wake_workers, node->workers);
+    }
+    return err;
+}
+
+/* ---- the daemon -------------------------------------------------------------------- */
+
+static void node_stop(void *ctx)
+{
+    struct origin_node *node = ctx;
+
+    if (node->workers != NULL) {
+        origin_workers_stop(node->workers);
+        origin_workers_join(node->workers);
+    }
+    if (node->server != NULL) {
+        fb_server_free(node->server);
+        fb_router_free(node->delivery_router);
+        fb_router_free(node->upload_router);
+        fb_router_free(node->jobs_router);
+        fb_router_free(node->api_router);
+        origin_delivery_free(node->delivery);
+        origin_api_free(node->api);
+        origin_upload_free(node->upload);
+    }
+    fb_pool_free(node->pool);
+    origin_jobs_free(node->jobs);
+    origin_auth_close(node->auth);
+    origin_objects_close(node->objects);
+    origin_catalog_close(node->catalog);
+    fb_free(node->upload_secret);
+    fb_free(node);
+}
+
+static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag)
+{
+    struct origin_node *node = FB_NEW(struct origin_node);
+
+    node->conf = fb_daemon_conf(daemon);
+    node->loop = fb_daemon_loop(daemon);
+    node->metrics = fb_daemon_metrics(daemon);
+    int err = node_open_rooms(node, diag);
+    if (err == FB_OK) {
+        node_make_handlers(node);
+        node_make_routers(node);
+        node->server = fb_server_new(node->loop, &(struct fb_server_options){
+                                                     .name = "origin",
+                                                     .metrics = node->metrics,
+                                                     .handle = node_handle,
+                                                     .ctx = node,
+                                                 });
+        err = node_start_workers(node, diag);
+    }
+    if (err == FB_OK) {
+        err = node_listen(node, diag);
+    }
+    if (err < 0) {
+        node_stop(node);
+        return err;
+    }
+    *ret_ctx = node;
+    return FB_OK;
+}
+
+static void node_drain(void *ctx, struct fb_op *op)
+{
+    struct origin_node *node = ctx;
+
+    if (node->workers != NULL) {
+        origin_workers_stop(node->workers);
+    }
+    fb_server_drain(node->server, (uint32_t)node->conf->drain, op);
+}
+
+static void node_status(void *ctx, struct fb_json *status)
+{
+    struct origin_node *node = ctx;
+    struct fb_metrics *metrics = node->metrics;
+
+    fb_json_set_str(status, "node", node->conf->node);
+    fb_json_set_text(status, "role", "origin");
+    struct fb_json *requests = fb_json_set_object(status, "requests");
+    fb_json_set_int(requests, "total",
+                    (int64_t)fb_metrics_sum(metrics, "origin_media_requests_total"));
+    fb_json_set_int(requests, "hits", 0);
+    fb_json_set_int(requests, "misses", 0);
+    fb_json_set_int(requests, "errors",
+                    (int64_t)fb_metrics_sum(metrics, "origin_media_errors_total"));
+    struct fb_json *bytes = fb_json_set_object(status, "bytes");
+    fb_json_set_int(bytes, "served",
+                    (int64_t)fb_metrics_sum(metrics, "origin_media_bytes_served_total"));
+    fb_json_set_int(bytes, "from_upstream", 0);
+    struct fb_json *workers = fb_json_set_object(status, "workers");
+    fb_json_set_int(workers, "total", node->conf->workers);
+    fb_json_set_int(workers, "busy",
+                    node->workers != NULL ? origin_workers_busy(node->workers) : 0);
+}
+
+static struct fb_str node_admin_address(const void *conf)
+{
+    return ((const struct origin_conf *)conf)->admin.address;
+}
+
+static const struct fb_daemon_program program = {
+    .name = "forebay-origin",
+    .summary = "API, uploads, transcoding and media of Forebay",
+    .conf = &origin_conf_section,
+    .admin_address = node_admin_address,
+    .start = node_start,
+    .drain = node_drain,
+    .stop = node_stop,
+    .status = node_status,
+};
+
+int main(int argc, char **argv)
+{
+    return fb_daemon_main(argc, argv, &program);
+}

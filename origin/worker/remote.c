@@ -1,0 +1,300 @@
+#include "origin/worker/remote.h"
+
+#include "base/client/client.h"
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "base/json/json.h"
+#include "base/loop/loop.h"
+#include "base/loop/thread.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+enum { ANSWER_MAX = 64 * 1024, HEAD_TIMEOUT_MS = 30000, TARGET_MAX = 64, CLOSING_TURNS = 3 };
+
+struct origin_remote {
+    struct fb_loop *loop;     /* owned; runs on thread */
+    struct fb_client *client; /* owned; used on loop */
+    struct fb_thread *thread; /* owned */
+    char *origin;             /* owned */
+    char *authorization;      /* owned */
+    struct fb_url url;        /* views into origin */
+};
+
+/* One call, on its caller's stack until it is signaled. */
+struct call {
+    struct fb_post post;
+    struct fb_fetch fetch;
+    struct fb_op wait;
+    struct origin_remote *remote;
+    struct fb_arena arena;
+    struct fb_header headers[2];
+    char target[TARGET_MAX];
+    struct fb_buf request;  /* taken over by the fetch */
+    struct fb_buf answer;   /* content of the response */
+    struct fb_reader *body; /* of the response; owned while read */
+    int result;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_done; /* under lock; the struct may be gone once it is set */
+};
+
+/* ---- on the loop ------------------------------------------------------------- */
+
+static void call_finish(struct call *call, int result)
+{
+    fb_reader_close(call->body);
+    call->body = NULL;
+    (void)pthread_mutex_lock(&call->lock);
+    call->result = result;
+    call->is_done = true;
+    (void)pthread_cond_signal(&call->changed);
+    (void)pthread_mutex_unlock(&call->lock);
+}
+
+static void call_on_more(struct fb_op *op);
+
+static void call_read(struct call *call)
+{
+    struct fb_slice slice;
+    int err = FB_OK;
+
+    while ((err = fb_reader_next(call->body, &slice)) == FB_OK) {
+        bool fits = call->answer.len + slice.bytes.len <= ANSWER_MAX;
+        if (fits) {
+            fb_buf_append(&call->answer, slice.bytes);
+        }
+        fb_slice_release(&slice);
+        if (!fits) {
+            call_finish(call, FB_E_LIMIT);
+            return;
+        }
+    }
+    if (err == FB_E_LATER) {
+        fb_op_init(&call->wait, call->remote->loop, call_on_more);
+        fb_reader_wait(call->body, &call->wait);
+        return;
+    }
+    call_finish(call, err == FB_E_END ? FB_OK : err);
+}
+
+static void call_on_more(struct fb_op *op)
+{
+    struct call *call = FB_CONTAINER_OF(op, struct call, wait);
+
+    if (op->result < 0) {
+        call_finish(call, op->result);
+        return;
+    }
+    call_read(call);
+}
+
+static void call_on_head(struct fb_op *op)
+{
+    struct call *call = FB_CONTAINER_OF(op, struct call, fetch.op);
+
+    if (op->result < 0) {
+        call_finish(call, op->result);
+        return;
+    }
+    call->body = call->fetch.body;
+    call_read(call);
+}
+
+static void call_start(struct fb_post *post)
+{
+    struct call *call = FB_CONTAINER_OF(post, struct call, post);
+    struct origin_remote *remote = call->remote;
+
+    call->headers[0] = (struct fb_header){FB_STR("Content-Type"), FB_STR("application/json")};
+    call->headers[1] =
+        (struct fb_header){FB_STR("Authorization"), fb_str_from(remote->authorization)};
+    call->fetch.url = remote->url;
+    call->fetch.url.target = fb_str_from(call->target);
+    call->fetch.method = FB_METHOD_POST;
+    call->fetch.headers = call->headers;
+    call->fetch.n_headers = FB_ARRAY_LEN(call->headers);
+    call->fetch.request_length = (int64_t)call->request.len;
+    call->fetch.request_body = fb_reader_of_buf(&call->request);
+    call->fetch.head_timeout_ms = HEAD_TIMEOUT_MS;
+    call->fetch.arena = &call->arena;
+    fb_op_init(&call->fetch.op, remote->loop, call_on_head);
+    fb_client_fetch(remote->client, &call->fetch);
+}
+
+/* ---- on a worker's thread ------------------------------------------------------ */
+
+static int status_to_err(unsigned status)
+{
+    switch (status) {
+    case 200:
+    case 204:
+        return FB_OK;
+    case 401:
+    case 403:
+        return FB_E_DENIED;
+    case 404: /* the origin has no worker token */
+        return FB_E_UNSUPPORTED;
+    case 409:
+        return FB_E_CONFLICT;
+    case 422:
+        return FB_E_CORRUPT;
+    default:
+        return status >= 500 ? FB_E_UNAVAILABLE : FB_E_FOREIGN;
+    }
+}
+
+/* POSTs `body` to the route `verb`; the content of the answer goes to `answer`. */
+static int remote_call(struct origin_remote *remote, const char *verb, const struct fb_json *body,
+                       struct fb_buf *answer)
+{
+    struct call call = {.remote = remote, .post.run = call_start};
+
+    (void)snprintf(call.target, sizeof(call.target), "/internal/v1/tasks/%s", verb);
+    fb_json_dump(body, &call.request);
+    (void)pthread_mutex_init(&call.lock, NULL);
+    (void)pthread_cond_init(&call.changed, NULL);
+    fb_loop_post(remote->loop, &call.post);
+    (void)pthread_mutex_lock(&call.lock);
+    while (!call.is_done) {
+        (void)pthread_cond_wait(&call.changed, &call.lock);
+    }
+    (void)pthread_mutex_unlock(&call.lock);
+    (void)pthread_cond_destroy(&call.changed);
+    (void)pthread_mutex_destroy(&call.lock);
+
+    int err = call.result < 0 ? call.result : status_to_err(call.fetch.response.status);
+    fb_buf_append(answer, fb_buf_str(&call.answer));
+    fb_buf_done(&call.answer);
+    fb_arena_done(&call.arena);
+    return err;
+}
+
+static struct fb_json *task_body(const struct origin_task *task)
+{
+    struct fb_json *body = fb_json_new_object();
+
+    fb_json_set_text(body, "job", task->job.text);
+    fb_json_set_text(body, "lease", task->lease.text);
+    fb_json_set_text(body, "video", task->video.text);
+    return body;
+}
+
+static int remote_take(void *ctx, struct fb_str worker, struct origin_task *ret_task)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *body = fb_json_new_object();
+    FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
+    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+
+    fb_json_set_str(body, "worker", worker);
+    int err = remote_call(ctx, "take", body, &answer);
+    if (err < 0) {
+        return err;
+    }
+    if (answer.len == 0) {
+        return FB_E_LATER;
+    }
+    err = fb_json_parse(fb_buf_str(&answer), ANSWER_MAX, &root, NULL);
+    return err < 0 ? err : origin_task_load(root, ret_task, NULL);
+}
+
+static int remote_renew(void *ctx, const struct origin_task *task, uint32_t permille)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
+    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+
+    fb_json_set_int(body, "progress", permille);
+    return remote_call(ctx, "renew", body, &answer);
+}
+
+static int remote_finish(void *ctx, const struct origin_task *task,
+                         const struct origin_result *result)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
+    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+
+    origin_result_store(fb_json_set_object(body, "result"), result);
+    return remote_call(ctx, "finish", body, &answer);
+}
+
+static int remote_fail(void *ctx, const struct origin_task *task, struct fb_str reason,
+                       bool is_final)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
+    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+
+    fb_json_set_str(body, "reason", reason);
+    fb_json_set_bool(body, "is_final", is_final);
+    return remote_call(ctx, "fail", body, &answer);
+}
+
+static int remote_give_back(void *ctx, const struct origin_task *task)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
+    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+
+    return remote_call(ctx, "give-back", body, &answer);
+}
+
+struct origin_task_source origin_remote_source(struct origin_remote *remote)
+{
+    return (struct origin_task_source){
+        .ctx = remote,
+        .take = remote_take,
+        .renew = remote_renew,
+        .finish = remote_finish,
+        .fail = remote_fail,
+        .give_back = remote_give_back,
+    };
+}
+
+/* ---- open and close ------------------------------------------------------------- */
+
+int origin_remote_open(const struct origin_remote_options *options,
+                       struct origin_remote **ret_remote, struct fb_diag *diag)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf authorization = {0};
+    struct origin_remote *remote = FB_NEW(struct origin_remote);
+
+    remote->origin = fb_str_dup(options->origin);
+    fb_buf_printf(&authorization, "Bearer %.*s", FB_STR_ARG(options->token));
+    remote->authorization = fb_str_dup(fb_buf_str(&authorization));
+    int err = fb_url_parse(fb_str_from(remote->origin), &remote->url, diag);
+    if (err == FB_OK) {
+        err = fb_loop_new(options->clock, &remote->loop);
+    }
+    if (err == FB_OK) {
+        remote->client = fb_client_new(remote->loop, &(struct fb_client_limits){.max_idle = 8},
+                                       options->metrics);
+        err = fb_thread_start("remote", remote->loop, &remote->thread);
+    }
+    if (err < 0) {
+        origin_remote_close(remote);
+        return fb_diag_prefix(diag, err, "reach the origin '%.*s'", FB_STR_ARG(options->origin));
+    }
+    *ret_remote = remote;
+    return FB_OK;
+}
+
+void origin_remote_close(struct origin_remote *remote)
+{
+    if (remote == NULL) {
+        return;
+    }
+    if (remote->thread != NULL) {
+        fb_loop_stop(remote->loop);
+        fb_thread_join(remote->thread);
+    }
+    if (remote->client != NULL) {
+        fb_loop_turn(remote->loop); /* this thread is the loop's own now */
+        fb_client_close(remote->client);
+        for (int i = 0; i < CLOSING_TURNS; i++) {
+            fb_loop_turn(remote->loop);
+        }
+    }
+    fb_loop_free(remote->loop);
+    fb_free(remote->authorization);
+    fb_free(remote->origin);
+    fb_free(remote);
+}

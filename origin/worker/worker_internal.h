@@ -1,0 +1,23 @@
+/*
+ * What the files of origin/worker share.
+ */
+#pragma once
+
+#include "origin/worker/worker.h"
+
+#include <stdbool.h>
+
+/* One worker, as a task on it sees it. */
+struct origin_attempt_options {
+    const struct origin_task_source *source;
+    struct origin_objects *objects;
+    const struct fb_clock *clock;
+    const char *scratch; /* a folder for this worker alone */
+    uint32_t n_threads;
+    void *ctx;
+    bool (*is_stopping)(void *ctx);
+};
+
+/* Takes `task` to its end: finished, failed, given back, or lost. */
+void origin_attempt_run(const struct origin_attempt_options *options,
+                        const struct origin_task *task);
