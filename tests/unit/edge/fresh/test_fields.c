@@ -1,0 +1,177 @@
+#include "base/core/buf.h"
+#include "edge/fresh/fields.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Fields as text, "Name: value" on each line. */
+static struct fb_headers parse(struct fb_arena *arena, const char *text)
+{
+    struct fb_headers headers = {0};
+    struct fb_str rest = fb_str_from(text);
+    struct fb_str line;
+
+    while (rest.len > 0 && fb_str_cut(&rest, '\n', &line)) {
+        size_t colon = fb_str_find(line, ':');
+        fb_headers_add(&headers, arena, fb_str_first(line, colon),
+                       fb_str_trim(fb_str_skip(line, colon + 1)));
+    }
+    return headers;
+}
+
+static void assert_fields(const struct fb_headers *headers, const char *want)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf got = {0};
+
+    fb_buf_append(&got, FB_STR(""));
+    for (size_t i = 0; i < headers->n; i++) {
+        fb_buf_printf(&got, "%.*s: %.*s\n", FB_STR_ARG(headers->items[i].name),
+                      FB_STR_ARG(headers->items[i].value));
+    }
+    assert_string_equal(got.ptr != NULL ? got.ptr : "", want);
+}
+
+static const char *const client_fields = "Accept: */*\n"
+                                         "Accept-Encoding: gzip, zstd\n"
+                                         "Accept-Language: de\n"
+                                         "Authorization: Bearer t\n"
+                                         "Connection: keep-alive, X-Hop\n"
+                                         "Cookie: a=b\n"
+                                         "Content-Length: 0\n"
+                                         "Forwarded: for=1\n"
+                                         "Host: a.example\n"
+                                         "If-None-Match: \"x\"\n"
+                                         "If-Range: \"x\"\n"
+                                         "Origin: https://b.example\n"
+                                         "Range: bytes=0-1\n"
+                                         "TE: trailers\n"
+                                         "User-Agent: u\n"
+                                         "X-Forwarded-Host: evil.example\n"
+                                         "X-Hop: 1\n"
+                                         "X-HTTP-Method-Override: DELETE\n"
+                                         "X-Original-URL: /admin\n";
+
+static struct fb_request_head client_request(struct fb_arena *arena)
+{
+    return (struct fb_request_head){.headers = parse(arena, client_fields)};
+}
+
+static void a_fetch_carries_nothing_that_no_key_takes_in(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_request_head request = client_request(&arena);
+    struct fb_headers other = edge_fields_to_fetch(&arena, &request, EDGE_CLASS_OTHER);
+    assert_fields(&other, "Accept: */*\n"
+                          "Accept-Language: de\n"
+                          "Authorization: Bearer t\n"
+                          "Cookie: a=b\n"
+                          "Origin: https://b.example\n"
+                          "User-Agent: u\n"
+                          "Accept-Encoding: gzip\n");
+    struct fb_headers manifest = edge_fields_to_fetch(&arena, &request, EDGE_CLASS_MANIFEST);
+    assert_fields(&manifest, "Accept: */*\n"
+                             "Accept-Language: de\n"
+                             "Authorization: Bearer t\n"
+                             "Origin: https://b.example\n"
+                             "Accept-Encoding: gzip\n");
+    struct fb_headers segment = edge_fields_to_fetch(&arena, &request, EDGE_CLASS_SEGMENT);
+    assert_fields(&segment, "Accept: */*\n"
+                            "Authorization: Bearer t\n"
+                            "Origin: https://b.example\n");
+}
+
+static void a_pass_keeps_ranges_and_conditions(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_request_head request = client_request(&arena);
+    struct fb_headers passed = edge_fields_to_pass(&arena, &request);
+    assert_fields(&passed, "Accept: */*\n"
+                           "Accept-Encoding: gzip, zstd\n"
+                           "Accept-Language: de\n"
+                           "Authorization: Bearer t\n"
+                           "Cookie: a=b\n"
+                           "If-None-Match: \"x\"\n"
+                           "If-Range: \"x\"\n"
+                           "Origin: https://b.example\n"
+                           "Range: bytes=0-1\n"
+                           "User-Agent: u\n");
+}
+
+static void what_belongs_to_a_connection_is_not_kept(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_headers response = parse(&arena, "Age: 3\n"
+                                               "Cache-Control: max-age=1\n"
+                                               "Connection: close, X-Hop, Cache-Control\n"
+                                               "Content-Length: 5\n"
+                                               "Content-Type: video/mp4\n"
+                                               "Keep-Alive: timeout=5\n"
+                                               "Proxy-Authenticate: Basic\n"
+                                               "Set-Cookie: a=b\n"
+                                               "Transfer-Encoding: chunked\n"
+                                               "Upgrade: h2c\n"
+                                               "Via: 1.1 up\n"
+                                               "x-hop: 1\n");
+    struct fb_headers other = edge_fields_to_keep(&arena, &response, EDGE_CLASS_OTHER);
+    /* Connection cannot take away what says whether it may be stored. */
+    assert_fields(&other, "Cache-Control: max-age=1\n"
+                          "Content-Type: video/mp4\n"
+                          "Set-Cookie: a=b\n"
+                          "Via: 1.1 up\n");
+    struct fb_headers segment = edge_fields_to_keep(&arena, &response, EDGE_CLASS_SEGMENT);
+    assert_fields(&segment, "Cache-Control: max-age=1\n"
+                            "Content-Type: video/mp4\n"
+                            "Via: 1.1 up\n");
+}
+
+static void a_304_updates_all_but_the_content(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_headers stored = parse(&arena, "Content-Type: video/mp4\n"
+                                             "Cache-Control: max-age=1\n"
+                                             "Date: old\n"
+                                             "ETag: \"a\"\n"
+                                             "Link: one\n"
+                                             "Link: two\n"
+                                             "X-Kept: 1\n");
+    struct fb_headers news = parse(&arena, "Age: 2\n"
+                                           "cache-control: max-age=9\n"
+                                           "Connection: close\n"
+                                           "Content-Length: 0\n"
+                                           "Content-Type: text/html\n"
+                                           "Date: new\n"
+                                           "Link: three\n"
+                                           "Repr-Digest: sha-256=:x:\n"
+                                           "X-New: 2\n");
+    struct fb_headers updated = edge_fields_updated(&arena, &stored, &news, EDGE_CLASS_OTHER);
+    assert_fields(&updated, "Content-Type: video/mp4\n"
+                            "ETag: \"a\"\n"
+                            "X-Kept: 1\n"
+                            "cache-control: max-age=9\n"
+                            "Date: new\n"
+                            "Link: three\n"
+                            "X-New: 2\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fetch_carries_nothing_that_no_key_takes_in),
+        cmocka_unit_test(a_pass_keeps_ranges_and_conditions),
+        cmocka_unit_test(what_belongs_to_a_connection_is_not_kept),
+        cmocka_unit_test(a_304_updates_all_but_the_content),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
