@@ -5,6 +5,7 @@
 #include "base/json/json.h"
 #include "base/loop/loop.h"
 #include "base/metrics/metrics.h"
+#include "base/net/tcp.h"
 #include "base/server/exchange.h"
 #include "base/server/router.h"
 #include "base/server/server.h"
@@ -151,7 +152,10 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
     };
     admin->server = fb_server_new(daemon->loop, &options);
     struct fb_address bound;
-    err = fb_server_listen(admin->server, &where, &bound);
+    err = fb_listener_probe(&where);
+    if (err == FB_OK) {
+        err = fb_server_listen(admin->server, &where, &bound);
+    }
     if (err < 0) {
         fb_daemon_admin_free(admin);
         return fb_diag_set(diag, err, "listen on admin address %.*s: %s", FB_STR_ARG(address),

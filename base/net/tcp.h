@@ -31,6 +31,10 @@ struct fb_listener_options {
     void *ctx;
 };
 
+/* -EADDRINUSE if anybody listens on `address`, another process of ours included,
+ * which the listeners themselves do not notice. */
+FB_MUST_CHECK int fb_listener_probe(const struct fb_address *address);
+
 FB_MUST_CHECK int fb_listener_open(struct fb_loop *loop, const struct fb_listener_options *options,
                                    struct fb_listener **ret_listener);
 

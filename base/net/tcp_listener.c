@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
 enum { LISTENER_BACKLOG = 1024 };
 
@@ -70,6 +71,24 @@ static int listener_listen(struct fb_listener *self, const struct fb_listener_op
     }
     int backlog = options->backlog == 0 ? LISTENER_BACKLOG : options->backlog;
     return uv_listen((uv_stream_t *)&self->handle, backlog, on_connection);
+}
+
+/* A bind without SO_REUSEPORT fails beside sockets that have it. */
+int fb_listener_probe(const struct fb_address *address)
+{
+    int on = 1;
+
+    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int err = FB_OK;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0) {
+        err = -errno;
+    }
+    (void)close(fd);
+    return err;
 }
 
 int fb_listener_open(struct fb_loop *loop, const struct fb_listener_options *options,

@@ -207,10 +207,12 @@ struct edge_terms edge_terms_find(const struct edge_terms_of *of)
     settle_lifetime(of, find_stated_ms(of, &directives, is_targeted), &terms);
     settle_staleness(of, &directives, &terms);
 
-    /* Nothing to gain from what is stale at once and cannot be validated. */
+    /* Nothing to gain from what is stale at once, and can neither be used stale nor
+     * be validated. */
     bool has_validator =
         has_field(headers, FB_STR("etag")) || has_field(headers, FB_STR("last-modified"));
-    bool is_useful = terms.lifetime_ms > terms.initial_age_ms || has_validator;
+    bool is_useful = terms.lifetime_ms > terms.initial_age_ms || has_validator ||
+                     terms.while_revalidate_ms > 0 || terms.if_error_ms > 0;
     if (terms.refusal == NULL && !is_useful) {
         terms.refusal = "no lifetime";
     }

@@ -6,6 +6,7 @@
 #include "base/core/machine.h"
 #include "base/loop/loop.h"
 #include "base/loop/thread.h"
+#include "base/net/tcp.h"
 #include "edge/fill/fill.h"
 #include "edge/upstream/upstream.h"
 
@@ -170,13 +171,14 @@ int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
 {
     struct fb_address bound = *address;
 
-    for (size_t i = 0; i < crew->options.n_workers; i++) {
-        int err = fb_server_listen(crew->workers[i].server, &bound, &bound);
-        if (err < 0) {
-            char text[FB_ADDRESS_TEXT_MAX];
-            return fb_diag_set(diag, err, "listen on %s: %s", fb_address_text(&bound, text),
-                               fb_err_text(err));
-        }
+    int err = fb_listener_probe(address);
+    for (size_t i = 0; i < crew->options.n_workers && err == FB_OK; i++) {
+        err = fb_server_listen(crew->workers[i].server, &bound, &bound);
+    }
+    if (err < 0) {
+        char text[FB_ADDRESS_TEXT_MAX];
+        return fb_diag_set(diag, err, "listen on %s: %s", fb_address_text(&bound, text),
+                           fb_err_text(err));
     }
     if (ret_bound != NULL) {
         *ret_bound = bound;

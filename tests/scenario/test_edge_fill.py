@@ -51,7 +51,6 @@ def test_a_slow_client_delays_nobody(lab):
     assert slow.read_head().status == 200
     go.set()  # and reads no further
     assert get(edge.url + "/v/seg.m4s").body == body
-    until(lambda: edge.metric("edge_fill_readers") == 0, "the fill is over")
     assert get(edge.url + "/v/seg.m4s").body == body
     assert slow.read_body() == body
     assert origin.count("/v/seg.m4s") == 1
@@ -140,7 +139,10 @@ def test_a_cut_body_that_is_passed_never_looks_whole(lab, framing):
     origin.on("/mine", cut)
     edge = lab.edge(upstreams=[origin.url])
     for _ in range(2):
-        assert not get(edge.url + "/mine").complete
+        try:
+            assert not get(edge.url + "/mine").complete
+        except ConnectionError:
+            pass  # the reset may overtake the head
 
 
 def test_a_body_of_unknown_length_is_kept_whole(lab):

@@ -46,12 +46,12 @@ def test_the_configuration_of_the_contract_works_as_it_stands(lab):
 
 
 MISTAKES = [
-    ("memory: 256MiB", "memroy: 256MiB", r"edge\.yaml:12:3: .*memroy.*memory"),
-    ("memory: 256MiB", "memory: much", r"edge\.yaml:12:\d+: "),
+    ("memory: 256MiB", "memroy: 256MiB", r"edge\.yaml:11:3: .*memroy.*memory"),
+    ("memory: 256MiB", "memory: much", r"edge\.yaml:11:\d+: "),
     ("role: edge", "role: core", r"edge\.yaml:2:\d+: .*core"),
-    ("http://127.0.0.1:7100", "https://127.0.0.1:7100", r"edge\.yaml:10:\d+: .*http://"),
+    ("http://127.0.0.1:7100", "https://127.0.0.1:7100", r"edge\.yaml:9:\d+: .*http://"),
     ("address: 127.0.0.1:8080", "address: nowhere", r"edge\.yaml:5:\d+: .*nowhere"),
-    ("class: segment", "class: segmnt", r"edge\.yaml:18:\d+: .*segment"),
+    ("class: segment", "class: segmnt", r"edge\.yaml:17:\d+: .*segment"),
     ("node: box-1\n", "", r"edge\.yaml.*node"),
     ("node: box-1", "node: 'box 1'", r"edge\.yaml:1:\d+: "),
 ]
