@@ -45,7 +45,7 @@ char *fb_timestamp(int64_t wall_ms, char text[FB_TIMESTAMP_MAX])
 {
     /* Floor division, so that dates before 1970 come out right too. */
     int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
-    time_t seconds = (time_t)((wall_ms - ms) / 1000);
+    time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0 ? 1 : 0));
     struct tm tm;
     char date[FB_TIMESTAMP_MAX];
 
