@@ -48,6 +48,7 @@ struct tcp_stream {
     struct fb_stream stream;
     uv_tcp_t handle;
     struct net_state *state;
+    struct fb_address peer; /* of an accepted one; len 0: to be asked for */
 
     struct net_block *first; /* owned; unread, oldest first */
     struct net_block *last;

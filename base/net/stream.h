@@ -70,5 +70,5 @@ void fb_stream_close(struct fb_stream *stream);
 /* As close, but with RST, so that the peer cannot take what it has for whole. Accepts NULL. */
 void fb_stream_reset(struct fb_stream *stream);
 
-/* The other end's address; len 0 in memory and once the connection is lost. */
+/* The other end's address; len 0 if it is not known, as in memory. */
 struct fb_address fb_stream_peer(const struct fb_stream *stream);

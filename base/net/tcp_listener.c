@@ -1,132 +1,258 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/loop/loop.h"
+#include "base/loop/timer.h"
 #include "base/net/net_internal.h"
 #include "base/net/tcp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { LISTENER_BACKLOG = 1024 };
+/* Connections taken in one turn, so that a flood of new ones does not starve
+ * those that stand; the pause after a failure that would only repeat. */
+enum { LISTENER_BACKLOG = 1024, LISTENER_MAX_BURST = 64, LISTENER_PAUSE_MS = 100 };
 
+/*
+ * Accepting is ours and not libuv's, whose loop over accept() spins for as
+ * long as it fails when its spare descriptor was lost to another thread.
+ */
 struct fb_listener {
-    uv_tcp_t handle;
+    uv_poll_t poll;
     struct fb_loop *loop;
+    int fd;       /* owned; -1 once closed */
+    int spare_fd; /* owned; given up to turn connections away; -1: none */
+    struct fb_timer pause;
     void (*accepted)(void *ctx, struct fb_stream *stream);
     void *ctx;
 };
 
-/* libuv calls this for each connection of a burst; when descriptors are out, it
- * has turned the connection away with its spare one and reports nothing. */
-static void on_connection(uv_stream_t *server, int status)
+static int open_spare(void)
 {
-    struct fb_listener *self = FB_CONTAINER_OF(server, struct fb_listener, handle);
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static int accept_one(int fd, struct fb_address *ret_peer)
+{
+    struct fb_address peer = {.len = sizeof(peer.storage)};
+
+    int accepted =
+        accept4(fd, (struct sockaddr *)&peer.storage, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted < 0) {
+        return -errno;
+    }
+    *ret_peer = peer;
+    return accepted;
+}
+
+static void listener_deliver(struct fb_listener *self, int fd, const struct fb_address *peer)
+{
     struct tcp_stream *stream = NULL;
 
-    if (status < 0 || fb_tcp_stream_new(self->loop, &stream) < 0) {
+    if (fb_tcp_stream_new(self->loop, &stream) < 0) {
+        (void)close(fd);
         return;
     }
-    if (uv_accept(server, (uv_stream_t *)&stream->handle) < 0) {
+    if (uv_tcp_open(&stream->handle, fd) < 0) {
+        (void)close(fd);
         fb_stream_close(&stream->stream);
         return;
     }
-    fb_loop_read_clock(self->loop);
+    stream->peer = *peer;
     self->accepted(self->ctx, &stream->stream);
 }
 
-static void on_closed(uv_handle_t *handle)
+/* Without a descriptor for it, the first in the queue is turned away with the
+ * spare one: it would be reported for ever otherwise. False if there is none. */
+static bool listener_turn_away(struct fb_listener *self)
 {
-    struct fb_listener *self = FB_CONTAINER_OF(handle, struct fb_listener, handle);
-    fb_free(self);
+    struct fb_address peer;
+
+    if (self->spare_fd < 0) {
+        return false;
+    }
+    (void)close(self->spare_fd);
+    int fd = accept_one(self->fd, &peer);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    self->spare_fd = open_spare();
+    return true;
 }
 
-/* Accepted sockets inherit TCP_NODELAY, which saves a call for each. */
-static int listener_set_options(struct fb_listener *self)
+static void on_connections(uv_poll_t *poll, int status, int events)
 {
-    int fd = -1;
-    int on = 1;
+    struct fb_listener *self = FB_CONTAINER_OF(poll, struct fb_listener, poll);
+    struct fb_address peer;
 
-    int err = uv_fileno((uv_handle_t *)&self->handle, &fd);
+    (void)status;
+    (void)events;
+    fb_loop_read_clock(self->loop);
+    for (int n = 0; n < LISTENER_MAX_BURST && self->fd >= 0; n++) {
+        int fd = accept_one(self->fd, &peer);
+        if (fd >= 0) {
+            listener_deliver(self, fd, &peer);
+        } else if (fd == -EAGAIN) {
+            return;
+        } else if (fd == -ECONNABORTED || fd == -EINTR || fd == -EPROTO) {
+            continue; /* that one is gone */
+        } else if ((fd != -EMFILE && fd != -ENFILE) || !listener_turn_away(self)) {
+            (void)uv_poll_stop(&self->poll);
+            fb_timer_set(&self->pause, LISTENER_PAUSE_MS);
+            return;
+        }
+    }
+}
+
+static void on_pause_over(struct fb_timer *timer)
+{
+    struct fb_listener *self = FB_CONTAINER_OF(timer, struct fb_listener, pause);
+
+    if (self->spare_fd < 0) {
+        self->spare_fd = open_spare();
+    }
+    (void)uv_poll_start(&self->poll, UV_READABLE, on_connections);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static int set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : FB_OK;
+}
+
+static int socket_listen(int fd, const struct fb_address *address, int backlog)
+{
+    int err = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (err == FB_OK) {
+        err = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    if (err == FB_OK) {
+        /* Accepted sockets inherit it, which saves a call for each. */
+        err = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    }
+    if (err == FB_OK && address->storage.ss_family == AF_INET6) {
+        err = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    }
     if (err < 0) {
         return err;
     }
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0) {
+    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0 ||
+        listen(fd, backlog) < 0) {
         return -errno;
     }
     return FB_OK;
 }
 
-static int listener_listen(struct fb_listener *self, const struct fb_listener_options *options)
+/* "All interfaces" on a machine without IPv6. */
+static struct fb_address without_ip6(const struct fb_address *address)
 {
-    int err = listener_set_options(self);
+    struct sockaddr_in6 ip6;
+    struct fb_address ip4 = *address;
+
+    memcpy(&ip6, &address->storage, sizeof(ip6));
+    if (address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ip6.sin6_addr)) {
+        struct fb_address any;
+        if (fb_address_from_ip(FB_STR("0.0.0.0"), fb_address_port(address), &any) == FB_OK) {
+            ip4 = any;
+        }
+    }
+    return ip4;
+}
+
+/* A listening socket, or a negative code. */
+static int listener_socket(const struct fb_listener_options *options)
+{
+    struct fb_address address = options->address;
+    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+    int fd = socket(address.storage.ss_family, type, 0);
+    if (fd < 0 && errno == EAFNOSUPPORT) {
+        address = without_ip6(&address);
+        fd = socket(address.storage.ss_family, type, 0);
+    }
+    if (fd < 0) {
+        return -errno;
+    }
+    int err =
+        socket_listen(fd, &address, options->backlog == 0 ? LISTENER_BACKLOG : options->backlog);
     if (err < 0) {
+        (void)close(fd);
         return err;
     }
-    err = uv_tcp_bind(&self->handle, (const struct sockaddr *)&options->address.storage, 0);
-    if (err < 0) {
-        return err;
-    }
-    int backlog = options->backlog == 0 ? LISTENER_BACKLOG : options->backlog;
-    return uv_listen((uv_stream_t *)&self->handle, backlog, on_connection);
+    return fd;
 }
 
 /* A bind without SO_REUSEPORT fails beside sockets that have it. */
 int fb_listener_probe(const struct fb_address *address)
 {
-    int on = 1;
-
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    int err = FB_OK;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0) {
+    int err = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (err == FB_OK && bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0) {
         err = -errno;
     }
     (void)close(fd);
     return err;
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+    struct fb_listener *self = FB_CONTAINER_OF(handle, struct fb_listener, poll);
+    fb_free(self);
+}
+
 int fb_listener_open(struct fb_loop *loop, const struct fb_listener_options *options,
                      struct fb_listener **ret_listener)
 {
+    int fd = listener_socket(options);
+    if (fd < 0) {
+        return fd;
+    }
     struct fb_listener *self = FB_NEW(struct fb_listener);
-
     self->loop = loop;
+    self->fd = fd;
     self->accepted = options->accepted;
     self->ctx = options->ctx;
-    int err = uv_tcp_init_ex(fb_loop_uv(loop), &self->handle, options->address.storage.ss_family);
+    fb_timer_init(&self->pause, loop, on_pause_over);
+    int err = uv_poll_init(fb_loop_uv(loop), &self->poll, fd);
     if (err < 0) {
+        (void)close(fd);
         fb_free(self);
         return err;
     }
-    err = listener_listen(self, options);
-    if (err < 0) {
-        uv_close((uv_handle_t *)&self->handle, on_closed);
-        return err;
-    }
+    self->spare_fd = open_spare();
+    (void)uv_poll_start(&self->poll, UV_READABLE, on_connections);
     *ret_listener = self;
     return FB_OK;
 }
 
 struct fb_address fb_listener_address(const struct fb_listener *listener)
 {
-    struct fb_address address = {.len = 0};
-    int len = (int)sizeof(address.storage);
+    struct fb_address address = {.len = sizeof(address.storage)};
 
-    if (uv_tcp_getsockname(&listener->handle, (struct sockaddr *)&address.storage, &len) == 0) {
-        address.len = (socklen_t)len;
+    if (getsockname(listener->fd, (struct sockaddr *)&address.storage, &address.len) < 0) {
+        address.len = 0;
     }
     return address;
 }
 
 void fb_listener_close(struct fb_listener *listener)
 {
-    if (listener != NULL) {
-        uv_close((uv_handle_t *)&listener->handle, on_closed);
+    if (listener == NULL) {
+        return;
+    }
+    fb_timer_clear(&listener->pause);
+    uv_close((uv_handle_t *)&listener->poll, on_closed);
+    (void)close(listener->fd);
+    listener->fd = -1;
+    if (listener->spare_fd >= 0) {
+        (void)close(listener->spare_fd);
+        listener->spare_fd = -1;
     }
 }

@@ -531,6 +531,64 @@ static void an_address_that_is_not_ours_is_refused(void **state)
     assert_null(second);
 }
 
+static void a_burst_of_connections_is_taken_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct connecting connecting[64];
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(connecting); i++) {
+        start_connect(f, &connecting[i], "127.0.0.1");
+    }
+    for (unsigned i = 0; i < FB_ARRAY_LEN(connecting); i++) {
+        turn_until(f, &connecting[i].n_done, 1);
+        assert_int_equal(connecting[i].connect.op.result, FB_OK);
+        fb_stream_close(connecting[i].connect.stream);
+    }
+    turn_until(f, &f->n_accepted, FB_ARRAY_LEN(connecting));
+}
+
+static void on_accepted_close(void *ctx, struct fb_stream *stream)
+{
+    struct fixture *f = ctx;
+
+    f->accepted[f->n_accepted++] = stream;
+    fb_listener_close(f->listener);
+    f->listener = NULL;
+}
+
+static void a_listener_may_be_closed_by_what_it_accepts(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_listener_options options = {.accepted = on_accepted_close, .ctx = f};
+    struct connecting connecting[2];
+
+    fb_listener_close(f->listener);
+    assert_int_equal(fb_address_parse(FB_STR("127.0.0.1:0"), &options.address, NULL), FB_OK);
+    assert_int_equal(fb_listener_open(f->loop, &options, &f->listener), FB_OK);
+    start_connect(f, &connecting[0], "127.0.0.1");
+    start_connect(f, &connecting[1], "127.0.0.1");
+    for (int i = 0; i < 2; i++) {
+        turn_until(f, &connecting[i].n_done, 1);
+        if (connecting[i].connect.op.result == FB_OK) {
+            fb_stream_close(connecting[i].connect.stream);
+        }
+    }
+    turn_until(f, &f->n_accepted, 1);
+    fb_loop_turn(f->loop);
+    assert_int_equal(f->n_accepted, 1);
+}
+
+static void all_interfaces_take_either_family(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_listener_options options = {.accepted = on_accepted, .ctx = f};
+
+    fb_listener_close(f->listener);
+    assert_int_equal(fb_address_parse(FB_STR(":0"), &options.address, NULL), FB_OK);
+    assert_int_equal(fb_listener_open(f->loop, &options, &f->listener), FB_OK);
+    (void)connect_both(f);
+}
+
 static void a_listener_lives_through_a_lack_of_descriptors(void **state)
 {
     struct fixture *f = *state;
@@ -586,6 +644,9 @@ int main(void)
         TEST(connecting_takes_no_longer_than_its_timeout),
         TEST(several_loops_may_listen_on_one_address),
         TEST(an_address_that_is_not_ours_is_refused),
+        TEST(a_burst_of_connections_is_taken_whole),
+        TEST(a_listener_may_be_closed_by_what_it_accepts),
+        TEST(all_interfaces_take_either_family),
         TEST(a_listener_lives_through_a_lack_of_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
