@@ -14,7 +14,6 @@ MAX_FUNCTION, LONG_FUNCTION, MAX_LONG_SHARE = 80, 60, 0.05
 MAX_FILE, MAX_TEST, LONG_FILE = 1000, 1200, 600
 # path -> why it is better whole
 REASONS = {
-    "tests/unit/base/client/test_client.c": "one scripted peer, and every way it can answer",
     "tests/unit/base/server/test_server.c": "one server over a pair, and every way to ask it",
 }
 
