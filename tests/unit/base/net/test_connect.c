@@ -100,6 +100,7 @@ static void several_loops_may_listen_on_one_address(void **state)
 
     assert_int_equal(fb_listener_open(f->loop, &options, &second), FB_OK);
     fb_listener_close(second);
+    assert_int_equal(fb_listener_probe(&options.address), -EADDRINUSE);
 }
 
 static void an_address_that_is_not_ours_is_refused(void **state)
