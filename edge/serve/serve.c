@@ -55,10 +55,18 @@ static const char *const serve_result_names[] = {
 
 /* ---- the ends ---------------------------------------------------------- */
 
-static void serve_fail(struct serve_request *request, unsigned status, const char *detail)
+/* Counted before the first byte leaves, so that whoever has the response finds
+ * it in the metrics. */
+static void serve_settle(struct serve_request *request, enum edge_serve_result result)
 {
     fb_machine_move(&request->machine, SERVE_SENT);
-    request->result = request->is_aborted ? EDGE_SERVE_MISS : EDGE_SERVE_ERROR;
+    request->result = result;
+    fb_metrics_add(request->serve->metrics, result, 1);
+}
+
+static void serve_fail(struct serve_request *request, unsigned status, const char *detail)
+{
+    serve_settle(request, request->is_aborted ? EDGE_SERVE_MISS : EDGE_SERVE_ERROR);
     edge_serve_respond_problem(request, status, detail);
 }
 
@@ -82,8 +90,7 @@ static void serve_fail_upstream(struct serve_request *request, int err)
 
 static void serve_send_object(struct serve_request *request, enum edge_serve_result result)
 {
-    fb_machine_move(&request->machine, SERVE_SENT);
-    request->result = result;
+    serve_settle(request, result);
     edge_serve_respond_object(request);
 }
 
@@ -93,7 +100,6 @@ static void serve_on_finished(void *ctx, const struct fb_exchange_outcome *outco
     struct edge_serve *serve = request->serve;
 
     FB_REQUIRE(request->machine.state == SERVE_SENT);
-    fb_metrics_add(serve->metrics, request->result, 1);
     fb_metrics_add(serve->metrics, SERVE_ROW_BYTES, outcome->body_bytes);
     if (outcome->result < 0) {
         fb_metrics_add(serve->metrics, SERVE_ROW_CUT, 1);
@@ -192,8 +198,7 @@ static void serve_on_fetched(struct fb_op *op)
     if (age.ptr != NULL) {
         fb_headers_add(&kept.headers, request->arena, FB_STR("Age"), age);
     }
-    fb_machine_move(&request->machine, SERVE_SENT);
-    request->result = EDGE_SERVE_PASS;
+    serve_settle(request, EDGE_SERVE_PASS);
     edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
 }
 
@@ -238,8 +243,7 @@ static void serve_take_pass(struct serve_request *request)
     }
     request->pass = pass; /* its arena holds the fields */
     pass->body = NULL;
-    fb_machine_move(&request->machine, SERVE_SENT);
-    request->result = EDGE_SERVE_PASS;
+    serve_settle(request, EDGE_SERVE_PASS);
     request->trail.detail = pass->refusal;
     edge_serve_respond_through(request, &pass->response, pass->length, body);
 }

@@ -86,11 +86,12 @@ def test_status_and_metrics_tell_what_happened(lab):
     status = edge.status()
     assert status["node"] == "box-1" and status["role"] == "edge" and status["version"]
     assert status["requests"] == {"total": 3, "hits": 2, "misses": 1, "errors": 0}
-    assert status["bytes"] == {"served": 3000, "from_upstream": 1000}
+    until(lambda: edge.status()["bytes"] == {"served": 3000, "from_upstream": 1000},
+          "all bytes are counted")
     assert status["store"]["objects"] == 1
     assert 1000 < status["store"]["memory_bytes"] < status["store"]["memory_limit"]
     assert status["upstreams"] == [{"url": origin.url, "up": True}]
-    assert edge.metric("edge_bytes_served_total") == 3000
+    until(lambda: edge.metric("edge_bytes_served_total") == 3000, "the bytes are counted")
     assert edge.metric("edge_store_objects") == 1
 
 
