@@ -37,7 +37,7 @@ static const struct fb_conf_section admin_section = {
 };
 
 static const struct fb_conf_item upload_items[] = {
-    {"max-size", FB_CONF_SIZE, AT(origin_conf_upload, max_size), .min = 1, .max = INT64_MAX,
+    {"max_size", FB_CONF_SIZE, AT(origin_conf_upload, max_size), .min = 1, .max = INT64_MAX,
      .preset = "64GiB", .help = "The largest file that may be uploaded."},
     {"expires", FB_CONF_DURATION, AT(origin_conf_upload, expires), .min = 60000,
      .max = 7LL * 24 * 3600 * 1000, .preset = "6h", .help = "How long an upload URL is good for."},
@@ -54,15 +54,15 @@ static const struct fb_conf_section upload_section = {
 };
 
 static const struct fb_conf_item auth_items[] = {
-    {"access-ttl", FB_CONF_DURATION, AT(origin_conf_auth, access_ttl), .min = 1000,
+    {"access_ttl", FB_CONF_DURATION, AT(origin_conf_auth, access_ttl), .min = 1000,
      .max = 24LL * 3600 * 1000, .preset = "15m", .help = "How long an access token is good for."},
-    {"refresh-ttl", FB_CONF_DURATION, AT(origin_conf_auth, refresh_ttl), .min = 1000,
+    {"refresh_ttl", FB_CONF_DURATION, AT(origin_conf_auth, refresh_ttl), .min = 1000,
      .max = 366LL * 24 * 3600 * 1000, .preset = "30d",
      .help = "How long a session lasts without being used."},
-    {"hash-memory", FB_CONF_SIZE, AT(origin_conf_auth, hash_memory), .min = 8192,
+    {"hash_memory", FB_CONF_SIZE, AT(origin_conf_auth, hash_memory), .min = 8192,
      .max = 4LL * 1024 * 1024 * 1024, .preset = "64MiB",
      .help = "Memory of one password hash (argon2id)."},
-    {"max-hashes", FB_CONF_INT, AT(origin_conf_auth, max_hashes), .min = 1, .max = 256,
+    {"max_hashes", FB_CONF_INT, AT(origin_conf_auth, max_hashes), .min = 1, .max = 256,
      .preset = "2", .help = "Password hashes at once; more wait their turn."},
     {0},
 };
@@ -76,7 +76,7 @@ static const struct fb_conf_section auth_section = {
 static const struct fb_conf_item jobs_items[] = {
     {"lease", FB_CONF_DURATION, AT(origin_conf_jobs, lease), .min = 1000, .max = 3600000,
      .preset = "30s", .help = "How long a silent worker keeps its task."},
-    {"max-attempts", FB_CONF_INT, AT(origin_conf_jobs, max_attempts), .min = 1, .max = 100,
+    {"max_attempts", FB_CONF_INT, AT(origin_conf_jobs, max_attempts), .min = 1, .max = 100,
      .preset = "5", .help = "Attempts before a video fails."},
     {"backoff", FB_CONF_DURATION, AT(origin_conf_jobs, backoff), .min = 1, .max = 3600000,
      .preset = "5s", .help = "The pause before the second attempt; it doubles each time."},
