@@ -52,20 +52,22 @@ static size_t find_end(struct fb_str bytes, size_t from)
     return end != NULL ? (size_t)(end - bytes.ptr) + head_end.len : 0;
 }
 
-/* False for what can never become a head, so that a peer that sends only line
- * feeds, or another protocol, is answered without waiting for an empty line. */
-static bool is_promising(struct fb_str bytes)
+/* False for control bytes, a CR or LF on its own, and a line that begins with
+ * white space, which llhttp 8 would fold. A part of a head is checked too, so
+ * that a peer that sends line feeds alone, or another protocol, is answered
+ * without waiting for an empty line. */
+static bool is_clean(struct fb_str bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
         unsigned char c = (unsigned char)bytes.ptr[i];
+        if ((c >= ' ' && c != 0x7f) || c == '\t') {
+            continue;
+        }
         bool is_last = i + 1 == bytes.len;
-        if (c == '\r' && !is_last && bytes.ptr[i + 1] != '\n') {
-            return false;
-        }
-        if (c == '\n' && (i == 0 || bytes.ptr[i - 1] != '\r')) {
-            return false;
-        }
-        if (c == 0x7f || (c < ' ' && c != '\t' && c != '\r' && c != '\n')) {
+        char next = is_last ? '\0' : bytes.ptr[i + 1];
+        bool is_cr = c == '\r' && (is_last || next == '\n');
+        bool is_lf = c == '\n' && i > 0 && bytes.ptr[i - 1] == '\r' && next != ' ' && next != '\t';
+        if (!is_cr && !is_lf) {
             return false;
         }
     }
@@ -110,12 +112,12 @@ static int gather(struct fb_http1_parser *parser, struct fb_str *input, size_t *
 
     size_t end = find_end(fb_buf_str(partial), old_len > 3 ? old_len - 3 : 0);
     if (end == 0) {
-        size_t checked = old_len > 1 ? old_len - 1 : 0;
-        /* From one byte before the new ones, which may complete a CR LF. */
+        size_t checked = old_len > 2 ? old_len - 2 : 0;
+        /* With two bytes before the new ones, which may end in CR LF. */
         if (checked > 0 && partial->ptr[checked] == '\n') {
             checked++;
         }
-        if (!is_promising(fb_str_skip(fb_buf_str(partial), checked))) {
+        if (!is_clean(fb_str_skip(fb_buf_str(partial), checked))) {
             return fail(parser, 400, FB_E_MALFORMED);
         }
     }
@@ -158,7 +160,7 @@ static int take_head(struct fb_http1_parser *parser, struct fb_str *input, bool 
         fb_buf_done(&parser->partial);
     }
     parser->n_blank = 0;
-    return FB_OK;
+    return is_clean(*ret_head) ? FB_OK : fail(parser, 400, FB_E_MALFORMED);
 }
 
 /* ---- field lines, by llhttp --------------------------------------------- */
@@ -239,21 +241,6 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_headers_complete,
 };
 
-/* True if a line begins with white space: llhttp 8 would fold it. */
-static bool has_fold(struct fb_str head)
-{
-    for (const char *at = head.ptr; (at = memchr(at, '\n', head.len - (size_t)(at - head.ptr)));) {
-        at++;
-        if (at == head.ptr + head.len) {
-            break;
-        }
-        if (*at == ' ' || *at == '\t') {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int read_fields(struct fb_http1_parser *parser, struct fb_str head, llhttp_type_t type,
                        struct fb_arena *arena, struct fb_headers *headers)
 {
@@ -261,9 +248,6 @@ static int read_fields(struct fb_http1_parser *parser, struct fb_str head, llhtt
         .arena = arena, .headers = headers, .max_headers = parser->limits.max_headers};
     llhttp_t llhttp;
 
-    if (has_fold(head)) {
-        return fail(parser, 400, FB_E_MALFORMED);
-    }
     llhttp_init(&llhttp, type, &settings);
     llhttp.data = &reading;
     llhttp_errno_t result = llhttp_execute(&llhttp, head.ptr, head.len);

@@ -384,6 +384,7 @@ static void ambiguous_responses_are_refused(void **state)
         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX : a\r\n\r\n",
+        "HTTP/1.1 200 O\x01K\r\n\r\n",
     };
 
     for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
