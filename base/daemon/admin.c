@@ -10,7 +10,7 @@
 #include "base/server/router.h"
 #include "base/server/server.h"
 
-enum { ADMIN_MAX_CONNECTIONS = 256, ADMIN_GRACE_MS = 1000 };
+enum { ADMIN_MAX_CONNECTIONS = 256, ADMIN_MAX_BODY = 65536, ADMIN_GRACE_MS = 1000 };
 
 struct fb_daemon_admin {
     struct fb_daemon *daemon;   /* borrowed */
@@ -145,7 +145,7 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
     }
     const struct fb_server_options options = {
         .name = "admin",
-        .limits = {.max_connections = ADMIN_MAX_CONNECTIONS, .max_body_bytes = 64 * 1024},
+        .limits = {.max_connections = ADMIN_MAX_CONNECTIONS, .max_body_bytes = ADMIN_MAX_BODY},
         .metrics = daemon->metrics,
         .handle = admin_handle,
         .ctx = admin,

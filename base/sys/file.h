@@ -79,8 +79,10 @@ void fb_draft_done(struct fb_draft *draft);
 /* Makes `path` and the folders above it; fine if it is there. */
 FB_MUST_CHECK int fb_dir_make(int dirfd, const char *path, mode_t mode);
 
-/* Removes `path` and all below it without following links; fine if absent. */
-FB_MUST_CHECK int fb_dir_remove(int dirfd, const char *path);
+/* Removes `path` and all below it without following links; fine if absent. Like
+ * unlink(2) on something temporary, it may be called without a look at the
+ * result. */
+int fb_dir_remove(int dirfd, const char *path);
 
 /* Makes the names in a folder durable. */
 FB_MUST_CHECK int fb_dir_sync(int dirfd, const char *path);
