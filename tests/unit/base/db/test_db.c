@@ -1,6 +1,7 @@
 #include "base/core/err.h"
 #include "base/db/db.h"
 #include "base/db/pool.h"
+#include "base/loop/thread.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -298,6 +299,36 @@ static void pool_lends_each_connection_to_one(void **state)
     fb_db_pool_free(pool);
 }
 
+enum { N_THREADS = 4, N_INSERTS = 10 };
+
+static void insert_many(void *ctx)
+{
+    for (int i = 0; i < N_INSERTS; i++) {
+        FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+        FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
+        must(fb_db_take(ctx, &hold));
+        must(fb_db_begin(hold.db, &tx));
+        must(fb_db_exec(hold.db, "INSERT INTO t (n) VALUES (1)"));
+        must(fb_db_commit(&tx));
+    }
+}
+
+static void threads_share_fewer_connections_than_they_are(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_db_pool *pool = NULL;
+    struct fb_thread *threads[N_THREADS];
+    must(fb_db_pool_new(f->path, NULL, 2, &pool, NULL));
+    for (size_t i = 0; i < N_THREADS; i++) {
+        must(fb_thread_start_body("writer", insert_many, pool, &threads[i]));
+    }
+    for (size_t i = 0; i < N_THREADS; i++) {
+        fb_thread_join(threads[i]);
+    }
+    assert_int_equal(count(f->db), N_THREADS * N_INSERTS);
+    fb_db_pool_free(pool);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -316,6 +347,7 @@ int main(void)
         TEST(newer_database_is_refused),
         TEST(file_that_is_no_database_is_corrupt),
         TEST(pool_lends_each_connection_to_one),
+        TEST(threads_share_fewer_connections_than_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

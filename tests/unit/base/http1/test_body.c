@@ -96,7 +96,7 @@ static void bad_chunks_are_refused(void **state)
 static void framing_bytes_have_a_limit(void **state)
 {
     struct fb_http1_body body;
-    char text[FB_HTTP1_MAX_TRAILERS + 64];
+    static char text[FB_HTTP1_MAX_TRAILERS + 64];
     char out[100];
     size_t left = 0;
     (void)state;

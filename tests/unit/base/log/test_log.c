@@ -1,11 +1,14 @@
 #include "base/core/buf.h"
+#include "base/core/err.h"
 #include "base/log/log.h"
+#include "base/loop/thread.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -109,6 +112,45 @@ static void many_fields_are_cut_too(void **state)
     assert_true(fb_str_ends_with(line, FB_STR(",\"cut\":true}\n")));
 }
 
+enum { N_THREADS = 4, N_LINES = 100, FIELD_BYTES = 5000 };
+
+static void log_many(void *ctx)
+{
+    static char big[FIELD_BYTES];
+    for (int i = 0; i < N_LINES; i++) {
+        FB_LOG(INFO, "fill", "done", FB_LOG_STR("a", ((struct fb_str){big, sizeof(big) / 6})),
+               FB_LOG_INT("thread", (intptr_t)ctx));
+    }
+}
+
+static void lines_of_threads_stay_whole(void **state)
+{
+    (void)state;
+    struct fb_thread *threads[N_THREADS];
+    int file = memfd_create("log", MFD_CLOEXEC);
+    assert_true(file >= 0);
+    fb_log_open(file, FB_LOG_FORMAT_JSON, FB_LOG_INFO);
+    for (intptr_t i = 0; i < N_THREADS; i++) {
+        assert_int_equal(fb_thread_start_body("logger", log_many, (void *)i, &threads[i]), FB_OK);
+    }
+    for (size_t i = 0; i < N_THREADS; i++) {
+        fb_thread_join(threads[i]);
+    }
+    static char text[N_THREADS * N_LINES * 8192];
+    ssize_t len = pread(file, text, sizeof(text), 0);
+    assert_true(len > 0);
+    struct fb_str rest = {text, (size_t)len - 1};
+    struct fb_str line;
+    int n = 0;
+    while (fb_str_cut(&rest, '\n', &line)) {
+        assert_true(fb_str_starts_with(line, FB_STR("{\"time\":")));
+        assert_int_equal(line.ptr[line.len - 1], '}');
+        n++;
+    }
+    assert_int_equal(n, N_THREADS * N_LINES);
+    close(file);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -118,6 +160,7 @@ int main(void)
         TEST(lines_below_the_level_are_not_written),
         TEST(long_line_is_cut_and_stays_valid),
         TEST(many_fields_are_cut_too),
+        TEST(lines_of_threads_stay_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,5 @@
+#include "base/core/err.h"
+#include "base/loop/thread.h"
 #include "base/metrics/metrics.h"
 
 #include <setjmp.h>
@@ -124,6 +126,34 @@ static void label_values_are_escaped(void **state)
     assert_string_equal(label.ptr, "a=\"x\\\"\\\\\\ny\",b=\"\"");
 }
 
+enum { N_THREADS = 4, N_ADDS = 20000 };
+
+static void add_many(void *ctx)
+{
+    for (int i = 0; i < N_ADDS; i++) {
+        fb_metrics_add(ctx, STARTED, 1);
+        fb_metrics_observe_ns(ctx, SECONDS, 1);
+    }
+}
+
+static void threads_lose_no_count(void **state)
+{
+    struct fb_thread *threads[N_THREADS];
+    struct fb_metrics_table *shared = new_table(*state, NULL);
+    for (size_t i = 0; i < N_THREADS; i++) {
+        assert_int_equal(fb_thread_start_body("adder", add_many, shared, &threads[i]), FB_OK);
+    }
+    for (int i = 0; i < 20; i++) {
+        FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+        (void)new_table(*state, NULL);
+        fb_metrics_render(*state, &text);
+    }
+    for (size_t i = 0; i < N_THREADS; i++) {
+        fb_thread_join(threads[i]);
+    }
+    assert_int_equal(fb_metrics_sum(*state, "t_started_total"), N_THREADS * N_ADDS);
+}
+
 /* ---- a strict reader of the format ------------------------------------------------ */
 
 static bool is_name(struct fb_str name)
@@ -224,6 +254,7 @@ int main(void)
         TEST(histogram_buckets_are_cumulative),
         TEST(gauges_are_refreshed_before_each_rendering),
         TEST(label_values_are_escaped),
+        TEST(threads_lose_no_count),
         TEST(what_is_rendered_follows_the_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
