@@ -130,6 +130,9 @@ static void begin_exchange(struct server_conn *conn, struct fb_exchange *exchang
 {
     fb_timer_clear(&conn->timer);
     fb_machine_move(&conn->machine, CONN_EXCHANGE);
+    if (conn->rest.len == 0) {
+        drop_slice(conn); /* a long response should not keep a receive buffer */
+    }
     conn->exchange = exchange;
     exchange->conn = conn;
     exchange->request = *request;
