@@ -163,22 +163,30 @@ static struct fb_address without_ip6(const struct fb_address *address)
     return ip4;
 }
 
+/* A socket for `*address`, which is changed where there is no IPv6. */
+static int socket_for(struct fb_address *address)
+{
+    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+    int fd = socket(address->storage.ss_family, type, 0);
+    if (fd < 0 && errno == EAFNOSUPPORT) {
+        *address = without_ip6(address);
+        fd = socket(address->storage.ss_family, type, 0);
+    }
+    return fd < 0 ? -errno : fd;
+}
+
 /* A listening socket, or a negative code. */
 static int listener_socket(const struct fb_listener_options *options)
 {
     struct fb_address address = options->address;
-    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-    int fd = socket(address.storage.ss_family, type, 0);
-    if (fd < 0 && errno == EAFNOSUPPORT) {
-        address = without_ip6(&address);
-        fd = socket(address.storage.ss_family, type, 0);
-    }
+    int fd = socket_for(&address);
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
-    int err =
-        socket_listen(fd, &address, options->backlog == 0 ? LISTENER_BACKLOG : options->backlog);
+    int backlog = options->backlog == 0 ? LISTENER_BACKLOG : options->backlog;
+    int err = socket_listen(fd, &address, backlog);
     if (err < 0) {
         (void)close(fd);
         return err;
@@ -187,14 +195,16 @@ static int listener_socket(const struct fb_listener_options *options)
 }
 
 /* A bind without SO_REUSEPORT fails beside sockets that have it. */
-int fb_listener_probe(const struct fb_address *address)
+int fb_listener_probe(const struct fb_address *wanted)
 {
-    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct fb_address address = *wanted;
+
+    int fd = socket_for(&address);
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
     int err = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (err == FB_OK && bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0) {
+    if (err == FB_OK && bind(fd, (const struct sockaddr *)&address.storage, address.len) < 0) {
         err = -errno;
     }
     (void)close(fd);
