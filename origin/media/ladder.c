@@ -62,8 +62,13 @@ unsigned origin_ladder(unsigned width, unsigned height, double frame_rate,
 
     for (size_t i = 0; i < FB_ARRAY_LEN(ladder_steps); i++) {
         const struct step *step = &ladder_steps[i];
-        if (short_side * 20 >= step->rung * 19) {
-            ret_rungs[n++] = ladder_rung(width, height, step->rung, step, frame_rate);
+        if (short_side * 20 < step->rung * 19) {
+            continue;
+        }
+        struct origin_rung rung = ladder_rung(width, height, step->rung, step, frame_rate);
+        bool is_new = n == 0 || rung.height != ret_rungs[n - 1].height;
+        if (is_new) {
+            ret_rungs[n++] = rung;
         }
     }
     if (n == 0) {

@@ -23,7 +23,7 @@ static const char source_formats[] =
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,dv,nut,ivf,"
     "h264,hevc,mp3,wav,flac,aac,aiff";
 
-enum { US_PER_S = 1000000, RIGHT_ANGLE = 90 };
+enum { US_PER_S = 1000000, RIGHT_ANGLE = 90, SOURCE_MIN_LEAD_US = 60000 };
 
 /* ---- opening ----------------------------------------------------------- */
 
@@ -193,7 +193,8 @@ static bool stream_start_us(const AVStream *stream, int64_t *ret_us)
 }
 
 /* Time 0 is where the first stream begins, moved so that the first picture falls
- * on the grid exactly: sound is trimmed by less than a picture, never moved. */
+ * on the grid exactly: sound is trimmed by less than a picture, never moved. A
+ * very short lead is no sound but what primes a decoder. */
 static void source_find_zero(struct origin_source *source)
 {
     int64_t video_us = 0;
@@ -210,6 +211,9 @@ static void source_find_zero(struct origin_source *source)
         }
     }
     int64_t lead_us = FB_MIN(video_us - first_us, (int64_t)ORIGIN_MEDIA_MAX_LEAD_S * US_PER_S);
+    if (lead_us < SOURCE_MIN_LEAD_US) {
+        lead_us = 0;
+    }
     int64_t n_before = av_rescale(lead_us, source->rate.num, (int64_t)source->rate.den * US_PER_S);
     source->zero_us = video_us - origin_rate_time_us(source->rate, n_before);
 }

@@ -2,9 +2,9 @@
  * The timeline: packet times of one source, counted from its zero, with jumps
  * of broken or spliced clocks taken out.
  *
- * Recordings of broadcasts restart their clock in the middle. A step of more
- * than ten seconds either way, on a format where that happens, shifts everything
- * after it, on all streams alike.
+ * Recordings of broadcasts restart their clock in the middle. A step back, or
+ * one forward of more than ten seconds, on a format where that happens shifts
+ * everything after it, on all streams alike.
  *
  * Threads    One at a time.
  */
@@ -21,10 +21,11 @@ struct origin_timeline {
     int64_t shift_us;
     struct {
         bool is_known;
-        int64_t us;
-    } last[ORIGIN_TIMELINE_STREAMS];
+        int64_t us; /* where the packet after the last one was due */
+    } due[ORIGIN_TIMELINE_STREAMS];
 };
 
 /* What to add to the times of a packet on `stream` that is decoded at `us`
- * (source time). */
-int64_t origin_timeline_shift(struct origin_timeline *timeline, unsigned stream, int64_t us);
+ * (source time) and lasts `duration_us`. */
+int64_t origin_timeline_shift(struct origin_timeline *timeline, unsigned stream, int64_t us,
+                              int64_t duration_us);

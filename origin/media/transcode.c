@@ -24,6 +24,7 @@ enum {
     TRANSCODE_READ_PERMILLE = 970, /* the rest is for finishing */
     TRANSCODE_DONE_PERMILLE = 1000,
     TRANSCODE_MAX_READ_ERRORS = 100,
+    TRANSCODE_MAX_TAIL_US = 100000,
     /* Damage is passed over up to so many packets and one in so many. */
     TRANSCODE_FREE_DAMAGE = 20,
     TRANSCODE_DAMAGE_SHARE = 10,
@@ -134,20 +135,24 @@ static void transcode_report(struct transcode *t, uint64_t permille)
     }
 }
 
-/* By time shown; by bytes read if the file does not say how long it is. */
+/* Half by time shown and half by bytes read: either alone jumps where picture
+ * and sound lie apart or end apart, or where the file does not tell its length. */
 static void transcode_report_reading(struct transcode *t)
 {
     const struct origin_source *source = t->source;
-    uint64_t done = (uint64_t)FB_MAX(origin_picture_end_us(t->picture), 0);
-    uint64_t whole = (uint64_t)source->duration_us;
+    uint64_t shown_us = (uint64_t)FB_MAX(origin_picture_end_us(t->picture), 0);
+    uint64_t whole_us = (uint64_t)source->duration_us;
+    uint64_t read = (uint64_t)FB_MAX(avio_tell(source->format->pb), 0);
+    uint64_t permille = 0;
 
-    if (whole == 0) {
-        done = (uint64_t)FB_MAX(avio_tell(source->format->pb), 0);
-        whole = source->n_bytes;
+    if (source->n_bytes > 0) {
+        permille = FB_MIN(read, source->n_bytes) * TRANSCODE_READ_PERMILLE / source->n_bytes;
     }
-    if (whole > 0) {
-        transcode_report(t, FB_MIN(done, whole) * TRANSCODE_READ_PERMILLE / whole);
+    if (whole_us > 0) {
+        permille += FB_MIN(shown_us, whole_us) * TRANSCODE_READ_PERMILLE / whole_us;
+        permille /= 2;
     }
+    transcode_report(t, permille);
 }
 
 static bool transcode_is_canceled(const struct transcode *t)
@@ -164,7 +169,9 @@ static void transcode_set_time(struct transcode *t, const AVStream *stream)
         return;
     }
     int64_t us = av_rescale_q(at, stream->time_base, AV_TIME_BASE_Q);
-    int64_t shift_us = origin_timeline_shift(&t->timeline, (unsigned)packet->stream_index, us);
+    int64_t duration_us = av_rescale_q(packet->duration, stream->time_base, AV_TIME_BASE_Q);
+    int64_t shift_us =
+        origin_timeline_shift(&t->timeline, (unsigned)packet->stream_index, us, duration_us);
     int64_t shift = av_rescale_q(shift_us, AV_TIME_BASE_Q, stream->time_base);
     if (packet->dts != AV_NOPTS_VALUE) {
         packet->dts += shift;
@@ -285,13 +292,18 @@ static void transcode_judge_length(struct transcode *t, int64_t end_us)
     }
 }
 
-/* Picture and sound end together: the shorter one is held or filled. */
+/* Picture and sound end together: the shorter one is held or filled. A tail of
+ * sound that nobody would notice does not stretch the picture. */
 static int transcode_finish_streams(struct transcode *t)
 {
     int64_t end_us = origin_picture_end_us(t->picture);
+    int64_t sound_us = 0;
     transcode_judge_length(t, end_us);
     for (unsigned i = 0; i < t->source->n_audios; i++) {
-        end_us = FB_MAX(end_us, origin_sound_end_us(t->sounds[i]));
+        sound_us = FB_MAX(sound_us, origin_sound_end_us(t->sounds[i]));
+    }
+    if (sound_us > end_us + TRANSCODE_MAX_TAIL_US) {
+        end_us = sound_us;
     }
     int err = origin_picture_finish(t->picture, end_us, t->diag);
     for (unsigned i = 0; err == FB_OK && i < t->source->n_audios; i++) {
