@@ -243,6 +243,10 @@ static struct edge_object *fill_renew(struct edge_fill *fill, struct edge_terms 
 
     struct fb_headers headers =
         edge_fields_updated(arena, &stale->headers, news, fill->ask.treatment.class);
+    if (fb_headers_find(news, FB_STR("date")).ptr == NULL) {
+        fb_headers_remove(&headers, FB_STR("date")); /* it told of the first answer */
+        fill_add_date(fill, &headers);
+    }
     struct fb_response_head response = {.status = stale->status, .headers = headers};
     if (age.ptr != NULL) {
         fb_headers_add(&response.headers, arena, FB_STR("Age"), age);

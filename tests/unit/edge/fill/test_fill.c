@@ -1,0 +1,501 @@
+#include "fill_fixture.h"
+
+/* ---- sharing ----------------------------------------------------------- */
+
+static void readers_of_one_key_share_one_fetch(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+
+    turn(f);
+    assert_int_equal(f->upstream.n_fetches, 1);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_readers"), 2);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP, 6);
+    fake_body_push(body, FB_STR("abc"));
+    turn(f);
+
+    /* Both have it while it is still coming, and so has the index. */
+    struct edge_object *object = take_object(first);
+    assert_ptr_equal(take_object(second), object);
+    assert_false(first->join.is_collapsed);
+    assert_true(second->join.is_collapsed);
+    assert_int_equal(first->join.upstream_status, 200);
+    assert_body(f, object, "abc", FB_E_LATER);
+    assert_true(is_stored(f, "a/k"));
+
+    fake_body_push(body, FB_STR("def"));
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_body(f, object, "abcdef", FB_E_END);
+    assert_int_equal(edge_object_state(object), EDGE_OBJECT_WHOLE);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_started_total"), 1);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_failed_total"), 0);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_bytes_filled_total"), 6);
+    edge_object_unref(object);
+    edge_object_unref(object);
+}
+
+static void who_looked_too_early_finds_what_came_since(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP, 0);
+
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    drop_object(first);
+    struct joiner *late = join(f, 1, "a/k", NULL, NULL);
+    turn(f);
+    drop_object(late);
+    assert_true(late->join.is_collapsed);
+    assert_int_equal(f->upstream.n_fetches, 1);
+}
+
+static void what_is_fetched_is_what_the_key_says(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)join(f, 0, "a.example:8080/v/1?x=/2", "Range: bytes=0-1", NULL);
+    const struct fb_request_head *request = f->upstream.fetches[0]->request;
+    assert_true(fb_str_equal(request->host, FB_STR("a.example:8080")));
+    assert_true(fb_str_equal(request->target, FB_STR("/v/1?x=/2")));
+    assert_true(fb_str_equal(request->path, FB_STR("/v/1")));
+    assert_true(fb_str_equal(request->query, FB_STR("x=/2")));
+    assert_int_equal(request->method, FB_METHOD_GET);
+    assert_int_equal(request->headers.n, 0);
+    fake_fail(&f->upstream, 0, FB_E_TIMEOUT);
+    turn(f);
+    assert_failed(&f->joiners[0], FB_E_TIMEOUT);
+}
+
+static void stored_responses_have_a_date_and_no_age(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *joiner = join(f, 0, "a/k", NULL, NULL);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP "Age: 7\nConnection: x\n", 0);
+
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    struct edge_object *object = take_object(joiner);
+    const struct edge_object_head *head = edge_object_head(object);
+    assert_true(fb_str_equal(fb_headers_find(&head->headers, FB_STR("date")),
+                             FB_STR("Thu, 01 Jan 2026 00:00:00 GMT")));
+    assert_null(fb_headers_find(&head->headers, FB_STR("age")).ptr);
+    assert_null(fb_headers_find(&head->headers, FB_STR("connection")).ptr);
+    assert_int_equal(head->terms.initial_age_ms, 7000);
+    edge_object_unref(object);
+}
+
+/* ---- what cannot be shared --------------------------------------------- */
+
+static void what_may_not_be_kept_streams_to_the_first_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+    struct fake_body *body =
+        fake_answer(&f->upstream, 0, 200, "Cache-Control: no-store\nSet-Cookie: a=b\n", 3);
+    char text[64];
+
+    turn(f);
+    assert_outcome(second, EDGE_FILL_ALONE);
+    assert_outcome(first, EDGE_FILL_PASS);
+    struct edge_pass *pass = first->join.pass;
+    assert_string_equal(pass->refusal, "no-store");
+    assert_int_equal(pass->length, 3);
+    assert_int_equal(pass->response.status, 200);
+    assert_true(fb_str_equal(fb_headers_find(&pass->response.headers, FB_STR("set-cookie")),
+                             FB_STR("a=b")));
+    assert_int_equal(edge_fill_count(f->table), 0);
+    assert_int_equal(read_text(pass->body, text), FB_E_LATER);
+    fake_body_push(body, FB_STR("abc"));
+    assert_int_equal(read_text(pass->body, text), FB_E_LATER);
+    assert_string_equal(text, "abc");
+    assert_false(is_stored(f, "a/k"));
+    drop_pass(first);
+}
+
+static void such_a_key_is_remembered_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+
+    (void)fake_answer(&f->upstream, 0, 200, "Cache-Control: private\n", 0);
+    turn(f);
+    drop_pass(first);
+    struct joiner *soon = join(f, 1, "a/k", NULL, NULL);
+    turn(f);
+    assert_outcome(soon, EDGE_FILL_ALONE);
+    assert_int_equal(f->upstream.n_fetches, 1);
+
+    test_clock_advance_ms(&f->clock, EDGE_FILL_MEMORY_MS);
+    struct joiner *later = join(f, 2, "a/k", NULL, NULL);
+    assert_int_equal(f->upstream.n_fetches, 2);
+    fake_fail(&f->upstream, 1, FB_E_CLOSED);
+    turn(f);
+    assert_failed(later, FB_E_CLOSED);
+}
+
+static void nobody_gets_what_was_meant_for_one_who_left(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", "Authorization: Bearer x", NULL);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+
+    fb_op_cancel(&first->join.op);
+    turn(f);
+    assert_failed(first, FB_E_CANCELED);
+    (void)fake_answer(&f->upstream, 0, 200, KEEP, 0);
+    turn(f);
+    assert_outcome(second, EDGE_FILL_ALONE);
+    assert_null(second->join.pass);
+    assert_int_equal(f->upstream.n_bodies_open, 0);
+}
+
+static void what_is_too_large_passes_by_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+
+    (void)fake_answer(&f->upstream, 0, 200, KEEP, LIMIT);
+    turn(f);
+    assert_string_equal(first->join.pass->refusal, "too large");
+    drop_pass(first);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+    turn(f);
+    assert_outcome(second, EDGE_FILL_ALONE);
+}
+
+static void what_turns_out_too_large_breaks_and_is_remembered(void **state)
+{
+    static char bytes[LIMIT / 2];
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP, FB_LENGTH_UNKNOWN);
+
+    fake_body_push(body, (struct fb_str){bytes, sizeof(bytes)});
+    turn(f);
+    struct edge_object *object = take_object(first);
+    assert_int_equal(edge_object_state(object), EDGE_OBJECT_BROKEN);
+    edge_object_unref(object);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+    turn(f);
+    assert_outcome(second, EDGE_FILL_ALONE);
+}
+
+/* ---- variants ---------------------------------------------------------- */
+
+static void a_joiner_that_needs_another_variant_fetches_it(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *a = join(f, 0, "a/k", "Accept: a", NULL);
+    struct joiner *b = join(f, 1, "a/k", "Accept: b", NULL);
+    struct joiner *b2 = join(f, 2, "a/k", "Accept: b", NULL);
+    struct joiner *a2 = join(f, 3, "a/k", "Accept: a", NULL);
+
+    fake_body_end(fake_answer(&f->upstream, 0, 200, KEEP "Vary: Accept\n", 0), FB_E_END);
+    turn(f);
+    assert_int_equal(f->upstream.n_fetches, 2);
+    assert_true(fb_str_equal(sent(f, 1, "Accept"), FB_STR("b")));
+    assert_int_equal(b->n_done, 0);
+    fake_body_end(fake_answer(&f->upstream, 1, 200, KEEP "Vary: Accept\n", 0), FB_E_END);
+    turn(f);
+    struct edge_object *for_a = take_object(a);
+    struct edge_object *for_b = take_object(b);
+    assert_ptr_not_equal(for_a, for_b);
+    assert_false(b->join.is_collapsed);
+    assert_true(b2->join.is_collapsed);
+    assert_ptr_equal(take_object(b2), for_b);
+    assert_ptr_equal(take_object(a2), for_a);
+    for (unsigned i = 0; i < 2; i++) {
+        edge_object_unref(for_a);
+        edge_object_unref(for_b);
+    }
+}
+
+static void an_upstream_that_varies_by_the_wind_is_not_shared(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *a = join(f, 0, "a/k", "Accept: a", NULL);
+    struct joiner *b = join(f, 1, "a/k", "X: b", NULL);
+
+    fake_body_end(fake_answer(&f->upstream, 0, 200, KEEP "Vary: Accept\n", 0), FB_E_END);
+    turn(f);
+    struct joiner *c = join(f, 2, "a/k", "X: c", NULL); /* joins b by variant */
+    turn(f);
+    fake_body_end(fake_answer(&f->upstream, 1, 200, KEEP "Vary: X\n", 0), FB_E_END);
+    turn(f);
+    unsigned n = f->upstream.n_fetches;
+    for (unsigned i = 2; i < n; i++) {
+        fake_body_end(fake_answer(&f->upstream, i, 200, KEEP "Vary: X\n", 0), FB_E_END);
+    }
+    turn(f);
+    drop_object(a);
+    drop_object(b);
+    drop_object(c);
+}
+
+/* ---- errors ------------------------------------------------------------ */
+
+static void a_failed_fetch_reaches_all_joiners(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+
+    fake_fail(&f->upstream, 0, FB_E_UNAVAILABLE);
+    turn(f);
+    assert_failed(first, FB_E_UNAVAILABLE);
+    assert_failed(second, FB_E_UNAVAILABLE);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_failed_total"), 1);
+}
+
+static void an_upstreams_error_is_shown_to_one_and_told_to_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+
+    (void)fake_answer(&f->upstream, 0, 503, KEEP, 0);
+    turn(f);
+    assert_int_equal(first->join.pass->response.status, 503);
+    drop_pass(first);
+    assert_failed(second, FB_E_UNAVAILABLE);
+    assert_int_equal(second->join.upstream_status, 503);
+
+    struct joiner *third = join(f, 2, "a/k", NULL, NULL); /* not remembered */
+    assert_int_equal(f->upstream.n_fetches, 2);
+    fake_fail(&f->upstream, 1, FB_E_TIMEOUT);
+    turn(f);
+    assert_failed(third, FB_E_TIMEOUT);
+}
+
+static void a_cut_body_breaks_its_readers_and_leaves_the_index(void **state)
+{
+    static const int causes[] = {FB_E_CLOSED, FB_E_TIMEOUT, FB_E_END};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(causes); i++) {
+        struct joiner *joiner = join(f, 0, "a/k", NULL, NULL);
+        struct fake_body *body = fake_answer(&f->upstream, i, 200, KEEP, 6);
+        fake_body_push(body, FB_STR("abc"));
+        turn(f);
+        struct edge_object *object = take_object(joiner);
+        fake_body_end(body, causes[i]);
+        turn(f);
+        /* Ending early, though in good order, is cut as well. */
+        assert_body(f, object, "abc", causes[i] == FB_E_END ? FB_E_CLOSED : causes[i]);
+        assert_false(is_stored(f, "a/k"));
+        edge_object_unref(object);
+        assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_failed_total"), i + 1);
+    }
+}
+
+static void more_bytes_than_announced_break_the_body(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *joiner = join(f, 0, "a/k", NULL, NULL);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP, 2);
+
+    fake_body_push(body, FB_STR("abc"));
+    turn(f);
+    struct edge_object *object = take_object(joiner);
+    assert_body(f, object, "", FB_E_MALFORMED);
+    edge_object_unref(object);
+}
+
+static void too_many_fills_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    char key[16];
+
+    for (unsigned i = 0; i < MAX_FILLS; i++) {
+        (void)snprintf(key, sizeof(key), "a/%u", i);
+        (void)join(f, i, key, NULL, NULL);
+    }
+    struct joiner *refused = join(f, MAX_FILLS, "a/x", NULL, NULL);
+    struct joiner *shared = join(f, MAX_FILLS + 1, "a/0", NULL, NULL);
+    turn(f);
+    assert_failed(refused, FB_E_BUSY);
+    assert_int_equal(shared->n_done, 0);
+    for (unsigned i = 0; i < MAX_FILLS; i++) {
+        fake_fail(&f->upstream, i, FB_E_CLOSED);
+    }
+    turn(f);
+    assert_failed(shared, FB_E_CLOSED);
+}
+
+/* ---- leaving ----------------------------------------------------------- */
+
+static void a_fill_whose_joiners_left_goes_on_if_it_may_be_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *joiner = join(f, 0, "a/k", NULL, NULL);
+
+    fb_op_cancel(&joiner->join.op);
+    turn(f);
+    assert_failed(joiner, FB_E_CANCELED);
+    assert_int_equal(f->upstream.n_canceled, 0);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP, 3);
+    turn(f);
+    fake_body_push(body, FB_STR("abc"));
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    struct edge_object *object = find(f, "a/k");
+    assert_body(f, object, "abc", FB_E_END);
+    edge_object_unref(object);
+}
+
+static void what_is_purged_and_unread_is_not_fetched_to_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *joiner = join(f, 0, "a/k", NULL, NULL);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP, 6);
+
+    turn(f);
+    drop_object(joiner);
+    assert_int_equal(edge_store_purge(f->store, FB_STR("a/k")), 1);
+    fake_body_push(body, FB_STR("abc"));
+    turn(f);
+    assert_int_equal(f->upstream.n_bodies_open, 0);
+    assert_int_equal(edge_store_stats(f->store).memory_bytes, 0);
+}
+
+static void on_drained(struct fb_op *op)
+{
+    struct fixture *f = FB_CONTAINER_OF(op, struct fixture, drain);
+    f->n_drained++;
+}
+
+static void draining_ends_all_fills(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *fetching = join(f, 0, "a/1", NULL, NULL);
+    struct joiner *pumping = join(f, 1, "a/2", NULL, NULL);
+    struct fake_body *body = fake_answer(&f->upstream, 1, 200, KEEP, 6);
+
+    fake_body_push(body, FB_STR("abc"));
+    turn(f);
+    fb_op_init(&f->drain, f->loop, on_drained);
+    edge_fill_drain(f->table, f->loop, &f->drain);
+    turn(f);
+    assert_int_equal(f->n_drained, 1);
+    assert_failed(fetching, FB_E_CANCELED);
+    struct edge_object *object = take_object(pumping);
+    assert_body(f, object, "abc", FB_E_CANCELED);
+    edge_object_unref(object);
+    struct joiner *late = join(f, 2, "a/3", NULL, NULL);
+    turn(f);
+    assert_failed(late, FB_E_CANCELED);
+}
+
+static void draining_an_idle_loop_is_done_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    fb_op_init(&f->drain, f->loop, on_drained);
+    edge_fill_drain(f->table, f->loop, &f->drain);
+    turn(f);
+    assert_int_equal(f->n_drained, 1);
+}
+
+/* ---- faults ------------------------------------------------------------ */
+
+enum { SWEEP_PIECES = 4, SWEEP_JOINERS = 3 };
+
+/* Makes the n-th chance fail; false once no chance was left. */
+static bool sweep_run(struct fixture *f, unsigned fault)
+{
+    unsigned i = f->upstream.n_fetches;
+
+    for (unsigned n = 0; n < SWEEP_JOINERS; n++) {
+        (void)join(f, n, "a/k", NULL, NULL);
+    }
+    if (fault == 0) {
+        fake_fail(&f->upstream, i, FB_E_TIMEOUT);
+        turn(f);
+        return true;
+    }
+    struct fake_body *body =
+        fake_answer(&f->upstream, i, 200, KEEP, fault == 1 ? LIMIT : 2 * SWEEP_PIECES);
+    for (unsigned piece = 0; fault != 1 && piece < SWEEP_PIECES; piece++) {
+        if (fault == 2 + piece) {
+            fake_body_end(body, FB_E_CLOSED);
+            turn(f);
+            return true;
+        }
+        fake_body_push(body, FB_STR("ab"));
+        turn(f);
+    }
+    if (fault != 1) {
+        fake_body_end(body, FB_E_END);
+    }
+    turn(f);
+    return fault == 1;
+}
+
+static void sweep_check(struct fixture *f, bool had_fault)
+{
+    for (unsigned n = 0; n < SWEEP_JOINERS; n++) {
+        struct joiner *joiner = &f->joiners[n];
+        assert_int_equal(joiner->n_done, 1);
+        if (joiner->result < 0) {
+            continue;
+        }
+        edge_pass_free(joiner->join.pass);
+        if (joiner->join.object != NULL) {
+            assert_int_equal(edge_object_state(joiner->join.object),
+                             had_fault ? EDGE_OBJECT_BROKEN : EDGE_OBJECT_WHOLE);
+        }
+        edge_object_unref(joiner->join.object);
+        joiner->join.object = NULL;
+    }
+    assert_int_equal(is_stored(f, "a/k"), !had_fault);
+    assert_int_equal(edge_fill_count(f->table), 0);
+    assert_int_equal(f->upstream.n_bodies_open, 0);
+    (void)edge_store_purge(f->store, FB_STR("a/k"));
+    assert_int_equal(edge_store_stats(f->store).memory_bytes, 0);
+    test_clock_advance_ms(&f->clock, EDGE_FILL_MEMORY_MS);
+}
+
+static void any_single_fault_leaves_nothing_behind(void **state)
+{
+    struct fixture *f = *state;
+    unsigned fault = 0;
+
+    while (sweep_run(f, fault)) {
+        sweep_check(f, true);
+        fault++;
+    }
+    sweep_check(f, false);
+    assert_int_equal(fault, 2 + SWEEP_PIECES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FILL_TEST(readers_of_one_key_share_one_fetch),
+        FILL_TEST(who_looked_too_early_finds_what_came_since),
+        FILL_TEST(what_is_fetched_is_what_the_key_says),
+        FILL_TEST(stored_responses_have_a_date_and_no_age),
+        FILL_TEST(what_may_not_be_kept_streams_to_the_first_alone),
+        FILL_TEST(such_a_key_is_remembered_for_a_while),
+        FILL_TEST(nobody_gets_what_was_meant_for_one_who_left),
+        FILL_TEST(what_is_too_large_passes_by_the_store),
+        FILL_TEST(what_turns_out_too_large_breaks_and_is_remembered),
+        FILL_TEST(a_joiner_that_needs_another_variant_fetches_it),
+        FILL_TEST(an_upstream_that_varies_by_the_wind_is_not_shared),
+        FILL_TEST(a_failed_fetch_reaches_all_joiners),
+        FILL_TEST(an_upstreams_error_is_shown_to_one_and_told_to_the_rest),
+        FILL_TEST(a_cut_body_breaks_its_readers_and_leaves_the_index),
+        FILL_TEST(more_bytes_than_announced_break_the_body),
+        FILL_TEST(too_many_fills_are_refused),
+        FILL_TEST(a_fill_whose_joiners_left_goes_on_if_it_may_be_kept),
+        FILL_TEST(what_is_purged_and_unread_is_not_fetched_to_the_end),
+        FILL_TEST(draining_ends_all_fills),
+        FILL_TEST(draining_an_idle_loop_is_done_at_once),
+        FILL_TEST(any_single_fault_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
