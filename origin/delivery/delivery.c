@@ -72,7 +72,7 @@ static const struct fb_route delivery_routes[] = {
      .pattern = "/media/{video}/{version}/{file...}",
      .handle = origin_delivery_media},
     {.method = FB_METHOD_OPTIONS,
-     .pattern = "/media/{file...}",
+     .pattern = "/media/{video}/{version}/{file...}",
      .handle = origin_delivery_media_options},
     {.method = FB_METHOD_GET, .pattern = "/watch/{video}", .handle = origin_delivery_watch},
     {.method = FB_METHOD_GET, .pattern = "/assets/{file...}", .handle = origin_delivery_asset},
