@@ -62,7 +62,7 @@ void fb_sha256_done(struct fb_sha256 *hash)
 
 void fb_sha256(struct fb_str bytes, uint8_t digest[FB_SHA256_SIZE])
 {
-    struct fb_sha256 hash;
+    struct fb_sha256 hash = {0};
 
     fb_sha256_init(&hash);
     fb_sha256_update(&hash, bytes);

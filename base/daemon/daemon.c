@@ -106,6 +106,7 @@ static int daemon_set_up(struct fb_daemon *daemon, struct fb_diag *diag)
         return fb_diag_set(diag, err, "make the main loop: %s", fb_err_text(err));
     }
     daemon->metrics = fb_metrics_new();
+    fb_daemon_process_metrics(daemon->metrics);
     daemon->started_ms = fb_clock_mono_ms(fb_clock_system());
     return FB_OK;
 }

@@ -16,7 +16,8 @@
  *
  * If the configuration names an admin address, an HTTP server on the main loop
  * gives /metrics, /healthz, /readyz (503 until ready and while draining) and
- * /status, and the program's own routes beside them.
+ * /status, and the program's own routes beside them. /metrics has those of the
+ * process too: memory, processor time, descriptors.
  *
  * Ownership  The daemon owns loop, metrics and configuration; all callbacks
  *            borrow them until `stop` has returned.

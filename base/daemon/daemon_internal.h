@@ -60,3 +60,8 @@ void fb_daemon_admin_drain(struct fb_daemon_admin *admin, struct fb_op *op);
 
 /* Accepts NULL. */
 void fb_daemon_admin_free(struct fb_daemon_admin *admin);
+
+/* ---- the process itself: process.c ---------------------------------------------- */
+
+/* Adds the metrics of the process, fresh at each rendering. */
+void fb_daemon_process_metrics(struct fb_metrics *metrics);

@@ -254,6 +254,8 @@ static void admin_address_tells_how_the_program_is(void **state)
     assert_answer(f, "/healthz", "200", "\r\n\r\nok\n");
     assert_answer(f, "/readyz", "200", "\r\n\r\nready\n");
     assert_answer(f, "/metrics", "200", "\ntoy_things_total 5\n");
+    assert_answer(f, "/metrics", "200", "\nforebay_build_info{version=\"" FB_VERSION "\"} 1\n");
+    assert_answer(f, "/metrics", "200", "\nprocess_open_fds ");
     assert_answer(f, "/metrics", "200", "Content-Type: text/plain; version=0.0.4");
     assert_answer(f, "/status", "200", "\"state\":\"ready\",\"uptime_s\":0,\"things\":5}\n");
     assert_answer(f, "/nowhere", "404", "application/problem+json");
