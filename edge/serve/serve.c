@@ -300,12 +300,20 @@ static struct edge_fill_ask serve_ask(struct serve_request *request)
     };
 }
 
+static const char *serve_cause(const struct serve_request *request)
+{
+    if (request->object != NULL) {
+        return "stale";
+    }
+    return edge_store_has(request->serve->options.store, request->key) ? "vary-miss" : "uri-miss";
+}
+
 static void serve_join(struct serve_request *request)
 {
     struct serve_join *shared = fb_arena_alloc(request->arena, sizeof(*shared));
 
     fb_machine_move(&request->machine, SERVE_JOIN);
-    request->trail.forward = request->object != NULL ? "stale" : "uri-miss";
+    request->trail.forward = serve_cause(request);
     request->join = shared;
     shared->request = request;
     fb_op_init(&shared->io.op, request->serve->loop, serve_on_joined);

@@ -134,6 +134,20 @@ struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
     return found;
 }
 
+bool edge_store_has(struct edge_store *store, struct fb_str key)
+{
+    uint64_t hash = fb_str_hash(key, store->seed);
+    struct store_shard *shard = shard_of(store, hash);
+
+    (void)pthread_mutex_lock(&shard->lock);
+    struct edge_object *at = *shard_bucket(shard, hash);
+    while (at != NULL && !object_has_key(at, hash, key)) {
+        at = at->next;
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    return at != NULL;
+}
+
 /* ---- coming and going -------------------------------------------------- */
 
 void edge_store_remove(struct edge_store *store, struct edge_object *object)

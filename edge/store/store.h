@@ -22,6 +22,7 @@
 #include "edge/policy/policy.h"
 #include "edge/store/object.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ void edge_store_free(struct edge_store *store);
  * may still be filling; it is not broken. */
 struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
                                     const struct fb_headers *request);
+
+/* True if there is any variant at `key`, whatever request it suits. */
+bool edge_store_has(struct edge_store *store, struct fb_str key);
 
 /* Takes all variants of `key` out of the index. Returns how many there were. */
 size_t edge_store_purge(struct edge_store *store, struct fb_str key);

@@ -1,0 +1,475 @@
+/*
+ * The store and the fills are real; the exchange and the uplink are fakes. A
+ * test asks, answers the fetches that this causes, and looks at the response.
+ */
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/loop/loop.h"
+#include "base/loop/reader.h"
+#include "base/metrics/metrics.h"
+#include "base/server/exchange.h"
+#include "edge/fill/fill.h"
+#include "edge/serve/serve.h"
+#include "edge/store/store.h"
+#include "edge/upstream/upstream.h"
+#include "tests/support/test_clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MAX_FETCHES = 8, MAX_BODY = 256 };
+
+/* ---- fakes ------------------------------------------------------------- */
+
+struct fb_exchange {
+    struct fb_arena arena;
+    struct fb_loop *loop;
+    struct fb_request_head request;
+    struct fb_str content;
+    struct fb_reader *content_reader;
+    struct fb_exchange_hooks hooks;
+
+    unsigned n_responses;
+    struct fb_response response; /* its fields live until `finished` */
+};
+
+const struct fb_request_head *fb_exchange_request(const struct fb_exchange *exchange)
+{
+    return &exchange->request;
+}
+
+struct fb_arena *fb_exchange_arena(struct fb_exchange *exchange)
+{
+    return &exchange->arena;
+}
+
+int64_t fb_exchange_body_length(const struct fb_exchange *exchange)
+{
+    return (int64_t)exchange->content.len;
+}
+
+struct fb_reader *fb_exchange_body(struct fb_exchange *exchange)
+{
+    if (exchange->content_reader == NULL) {
+        exchange->content_reader =
+            fb_reader_of_slice((struct fb_slice){.bytes = exchange->content});
+    }
+    return exchange->content_reader;
+}
+
+void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchange_hooks *hooks)
+{
+    exchange->hooks = *hooks;
+}
+
+void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response *response)
+{
+    exchange->n_responses++;
+    exchange->response = *response;
+}
+
+/* Fetches that the test has yet to answer, in order. */
+static struct edge_fetch *fetches[MAX_FETCHES];
+static unsigned n_fetches;
+static unsigned n_canceled;
+
+static void fake_cancel(struct fb_op *op)
+{
+    for (unsigned i = 0; i < n_fetches; i++) {
+        if (&fetches[i]->op == op) {
+            fetches[i] = fetches[--n_fetches];
+        }
+    }
+    n_canceled++;
+    fb_op_finish(op, FB_E_CANCELED);
+}
+
+void edge_uplink_fetch(void *uplink, struct edge_fetch *fetch)
+{
+    (void)uplink;
+    assert_true(n_fetches < MAX_FETCHES);
+    fb_op_begin(&fetch->op, fake_cancel);
+    fetches[n_fetches++] = fetch;
+}
+
+/* ---- fixture ----------------------------------------------------------- */
+
+struct fixture {
+    struct test_clock clock;
+    struct fb_loop *loop;
+    struct fb_metrics *metrics;
+    struct edge_store *store;
+    struct edge_fill_table *fills;
+    struct edge_serve *serve;
+    char body[MAX_BODY];
+};
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    static const struct fb_str suffix = FB_STR(".m4s");
+    static struct edge_rule rule;
+
+    memset(&f, 0, sizeof(f));
+    n_fetches = 0;
+    n_canceled = 0;
+    rule = (struct edge_rule){.suffixes = &suffix, .n_suffixes = 1, .class = EDGE_CLASS_SEGMENT};
+    f.clock = test_clock_at_start();
+    assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
+    f.metrics = fb_metrics_new();
+    f.store = edge_store_new(&(struct edge_store_options){.memory_bytes = 4 * 1024 * 1024});
+    f.fills = edge_fill_table_new(
+        &(struct edge_fill_options){.store = f.store, .max_fills = 2, .fetch = edge_uplink_fetch});
+    f.serve = edge_serve_new(f.loop, NULL,
+                             &(struct edge_serve_options){.node = FB_STR("box-1"),
+                                                          .rules = &rule,
+                                                          .n_rules = 1,
+                                                          .store = f.store,
+                                                          .fills = f.fills,
+                                                          .metrics = f.metrics});
+    *state = &f;
+    return 0;
+}
+
+static void turn(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++) {
+        fb_loop_turn(f->loop);
+    }
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    turn(f);
+    assert_int_equal(n_fetches, 0);
+    assert_int_equal(edge_fill_count(f->fills), 0);
+    edge_serve_free(f->serve); /* which requires that no request is left */
+    edge_fill_table_free(f->fills);
+    edge_store_free(f->store);
+    fb_metrics_free(f->metrics);
+    fb_loop_free(f->loop);
+    return 0;
+}
+
+static void ask(struct fixture *f, struct fb_exchange *exchange, enum fb_method method,
+                const char *path, const char *name, const char *value)
+{
+    *exchange = (struct fb_exchange){.loop = f->loop};
+    exchange->request = (struct fb_request_head){
+        .method = method,
+        .method_text = fb_method_text(method),
+        .target = fb_str_from(path),
+        .path = fb_str_from(path),
+        .host = FB_STR("h"),
+    };
+    if (name != NULL) {
+        fb_headers_add(&exchange->request.headers, &exchange->arena, fb_str_from(name),
+                       fb_str_from(value));
+    }
+    edge_serve_handle(f->serve, exchange);
+}
+
+/* Answers the oldest fetch with `status`, one field and `text`, or fails it. */
+static void answer(struct fixture *f, int status, const char *name, const char *value,
+                   const char *text)
+{
+    assert_true(n_fetches > 0);
+    struct edge_fetch *fetch = fetches[0];
+
+    n_fetches--;
+    memmove(&fetches[0], &fetches[1], n_fetches * sizeof(fetches[0]));
+    if (status > 0) {
+        fetch->response = (struct fb_response_head){.status = (unsigned)status};
+        if (name != NULL) {
+            fb_headers_add(&fetch->response.headers, fetch->arena, fb_str_from(name),
+                           fb_str_from(value));
+        }
+        fetch->length = (int64_t)strlen(text);
+        fetch->body = fb_reader_of_slice((struct fb_slice){.bytes = fb_str_from(text)});
+    }
+    fb_reader_close(fetch->request_body);
+    fb_op_finish(&fetch->op, status > 0 ? FB_OK : status);
+    turn(f);
+}
+
+/* Plays the server to the end: pulls the body, then says that all was sent. */
+static const char *finish(struct fixture *f, struct fb_exchange *exchange)
+{
+    struct fb_slice slice;
+    size_t len = 0;
+    int err = FB_E_END;
+
+    assert_int_equal(exchange->n_responses, 1);
+    while (exchange->response.body != NULL) {
+        err = fb_reader_next(exchange->response.body, &slice);
+        if (err == FB_E_LATER) {
+            turn(f);
+            continue;
+        }
+        if (err < 0) {
+            break;
+        }
+        assert_true(len + slice.bytes.len < MAX_BODY);
+        memcpy(f->body + len, slice.bytes.ptr, slice.bytes.len);
+        len += slice.bytes.len;
+        fb_slice_release(&slice);
+    }
+    assert_int_equal(err, FB_E_END);
+    f->body[len] = '\0';
+    fb_reader_close(exchange->response.body);
+    fb_reader_close(exchange->content_reader);
+    struct fb_exchange_outcome outcome = {.status = exchange->response.status, .body_bytes = len};
+    exchange->hooks.finished(exchange->hooks.ctx, &outcome);
+    fb_arena_done(&exchange->arena);
+    return f->body;
+}
+
+static void assert_field(const struct fb_exchange *exchange, const char *name, const char *text)
+{
+    struct fb_headers headers = {.items = NULL};
+    struct fb_arena arena = {0};
+
+    for (size_t i = 0; i < exchange->response.n_headers; i++) {
+        fb_headers_add(&headers, &arena, exchange->response.headers[i].name,
+                       exchange->response.headers[i].value);
+    }
+    struct fb_str value = fb_headers_find(&headers, fb_str_from(name));
+    assert_int_equal(value.len, strlen(text));
+    assert_memory_equal(value.ptr, text, value.len);
+    fb_arena_done(&arena);
+}
+
+/* ---- tests ------------------------------------------------------------- */
+
+static void a_miss_is_kept_and_the_next_is_a_hit(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange first;
+    struct fb_exchange second;
+
+    ask(f, &first, FB_METHOD_GET, "/1.m4s", NULL, NULL);
+    answer(f, 200, "ETag", "\"a\"", "body");
+    assert_field(&first, "Cache-Status", "box-1; fwd=uri-miss; fwd-status=200; stored");
+    assert_string_equal(finish(f, &first), "body");
+
+    test_clock_advance_ms(&f->clock, 5000);
+    turn(f);
+    ask(f, &second, FB_METHOD_GET, "/1.m4s", NULL, NULL);
+    assert_field(&second, "Age", "5");
+    assert_field(&second, "Cache-Status", "box-1; hit; ttl=31535995");
+    assert_string_equal(finish(f, &second), "body");
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_requests_total"), 2);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_bytes_served_total"), 8);
+}
+
+static void each_failure_has_its_status(void **state)
+{
+    static const struct {
+        int err;
+        unsigned status;
+    } cases[] = {{FB_E_TIMEOUT, 504}, {FB_E_UNAVAILABLE, 502}, {FB_E_CLOSED, 502}};
+
+    struct fixture *f = *state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        for (int is_shared = 0; is_shared < 2; is_shared++) {
+            struct fb_exchange exchange;
+            ask(f, &exchange, is_shared ? FB_METHOD_GET : FB_METHOD_OPTIONS, "/x", NULL, NULL);
+            answer(f, cases[i].err, NULL, NULL, NULL);
+            assert_int_equal(exchange.response.status, cases[i].status);
+            assert_field(&exchange, "Content-Type", "application/problem+json");
+            assert_field(&exchange, "Access-Control-Allow-Origin", "*");
+            (void)finish(f, &exchange);
+        }
+    }
+}
+
+static void too_many_fills_are_503(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchanges[3];
+
+    ask(f, &exchanges[0], FB_METHOD_GET, "/0.m4s", NULL, NULL);
+    ask(f, &exchanges[1], FB_METHOD_GET, "/1.m4s", NULL, NULL);
+    ask(f, &exchanges[2], FB_METHOD_GET, "/2.m4s", NULL, NULL);
+    turn(f);
+    assert_int_equal(exchanges[2].response.status, 503);
+    assert_field(&exchanges[2], "Retry-After", "1");
+    (void)finish(f, &exchanges[2]);
+    answer(f, 200, NULL, NULL, "0");
+    answer(f, 200, NULL, NULL, "1");
+    assert_string_equal(finish(f, &exchanges[0]), "0");
+    assert_string_equal(finish(f, &exchanges[1]), "1");
+}
+
+static void a_client_that_leaves_is_still_answered_once(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange shared;
+    struct fb_exchange alone;
+
+    ask(f, &shared, FB_METHOD_GET, "/1.m4s", NULL, NULL);
+    shared.hooks.aborted(shared.hooks.ctx);
+    turn(f);
+    (void)finish(f, &shared);
+
+    ask(f, &alone, FB_METHOD_DELETE, "/1.m4s", NULL, NULL);
+    unsigned before = n_canceled;
+    alone.hooks.aborted(alone.hooks.ctx);
+    turn(f);
+    assert_int_equal(n_canceled, before + 1);
+    (void)finish(f, &alone);
+    while (n_fetches > 0) {
+        answer(f, 200, NULL, NULL, "x"); /* a fill may go on without anybody */
+    }
+}
+
+static void an_answer_that_was_on_its_way_outlives_the_client(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    ask(f, &exchange, FB_METHOD_OPTIONS, "/x", NULL, NULL);
+    struct edge_fetch *fetch = fetches[0];
+    n_fetches = 0;
+    fetch->response = (struct fb_response_head){.status = 204};
+    fetch->body = fb_reader_of_slice((struct fb_slice){.bytes = FB_STR("never read")});
+    fb_op_finish(&fetch->op, FB_OK);
+    exchange.hooks.aborted(exchange.hooks.ctx); /* after the outcome, before its turn */
+    turn(f);
+    assert_int_equal(exchange.response.status, 204);
+    (void)finish(f, &exchange);
+}
+
+static void only_success_of_an_unsafe_method_drops_what_is_kept(void **state)
+{
+    static const struct {
+        enum fb_method method;
+        int status;
+        bool drops;
+    } cases[] = {{FB_METHOD_POST, 500, false},    {FB_METHOD_POST, 404, false},
+                 {FB_METHOD_OPTIONS, 200, false}, {FB_METHOD_POST, 303, true},
+                 {FB_METHOD_DELETE, 204, true},   {FB_METHOD_PUT, 200, true}};
+
+    struct fixture *f = *state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        struct fb_exchange exchange;
+        ask(f, &exchange, FB_METHOD_GET, "/1.m4s", NULL, NULL);
+        if (n_fetches > 0) {
+            answer(f, 200, NULL, NULL, "kept");
+        }
+        (void)finish(f, &exchange);
+        ask(f, &exchange, cases[i].method, "/1.m4s", NULL, NULL);
+        answer(f, cases[i].status, NULL, NULL, "");
+        (void)finish(f, &exchange);
+        assert_int_equal(edge_store_has(f->store, FB_STR("h/1.m4s")), !cases[i].drops);
+    }
+}
+
+static void content_is_lent_not_given(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange = {.loop = f->loop,
+                                   .request = {.method = FB_METHOD_POST,
+                                               .method_text = FB_STR("POST"),
+                                               .target = FB_STR("/x"),
+                                               .path = FB_STR("/x"),
+                                               .host = FB_STR("h")},
+                                   .content = FB_STR("content")};
+    struct fb_slice slice;
+
+    edge_serve_handle(f->serve, &exchange);
+    assert_int_equal(fetches[0]->request_length, 7);
+    assert_int_equal(fb_reader_next(fetches[0]->request_body, &slice), FB_OK);
+    assert_memory_equal(slice.bytes.ptr, "content", 7);
+    fb_slice_release(&slice);
+    answer(f, 201, NULL, NULL, "made"); /* closes what it was lent */
+    assert_int_equal(fb_reader_next(exchange.content_reader, &slice), FB_E_END);
+    assert_string_equal(finish(f, &exchange), "made");
+}
+
+static void a_range_of_what_is_not_kept_is_fetched_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    ask(f, &exchange, FB_METHOD_GET, "/x", "Range", "bytes=1-2");
+    assert_null(fb_headers_find(&fetches[0]->request->headers, FB_STR("range")).ptr);
+    answer(f, 200, "Cache-Control", "private", "0123");
+    assert_int_equal(n_fetches, 1);
+    assert_int_equal(fb_headers_find(&fetches[0]->request->headers, FB_STR("range")).len, 9);
+    answer(f, 206, "Content-Range", "bytes 1-2/4", "12");
+    assert_int_equal(exchange.response.status, 206);
+    assert_field(&exchange, "Cache-Status", "box-1; fwd=bypass; fwd-status=206; detail=private");
+    assert_string_equal(finish(f, &exchange), "12");
+}
+
+static void what_has_no_key_is_refused(void **state)
+{
+    static const struct {
+        enum fb_method method;
+        const char *path;
+        const char *via;
+        unsigned status;
+    } cases[] = {{FB_METHOD_GET, "/%zz", "1.1 other", 400},
+                 {FB_METHOD_GET, "/../x", "1.1 other", 400},
+                 {FB_METHOD_POST, "/a%00", "1.1 other", 400},
+                 {FB_METHOD_OTHER, "/x", "1.1 other", 501},
+                 {FB_METHOD_GET, "/x", "1.1 other, 1.1 box-1", 508}};
+
+    struct fixture *f = *state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        struct fb_exchange exchange = {.loop = f->loop};
+        exchange.request = (struct fb_request_head){.method = cases[i].method,
+                                                    .method_text = FB_STR("X"),
+                                                    .target = fb_str_from(cases[i].path),
+                                                    .path = fb_str_from(cases[i].path),
+                                                    .host = FB_STR("h")};
+        fb_headers_add(&exchange.request.headers, &exchange.arena, FB_STR("via"),
+                       fb_str_from(cases[i].via));
+        edge_serve_handle(f->serve, &exchange);
+        assert_int_equal(exchange.response.status, cases[i].status);
+        assert_int_equal(n_fetches, 0);
+        (void)finish(f, &exchange);
+    }
+}
+
+static void upstream_is_asked_for_the_spelling_that_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    ask(f, &exchange, FB_METHOD_GET, "/a/%7e/../%62.m4s", NULL, NULL);
+    struct fb_str target = fetches[0]->request->target;
+    assert_int_equal(target.len, 8);
+    assert_memory_equal(target.ptr, "/a/b.m4s", 8);
+    answer(f, 200, NULL, NULL, "x");
+    (void)finish(f, &exchange);
+    assert_true(edge_store_has(f->store, FB_STR("h/a/b.m4s")));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_miss_is_kept_and_the_next_is_a_hit),
+        TEST(each_failure_has_its_status),
+        TEST(too_many_fills_are_503),
+        TEST(a_client_that_leaves_is_still_answered_once),
+        TEST(an_answer_that_was_on_its_way_outlives_the_client),
+        TEST(only_success_of_an_unsafe_method_drops_what_is_kept),
+        TEST(content_is_lent_not_given),
+        TEST(a_range_of_what_is_not_kept_is_fetched_alone),
+        TEST(what_has_no_key_is_refused),
+        TEST(upstream_is_asked_for_the_spelling_that_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
