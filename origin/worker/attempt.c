@@ -283,5 +283,5 @@ void origin_attempt_run(const struct origin_attempt_options *options,
         attempt_report(&attempt, err);
     }
     origin_result_done(&attempt.result);
-    (void)fb_dir_remove(AT_FDCWD, attempt.output);
+    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt.output)); /* the next start sweeps what stays */
 }

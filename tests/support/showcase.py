@@ -101,7 +101,9 @@ class Show:
         studio.sign_up()
 
         def progress(step, share):
-            bars.setdefault(step, Progress(step))(share)
+            if step not in bars:
+                bars[step] = Progress(step)
+            bars[step](share)
 
         print(f"Publishing {clip}")
         video = studio.publish(clip, title=clip.stem.replace("-", " ").replace("_", " "),
