@@ -117,9 +117,8 @@ async function watchPage(browser) {
 }
 
 async function unknownVideo(browser) {
-    const url = new URL(watchUrl);
     const page = await browser.newPage();
-    await page.goto(url.origin + url.pathname.replace(/.$/, (c) => (c === "0" ? "1" : "0")));
+    await page.goto(watchUrl.replace(/(?<=watch\/)./, (c) => (c === "a" ? "b" : "a")));
     await page.waitForSelector("#notice.bad", { timeout: 20000 });
     assert.match(await page.textContent("#notice"), /no such video/);
     await page.close();
