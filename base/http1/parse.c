@@ -94,7 +94,8 @@ static int too_long(struct fb_http1_parser *parser, struct fb_str bytes)
 }
 
 /* Adds the input to the partial head. */
-static int gather(struct fb_http1_parser *parser, struct fb_str *input, size_t *ret_end)
+static int gather(struct fb_http1_parser *parser, struct fb_str *input, bool may_be_blank,
+                  size_t *ret_end)
 {
     struct fb_buf *partial = &parser->partial;
     size_t old_len = partial->len;
@@ -102,7 +103,7 @@ static int gather(struct fb_http1_parser *parser, struct fb_str *input, size_t *
     struct fb_str taken = fb_str_first(*input, room + 1);
 
     fb_buf_append(partial, taken);
-    while (fb_str_starts_with(fb_buf_str(partial), FB_STR("\r\n"))) {
+    while (may_be_blank && fb_str_starts_with(fb_buf_str(partial), FB_STR("\r\n"))) {
         if (++parser->n_blank > MAX_BLANK_LINES) {
             return fail(parser, 400, FB_E_MALFORMED);
         }
@@ -152,7 +153,7 @@ static int take_head(struct fb_http1_parser *parser, struct fb_str *input, bool 
         *ret_head = fb_arena_dup(arena, fb_str_first(*input, end));
         *input = fb_str_skip(*input, end);
     } else {
-        int err = gather(parser, input, &end);
+        int err = gather(parser, input, may_be_blank, &end);
         if (err < 0) {
             return err;
         }

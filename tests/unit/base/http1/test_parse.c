@@ -394,6 +394,10 @@ static void ambiguous_responses_are_refused(void **state)
         }
     }
     assert_int_equal(response(f, FB_METHOD_GET, "HTTP/2.0 200 OK\r\n\r\n"), FB_E_UNSUPPORTED);
+    assert_int_equal(response(f, FB_METHOD_GET, "\r\n"), FB_E_LATER);
+    f->rest = FB_STR("HTTP/1.1 200 OK\r\n\r\n");
+    int err = fb_http1_parse_response(&f->parser, &f->rest, FB_METHOD_GET, &f->arena, &f->response);
+    assert_int_equal(err, FB_E_MALFORMED);
 }
 
 int main(void)
