@@ -409,7 +409,13 @@ class Origin:
         first, *lines = wire.read_through(b"\r\n\r\n").decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
         headers = parse_fields(lines)
-        body = wire.read_exactly(int(headers.get("Content-Length", "0")))
+        if headers.get("Transfer-Encoding", "").lower() == "chunked":
+            body = b""
+            while size := int(wire.read_through(b"\r\n"), 16):
+                body += wire.read_exactly(size + 2)[:-2]
+            wire.read_through(b"\r\n")
+        else:
+            body = wire.read_exactly(int(headers.get("Content-Length", "0")))
         return Request(method, target, version, headers, body)
 
     def close(self):
