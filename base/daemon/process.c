@@ -30,16 +30,17 @@ static uint64_t process_resident_bytes(void)
 {
     enum { STATM_MAX = 256 };
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-    struct fb_str pages;
     uint64_t n = 0;
 
     if (fb_file_read(AT_FDCWD, "/proc/self/statm", STATM_MAX, &text, NULL) < 0) {
         return 0;
     }
     struct fb_str rest = fb_buf_str(&text);
-    bool is_there = fb_str_cut(&rest, ' ', &pages) && fb_str_cut(&rest, ' ', &pages) &&
-                    fb_str_to_u64(pages, &n) == FB_OK;
-    return is_there ? n * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    rest = fb_str_skip(rest, fb_str_find(rest, ' ') + 1);
+    if (fb_str_to_u64(fb_str_first(rest, fb_str_find(rest, ' ')), &n) < 0) {
+        return 0;
+    }
+    return n * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t process_open_fds(void)

@@ -80,13 +80,15 @@ void fb_db_bind_int(struct fb_db_query *query, int index, int64_t number);
 void fb_db_bind_real(struct fb_db_query *query, int index, double number);
 void fb_db_bind_null(struct fb_db_query *query, int index);
 
-/* FB_OK: a row stands. FB_E_END: there are no more. */
+/* FB_OK: a row stands. FB_E_END: there are no more; the parameters may be bound
+ * anew, and another step runs the statement again. */
 FB_MUST_CHECK int fb_db_step(struct fb_db_query *query);
 
 /* For statements without rows: runs to the end, FB_OK. */
 FB_MUST_CHECK int fb_db_run(struct fb_db_query *query);
 
-/* To bind anew and run again. */
+/* To bind anew and run again before the end, or after a failure; forgets all
+ * parameters. */
 void fb_db_query_reset(struct fb_db_query *query);
 
 /* Columns of the row that stands, from 0; strings until the next step, with a

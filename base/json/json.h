@@ -92,8 +92,8 @@ FB_MUST_CHECK int fb_json_read_int(const struct fb_json *object, const char *key
 struct fb_json *fb_json_new_object(void);
 struct fb_json *fb_json_new_array(void);
 
-/* Set a member of an object; bytes that are not UTF-8 become U+FFFD, and a NUL
- * is kept. A string with ptr NULL becomes null. */
+/* Set a member of an object. Keys are ours, and UTF-8; in values, bytes that are
+ * not become U+FFFD, and a NUL is kept. A string with ptr NULL becomes null. */
 void fb_json_set_str(struct fb_json *object, const char *key, struct fb_str str);
 void fb_json_set_text(struct fb_json *object, const char *key, const char *text);
 void fb_json_set_int(struct fb_json *object, const char *key, int64_t number);

@@ -106,6 +106,24 @@ static void missing_string_is_null_and_empty_one_is_not(void **state)
     assert_int_equal(fb_db_column_str(&q, 1).len, 0);
 }
 
+static void statement_runs_again_with_new_parameters(void **state)
+{
+    struct fixture *f = *state;
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(f->db, "INSERT INTO t (name, n) VALUES (?1, ?2)");
+    static const char *const names[] = {"a", "b", "b", "c"};
+    for (size_t i = 0; i < FB_ARRAY_LEN(names); i++) {
+        fb_db_bind_str(&q, 1, fb_str_from(names[i]));
+        fb_db_bind_int(&q, 2, (int64_t)i);
+        int err = fb_db_run(&q);
+        assert_int_equal(err, i == 2 ? FB_E_EXISTS : FB_OK);
+        if (err < 0) {
+            fb_db_query_reset(&q);
+        }
+    }
+    assert_int_equal(count(f->db), 3);
+}
+
 static void failures_have_our_codes(void **state)
 {
     struct fixture *f = *state;
@@ -335,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_bound_comes_back_in_columns),
         TEST(missing_string_is_null_and_empty_one_is_not),
+        TEST(statement_runs_again_with_new_parameters),
         TEST(failures_have_our_codes),
         TEST(full_database_is_told_from_other_failures),
         TEST(one_text_may_be_open_twice),
