@@ -216,3 +216,20 @@ def test_content_streams_upstream_while_it_is_sent(lab):
     answer = get(edge.url + "/in", "PUT", body=body)
     assert answer.status == 200 and answer.body == b"%d" % len(body)
     assert origin.requests("/in")[0].body == body
+
+
+def test_an_answer_may_come_before_the_content_is_whole(lab):
+    origin = lab.scripted_origin()
+
+    def early(exchange):  # the content, chunked, is left unread
+        exchange.reply(413, b"too much")
+        exchange.close()
+
+    origin.on("/in", early)
+    edge = lab.edge(upstreams=[origin.url])
+    with lab.client(edge) as client:
+        client.request("/in", "POST", {"Transfer-Encoding": "chunked"})
+        client.send(b"a\r\n0123456789\r\n")  # and no more
+        answer = client.read()
+        assert answer.status == 413 and answer.body == b"too much" and answer.complete
+    assert get(edge.url + "/x").status == 404
