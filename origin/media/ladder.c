@@ -20,9 +20,9 @@ _Static_assert(FB_ARRAY_LEN(ladder_steps) == ORIGIN_TRANSCODE_MAX_RENDITIONS,
 /* The even number nearest to side * to / from, but not above `side`. */
 static unsigned ladder_scale(unsigned side, unsigned to, unsigned from)
 {
-    uint64_t twice = ((uint64_t)side * to + from) / (2ULL * from) * 2;
+    uint64_t twice = ((uint64_t)side * to + from) / (2ULL * from) * 2ULL;
     if (twice > side) {
-        twice = side / 2 * 2;
+        twice = side - side % 2;
     }
     return FB_MAX((unsigned)twice, 2U);
 }

@@ -41,7 +41,8 @@ static AVDictionary *source_settings(void)
     av_dict_set(&settings, "codec_whitelist", origin_decoder_allowed, 0);
     av_dict_set_int(&settings, "max_streams", ORIGIN_MEDIA_MAX_STREAMS, 0);
     av_dict_set_int(&settings, "probesize", ORIGIN_MEDIA_PROBE_BYTES, 0);
-    av_dict_set_int(&settings, "analyzeduration", ORIGIN_MEDIA_PROBE_SECONDS * US_PER_S, 0);
+    av_dict_set_int(&settings, "analyzeduration", (int64_t)ORIGIN_MEDIA_PROBE_SECONDS * US_PER_S,
+                    0);
     return settings;
 }
 

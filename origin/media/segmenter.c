@@ -36,6 +36,7 @@ struct origin_segmenter {
 /* A segment of its own for any player (ISO/IEC 23000-19, 7.3.3.1). */
 static const char segmenter_styp[] = "\0\0\0\x18stypmsdh\0\0\0\0msdhcmfs";
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is FFmpeg 5.1's */
 static int segmenter_on_bytes(void *opaque, origin_av_written *bytes, int size)
 {
     struct origin_segmenter *segmenter = opaque;
