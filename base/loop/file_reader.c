@@ -3,15 +3,20 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/loop/timer.h"
 #include "base/loop/work.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <unistd.h>
 
+/* After this the pool is asked again, if its queue was full. */
+enum { FILE_AGAIN_MS = 5 };
+
 struct file_reader {
     struct fb_reader reader;
-    struct fb_work work; /* the read in progress */
+    struct fb_work work;   /* the read in progress */
+    struct fb_timer again; /* set: the pool was full */
     struct fb_pool *pool;
     struct fb_op *waiter; /* borrowed until finished; NULL if nobody waits */
     int fd;               /* owned */
@@ -53,11 +58,26 @@ static void file_reader_free(struct file_reader *self)
     fb_free(self);
 }
 
+static bool is_reading(const struct file_reader *self)
+{
+    return !fb_op_is_idle(&self->work.op) || fb_timer_is_set(&self->again);
+}
+
+static void on_again(struct fb_timer *timer)
+{
+    struct file_reader *self = FB_CONTAINER_OF(timer, struct file_reader, again);
+    fb_work_start(self->pool, &self->work);
+}
+
 static void on_read(struct fb_op *op)
 {
     struct file_reader *self = FB_CONTAINER_OF(op, struct file_reader, work.op);
     struct fb_op *waiter = self->waiter;
 
+    if (op->result == FB_E_BUSY && !self->is_closed) {
+        fb_timer_set(&self->again, FILE_AGAIN_MS);
+        return;
+    }
     self->waiter = NULL;
     if (op->result < 0) {
         self->err = op->result;
@@ -94,7 +114,7 @@ static int file_next(struct fb_reader *reader, struct fb_slice *ret_slice)
     if (self->err < 0) {
         return self->err;
     }
-    if (!fb_op_is_idle(&self->work.op)) {
+    if (is_reading(self)) {
         return FB_E_LATER;
     }
     if (self->piece == NULL) {
@@ -122,7 +142,7 @@ static void file_wait(struct fb_reader *reader, struct fb_op *op)
 
     FB_REQUIRE(self->waiter == NULL);
     fb_op_begin(op, wait_cancel);
-    if (fb_op_is_idle(&self->work.op)) {
+    if (!is_reading(self)) {
         fb_op_finish(op, FB_OK);
         return;
     }
@@ -135,6 +155,7 @@ static void file_close(struct fb_reader *reader)
     struct file_reader *self = FB_CONTAINER_OF(reader, struct file_reader, reader);
 
     FB_REQUIRE(self->waiter == NULL);
+    fb_timer_clear(&self->again);
     if (fb_op_is_idle(&self->work.op)) {
         file_reader_free(self);
         return;
@@ -157,5 +178,6 @@ struct fb_reader *fb_file_reader_open(struct fb_loop *loop, struct fb_pool *pool
     self->left = length;
     self->work.run = run_read;
     fb_op_init(&self->work.op, loop, on_read);
+    fb_timer_init(&self->again, loop, on_again);
     return &self->reader;
 }

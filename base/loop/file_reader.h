@@ -1,7 +1,8 @@
 /*
  * Readers of files, off the loop.
  *
- * Reads ahead one piece at a time on a pool; the loop never blocks.
+ * Reads ahead one piece at a time on a pool; the loop never blocks. While the
+ * pool's queue is full the reader waits its turn rather than break.
  *
  * Ownership  The reader takes the descriptor over and closes it.
  * Threads    One loop's; reads run on the pool.

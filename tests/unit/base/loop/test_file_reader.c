@@ -171,6 +171,80 @@ static void it_may_be_closed_while_a_read_is_under_way(void **state)
     }
 }
 
+static void a_full_pool_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_pool *full = NULL;
+
+    assert_int_equal(fb_pool_new("full", 1, 0, &full), FB_OK); /* takes nothing */
+    struct fb_reader *reader = fb_file_reader_open(f->loop, full, open_file(f), 0, 10);
+    struct fb_slice slice;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fb_reader_next(reader, &slice), FB_E_LATER);
+        test_clock_advance_ms(&f->clock, 5);
+        fb_loop_turn(f->loop);
+    }
+    fb_reader_wait(reader, &f->wait);
+    fb_loop_turn(f->loop);
+    assert_int_equal(f->n_waits, 0);
+    fb_op_cancel(&f->wait);
+    fb_loop_turn(f->loop);
+    fb_reader_close(reader);
+    fb_loop_turn(f->loop);
+    fb_pool_free(full);
+}
+
+struct block {
+    struct fb_work work;
+    int fd;
+};
+
+static int run_block(struct fb_work *work)
+{
+    char byte;
+    return (int)read(FB_CONTAINER_OF(work, struct block, work)->fd, &byte, 1);
+}
+
+static void on_block(struct fb_op *op)
+{
+    (void)op;
+}
+
+static void it_reads_on_when_the_pool_has_room_again(void **state)
+{
+    struct fixture *f = *state;
+    FB_AUTO(fb_buf_done) struct fb_buf got = {0};
+    struct block blocks[5];
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    for (int i = 0; i < 5; i++) {
+        blocks[i] = (struct block){.fd = ends[0]};
+        fb_op_init(&blocks[i].work.op, f->loop, on_block);
+        blocks[i].work.run = run_block;
+        do {
+            fb_work_start(f->pool, &blocks[i].work);
+            fb_loop_turn(f->loop); /* the first must have left the queue */
+        } while (fb_op_is_idle(&blocks[i].work.op));
+    }
+    struct fb_reader *reader = fb_file_reader_open(f->loop, f->pool, open_file(f), 0, 10);
+    struct fb_slice slice;
+    assert_int_equal(fb_reader_next(reader, &slice), FB_E_LATER);
+    fb_loop_turn(f->loop);
+    assert_int_equal(write(ends[1], "12345", 5), 5);
+    for (int i = 0; i < 5; i++) {
+        while (!fb_op_is_idle(&blocks[i].work.op)) {
+            fb_loop_turn_waiting(f->loop);
+        }
+    }
+    test_clock_advance_ms(&f->clock, 5);
+    assert_int_equal(read_all(f, reader, &got), FB_E_END);
+    assert_int_equal(got.len, 10);
+    fb_reader_close(reader);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 static void a_slice_outlives_its_reader(void **state)
 {
     struct fixture *f = *state;
@@ -191,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(any_part_of_a_file_is_read),       TEST(a_file_shorter_than_asked_for_is_no_end),
         TEST(a_failing_read_is_told_and_stays), TEST(it_may_be_closed_while_a_read_is_under_way),
+        TEST(a_full_pool_is_waited_for),        TEST(it_reads_on_when_the_pool_has_room_again),
         TEST(a_slice_outlives_its_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
