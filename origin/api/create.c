@@ -75,7 +75,8 @@ static int read_title(const struct fb_json *body, struct fb_str *ret_title, stru
 {
     struct fb_str title;
 
-    int err = fb_json_read_str(body, "title", UTF8_BYTES_MAX * ORIGIN_API_TITLE_MAX, &title, diag);
+    int err = fb_json_read_str(body, "title", (size_t)UTF8_BYTES_MAX * ORIGIN_API_TITLE_MAX, &title,
+                               diag);
     if (err < 0) {
         return err;
     }

@@ -5,7 +5,7 @@ import json
 from lab import call, get, until
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
-QUICK = "auth:\n  hash-memory: 1MiB\n"
+QUICK = "auth:\n  hash_memory: 1MiB\n"
 
 
 def start(lab):
@@ -92,7 +92,7 @@ def test_without_a_good_token_nothing_is_made(lab):
 
 
 def test_an_access_token_expires(lab):
-    origin = lab.origin(workers=0, extra="auth:\n  hash-memory: 1MiB\n  access-ttl: 1s\n")
+    origin = lab.origin(workers=0, extra="auth:\n  hash_memory: 1MiB\n  access_ttl: 1s\n")
     token = sign_up(origin)["access_token"]
     refused = until(lambda: (answer := create(origin, token)).status == 401 and answer,
                     "the token has expired")

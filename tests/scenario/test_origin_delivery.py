@@ -7,7 +7,7 @@ import pytest
 from lab import get
 from studio import Studio
 
-QUICK = "auth:\n  hash-memory: 1MiB\n"
+QUICK = "auth:\n  hash_memory: 1MiB\n"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from lab import call, free_port, get, until
 from studio import Refused, Studio
 
-QUICK = "auth:\n  hash-memory: 1MiB\n"
+QUICK = "auth:\n  hash_memory: 1MiB\n"
 TOKEN = "a token that workers know"
 REMOTE = QUICK + f"worker_token: {TOKEN.replace(' ', '-')}\njobs:\n  lease: 1s\n  backoff: 100ms\n"
 

@@ -4,7 +4,7 @@ import urllib.parse
 
 from lab import Cut, call, get, until
 
-QUICK = "auth:\n  hash-memory: 1MiB\n"
+QUICK = "auth:\n  hash_memory: 1MiB\n"
 ACCOUNT = {"email": "ada@example.org", "password": "correct horse battery"}
 
 
@@ -129,7 +129,7 @@ def test_a_browser_of_another_site_may_upload(lab):
 
 
 def test_files_beyond_the_limit_get_no_url(lab):
-    creator = Creator(lab, QUICK + "upload:\n  max-size: 1MiB\n")
+    creator = Creator(lab, QUICK + "upload:\n  max_size: 1MiB\n")
     refused = call("POST", creator.api + "/videos",
                    {"title": "t", "filename": "f", "size": 1048577}, creator.token)
     assert refused.status == 422 and "1048576" in refused.json()["detail"]
@@ -162,3 +162,14 @@ def test_a_crash_in_the_middle_of_an_upload_is_swept_up(lab):
     creator.origin.start()
     assert creator.temporaries() == []
     assert put(video["upload"]["url"], b"y" * 1000000).status == 200
+
+
+def test_a_file_that_no_disk_can_hold_is_told_before_its_content(lab):
+    creator = Creator(lab, QUICK + "upload:\n  max_size: 4194304TiB\n")
+    size = 2**62
+    url = creator.create(size)["upload"]["url"]
+    with lab.client(creator.origin) as client:
+        client.request(target(url), "PUT", {"Content-Length": str(size), "Expect": "100-continue"})
+        assert client.read_interim().status == 507
+        assert b"/problems/storage-full" in client.read_body()
+    assert creator.temporaries() == []
