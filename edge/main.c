@@ -146,6 +146,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     node->fills = edge_fill_table_new(&(struct edge_fill_options){
         .store = node->store,
         .max_fills = (unsigned)conf->limits.fills,
+        .seed = fb_random_u64(),
         .fetch = edge_uplink_fetch,
         .metrics = node->metrics,
     });

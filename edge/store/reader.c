@@ -99,6 +99,7 @@ static void body_reader_wait(struct fb_reader *reader, struct fb_op *op)
         atomic_load_explicit(&body->filled, memory_order_acquire) > self->offset;
     if (!has_news && !self->is_posted) {
         fb_list_append(&body->waiters, &self->link);
+        self->was_linked = true;
     }
     (void)pthread_mutex_unlock(&body->lock);
 
@@ -137,6 +138,10 @@ static void body_reader_close(struct fb_reader *reader)
     FB_REQUIRE(self->waiter == NULL);
     if (self->is_trailing) {
         edge_store_count_trailing(body->store, -1);
+    }
+    if (!self->was_linked) {
+        reader_free(self);
+        return;
     }
     (void)pthread_mutex_lock(&body->lock);
     self->is_closed = self->is_posted; /* the mail frees it */

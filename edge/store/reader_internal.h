@@ -36,6 +36,7 @@ struct body_reader {
     uint64_t n_left; /* UINT64_MAX: to the end */
     bool is_trailing;
     bool is_closed;
+    bool was_linked; /* ever; a reader that never was needs no lock to close */
 
     struct fb_list link; /* in the body's waiters */
     bool is_posted;
