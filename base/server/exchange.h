@@ -7,7 +7,8 @@
  * are the server's business.
  *
  * If the connection is lost before the response, `aborted` runs (if set): the
- * handler cancels what it waits for and still responds, into the void.
+ * handler cancels what it waits for and still responds, into the void. A client
+ * that only stops sending (FIN) is not lost: it gets its response.
  *
  *   handle() ──► [read body] ──► fb_exchange_respond() ──► … sent … ──► finished()
  *                     └── aborted() ──┘

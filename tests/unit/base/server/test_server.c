@@ -1,3 +1,4 @@
+#include "base/metrics/metrics.h"
 #include "base/server/server.h"
 #include "wire.h"
 
@@ -78,6 +79,7 @@ static void fake_give(struct fake_body *body, const char *piece, int after)
 
 struct fixture {
     struct wire wire;
+    struct fb_metrics *metrics;
     struct fake_body body;
     struct fb_exchange *pending; /* of /later */
     unsigned n_requests;
@@ -182,9 +184,12 @@ static void handle(void *ctx, struct fb_exchange *exchange)
 static int set_up(void **state)
 {
     struct fixture *f = FB_NEW(struct fixture);
+
+    f->metrics = fb_metrics_new();
     struct fb_server_options options = {
         .name = "test",
-        .limits = {.max_body_bytes = 200000, .max_requests = 50},
+        .limits = {.max_connections = 2, .max_body_bytes = 200000, .max_requests = 50},
+        .metrics = f->metrics,
         .handle = handle,
         .ctx = f,
     };
@@ -202,6 +207,7 @@ static int tear_down(void **state)
 
     assert_int_equal(wire_done(&f->wire), 0);
     assert_int_equal(f->n_finished, f->n_requests);
+    fb_metrics_free(f->metrics);
     fb_buf_done(&f->echo);
     fb_free(f);
     return 0;
@@ -591,6 +597,52 @@ static void draining_closes_after_the_response(void **state)
     assert_true(fb_op_is_idle(&drain));
 }
 
+/* ---- limits -------------------------------------------------------------- */
+
+static void connections_over_the_limit_are_closed(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_hang_up(&f->wire);
+    wire_connect(&f->wire);
+    struct fb_stream *first = f->wire.client;
+    wire_connect(&f->wire);
+    struct fb_stream *second = f->wire.client;
+    wire_connect(&f->wire);
+    wire_turn(&f->wire);
+    assert_int_equal(f->wire.end, FB_E_END);
+    assert_int_equal(fb_server_connections(f->wire.server), 2);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_connections_refused_total"), 1);
+    fb_stream_close(first);
+    fb_stream_close(second);
+}
+
+static void the_last_request_of_a_connection_says_so(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 49; i++) {
+        wire_send(&f->wire, GET("/"));
+    }
+    assert_false(wire_has(&f->wire, "Connection: close"));
+    wire_send(&f->wire, GET("/"));
+    has(f, "Connection: close");
+    assert_int_equal(f->wire.end, FB_E_END);
+}
+
+static void what_happens_is_counted(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_send(&f->wire, GET("/") "broken\n");
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_requests_total"), 1);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_responses_total"), 2);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_refused_total"), 1);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_connections"), 1);
+    wire_hang_up(&f->wire);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_connections"), 0);
+}
+
 /* ---- sweep --------------------------------------------------------------- */
 
 static void a_request_cut_anywhere_leaves_nothing_behind(void **state)
@@ -656,6 +708,9 @@ int main(void)
         TEST(a_client_that_leaves_during_the_response_ends_it),
         TEST(draining_waits_for_requests_and_then_cuts),
         TEST(draining_closes_after_the_response),
+        TEST(connections_over_the_limit_are_closed),
+        TEST(the_last_request_of_a_connection_says_so),
+        TEST(what_happens_is_counted),
         TEST(a_request_cut_anywhere_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
