@@ -1,6 +1,6 @@
 // The watch page: one video, its qualities, and which tier answered.
 import Hls from "./hls.js";
-import { bytes, parseCacheStatus } from "./cache_status.js";
+import { bytes, duration, parseCacheStatus } from "./cache_status.js";
 
 const POLL_MS = 1000;
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
@@ -75,9 +75,9 @@ function showDelivery(frag, stats, request) {
     const tiers = parseCacheStatus(header);
     const kind = { main: "video", audio: "sound" }[frag.type] ?? frag.type;
     at("segment").textContent = `${kind} ${frag.url.split("/").slice(-2).join("/").split("?")[0]}`;
-    const source = tiers.find((tier) => tier.hit)?.node ?? "the origin";
-    const age = request?.getResponseHeader?.("Age");
-    at("answered").textContent = tiers.length ? source + (age ? `, ${age} s old` : "") : "no cache on the way";
+    const cache = tiers.find((tier) => tier.hit)?.node;
+    const age = Number(request?.getResponseHeader?.("Age") ?? 0);
+    at("answered").textContent = cache ? `${cache}, held for ${duration(age)}` : "the origin";
     const ms = stats.loading.end - stats.loading.start;
     at("cost").textContent = `${bytes(stats.total)} in ${Math.max(1, Math.round(ms))} ms`;
     at("cache-status").textContent = header;

@@ -113,6 +113,9 @@ async function watchPage(browser) {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 360, `the page is ${wide} pixels wide on a narrow screen`);
     await page.screenshot({ path: path.join(shots, "watch-narrow.png"), fullPage: true });
+    await page.reload();
+    await until(page, "a second visit is served by the nearest tier", (node) =>
+        document.getElementById("answered").textContent.startsWith(node), nodes[0]);
     await page.close();
 }
 
