@@ -1,5 +1,6 @@
 """One fetch and many readers, while the body is still on its way."""
 import os
+import socket
 import threading
 
 import pytest
@@ -219,17 +220,25 @@ def test_content_streams_upstream_while_it_is_sent(lab):
 
 
 def test_an_answer_may_come_before_the_content_is_whole(lab):
-    origin = lab.scripted_origin()
+    over = lab.event()
 
-    def early(exchange):  # the content, chunked, is left unread
-        exchange.reply(413, b"too much")
-        exchange.close()
+    def answer_early(listener):
+        sock, _ = listener.accept()
+        with sock:
+            seen = b""
+            while b"\r\n\r\n" not in seen:
+                seen += sock.recv(65536)
+            sock.sendall(b"HTTP/1.1 413 No\r\nContent-Length: 8\r\n\r\ntoo much")
+            over.wait(60)
 
-    origin.on("/in", early)
-    edge = lab.edge(upstreams=[origin.url])
-    with lab.client(edge) as client:
-        client.request("/in", "POST", {"Transfer-Encoding": "chunked"})
-        client.send(b"a\r\n0123456789\r\n")  # and no more
-        answer = client.read()
-        assert answer.status == 413 and answer.body == b"too much" and answer.complete
-    assert get(edge.url + "/x").status == 404
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        upstream = threading.Thread(target=answer_early, args=(listener,))
+        upstream.start()
+        edge = lab.edge(upstreams=["http://127.0.0.1:%d" % listener.getsockname()[1]])
+        with lab.client(edge) as client:
+            client.request("/in", "POST", {"Content-Length": "100000"})
+            client.send(b"0123456789")  # and no more
+            answer = client.read()
+            assert answer.status == 413 and answer.body == b"too much" and answer.complete
+        over.set()
+        upstream.join()
