@@ -41,7 +41,7 @@ static struct origin_rung ladder_rung(unsigned width, unsigned height, unsigned 
     to = FB_MAX(to, 2U);
 
     uint32_t rate = step->kbit * 1000;
-    if (frame_rate > LADDER_FAST) {
+    if (frame_rate > (double)LADDER_FAST) {
         rate += rate / 2;
     }
     return (struct origin_rung){

@@ -92,7 +92,7 @@ static void source_read_turn(struct origin_source *source)
     if (!isfinite(angle)) {
         return;
     }
-    long quarter = lround(angle / RIGHT_ANGLE);
+    long quarter = lround(angle / (double)RIGHT_ANGLE);
     if (fabs(angle - (double)(quarter * RIGHT_ANGLE)) > 2.0) {
         return;
     }

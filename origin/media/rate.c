@@ -60,14 +60,15 @@ struct origin_ratio origin_rate_choose(struct origin_ratio average, struct origi
     if (!isfinite(fps) || fps <= 0.0 || fps > 1000.0) {
         return (struct origin_ratio){30, 1};
     }
-    /* Steady above the limit: every second or third picture. */
-    double thinned =
-        fps > ORIGIN_RATE_MAX * 1.004 ? fps / ceil(fps / (ORIGIN_RATE_MAX * 1.004)) : fps;
+    /* Steady above the limit (59.94 and 60 are not): every second or third picture. */
+    double highest = (double)ORIGIN_RATE_MAX * 1.004;
+    double thinned = fps > highest ? fps / ceil(fps / highest) : fps;
     if (rate_snap(thinned, &rate)) {
         return rate;
     }
     bool is_steady = exact > 0.0 && fabs(exact / fps - 1.0) < 0.01;
-    if (is_steady && fps >= ORIGIN_RATE_MIN && fps <= ORIGIN_RATE_MAX && base.num < 120000) {
+    if (is_steady && fps >= (double)ORIGIN_RATE_MIN && fps <= (double)ORIGIN_RATE_MAX &&
+        base.num < 120000) {
         return base;
     }
     return rate_at_least(thinned);
