@@ -167,17 +167,18 @@ def main():
         parser.error(f"cannot read {arguments.clip}")
     if not (BUILD / "forebay-edge").exists():
         parser.error(f"no programs in {BUILD}: build first, or use ./run")
-    signal.signal(signal.SIGTERM, stop)
-    lab, problem = Lab(tempfile.mkdtemp(prefix="forebay-")), None
+    for end in signal.SIGINT, signal.SIGTERM:
+        signal.signal(end, stop)  # SIGINT too: a shell has its background jobs ignore it
+    lab, problem, is_refusal = Lab(tempfile.mkdtemp(prefix="forebay-")), None, False
     try:
         show(arguments, lab)
     except KeyboardInterrupt:
         print("\nEnding", flush=True)
     except USUAL as error:
-        problem = f"{error}"
+        problem, is_refusal = f"{error}", isinstance(error, Refused)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        lab.close(failed=problem is not None)
+        lab.close(failed=problem is not None and not is_refusal)  # a refusal says why itself
     except AssertionError as error:
         problem = str(error)
     if problem:
