@@ -7,6 +7,7 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/loop/work.h"
+#include "base/server/problem.h"
 #include "base/server/router.h"
 #include "base/server/router_internal.h"
 #include "base/server/server_internal.h"
@@ -167,6 +168,8 @@ void fb_call_problem(struct fb_call *call, unsigned status, const char *slug, co
     fb_headers_remove(&call->headers, FB_STR("Content-Type"));
     fb_headers_add(&call->headers, call->arena, FB_STR("Content-Type"),
                    FB_STR("application/problem+json"));
+    fb_headers_remove(&call->headers, FB_STR("Cache-Control"));
+    fb_headers_add(&call->headers, call->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
     fb_buf_clear(&call->content);
     fb_problem_json(&call->content, status, slug, fb_str_from(detail));
 }

@@ -1,6 +1,6 @@
 #include "base/server/exchange.h"
 
-#include "base/core/text.h"
+#include "base/server/problem.h"
 #include "base/server/server_internal.h"
 
 const struct fb_request_head *fb_exchange_request(const struct fb_exchange *exchange)
@@ -55,25 +55,6 @@ void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response 
 }
 
 /* ---- problem details (RFC 9457) ------------------------------------------ */
-
-void fb_problem_json(struct fb_buf *buf, unsigned status, const char *slug, struct fb_str detail)
-{
-    fb_buf_append(buf, FB_STR("{\"type\":\""));
-    if (slug != NULL) {
-        fb_buf_append(buf, FB_STR("/problems/"));
-        fb_text_percent_encode(buf, fb_str_from(slug), "/");
-    } else {
-        fb_buf_append(buf, FB_STR("about:blank"));
-    }
-    fb_buf_append(buf, FB_STR("\",\"title\":"));
-    fb_text_json_string(buf, fb_str_from(fb_status_reason(status)));
-    fb_buf_printf(buf, ",\"status\":%u", status);
-    if (detail.len > 0) {
-        fb_buf_append(buf, FB_STR(",\"detail\":"));
-        fb_text_json_string(buf, detail);
-    }
-    fb_buf_append(buf, FB_STR("}\n"));
-}
 
 void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
                         const char *detail, bool closes)

@@ -84,8 +84,7 @@ void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchang
  * reset, so that it never passes for whole. */
 void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response *response);
 
-/* Responds with RFC 9457 problem details: application/problem+json with type
- * "about:blank" and the status' title, or `/problems/<slug>` when `slug` is
- * not NULL. `detail` is a sentence for a person, copied; may be NULL. */
+/* Responds with problem details (problem.h), not to be stored. `slug` and
+ * `detail` may be NULL. */
 void fb_exchange_problem(struct fb_exchange *exchange, unsigned status, const char *slug,
                          const char *detail);

@@ -4,6 +4,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/core/text.h"
+#include "base/server/problem.h"
 #include "base/server/router_internal.h"
 #include "base/server/server_internal.h"
 
@@ -219,7 +220,8 @@ static void answer_unmatched(struct fb_router *router, struct fb_exchange *excha
         return;
     }
     struct fb_header headers[] = {header,
-                                  {FB_STR("Content-Type"), FB_STR("application/problem+json")}};
+                                  {FB_STR("Content-Type"), FB_STR("application/problem+json")},
+                                  {FB_STR("Cache-Control"), FB_STR("no-store")}};
     struct fb_buf json = {0};
     fb_problem_json(&json, 405, NULL, FB_STR("This path does not take this method."));
     response.status = 405;

@@ -230,6 +230,3 @@ bool fb_send_is_stuck(struct fb_exchange *exchange);
 /* As fb_exchange_problem(); with `closes` the connection is closed after it. */
 void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
                         const char *detail, bool closes);
-
-/* Problem details as JSON, appended to `buf`. */
-void fb_problem_json(struct fb_buf *buf, unsigned status, const char *slug, struct fb_str detail);

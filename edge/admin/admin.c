@@ -90,7 +90,8 @@ void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchan
 
     if (purge_find_key(exchange, &key) < 0) {
         fb_exchange_problem(exchange, 400, NULL,
-                            "the parameter url takes the URL as clients ask for it");
+                            "The parameter 'url' must be the whole URL that clients ask for: "
+                            "http://host/path.");
         return;
     }
     struct fb_buf body = {0};

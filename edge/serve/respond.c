@@ -1,10 +1,10 @@
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
-#include "base/core/text.h"
 #include "base/http/cache_status.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
 #include "base/server/exchange.h"
+#include "base/server/problem.h"
 #include "edge/serve/serve_internal.h"
 
 #include <stdio.h>
@@ -85,11 +85,7 @@ static void respond_problem(struct serve_request *request, unsigned status, cons
 {
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
 
-    fb_buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
-                  fb_status_reason(status), status);
-    fb_text_json_string(&body, fb_str_from(detail));
-    fb_buf_append(&body, FB_STR("}\n"));
-
+    fb_problem_json(&body, status, NULL, fb_str_from(detail));
     struct fb_headers headers = {0};
     fb_headers_add(&headers, request->arena, FB_STR("Content-Type"),
                    FB_STR("application/problem+json"));

@@ -117,11 +117,7 @@ void origin_api_reply(struct fb_call *call, unsigned status, const struct fb_jso
 void origin_api_refuse(struct fb_call *call, unsigned status, const char *slug,
                        const struct fb_diag *diag)
 {
-    char first = diag->text[0];
-    if (first >= 'a' && first <= 'z') {
-        first = (char)(first - 'a' + 'A');
-    }
-    fb_call_problem(call, status, slug, "%c%s.", first, diag->text + 1);
+    fb_call_problem(call, status, slug, "%s", diag->text);
 }
 
 void origin_api_broken(struct fb_call *call, int err, const char *doing)

@@ -104,6 +104,14 @@ static struct fb_str media_url(const struct origin_api *api, struct fb_call *cal
     return fb_arena_dup(call->arena, fb_buf_str(&url));
 }
 
+static void store_poster(const struct origin_api *api, struct fb_call *call, struct fb_json *root,
+                         const struct origin_video *video)
+{
+    if (video->status == ORIGIN_VIDEO_READY) {
+        fb_json_set_str(root, "poster_url", media_url(api, call, video, "poster.jpg"));
+    }
+}
+
 void origin_api_get(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
@@ -119,13 +127,13 @@ void origin_api_get(void *ctx, struct fb_call *call)
         return;
     }
     origin_api_video_store(root, &video, is_owner);
+    store_poster(api, call, root, &video);
     if (video.status == ORIGIN_VIDEO_READY) {
         int err = store_renditions(api, root, &video);
         if (err < 0) {
             origin_api_broken(call, err, "read renditions");
             return;
         }
-        fb_json_set_str(root, "poster_url", media_url(api, call, &video, "poster.jpg"));
     }
     origin_api_reply(call, 200, root);
 }
@@ -253,7 +261,9 @@ void origin_api_list(void *ctx, struct fb_call *call)
     }
     struct fb_json *items = fb_json_set_array(root, "videos");
     for (size_t i = 0; i < FB_MIN(n, wanted); i++) {
-        origin_api_video_store(fb_json_add_object(items), &videos[i], query.owner != NULL);
+        struct fb_json *item = fb_json_add_object(items);
+        origin_api_video_store(item, &videos[i], query.owner != NULL);
+        store_poster(api, call, item, &videos[i]);
     }
     if (n > wanted) {
         fb_json_set_str(root, "next_cursor", cursor_of(call, videos[wanted - 1].seq));

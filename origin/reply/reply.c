@@ -1,7 +1,7 @@
 #include "origin/reply/reply.h"
 
 #include "base/core/buf.h"
-#include "base/json/json.h"
+#include "base/server/problem.h"
 
 #include <stdio.h>
 
@@ -15,27 +15,17 @@ void origin_reply_add(struct fb_exchange *exchange, struct fb_headers *headers, 
 void origin_reply_problem(struct fb_exchange *exchange, const struct origin_problem *problem)
 {
     struct fb_headers headers = {.n = 0};
-    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     FB_AUTO(fb_buf_done) struct fb_buf content = {0};
-    char text[64] = "about:blank";
+    char freshness[64] = "no-store";
 
-    if (problem->slug != NULL) {
-        (void)snprintf(text, sizeof(text), "/problems/%s", problem->slug);
-    }
-    fb_json_set_text(root, "type", text);
-    fb_json_set_text(root, "title", fb_status_reason(problem->status));
-    fb_json_set_int(root, "status", problem->status);
-    if (problem->detail != NULL) {
-        fb_json_set_text(root, "detail", problem->detail);
-    }
-    fb_json_dump(root, &content);
-
+    fb_problem_json(&content, problem->status, problem->slug,
+                    problem->detail != NULL ? fb_str_from(problem->detail) : FB_STR_NONE);
     origin_reply_add(exchange, &headers, "Content-Type", FB_STR("application/problem+json"));
     origin_reply_add(exchange, &headers, "Access-Control-Allow-Origin", FB_STR("*"));
     if (problem->max_age_s >= 0) {
-        (void)snprintf(text, sizeof(text), "public, max-age=%d", problem->max_age_s);
-        origin_reply_add(exchange, &headers, "Cache-Control", fb_str_from(text));
+        (void)snprintf(freshness, sizeof(freshness), "public, max-age=%d", problem->max_age_s);
     }
+    origin_reply_add(exchange, &headers, "Cache-Control", fb_str_from(freshness));
     for (size_t i = 0; i < problem->n_headers; i++) {
         fb_headers_add(&headers, fb_exchange_arena(exchange),
                        fb_arena_dup(fb_exchange_arena(exchange), problem->headers[i].name),

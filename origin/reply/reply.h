@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Problem details as fb_exchange_problem(), with further fields. `detail` and
- * the fields' strings are copied; `max_age_s` < 0 gives no Cache-Control. */
+ * the fields' strings are copied; `max_age_s` < 0: not to be stored. */
 struct origin_problem {
     unsigned status;
     const char *slug;   /* may be NULL */

@@ -62,7 +62,7 @@ def test_without_any_upstream_a_miss_is_502_and_hits_go_on(lab):
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.json() == {"type": "about:blank", "title": "Bad Gateway", "status": 502,
-                             "detail": "no upstream could be reached"}
+                             "detail": "No upstream could be reached."}
     assert answer.headers["Cache-Status"].startswith("box-1; fwd=uri-miss")
     assert get(edge.url + "/v/1.m4s").body == BODY
     assert edge.status()["requests"]["errors"] == 1

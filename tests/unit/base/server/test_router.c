@@ -216,7 +216,7 @@ static void a_problem_replaces_the_answer(void **state)
     wire_send(&f->wire, REQUEST("PUT", "/problem"));
     await(f, "HTTP/1.1 409 Conflict\r\n");
     await(f, "{\"type\":\"/problems/taken\",\"title\":\"Conflict\",\"status\":409,"
-             "\"detail\":\"the name 'a\\\"b' is taken\"}");
+             "\"detail\":\"The name 'a\\\"b' is taken.\"}");
     assert_false(wire_has(&f->wire, "half"));
 }
 
