@@ -18,7 +18,8 @@
  * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_CLOSED; FB_E_MALFORMED for
  *            an answer that is not HTTP, and for a target or Host that would
  *            not be a request; FB_E_LIMIT for an oversized head;
- *            FB_E_UNSUPPORTED for https; what `request_body` failed with.
+ *            FB_E_UNSUPPORTED for https; what `request_body` failed with, which
+ *            `content_failed` tells from what the upstream did.
  */
 #pragma once
 
@@ -28,6 +29,7 @@
 #include "base/loop/op.h"
 #include "base/loop/reader.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fb_client;
@@ -72,6 +74,7 @@ struct fb_fetch {
     struct fb_response_head response;
     int64_t length;         /* of the content; 0 for HEAD; -1 if only its end will tell */
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
+    bool content_failed;    /* it failed because `request_body` did */
 
     /* Private to base/client. */
     struct client_request *request;

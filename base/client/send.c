@@ -112,6 +112,9 @@ static void send_step(struct client_send *send)
     if (send->body != NULL) {
         int err = send_add_content(send, &n_pieces);
         if (err < 0 && err != FB_E_LATER) {
+            if (conn->machine.state == CONN_HEAD) {
+                conn->request->fetch->content_failed = true;
+            }
             fb_client_request_fail(conn->request, err);
             return;
         }

@@ -88,6 +88,18 @@ static void serve_fail_upstream(struct serve_request *request, int err)
     }
 }
 
+/* The request's own content was late, malformed or cut. */
+static void serve_fail_content(struct serve_request *request, int err)
+{
+    if (err == FB_E_TIMEOUT) {
+        serve_fail(request, 408, "the content of the request did not come in time");
+    } else if (err == FB_E_LIMIT) {
+        serve_fail(request, 413, "the content of the request is too large");
+    } else {
+        serve_fail(request, 400, "the content of the request is malformed or cut");
+    }
+}
+
 static void serve_send_object(struct serve_request *request, enum edge_serve_result result)
 {
     serve_settle(request, result);
@@ -181,6 +193,10 @@ static void serve_on_fetched(struct fb_op *op)
     struct serve_request *request = own->request;
     struct edge_fetch *fetch = &own->io;
 
+    if (op->result < 0 && fetch->content_failed) {
+        serve_fail_content(request, op->result);
+        return;
+    }
     if (op->result < 0) {
         serve_fail_upstream(request, op->result);
         return;

@@ -8,7 +8,9 @@
  * Ownership  The caller owns the struct until done, and from then on `body`, to
  *            be closed; closing it early drops the connection.
  * Threads    The operation's loop.
- * Failures   What base/client gives; FB_E_UNAVAILABLE when no upstream is fit.
+ * Failures   What base/client gives; FB_E_UNAVAILABLE when no upstream is fit. What
+ *            `request_body` failed with is told as `content_failed`, and no
+ *            upstream's fault.
  */
 #pragma once
 
@@ -16,6 +18,7 @@
 #include "base/http/head.h"
 #include "base/loop/op.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fb_reader;
@@ -34,6 +37,7 @@ struct edge_fetch {
     struct fb_response_head response;
     int64_t length;         /* of the content, or FB_LENGTH_UNKNOWN */
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
+    bool content_failed;    /* it failed because `request_body` did */
 };
 
 /* Begins `fetch`, whose op was set up with fb_op_init(). Cancelable. */

@@ -225,6 +225,12 @@ static enum fb_step uplink_missed(struct uplink_try *try, int err)
         try->result = FB_E_CANCELED;
         return uplink_to(try, UPLINK_DONE);
     }
+    if (try->io.content_failed) {
+        /* The client's doing, of which the server is innocent. */
+        try->fetch->content_failed = true;
+        try->result = err;
+        return uplink_to(try, UPLINK_DONE);
+    }
     uplink_tell(try, fb_err_text(err));
     edge_upstreams_failed(try->uplink->upstreams, try->server, try->is_probe);
     try->result = err == FB_E_TIMEOUT ? FB_E_TIMEOUT : FB_E_UNAVAILABLE;

@@ -34,6 +34,24 @@ def test_the_second_upstream_stands_in_for_one_that_is_silent(lab):
     assert get(edge.url + "/v/1.m4s").body == BODY
 
 
+def test_a_client_that_cannot_send_does_not_put_an_upstream_out_of_service(lab):
+    origin = lab.scripted_origin()
+    edge = lab.edge(upstreams=[origin.url], workers=1,
+                    extra="failover: { after: 1, min: 20s }\ntimeouts: { body: 200ms }\nlimits: { body: 10 }\n")
+    head = "POST /x HTTP/1.1\r\nHost: a\r\n"
+    chunked = head + "Transfer-Encoding: chunked\r\n\r\n"
+    for request, status in ((chunked + "zz\r\n", 400), (head + "Content-Length: 5\r\n\r\nab", 408),
+                            (chunked + "b\r\nhello world\r\n0\r\n\r\n", 413)):
+        with lab.client(edge) as client:
+            client.send(request)
+            assert client.read("POST").status == status, request
+    with lab.client(edge) as client:
+        client.send(head + "Content-Length: 5\r\n\r\nab")  # and leaves
+    until(lambda: edge.metric('edge_requests_total{result="error"}') == 4, "the edge sees it leave")
+    assert [u["up"] for u in edge.status()["upstreams"]] == [True]
+    assert edge.metric(f'edge_upstream_failures_total{{upstream="{origin.url}"}}') == 0
+
+
 def test_a_dead_upstream_is_left_alone_and_taken_back(lab):
     first, second = lab.scripted_origin("first"), lab.scripted_origin("second")
     for origin in first, second:
