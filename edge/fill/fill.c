@@ -78,6 +78,12 @@ static void fill_fail(struct edge_fill *fill, int err, unsigned status)
 
 /* ---- what is not kept -------------------------------------------------- */
 
+/* The answer may be owed to who asked, not to what was asked for. */
+static bool fill_is_personal(const struct edge_fill *fill, unsigned status)
+{
+    return status == 508 || fb_headers_count(&fill->client.headers, FB_STR("authorization")) > 0;
+}
+
 /* Hands the response to one joiner. The others get `rest`, or fetch for
  * themselves if that is FB_OK. */
 static void fill_pass(struct edge_fill *fill, const char *refusal, int rest)
@@ -88,12 +94,14 @@ static void fill_pass(struct edge_fill *fill, const char *refusal, int rest)
     pass->response.headers =
         edge_fields_to_keep(&pass->arena, &pass->response.headers, EDGE_CLASS_OTHER);
     pass->refusal = refusal;
-    if (rest == FB_OK) {
+    bool is_personal = fill_is_personal(fill, pass->response.status);
+    if (rest == FB_OK && !is_personal) {
         edge_fill_remember(fill->table, fill->ask.key, fill_now_ms(fill));
     }
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_PASS,
                                                  .pass = pass,
                                                  .rest = rest,
+                                                 .is_personal = is_personal,
                                                  .status = pass->response.status});
     fill_done(fill);
 }
@@ -301,6 +309,8 @@ static void fill_on_head(struct fb_op *op)
         fill_fail(fill, FB_E_CANCELED, answer->response.status);
     } else if (answer->response.status == 304) {
         fill_not_modified(fill);
+    } else if (answer->response.status == 206) {
+        fill_fail(fill, FB_E_MALFORMED, 206); /* no range was asked for */
     } else if (answer->response.status >= 500) {
         fill_refused(fill);
     } else {

@@ -13,7 +13,9 @@
  *       └─ fails ──► stale OBJECT to all that may have it, or the error
  *
  * PASS answers the very request that was sent: if that joiner left, nobody gets it.
- * A key that gave PASS is remembered for a few seconds: joiners are told ALONE
+ * An answer that may be owed to that request alone (it had an Authorization, or a
+ * Via in which an upstream found itself) says nothing of the key: the rest join
+ * again. Any other key that gave PASS is remembered for a few seconds: joiners are told ALONE
  * at once, so that what cannot be shared does not queue. A fill whose joiners
  * all left goes on if the response may be kept. A joiner that finds itself given
  * another variant than it may have joins again, by variant.
@@ -24,8 +26,8 @@
  * Threads    Joining on any loop. A fill runs on the loop that began it.
  * Limits     `max_fills` at once (FB_E_BUSY); EDGE_FILL_MEMORY keys remembered.
  * Failures   FB_E_BUSY, FB_E_CANCELED, FB_E_UNAVAILABLE after a 5xx that went to
- *            another joiner, FB_E_MALFORMED for a 304 nobody asked for, or what
- *            the fetch gave.
+ *            another joiner, FB_E_MALFORMED for a 304 or a 206 nobody asked for, or
+ *            what the fetch gave.
  */
 #pragma once
 
@@ -109,6 +111,7 @@ struct edge_fill_join {
     int answer;            /* what the fill decided */
     struct fb_buf own_key; /* of a second try, for another variant */
     unsigned n_tries;
+    bool joins_again; /* what came was for another */
     bool is_canceled;
 };
 

@@ -75,6 +75,7 @@ struct fill_answer {
     struct edge_object *object; /* borrowed; each joiner gets a reference */
     struct edge_pass *pass;     /* for the joiner that began; taken over or freed */
     int rest;                   /* result of the others, when there is a pass */
+    bool is_personal;           /* owed to who asked: the others join again */
     bool was_validated;
     bool is_stand_in;
     unsigned status;

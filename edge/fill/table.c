@@ -163,6 +163,20 @@ static void join_finish_with(struct edge_fill_join *join, struct edge_object *ob
     join_finish(join, FB_OK);
 }
 
+/* Joins once more, or gives up sharing. */
+static void join_again(struct edge_fill_join *join)
+{
+    join->joins_again = false;
+    if (join->is_canceled) {
+        join_finish(join, FB_E_CANCELED);
+    } else if (++join->n_tries == JOIN_MAX_TRIES) {
+        join->outcome = EDGE_FILL_ALONE;
+        join_finish(join, FB_OK);
+    } else {
+        join_start(join);
+    }
+}
+
 /* The object is for other requests than this one: joins by variant, or gives up
  * sharing. */
 static void join_mismatched(struct edge_fill_join *join)
@@ -179,14 +193,7 @@ static void join_mismatched(struct edge_fill_join *join)
     join->object = NULL;
     join->was_validated = false;
     join->is_stand_in = false;
-    if (join->is_canceled) {
-        join_finish(join, FB_E_CANCELED);
-    } else if (++join->n_tries == JOIN_MAX_TRIES) {
-        join->outcome = EDGE_FILL_ALONE;
-        join_finish(join, FB_OK);
-    } else {
-        join_start(join);
-    }
+    join_again(join);
 }
 
 /* The answer has come home to the joiner's loop. */
@@ -196,6 +203,8 @@ static void join_arrive(struct edge_fill_join *join)
 
     if (has_object && !edge_object_suits(join->object, &join->ask.request->headers)) {
         join_mismatched(join);
+    } else if (join->joins_again) {
+        join_again(join);
     } else {
         join_finish(join, join->answer);
     }
@@ -295,6 +304,7 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join)
     join->post.run = join_on_mail;
     join->own_key = (struct fb_buf){0};
     join->n_tries = 0;
+    join->joins_again = false;
     join->is_canceled = false;
     join_start(join);
 }
@@ -322,6 +332,7 @@ static void answer_one(const struct fill_answer *answer, struct edge_fill_join *
     } else {
         join->outcome = EDGE_FILL_ALONE;
         join->answer = answer->rest;
+        join->joins_again = answer->is_personal;
     }
 }
 

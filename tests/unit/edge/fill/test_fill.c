@@ -140,16 +140,60 @@ static void such_a_key_is_remembered_for_a_while(void **state)
 static void nobody_gets_what_was_meant_for_one_who_left(void **state)
 {
     struct fixture *f = *state;
-    struct joiner *first = join(f, 0, "a/k", "Authorization: Bearer x", NULL);
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
     struct joiner *second = join(f, 1, "a/k", NULL, NULL);
 
     fb_op_cancel(&first->join.op);
     turn(f);
     assert_failed(first, FB_E_CANCELED);
-    (void)fake_answer(&f->upstream, 0, 200, KEEP, 0);
+    (void)fake_answer(&f->upstream, 0, 200, "Cache-Control: private\n", 0);
     turn(f);
     assert_outcome(second, EDGE_FILL_ALONE);
     assert_null(second->join.pass);
+    assert_int_equal(f->upstream.n_bodies_open, 0);
+}
+
+/* Or whoever sends an Authorization, or a Via with an upstream's name in it, could
+ * keep a key out of the store, or deny it to all. */
+static void an_answer_to_one_request_alone_sends_the_rest_to_ask_again(void **state)
+{
+    static const struct {
+        const char *fields;
+        unsigned status;
+    } cases[] = {{"Authorization: Bearer x", 200},
+                 {"Authorization: Bearer x", 401},
+                 {"Authorization: Bearer x", 500},
+                 {"Via: 1.1 tier-2", 508}};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        char key[] = {'a', '/', (char)('0' + i), '\0'};
+        struct joiner *first = join(f, 0, key, cases[i].fields, NULL);
+        struct joiner *second = join(f, 1, key, NULL, NULL);
+        struct joiner *third = join(f, 2, key, NULL, NULL);
+
+        (void)fake_answer(&f->upstream, 2 * i, cases[i].status, KEEP, 0);
+        turn(f);
+        assert_outcome(first, EDGE_FILL_PASS);
+        drop_pass(first);
+        assert_int_equal(f->upstream.n_fetches, 2 * i + 2);
+        fake_body_end(fake_answer(&f->upstream, 2 * i + 1, 200, KEEP, 0), FB_E_END);
+        turn(f);
+        drop_object(second);
+        drop_object(third);
+        assert_true(is_stored(f, key));
+    }
+}
+
+static void a_part_that_nobody_asked_for_is_no_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+
+    (void)fake_answer(&f->upstream, 0, 206, KEEP "Content-Range: bytes 0-4/100\n", 5);
+    turn(f);
+    assert_failed(first, FB_E_MALFORMED);
+    assert_int_equal(first->join.upstream_status, 206);
     assert_int_equal(f->upstream.n_bodies_open, 0);
 }
 
@@ -482,6 +526,8 @@ int main(void)
         FILL_TEST(what_may_not_be_kept_streams_to_the_first_alone),
         FILL_TEST(such_a_key_is_remembered_for_a_while),
         FILL_TEST(nobody_gets_what_was_meant_for_one_who_left),
+        FILL_TEST(an_answer_to_one_request_alone_sends_the_rest_to_ask_again),
+        FILL_TEST(a_part_that_nobody_asked_for_is_no_answer),
         FILL_TEST(what_is_too_large_passes_by_the_store),
         FILL_TEST(what_turns_out_too_large_breaks_and_is_remembered),
         FILL_TEST(a_joiner_that_needs_another_variant_fetches_it),
