@@ -60,6 +60,18 @@ static bool is_framing(struct fb_str name)
     return is_among(name, names, FB_ARRAY_LEN(names));
 }
 
+/* A server that hands fields on as variables takes '_' for '-'. */
+static bool claim_begins_with(struct fb_str name, struct fb_str prefix)
+{
+    for (size_t i = 0; i < prefix.len; i++) {
+        char c = i >= name.len ? '\0' : name.ptr[i] == '_' ? '-' : name.ptr[i];
+        if (!fb_str_equal_nocase((struct fb_str){&c, 1}, (struct fb_str){&prefix.ptr[i], 1})) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Claims about the request that some servers believe more than the request. */
 static bool is_claim(struct fb_str name)
 {
@@ -70,11 +82,12 @@ static bool is_claim(struct fb_str name)
     };
 
     for (size_t i = 0; i < FB_ARRAY_LEN(prefixes); i++) {
-        if (fb_str_equal_nocase(fb_str_first(name, prefixes[i].len), prefixes[i])) {
+        if (claim_begins_with(name, prefixes[i])) {
             return true;
         }
     }
-    return fb_str_equal_nocase(name, FB_STR("forwarded"));
+    return fb_str_equal_nocase(name, FB_STR("forwarded")) ||
+           fb_str_equal_nocase(name, FB_STR("proxy")); /* HTTP_PROXY, to a CGI */
 }
 
 /* All that an upstream needs in order to give out media. */

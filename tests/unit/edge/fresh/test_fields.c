@@ -51,6 +51,8 @@ static const char *const client_fields = "Accept: */*\n"
                                          "TE: trailers\n"
                                          "User-Agent: u\n"
                                          "X-Forwarded-Host: evil.example\n"
+                                         "X_Forwarded_Host: evil.example\n"
+                                         "Proxy: http://evil.example\n"
                                          "X-Hop: 1\n"
                                          "X-HTTP-Method-Override: DELETE\n"
                                          "X-Original-URL: /admin\n";
