@@ -173,7 +173,7 @@ static void node_make_handlers(struct origin_node *node)
         .pool = node->pool,
         .clock = fb_clock_system(),
         .signer = &node->signer,
-        .may_begin = node_may_upload,
+        .may_write = node_may_upload,
         .ctx = node,
     });
     node->api = origin_api_new(&(struct origin_api_options){

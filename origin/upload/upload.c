@@ -63,19 +63,24 @@ static void upload_run(struct upload *upload);
 
 /* ---- on the pool ---------------------------------------------------------- */
 
+static int upload_may_write(struct upload *upload)
+{
+    const struct origin_upload_options *options = &upload->service->options;
+
+    return options->may_write == NULL
+               ? FB_OK
+               : options->may_write(options->ctx, fb_str_from(upload->key), &upload->diag);
+}
+
 static int pool_begin(struct fb_work *work)
 {
     struct upload *upload = FB_CONTAINER_OF(work, struct upload, work);
-    const struct origin_upload_options *options = &upload->service->options;
-    struct fb_str key = fb_str_from(upload->key);
+    struct origin_objects *objects = upload->service->options.objects;
 
-    if (options->may_begin != NULL) {
-        int err = options->may_begin(options->ctx, key, &upload->diag);
-        if (err < 0) {
-            return err;
-        }
-    }
-    return origin_put_begin(options->objects, key, upload->size, &upload->put);
+    int err = upload_may_write(upload);
+    return err < 0
+               ? err
+               : origin_put_begin(objects, fb_str_from(upload->key), upload->size, &upload->put);
 }
 
 static int pool_write(struct fb_work *work)
@@ -89,13 +94,24 @@ static int pool_write(struct fb_work *work)
     return origin_put_write(upload->put, pieces, upload->n_slices);
 }
 
+/* The video may have been completed or removed while the content came. One that
+ * is removed while the file gets its name would leave the file behind. */
 static int pool_commit(struct fb_work *work)
 {
     struct upload *upload = FB_CONTAINER_OF(work, struct upload, work);
     struct origin_put *put = upload->put;
 
+    int err = upload_may_write(upload);
+    if (err < 0) {
+        return err;
+    }
     upload->put = NULL; /* commit frees it, whatever comes of it */
-    return origin_put_commit(put);
+    err = origin_put_commit(put);
+    if (err == FB_OK && upload_may_write(upload) == FB_E_NOT_FOUND) {
+        err = origin_objects_remove(upload->service->options.objects, fb_str_from(upload->key));
+        return err < 0 ? err : FB_E_NOT_FOUND;
+    }
+    return err;
 }
 
 static int pool_abort(struct fb_work *work)

@@ -15,7 +15,7 @@
  * Ownership  new → free. Each upload owns itself until it has responded.
  * Threads    `handle` on any loop; files on the pool.
  * Limits     The Content-Length that was signed, and ORIGIN_UPLOAD_PIECE.
- * Failures   403 a bad or expired signature, 409 when `may_begin` says so, 411,
+ * Failures   403 a bad or expired signature, 409 when `may_write` says so, 411,
  *            507 a full disk, 400 a cut request, 503 a full pool, 500.
  */
 #pragma once
@@ -41,9 +41,11 @@ struct origin_upload_options {
     const struct fb_clock *clock;          /* borrowed */
     const struct origin_presigner *signer; /* borrowed */
 
-    /* Whether an object with that key may be written now; on the pool. A
-     * failure's sentence goes to the client with 409. May be NULL. */
-    int (*may_begin)(void *ctx, struct fb_str key, struct fb_diag *diag);
+    /* Whether an object with that key may be written now; on the pool. Asked
+     * before the first byte and when all have come, since much may happen in
+     * between. FB_E_NOT_FOUND: nobody wants it any more. A failure's sentence
+     * goes to the client, with 404 or 409. May be NULL. */
+    int (*may_write)(void *ctx, struct fb_str key, struct fb_diag *diag);
     void *ctx;
 };
 

@@ -112,6 +112,36 @@ def test_after_completion_the_upload_is_closed(lab):
     assert creator.source(video).read_bytes() == b"abd"
 
 
+def begin(lab, creator, video, body, size):
+    client = lab.client(creator.origin)
+    before = len(creator.temporaries())
+    client.send((f"PUT {target(video['upload']['url'])} HTTP/1.1\r\nHost: 127.0.0.1:{creator.origin.port}\r\n"
+                 f"Content-Length: {size}\r\n\r\n").encode() + body)
+    until(lambda: len(creator.temporaries()) == before + 1, "the upload has begun")
+    return client
+
+
+def test_an_upload_that_was_under_way_at_completion_changes_nothing(lab):
+    creator = Creator(lab)
+    video = creator.create(3)
+    late = begin(lab, creator, video, b"x", 3)
+    assert put(video["upload"]["url"], b"abc").status == 200
+    assert creator.complete(video).status == 202
+    late.send(b"yz")
+    assert late.read("PUT").status == 409
+    assert creator.source(video).read_bytes() == b"abc" and creator.temporaries() == []
+
+
+def test_an_upload_that_outlives_its_video_leaves_nothing(lab):
+    creator = Creator(lab)
+    video = creator.create(3)
+    late = begin(lab, creator, video, b"x", 3)
+    assert call("DELETE", f"{creator.api}/videos/{video['id']}", token=creator.token).status == 204
+    late.send(b"yz")
+    assert late.read("PUT").status == 404
+    assert not creator.source(video).exists() and creator.temporaries() == []
+
+
 def test_an_expired_url_says_so(lab):
     creator = Creator(lab)
     video = creator.create(3)
