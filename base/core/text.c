@@ -15,7 +15,7 @@ void fb_text_hex(struct fb_buf *buf, struct fb_str bytes)
     }
 }
 
-static int hex_value(char c)
+int fb_text_hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -32,12 +32,13 @@ int fb_text_unhex(struct fb_str hex, void *bytes, size_t size)
         return FB_E_MALFORMED;
     }
     for (size_t i = 0; i < hex.len; i++) {
-        if (hex_value(hex.ptr[i]) < 0) {
+        if (fb_text_hex_digit(hex.ptr[i]) < 0) {
             return FB_E_MALFORMED;
         }
     }
     for (size_t i = 0; i < size; i++) {
-        out[i] = (unsigned char)(hex_value(hex.ptr[2 * i]) << 4 | hex_value(hex.ptr[2 * i + 1]));
+        out[i] = (unsigned char)(fb_text_hex_digit(hex.ptr[2 * i]) << 4 |
+                                 fb_text_hex_digit(hex.ptr[2 * i + 1]));
     }
     return FB_OK;
 }

@@ -16,6 +16,9 @@ void fb_text_hex(struct fb_buf *buf, struct fb_str bytes);
 /* Exactly 2 × size digits of either case into `bytes`; FB_E_MALFORMED else. */
 FB_MUST_CHECK int fb_text_unhex(struct fb_str hex, void *bytes, size_t size);
 
+/* The value of a hexadecimal digit of either case, -1 for anything else. */
+int fb_text_hex_digit(char c);
+
 /* Percent-encodes all but the unreserved characters and those in `keep`. */
 void fb_text_percent_encode(struct fb_buf *buf, struct fb_str str, const char *keep);
 

@@ -1,6 +1,7 @@
 #include "base/http/url.h"
 
 #include "base/core/err.h"
+#include "base/core/text.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -95,15 +96,6 @@ int fb_url_parse(struct fb_str text, struct fb_url *ret_url, struct fb_diag *dia
 
 /* ---- paths -------------------------------------------------------------- */
 
-static int hex_digit(unsigned char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_unreserved(unsigned char c)
 {
     return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
@@ -124,8 +116,8 @@ static size_t normalise_escapes(struct fb_str path, char *out)
             out[n++] = (char)c;
             continue;
         }
-        int high = i + 2 < path.len ? hex_digit((unsigned char)path.ptr[i + 1]) : -1;
-        int low = i + 2 < path.len ? hex_digit((unsigned char)path.ptr[i + 2]) : -1;
+        int high = i + 2 < path.len ? fb_text_hex_digit(path.ptr[i + 1]) : -1;
+        int low = i + 2 < path.len ? fb_text_hex_digit(path.ptr[i + 2]) : -1;
         if (high < 0 || low < 0) {
             return 0;
         }

@@ -1,6 +1,7 @@
 #include "base/http1/body.h"
 
 #include "base/core/err.h"
+#include "base/core/text.h"
 
 /* Where a chunked body stands (RFC 9112 section 7.1). */
 enum body_state {
@@ -36,15 +37,6 @@ bool fb_http1_body_is_whole(const struct fb_http1_body *body)
     return body->state == BODY_WHOLE;
 }
 
-static int hex_digit(unsigned char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_text(unsigned char c)
 {
     return c == '\t' || (c >= ' ' && c != 0x7f);
@@ -68,7 +60,7 @@ static int after_size(unsigned char c)
 
 static int size_byte(struct fb_http1_body *body, unsigned char c)
 {
-    int digit = hex_digit(c);
+    int digit = fb_text_hex_digit((char)c);
 
     if (digit < 0) {
         return body->has_digit ? after_size(c) : FB_E_MALFORMED;
