@@ -77,8 +77,6 @@ struct fb_db_query fb_db_query(struct fb_db *db, const char *sql);
 void fb_db_bind_str(struct fb_db_query *query, int index, struct fb_str str);
 void fb_db_bind_blob(struct fb_db_query *query, int index, struct fb_str bytes);
 void fb_db_bind_int(struct fb_db_query *query, int index, int64_t number);
-void fb_db_bind_real(struct fb_db_query *query, int index, double number);
-void fb_db_bind_null(struct fb_db_query *query, int index);
 
 /* FB_OK: a row stands. FB_E_END: there are no more; the parameters may be bound
  * anew, and another step runs the statement again. */

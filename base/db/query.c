@@ -112,20 +112,6 @@ void fb_db_bind_int(struct fb_db_query *query, int index, int64_t number)
     }
 }
 
-void fb_db_bind_real(struct fb_db_query *query, int index, double number)
-{
-    if (query->err == FB_OK) {
-        query_bound(query, sqlite3_bind_double(query->stmt->raw, index, number));
-    }
-}
-
-void fb_db_bind_null(struct fb_db_query *query, int index)
-{
-    if (query->err == FB_OK) {
-        query_bound(query, sqlite3_bind_null(query->stmt->raw, index));
-    }
-}
-
 /* ---- rows ----------------------------------------------------------------------- */
 
 int fb_db_step(struct fb_db_query *query)

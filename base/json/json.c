@@ -330,11 +330,6 @@ void fb_json_add_int(struct fb_json *array, int64_t number)
     json_append(array, json_integer(number));
 }
 
-void fb_json_add(struct fb_json *array, struct fb_json *value)
-{
-    json_append(array, json_in(value));
-}
-
 struct fb_json *fb_json_add_object(struct fb_json *array)
 {
     json_t *value = json_object();

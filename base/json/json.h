@@ -109,9 +109,8 @@ struct fb_json *fb_json_set_array(struct fb_json *object, const char *key);
 /* Append to an array. */
 void fb_json_add_str(struct fb_json *array, struct fb_str str);
 void fb_json_add_int(struct fb_json *array, int64_t number);
-void fb_json_add(struct fb_json *array, struct fb_json *value); /* taken over */
-struct fb_json *fb_json_add_object(struct fb_json *array);      /* new, borrowed */
-struct fb_json *fb_json_add_array(struct fb_json *array);       /* new, borrowed */
+struct fb_json *fb_json_add_object(struct fb_json *array); /* new, borrowed */
+struct fb_json *fb_json_add_array(struct fb_json *array);  /* new, borrowed */
 
 /* Appends the text without white space, members in the order of insertion. */
 void fb_json_dump(const struct fb_json *json, struct fb_buf *buf);
