@@ -63,8 +63,9 @@ static void fill_fail(struct edge_fill *fill, int err, unsigned status)
     struct edge_object *stand_in = fill_stand_in(fill);
 
     edge_fill_metric(fill->table, FILL_FAILED, 1);
-    if (err != FB_E_CANCELED) {
-        FB_LOG(WARN, "fill", "no answer from upstream", FB_LOG_STR("key", fill->ask.key),
+    bool is_told = status == 0 && stand_in == NULL; /* by whoever asked in vain */
+    if (err != FB_E_CANCELED && !is_told) {
+        FB_LOG(WARN, "fill", "no usable answer from upstream", FB_LOG_STR("key", fill->ask.key),
                FB_LOG_TEXT("cause", fb_err_name(err)), FB_LOG_INT("status", status),
                FB_LOG_BOOL("stale_stands_in", stand_in != NULL));
     }
