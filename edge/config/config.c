@@ -56,7 +56,7 @@ static int conf_check_ttl(const void *conf, struct fb_diag *diag)
     const struct edge_conf_ttl *ttl = conf;
 
     if (ttl->max != 0 && ttl->min > ttl->max) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "min is longer than max");
+        return fb_diag_set(diag, FB_E_MALFORMED, "'min' is longer than 'max'");
     }
     return FB_OK;
 }
@@ -77,15 +77,13 @@ static int conf_check_failover(const void *conf, struct fb_diag *diag)
     const struct edge_conf_failover *failover = conf;
 
     if (failover->min > failover->max) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "min is longer than max");
+        return fb_diag_set(diag, FB_E_MALFORMED, "'min' is longer than 'max'");
     }
     return FB_OK;
 }
 
-static int conf_check_root(const void *conf, struct fb_diag *diag)
+static int conf_check_upstreams(const struct fb_conf_list *upstreams, struct fb_diag *diag)
 {
-    const struct fb_conf_list *upstreams = &((const struct edge_conf *)conf)->upstreams;
-
     for (size_t i = 0; i < upstreams->n; i++) {
         struct fb_str url = FB_CONF_AT(struct edge_conf_upstream, *upstreams, i)->url;
         for (size_t j = 0; j < i; j++) {
@@ -96,6 +94,33 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
         }
     }
     return FB_OK;
+}
+
+/* Any number of listeners may have port 0. */
+static bool conf_has_port(struct fb_str text)
+{
+    struct fb_address address;
+
+    return fb_address_parse(text, &address, NULL) == FB_OK && fb_address_port(&address) != 0;
+}
+
+static int conf_check_root(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf *edge = conf;
+
+    for (size_t i = 0; i < edge->listen.n; i++) {
+        struct fb_str address = FB_CONF_AT(struct edge_conf_listen, edge->listen, i)->address;
+        bool is_twice = fb_str_equal(address, edge->admin.address);
+        for (size_t j = 0; j < i && !is_twice; j++) {
+            is_twice = fb_str_equal(address,
+                                    FB_CONF_AT(struct edge_conf_listen, edge->listen, j)->address);
+        }
+        if (is_twice && conf_has_port(address)) {
+            return fb_diag_set(diag, FB_E_MALFORMED, "address '%.*s' is listened on twice",
+                               FB_STR_ARG(address));
+        }
+    }
+    return conf_check_upstreams(&edge->upstreams, diag);
 }
 
 /* ---- tables ------------------------------------------------------------ */

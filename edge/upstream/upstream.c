@@ -31,15 +31,17 @@ static int upstream_parse(struct fb_str text, struct fb_url *ret_url, struct fb_
 {
     struct fb_url url;
 
-    int err = fb_url_parse(text, &url, diag);
+    int err = fb_url_parse(text, &url, NULL);
     if (err < 0) {
-        return err;
+        return fb_diag_set(diag, err, "'%.*s' is not of the form http://host:port",
+                           FB_STR_ARG(text));
     }
     if (!fb_str_equal(url.scheme, FB_STR("http"))) {
         return fb_diag_set(diag, FB_E_UNSUPPORTED, "only http:// is supported");
     }
     if (!fb_str_equal(url.target, FB_STR("/"))) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "http://host:port without a path is expected");
+        return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' has a path: http://host:port is expected",
+                           FB_STR_ARG(text));
     }
     *ret_url = url;
     return FB_OK;

@@ -128,10 +128,34 @@ static const struct {
     {"rules: [{match: {suffix: ['']}, class: segment}]\n", "suffix"},
     {"rules: [{match: {prefix: [media]}, class: segment}]\n", "prefix"},
     {"rules: [{class: segment, ttl: {max: 5s}}]\n", "ttl"},
-    {"rules: [{class: manifest, ttl: {min: 5s, max: 1s}}]\n", "min is longer than max"},
+    {"rules: [{class: manifest, ttl: {min: 5s, max: 1s}}]\n", "'min' is longer than 'max'"},
     {"timeouts: {idle: 0}\n", "idle"},
-    {"failover: {min: 1m, max: 1s}\n", "min is longer than max"},
+    {"failover: {min: 1m, max: 1s}\n", "'min' is longer than 'max'"},
 };
+
+static void an_address_is_listened_on_once(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "listen: [{address: ':80'}, {address: ':80'}]\n",
+        "listen: [{address: ':80'}]\nadmin: {address: ':80'}\n",
+        "listen: [{address: ':0'}, {address: ':0'}]\nadmin: {address: ':0'}\n",
+    };
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(texts); i++) {
+        struct edge_conf conf;
+        struct fb_diag diag = {0};
+        FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+        fb_buf_printf(&text, "node: n\nupstreams: [{url: 'http://127.0.0.1:1'}]\n%s", texts[i]);
+        int err = fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag);
+        if (err == FB_OK) {
+            assert_null(strstr(texts[i], ":80")); /* port 0 is another each time */
+            fb_conf_done(&edge_conf_section, &conf);
+        } else {
+            assert_non_null(strstr(diag.text, "address ':80' is listened on twice"));
+        }
+    }
+}
 
 static void mistakes_are_answered_with_a_sentence(void **state)
 {
@@ -169,6 +193,7 @@ int main(void)
         cmocka_unit_test(little_needs_to_be_written),
         cmocka_unit_test(what_is_printed_loads_again),
         cmocka_unit_test(a_manifest_without_ttl_gets_a_short_one),
+        cmocka_unit_test(an_address_is_listened_on_once),
         cmocka_unit_test(mistakes_are_answered_with_a_sentence),
         cmocka_unit_test(a_name_must_do_for_via_and_cache_status),
     };
