@@ -144,7 +144,8 @@ void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf 
 {
     fb_buf_printf(buf, "NAME\n    %s - %s\n\n", program->name, program->summary);
     fb_buf_printf(buf,
-                  "SYNOPSIS\n    %s --config FILE [--check | --print-config] [--log-level LEVEL]\n"
+                  "SYNOPSIS\n    %s --config FILE [--check | --print-config]\n"
+                  "        [--log-level LEVEL] [--log-format FORMAT]\n"
                   "    %s --version | --help | --print-reference\n\nOPTIONS\n",
                   program->name, program->name);
     for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {

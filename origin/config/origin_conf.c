@@ -127,8 +127,8 @@ static const struct fb_conf_item origin_items[] = {
 };
 
 const struct fb_conf_section origin_conf_section = {
-    .name = "origin",
-    .help = "The keys of origin.yaml.",
+    .name = "origin.yaml",
+    .help = "The configuration of `forebay-origin`.",
     .size = sizeof(struct origin_conf),
     .items = origin_items,
 };

@@ -37,8 +37,8 @@ static const struct fb_conf_item worker_items[] = {
 };
 
 const struct fb_conf_section origin_worker_conf_section = {
-    .name = "worker",
-    .help = "The keys of worker.yaml.",
+    .name = "worker.yaml",
+    .help = "The configuration of `forebay-worker`.",
     .size = sizeof(struct origin_worker_conf),
     .items = worker_items,
 };
