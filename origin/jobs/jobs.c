@@ -1,6 +1,7 @@
 #include "origin/jobs/jobs.h"
 
 #include "base/core/alloc.h"
+#include "base/core/arena.h"
 #include "base/core/err.h"
 #include "base/log/log.h"
 #include "origin/catalog/videos.h"
@@ -68,6 +69,25 @@ int origin_jobs_reclaim(struct origin_jobs *jobs, struct fb_str worker, uint32_t
 
 /* ---- the source ------------------------------------------------------------ */
 
+/* A worker that was told too late that a video is gone has stored files for it,
+ * which nobody else would ever look for. */
+static void jobs_sweep(struct origin_jobs *jobs, const struct origin_id *id)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+    struct origin_video video;
+    char prefix[ORIGIN_KEY_MAX + 1];
+
+    if (origin_catalog_video_get(jobs->options.catalog, &arena, id, &video) != FB_E_NOT_FOUND) {
+        return;
+    }
+    (void)snprintf(prefix, sizeof(prefix), "media/%s", id->text);
+    int err = origin_objects_remove_prefix(jobs->options.objects, fb_str_from(prefix));
+    if (err < 0) {
+        FB_LOG(WARN, "jobs", "could not remove what is left of a video",
+               FB_LOG_TEXT("video", id->text), FB_LOG_TEXT("cause", fb_err_text(err)));
+    }
+}
+
 static int source_take(void *ctx, struct fb_str worker, struct origin_task *ret_task)
 {
     struct origin_jobs *jobs = ctx;
@@ -125,6 +145,9 @@ static int source_fail(void *ctx, const struct origin_task *task, struct fb_str 
     int err = origin_catalog_job_fail(jobs->options.catalog, &jobs->rules, task, reason, is_final,
                                       &is_over);
     if (err < 0) {
+        if (err == FB_E_CONFLICT) {
+            jobs_sweep(jobs, &task->video);
+        }
         return err;
     }
     if (is_over) {
@@ -141,7 +164,11 @@ static int source_fail(void *ctx, const struct origin_task *task, struct fb_str 
 static int source_give_back(void *ctx, const struct origin_task *task)
 {
     struct origin_jobs *jobs = ctx;
-    return origin_catalog_job_give_back(jobs->options.catalog, task);
+    int err = origin_catalog_job_give_back(jobs->options.catalog, task);
+    if (err == FB_E_CONFLICT) {
+        jobs_sweep(jobs, &task->video);
+    }
+    return err;
 }
 
 struct origin_task_source origin_jobs_source(struct origin_jobs *jobs)

@@ -226,6 +226,12 @@ static bool is_fault_of_input(int err)
            err == FB_E_LIMIT;
 }
 
+/* What is this machine's trouble and passes: no attempt of the video's. */
+static bool is_want_of_room(int err)
+{
+    return err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EMFILE || err == -ENFILE;
+}
+
 static int attempt_make(struct attempt *attempt)
 {
     int err = attempt_locate(attempt);
@@ -247,6 +253,14 @@ static void attempt_report(struct attempt *attempt, int err)
     if (attempt->is_lost || err == FB_E_CONFLICT) {
         FB_LOG(WARN, "worker", "lost the lease, dropped the work",
                FB_LOG_TEXT("video", task->video.text));
+        /* The job is another's, or nobody's: what was stored for a video that is
+         * gone, the source removes. */
+        told = source->give_back(source->ctx, task);
+    } else if (is_want_of_room(err)) {
+        FB_LOG(WARN, "worker", "no room for the work, gave it back",
+               FB_LOG_TEXT("video", task->video.text), FB_LOG_TEXT("cause", fb_err_text(err)),
+               FB_LOG_TEXT("detail", attempt->diag.text));
+        told = source->give_back(source->ctx, task);
     } else if (err == FB_E_CANCELED) {
         told = source->give_back(source->ctx, task);
     } else if (is_fault_of_input(err) && attempt->diag.text[0] != '\0') {
@@ -269,7 +283,7 @@ static void attempt_report(struct attempt *attempt, int err)
     }
 }
 
-void origin_attempt_run(const struct origin_attempt_options *options,
+bool origin_attempt_run(const struct origin_attempt_options *options,
                         const struct origin_task *task)
 {
     struct attempt attempt = {.options = options, .task = task};
@@ -284,4 +298,5 @@ void origin_attempt_run(const struct origin_attempt_options *options,
     }
     origin_result_done(&attempt.result);
     FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt.output)); /* the next start sweeps what stays */
+    return !is_want_of_room(err);
 }

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { DEFAULT_POLL_MS = 1000, MAX_PATH = 512, MODE_FOLDER = 0700 };
+enum { DEFAULT_POLL_MS = 1000, NO_ROOM_PAUSE_MS = 10000, MAX_PATH = 512, MODE_FOLDER = 0700 };
 
 struct worker {
     struct origin_workers *all;
@@ -44,17 +44,18 @@ static bool workers_are_stopping(void *ctx)
     return is_stopping;
 }
 
-/* Waits for a wake after the `n_seen`-th, for `poll_ms`, or for the end. */
-static void workers_wait(struct origin_workers *workers, uint64_t n_seen)
+/* Waits for a wake after the `n_seen`-th, for `ms`, or for the end. NULL heeds no
+ * wakes. */
+static void workers_wait(struct origin_workers *workers, const uint64_t *n_seen, uint32_t ms)
 {
-    uint64_t until_ns = fb_clock_mono_ns(workers->options.clock) +
-                        (uint64_t)workers->options.poll_ms * FB_NS_PER_MS;
+    uint64_t until_ns = fb_clock_mono_ns(workers->options.clock) + (uint64_t)ms * FB_NS_PER_MS;
     struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000U),
                              .tv_nsec = (long)(until_ns % 1000000000U)};
     int err = 0;
 
     (void)pthread_mutex_lock(&workers->lock);
-    while (!workers->is_stopping && workers->n_wakes == n_seen && err != ETIMEDOUT) {
+    while (!workers->is_stopping && (n_seen == NULL || workers->n_wakes == *n_seen) &&
+           err != ETIMEDOUT) {
         err = pthread_cond_timedwait(&workers->changed, &workers->lock, &until);
     }
     (void)pthread_mutex_unlock(&workers->lock);
@@ -99,8 +100,11 @@ static void worker_body(void *ctx)
             workers->options.source.take(workers->options.source.ctx, workers->options.name, &task);
         if (err == FB_OK) {
             workers_count(workers, true);
-            origin_attempt_run(&attempt, &task);
+            bool has_room = origin_attempt_run(&attempt, &task);
             workers_count(workers, false);
+            if (!has_room) {
+                workers_wait(workers, NULL, NO_ROOM_PAUSE_MS);
+            }
             continue;
         }
         if (err != FB_E_LATER && err != last_err) {
@@ -108,7 +112,7 @@ static void worker_body(void *ctx)
                    FB_LOG_TEXT("cause", fb_err_text(err)));
         }
         last_err = err;
-        workers_wait(workers, n_seen);
+        workers_wait(workers, &n_seen, workers->options.poll_ms);
     }
 }
 

@@ -18,6 +18,7 @@ struct origin_attempt_options {
     bool (*is_stopping)(void *ctx);
 };
 
-/* Takes `task` to its end: finished, failed, given back, or lost. */
-void origin_attempt_run(const struct origin_attempt_options *options,
+/* Takes `task` to its end: finished, failed, given back, or lost. False if this
+ * machine has no room for work, and should let some time pass. */
+bool origin_attempt_run(const struct origin_attempt_options *options,
                         const struct origin_task *task);
