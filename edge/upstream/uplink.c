@@ -8,6 +8,8 @@
 #include "edge/upstream/upstream_internal.h"
 #include "edge/upstream/via.h"
 
+#include <errno.h>
+
 enum uplink_state { UPLINK_PICK, UPLINK_TRY, UPLINK_DONE };
 
 static const struct fb_state uplink_states[] = {
@@ -218,6 +220,13 @@ static enum fb_step uplink_pick(struct uplink_try *try)
     return FB_STEP_WAIT;
 }
 
+/* This process or machine is at a limit of its own. */
+static bool is_own_trouble(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM ||
+           err == -EADDRNOTAVAIL;
+}
+
 /* No head came from this server. */
 static enum fb_step uplink_missed(struct uplink_try *try, int err)
 {
@@ -232,7 +241,9 @@ static enum fb_step uplink_missed(struct uplink_try *try, int err)
         return uplink_to(try, UPLINK_DONE);
     }
     uplink_tell(try, fb_err_text(err));
-    edge_upstreams_failed(try->uplink->upstreams, try->server, try->is_probe);
+    if (!is_own_trouble(err)) {
+        edge_upstreams_failed(try->uplink->upstreams, try->server, try->is_probe);
+    }
     try->result = err == FB_E_TIMEOUT ? FB_E_TIMEOUT : FB_E_UNAVAILABLE;
     return uplink_to(try, UPLINK_PICK);
 }
