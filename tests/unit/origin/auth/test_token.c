@@ -128,7 +128,18 @@ static void the_header_cannot_choose_algorithm_or_key(void **state)
 static void what_is_no_token_is_refused(void **state)
 {
     struct fixture *f = *state;
-    static const char *const bad[] = {"", ".", "..", "...", "a.b.c", "e30.e30.e30", "{}"};
+    static const char *const bad[] = {"",
+                                      ".",
+                                      "..",
+                                      "...",
+                                      "a.b.c",
+                                      "e30.e30.e30",
+                                      "{}",
+                                      "e30.e30.A=AA",
+                                      "A=AA.e30.e30",
+                                      "e30.A=AA.e30",
+                                      "e30.e30.A",
+                                      "eyJhbGciOiJIUzI1NiJ9.e30.A=AA"};
     char longest[ORIGIN_TOKEN_MAX + 2];
 
     for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
