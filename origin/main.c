@@ -276,7 +276,9 @@ static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
 
     int err = origin_jobs_reclaim(node->jobs, conf->node, &n);
     if (err < 0) {
-        return fb_diag_set(diag, err, "reclaim the jobs of an earlier run: %s", fb_err_text(err));
+        /* A full disk, say. Their leases expire; what is there can be served. */
+        FB_LOG(WARN, "origin", "could not take back the jobs of an earlier run",
+               FB_LOG_TEXT("cause", fb_err_text(err)));
     }
     if (n > 0) {
         FB_LOG(INFO, "origin", "took back jobs of an earlier run", FB_LOG_INT("jobs", n));
