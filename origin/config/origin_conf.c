@@ -112,7 +112,8 @@ static const struct fb_conf_item origin_items[] = {
      .preset = "auto", .help = "Threads of each transcode; auto shares the cores."},
     {"worker_token", FB_CONF_STRING, AT(origin_conf, worker_token), .max = 256,
      .check = origin_conf_check_token,
-     .help = "What forebay-worker must show; without it no other process gets tasks."},
+     .help = "What forebay-worker must show, at least 16 visible characters; without it no other "
+             "process gets tasks."},
     {"threads", FB_CONF_INT, AT(origin_conf, threads), .min = 2, .max = 128, .preset = "16",
      .help = "Threads for API requests and files."},
     {"drain", FB_CONF_DURATION, AT(origin_conf, drain), .max = 600000, .preset = "10s",
