@@ -15,11 +15,12 @@
  * Threads    The loop's own.
  * Limits     Per upstream: connections, idle ones, and how long these are kept;
  *            a fetch beyond `max_connections` waits its turn until its timeout.
- * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_CLOSED; FB_E_MALFORMED for
- *            an answer that is not HTTP, and for a target or Host that would
- *            not be a request; FB_E_LIMIT for an oversized head;
- *            FB_E_UNSUPPORTED for https; what `request_body` failed with, which
- *            `content_failed` tells from what the upstream did.
+ * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_BUSY if its turn never
+ *            came; FB_E_CLOSED; FB_E_MALFORMED for an answer that is not HTTP,
+ *            and for a target or Host that would not be a request; FB_E_LIMIT
+ *            for an oversized head; FB_E_UNSUPPORTED for https; what
+ *            `request_body` failed with, which `content_failed` tells from what
+ *            the upstream did.
  */
 #pragma once
 

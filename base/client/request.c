@@ -132,9 +132,13 @@ void fb_client_request_set_timer(struct client_request *request)
     fb_timer_set(&request->timer, request->fetch->head_timeout_ms);
 }
 
+/* What waited for its turn in vain says nothing of the upstream. */
 static void on_timer(struct fb_timer *timer)
 {
-    fb_client_request_fail(FB_CONTAINER_OF(timer, struct client_request, timer), FB_E_TIMEOUT);
+    struct client_request *request = FB_CONTAINER_OF(timer, struct client_request, timer);
+    bool is_queued = !fb_list_empty(&request->link);
+
+    fb_client_request_fail(request, is_queued ? FB_E_BUSY : FB_E_TIMEOUT);
 }
 
 /* ---- the content --------------------------------------------------------- */

@@ -257,7 +257,9 @@ static const struct fb_conf_item limit_items[] = {
     {"fills", FB_CONF_INT, AT(edge_conf_limits, fills), .min = 1, .max = 65536, .preset = "1024",
      .help = "Upstream fetches at once; further misses are answered 503."},
     {"upstream_connections", FB_CONF_INT, AT(edge_conf_limits, upstream_connections), .min = 1,
-     .max = 65536, .preset = "256", .help = "Connections per upstream and worker."},
+     .max = 65536, .preset = "256",
+     .help =
+         "Connections per upstream and worker; as many again for what is for one client alone."},
     {0},
 };
 

@@ -237,6 +237,7 @@ static void serve_fetch(struct serve_request *request, const char *why, const ch
     fb_op_init(&fetch->op, request->serve->loop, serve_on_fetched);
     fetch->request = sent;
     fetch->arena = arena;
+    fetch->is_for_one = true;
     fetch->request_length = fb_exchange_body_length(request->exchange);
     if (fetch->request_length != 0) {
         fetch->request_body = content_of(request);

@@ -31,6 +31,7 @@ struct edge_fetch {
     const struct fb_request_head *request;
     struct fb_reader *request_body; /* taken over; NULL for none */
     int64_t request_length;         /* of request_body; FB_LENGTH_UNKNOWN: chunked */
+    bool is_for_one;                /* goes at one client's pace, which may be slow */
 
     /* Out. Strings of the head live in `arena`, which is the caller's. */
     struct fb_arena *arena;

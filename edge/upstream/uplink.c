@@ -20,7 +20,8 @@ static const struct fb_state uplink_states[] = {
 
 struct edge_uplink {
     struct edge_upstreams *upstreams; /* borrowed */
-    struct fb_client *client;         /* owned */
+    struct fb_client *for_all;        /* owned; its connections go at our pace */
+    struct fb_client *for_one;        /* owned; at a client's, who must not hold up fills */
     struct fb_loop *loop;
     size_t n_fetches;
 };
@@ -204,7 +205,7 @@ static void uplink_start(struct uplink_try *try)
     try->io.url.target = fetch->request->target;
     fetch->request_body = NULL; /* the client's from here on */
     fb_op_init(&try->io.op, try->uplink->loop, uplink_on_head);
-    fb_client_fetch(try->uplink->client, &try->io);
+    fb_client_fetch(fetch->is_for_one ? try->uplink->for_one : try->uplink->for_all, &try->io);
 }
 
 static enum fb_step uplink_pick(struct uplink_try *try)
@@ -224,7 +225,7 @@ static enum fb_step uplink_pick(struct uplink_try *try)
 static bool is_own_trouble(int err)
 {
     return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM ||
-           err == -EADDRNOTAVAIL;
+           err == -EADDRNOTAVAIL || err == FB_E_BUSY;
 }
 
 /* No head came from this server. */
@@ -244,7 +245,7 @@ static enum fb_step uplink_missed(struct uplink_try *try, int err)
     if (!is_own_trouble(err)) {
         edge_upstreams_failed(try->uplink->upstreams, try->server, try->is_probe);
     }
-    try->result = err == FB_E_TIMEOUT ? FB_E_TIMEOUT : FB_E_UNAVAILABLE;
+    try->result = err == FB_E_TIMEOUT || err == FB_E_BUSY ? err : FB_E_UNAVAILABLE;
     return uplink_to(try, UPLINK_PICK);
 }
 
@@ -336,7 +337,8 @@ struct edge_uplink *edge_uplink_new(struct edge_upstreams *upstreams, struct fb_
 
     uplink->upstreams = upstreams;
     uplink->loop = loop;
-    uplink->client = fb_client_new(loop, &limits, upstreams->metrics);
+    uplink->for_all = fb_client_new(loop, &limits, upstreams->metrics);
+    uplink->for_one = fb_client_new(loop, &limits, upstreams->metrics);
     return uplink;
 }
 
@@ -346,7 +348,8 @@ void edge_uplink_close(struct edge_uplink *uplink)
         return;
     }
     FB_REQUIRE(uplink->n_fetches == 0);
-    fb_client_close(uplink->client);
+    fb_client_close(uplink->for_all);
+    fb_client_close(uplink->for_one);
     fb_free(uplink);
 }
 

@@ -25,7 +25,8 @@
  * Threads    Upstreams: any (atomics). An uplink and its fetches: their loop's.
  * Limits     Those of base/client, and at most EDGE_UPSTREAMS_MAX servers.
  * Failures   FB_E_UNAVAILABLE, FB_E_TIMEOUT if it was time that ran out with
- *            the last server, FB_E_CANCELED. What each server did is logged.
+ *            the last server, FB_E_BUSY if all its connections were taken,
+ *            FB_E_CANCELED. What each server did is logged.
  */
 #pragma once
 
@@ -54,7 +55,8 @@ struct edge_upstreams_options {
     uint32_t connect_timeout_ms; /* [2 s] */
     uint32_t head_timeout_ms;    /* [15 s] */
     uint32_t body_timeout_ms;    /* [15 s] between two pieces of content */
-    uint32_t max_connections;    /* [256] per server and loop */
+    uint32_t max_connections;    /* [256] per server and loop; for what is for one
+                                    client alone, as many again */
     uint32_t eject_after;        /* [3] failures in a row */
     uint32_t eject_min_ms;       /* [1 s] first period; doubles */
     uint32_t eject_max_ms;       /* [30 s] */

@@ -52,6 +52,20 @@ def test_a_client_that_cannot_send_does_not_put_an_upstream_out_of_service(lab):
     assert edge.metric(f'edge_upstream_failures_total{{upstream="{origin.url}"}}') == 0
 
 
+def test_clients_that_send_slowly_keep_nobody_from_filling(lab):
+    origin = lab.scripted_origin()
+    origin.put("/v/1.m4s", BODY)
+    edge = lab.edge(upstreams=[origin.url], workers=1,
+                    extra="limits: { upstream_connections: 2 }\ntimeouts: { upstream_head: 300ms }\n"
+                          "failover: { after: 1, min: 20s }\n")
+    slow = [lab.client(edge) for _ in range(3)]
+    for client in slow:
+        client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+    assert slow[2].read("POST").status == 503
+    assert get(edge.url + "/v/1.m4s").body == BODY
+    assert [u["up"] for u in edge.status()["upstreams"]] == [True]
+
+
 def test_a_dead_upstream_is_left_alone_and_taken_back(lab):
     first, second = lab.scripted_origin("first"), lab.scripted_origin("second")
     for origin in first, second:

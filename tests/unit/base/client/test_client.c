@@ -278,14 +278,20 @@ static void waiting_in_the_queue_times_out(void **state)
     struct get gets[4];
 
     f->answer = FB_STR_NONE;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         get_start(&gets[i], f);
     }
+    get_init(&gets[3], f);
+    gets[3].fetch.head_timeout_ms = 10000;
+    fb_client_fetch(f->client, &gets[3].fetch);
     UNTIL(f, f->n_requests == 3);
-    test_clock_advance_ms(&f->clock, 30000);
+    test_clock_advance_ms(&f->clock, 10000);
+    quiet(f);
+    assert_int_equal(gets[3].end, FB_E_BUSY); /* the upstream never saw it */
+    test_clock_advance_ms(&f->clock, 20000);
     quiet(f);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(gets[i].end, FB_E_TIMEOUT);
+        assert_int_equal(gets[i].end, i < 3 ? FB_E_TIMEOUT : FB_E_BUSY);
         get_done(&gets[i]);
     }
 }
