@@ -1,7 +1,7 @@
 /*
  * What the files of base/conf share: the tree of a YAML text and the scalars.
  *
- *     text ── tree.c ──► nodes with places ── bind.c, value.c ──► the struct
+ *     text ── tree.c ──► nodes with places ── conf.c, value.c ──► the struct
  */
 #pragma once
 
