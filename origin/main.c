@@ -111,6 +111,18 @@ static int node_open_signer(struct origin_node *node, struct fb_diag *diag)
     return FB_OK;
 }
 
+/* Hashes take half of the pool's threads (but two) at most, with those that wait: who
+ * floods the log-in delays nobody's video. */
+static struct origin_passwords_options node_passwords(const struct origin_conf *conf)
+{
+    int64_t share = FB_MAX(conf->threads / 2, 2);
+    int64_t hashes = FB_MIN(conf->auth.max_hashes, share - 1);
+
+    return (struct origin_passwords_options){.memory_bytes = (size_t)conf->auth.hash_memory,
+                                             .max_hashes = (uint32_t)hashes,
+                                             .max_waiting = (uint32_t)(share - hashes)};
+}
+
 static int node_open_auth(struct origin_node *node, struct fb_diag *diag)
 {
     const struct origin_conf_auth *conf = &node->conf->auth;
@@ -119,8 +131,7 @@ static int node_open_auth(struct origin_node *node, struct fb_diag *diag)
         .clock = fb_clock_system(),
         .access_ms = conf->access_ttl,
         .refresh_ms = conf->refresh_ttl,
-        .passwords = {.memory_bytes = (size_t)conf->hash_memory,
-                      .max_hashes = (uint32_t)conf->max_hashes},
+        .passwords = node_passwords(node->conf),
     };
 
     int err = node_load_secret(node, "tokens.key", options.secret, diag);

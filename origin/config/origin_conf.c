@@ -63,7 +63,8 @@ static const struct fb_conf_item auth_items[] = {
      .max = 4LL * 1024 * 1024 * 1024, .preset = "64MiB",
      .help = "Memory of one password hash (argon2id)."},
     {"max_hashes", FB_CONF_INT, AT(origin_conf_auth, max_hashes), .min = 1, .max = 256,
-     .preset = "2", .help = "Password hashes at once; more wait their turn."},
+     .preset = "2",
+     .help = "Password hashes at once; a few more wait, none takes the last threads."},
     {0},
 };
 static const struct fb_conf_section auth_section = {

@@ -1,6 +1,7 @@
 """Accounts at the real origin: who may do what, and for how long."""
 import base64
 import json
+import threading
 
 from lab import call, get, until
 
@@ -169,3 +170,18 @@ def test_pages_of_ones_own_videos(lab):
     assert call("GET", f"{origin.url}/api/v1/videos").json() == {"videos": [], "next_cursor": None}
     for query in ("limit=0", "limit=101", "limit=x", "cursor=x", "cursor=", "owner=you"):
         assert call("GET", f"{origin.url}/api/v1/videos?{query}", token=token).status == 400
+
+
+def test_a_flood_of_log_ins_leaves_threads_for_the_rest(lab):
+    origin = lab.origin(workers=0, extra="threads: 4\nauth:\n  hash_memory: 128MiB\n")
+    answers = []
+    flood = [threading.Thread(target=lambda n=n: answers.append(post(
+        origin, "auth/login", {"email": f"{n}@example.org", "password": PASSWORD}))) for n in range(20)]
+    for client in flood:
+        client.start()
+    until(lambda: answers, "the flood is under way")
+    assert get(f"{origin.url}/api/v1/videos").status == 200
+    for client in flood:
+        client.join()
+    refused = [answer for answer in answers if answer.status != 401]
+    assert refused and all(a.status == 503 and "Retry-After" in a.headers for a in refused)
