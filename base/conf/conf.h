@@ -86,6 +86,7 @@ struct fb_conf_item {
     const char *preset; /* as it would be written, or NULL */
     const char *help;   /* one sentence for the reference */
     bool is_required;
+    bool is_secret;                        /* STRING: neither printed nor quoted in a sentence */
     const char *const *names;              /* ENUM: up to a NULL */
     const struct fb_conf_section *section; /* SECTION, SECTIONS */
     /* Says with a sentence what is wrong with a STRING or PATH, or each of
@@ -122,7 +123,8 @@ FB_MUST_CHECK int fb_conf_parse(const struct fb_conf_section *section, struct fb
 /* Frees what the struct owns and leaves it zero. */
 void fb_conf_done(const struct fb_conf_section *section, void *conf);
 
-/* Appends YAML that loads to an equal struct, presets included. */
+/* Appends YAML that loads to an equal struct, presets included; only secrets are
+ * replaced by a remark. */
 void fb_conf_print(const struct fb_conf_section *section, const void *conf, struct fb_buf *buf);
 
 /* Appends the reference in Markdown: one table per section, keys in order. */

@@ -64,6 +64,8 @@ static void print_item(const struct fb_conf_item *item, const void *member, int 
         print_sections(item, member, indent, buf);
     } else if (item->type == FB_CONF_STRINGS) {
         print_strings(member, buf);
+    } else if (item->is_secret) {
+        fb_buf_append(buf, FB_STR(" \"(not shown)\"\n"));
     } else {
         fb_buf_append_byte(buf, ' ');
         fb_conf_value_print(item, member, buf);

@@ -235,6 +235,10 @@ int fb_conf_value_read(const struct fb_conf_item *item, struct fb_str text, void
     if (err < 0) {
         FB_AUTO(fb_buf_done) struct fb_buf expected = {0};
         fb_conf_expected(item, &expected);
+        if (item->is_secret) {
+            return fb_diag_set(diag, FB_E_MALFORMED, "'%s' is wrong, expected %s", item->key,
+                               expected.ptr);
+        }
         return fb_diag_set(diag, FB_E_MALFORMED, "'%s' is '%.*s', expected %s", item->key,
                            FB_STR_ARG(fb_str_first(text, SHOWN)), expected.ptr);
     }

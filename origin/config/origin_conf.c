@@ -111,7 +111,7 @@ static const struct fb_conf_item origin_items[] = {
      .help = "Videos transcoded at once in this process; 0 with separate workers."},
     {"worker_threads", FB_CONF_COUNT, AT(origin_conf, worker_threads), .min = 1, .max = 256,
      .preset = "auto", .help = "Threads of each transcode; auto shares the cores."},
-    {"worker_token", FB_CONF_STRING, AT(origin_conf, worker_token), .max = 256,
+    {"worker_token", FB_CONF_STRING, AT(origin_conf, worker_token), .max = 256, .is_secret = true,
      .check = origin_conf_check_token,
      .help = "What forebay-worker must show, at least 16 visible characters; without it no other "
              "process gets tasks."},

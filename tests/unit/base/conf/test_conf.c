@@ -238,6 +238,37 @@ static void print_shows_presets_and_leaves_out_what_is_absent(void **state)
     fb_conf_done(&sample_section, &conf);
 }
 
+struct keeper {
+    struct fb_str token;
+};
+
+static const struct fb_conf_item keeper_items[] = {
+    {"token", FB_CONF_STRING, offsetof(struct keeper, token), .max = 8, .is_secret = true},
+    {0},
+};
+static const struct fb_conf_section keeper_section = {.name = "keeper",
+                                                      .size = sizeof(struct keeper),
+                                                      .items = keeper_items};
+
+static void secrets_are_neither_printed_nor_quoted(void **state)
+{
+    (void)state;
+    struct keeper conf = {0};
+    struct fb_diag diag = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+
+    assert_int_equal(fb_conf_parse(&keeper_section, FB_STR("token: sesame\n"), "f", &conf, &diag),
+                     FB_OK);
+    fb_conf_print(&keeper_section, &conf, &text);
+    assert_string_equal(text.ptr, "token: \"(not shown)\"\n");
+    fb_conf_done(&keeper_section, &conf);
+
+    int err = fb_conf_parse(&keeper_section, FB_STR("token: opensesame\n"), "f", &conf, &diag);
+    assert_true(err < 0);
+    assert_null(strstr(diag.text, "sesame"));
+    assert_non_null(strstr(diag.text, "f:1:8: 'token' is wrong, expected a text"));
+}
+
 static void reference_has_a_table_for_each_section(void **state)
 {
     (void)state;
@@ -267,6 +298,7 @@ int main(void)
         cmocka_unit_test(missing_file_is_named),
         cmocka_unit_test(printed_configuration_reads_back_the_same),
         cmocka_unit_test(print_shows_presets_and_leaves_out_what_is_absent),
+        cmocka_unit_test(secrets_are_neither_printed_nor_quoted),
         cmocka_unit_test(reference_has_a_table_for_each_section),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
