@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from lab import BUILD, Cut, get, until
+from lab import BUILD, Cut, free_port, get, until
 
 CONTRACT = """\
 node: box-1
@@ -70,7 +70,8 @@ def test_a_mistake_is_told_with_its_place(lab, before, after, told):
 def test_an_address_in_use_is_told_with_the_address(lab):
     edge = lab.edge(upstreams=["http://127.0.0.1:1"])
     path = lab.dir / "second.yaml"
-    path.write_text(edge.config_path.read_text().replace(str(edge.port), str(edge.admin_port), 1))
+    text = edge.config_path.read_text().replace(f":{edge.admin_port}", f":{free_port()}")
+    path.write_text(text.replace(f":{edge.port}", f":{edge.admin_port}"))
     ran = run("--config", path)
     assert ran.returncode == 1
     assert str(edge.admin_port) in ran.stdout + ran.stderr
