@@ -89,6 +89,12 @@ int fb_address_parse(struct fb_str text, struct fb_address *ret_address, struct 
     return FB_OK;
 }
 
+int fb_address_check(struct fb_str text, struct fb_diag *diag)
+{
+    struct fb_address address;
+    return fb_address_parse(text, &address, diag);
+}
+
 uint16_t fb_address_port(const struct fb_address *address)
 {
     struct fb_address copy = *address;

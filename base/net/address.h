@@ -28,6 +28,9 @@ FB_MUST_CHECK int fb_address_parse(struct fb_str text, struct fb_address *ret_ad
 FB_MUST_CHECK int fb_address_from_ip(struct fb_str host, uint16_t port,
                                      struct fb_address *ret_address);
 
+/* The same for whoever only wants to know, such as a table of the configuration. */
+FB_MUST_CHECK int fb_address_check(struct fb_str text, struct fb_diag *diag);
+
 /* The text form, always with the port, or "unknown"; returns `text`. */
 char *fb_address_text(const struct fb_address *address, char text[FB_ADDRESS_TEXT_MAX]);
 

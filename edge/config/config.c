@@ -2,6 +2,7 @@
 
 #include "base/core/alloc.h"
 #include "base/core/err.h"
+#include "base/http/node_name.h"
 #include "base/net/address.h"
 #include "edge/policy/policy.h"
 #include "edge/store/store.h"
@@ -10,29 +11,6 @@
 enum { MANIFEST_MIN_MS = 1000, MANIFEST_MAX_MS = 30000 };
 
 /* ---- checks ------------------------------------------------------------ */
-
-/* The name stands in Via and Cache-Status, so it must be a token of both (RFC
- * 9110 section 5.6.2, RFC 8941 section 3.3.4). */
-static int conf_check_node(struct fb_str value, struct fb_diag *diag)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool is_other = (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-        if (!is_letter && (i == 0 || !is_other)) {
-            return fb_diag_set(diag, FB_E_MALFORMED,
-                               "a letter, then letters, digits, '-', '.' and '_' are expected");
-        }
-    }
-    return FB_OK;
-}
-
-static int conf_check_address(struct fb_str value, struct fb_diag *diag)
-{
-    struct fb_address address;
-
-    return fb_address_parse(value, &address, diag);
-}
 
 static int conf_check_suffix(struct fb_str value, struct fb_diag *diag)
 {
@@ -129,7 +107,7 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
 
 static const struct fb_conf_item listen_items[] = {
     {"address", FB_CONF_STRING, AT(edge_conf_listen, address), .is_required = true,
-     .check = conf_check_address,
+     .check = fb_address_check,
      .help = "Numeric address and port, such as `127.0.0.1:8080`, `[::1]:8080` or `:8080`."},
     {0},
 };
@@ -142,7 +120,7 @@ static const struct fb_conf_section listen_section = {
 };
 
 static const struct fb_conf_item admin_items[] = {
-    {"address", FB_CONF_STRING, AT(edge_conf_admin, address), .check = conf_check_address,
+    {"address", FB_CONF_STRING, AT(edge_conf_admin, address), .check = fb_address_check,
      .help = "Where `/metrics`, `/healthz`, `/readyz`, `/status` and `/purge` are; none if unset. "
              "It has no access control: keep it on loopback or a management network."},
     {0},
@@ -319,7 +297,8 @@ static const char *const role_names[] =
 
 static const struct fb_conf_item root_items[] = {
     {"node", FB_CONF_STRING, AT(edge_conf, node), .min = 1, .max = 64, .is_required = true,
-     .check = conf_check_node, .help = "This node's name, as it stands in Via and Cache-Status."},
+     .check = fb_node_name_check,
+     .help = "This node's name, as it stands in Via and Cache-Status."},
     {"role", FB_CONF_ENUM, AT(edge_conf, role), .names = role_names, .preset = "edge",
      .help = "An `edge` serves players; a `regional` node serves edges."},
     {"workers", FB_CONF_COUNT, AT(edge_conf, workers), .min = 1, .max = 256, .preset = "auto",

@@ -3,28 +3,9 @@
 #include "base/core/err.h"
 #include "base/http/url.h"
 #include "base/net/address.h"
+#include "origin/config/config.h"
 
 enum { TOKEN_MIN = 16 };
-
-int origin_conf_check_node(struct fb_str value, struct fb_diag *diag)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool is_other = (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-        if (!is_letter && (i == 0 || !is_other)) {
-            return fb_diag_set(diag, FB_E_MALFORMED,
-                               "a letter, then letters, digits, '-', '.' and '_' are expected");
-        }
-    }
-    return FB_OK;
-}
-
-int origin_conf_check_address(struct fb_str value, struct fb_diag *diag)
-{
-    struct fb_address address;
-    return fb_address_parse(value, &address, diag);
-}
 
 int origin_conf_check_url(struct fb_str value, struct fb_diag *diag)
 {
@@ -56,3 +37,16 @@ int origin_conf_check_token(struct fb_str value, struct fb_diag *diag)
                                   : fb_diag_set(diag, FB_E_MALFORMED,
                                                 "at least %d characters are expected", TOKEN_MIN);
 }
+
+static const struct fb_conf_item admin_items[] = {
+    {"address", FB_CONF_STRING, offsetof(struct origin_conf_admin, address),
+     .check = fb_address_check,
+     .help = "Where /metrics, /healthz, /readyz and /status are served; none by default."},
+    {0},
+};
+const struct fb_conf_section origin_conf_admin_section = {
+    .name = "admin",
+    .help = "The operator's side.",
+    .size = sizeof(struct origin_conf_admin),
+    .items = admin_items,
+};

@@ -1,13 +1,14 @@
 /*
- * Checks that both files' tables share; see struct fb_conf_item.
+ * What both files' tables share: checks (see struct fb_conf_item), a section.
  */
 #pragma once
 
+#include "base/conf/conf.h"
 #include "base/core/diag.h"
 #include "base/core/str.h"
 
-int origin_conf_check_node(struct fb_str value, struct fb_diag *diag);
-int origin_conf_check_address(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_url(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_token(struct fb_str value, struct fb_diag *diag);
+
+extern const struct fb_conf_section origin_conf_admin_section;

@@ -1,4 +1,6 @@
 #include "base/core/err.h"
+#include "base/http/node_name.h"
+#include "base/net/address.h"
 #include "origin/config/check.h"
 #include "origin/config/config.h"
 
@@ -14,7 +16,7 @@ static int check_database(struct fb_str value, struct fb_diag *diag)
 
 static const struct fb_conf_item listen_items[] = {
     {"address", FB_CONF_STRING, AT(origin_conf_listen, address), .is_required = true,
-     .check = origin_conf_check_address, .help = "Address and port, such as 127.0.0.1:7000."},
+     .check = fb_address_check, .help = "Address and port, such as 127.0.0.1:7000."},
     {0},
 };
 static const struct fb_conf_section listen_section = {
@@ -22,18 +24,6 @@ static const struct fb_conf_section listen_section = {
     .help = "Where API, uploads and media are served.",
     .size = sizeof(struct origin_conf_listen),
     .items = listen_items,
-};
-
-static const struct fb_conf_item admin_items[] = {
-    {"address", FB_CONF_STRING, AT(origin_conf_admin, address), .check = origin_conf_check_address,
-     .help = "Where /metrics, /healthz, /readyz and /status are served; none by default."},
-    {0},
-};
-static const struct fb_conf_section admin_section = {
-    .name = "admin",
-    .help = "The operator's side.",
-    .size = sizeof(struct origin_conf_admin),
-    .items = admin_items,
 };
 
 static const struct fb_conf_item upload_items[] = {
@@ -92,10 +82,10 @@ static const struct fb_conf_section jobs_section = {
 
 static const struct fb_conf_item origin_items[] = {
     {"node", FB_CONF_STRING, AT(origin_conf, node), .min = 1, .max = 64, .preset = "origin",
-     .check = origin_conf_check_node, .help = "The name of this node."},
+     .check = fb_node_name_check, .help = "The name of this node."},
     {"listen", FB_CONF_SECTIONS, AT(origin_conf, listen), .min = 1, .max = 16, .is_required = true,
      .section = &listen_section, .help = "Where API, uploads and media are served."},
-    {"admin", FB_CONF_SECTION, AT(origin_conf, admin), .section = &admin_section,
+    {"admin", FB_CONF_SECTION, AT(origin_conf, admin), .section = &origin_conf_admin_section,
      .help = "The operator's side."},
     {"public_url", FB_CONF_STRING, AT(origin_conf, public_url), .is_required = true,
      .check = origin_conf_check_url, .help = "Where players fetch media: the edge."},

@@ -1,25 +1,14 @@
+#include "base/http/node_name.h"
 #include "origin/config/check.h"
 #include "origin/config/config.h"
 
 #define AT(type, member) offsetof(struct type, member)
 
-static const struct fb_conf_item admin_items[] = {
-    {"address", FB_CONF_STRING, AT(origin_conf_admin, address), .check = origin_conf_check_address,
-     .help = "Where /metrics, /healthz, /readyz and /status are served; none by default."},
-    {0},
-};
-static const struct fb_conf_section admin_section = {
-    .name = "admin",
-    .help = "The operator's side.",
-    .size = sizeof(struct origin_conf_admin),
-    .items = admin_items,
-};
-
 static const struct fb_conf_item worker_items[] = {
     {"node", FB_CONF_STRING, AT(origin_worker_conf, node), .min = 1, .max = 64, .preset = "worker",
-     .check = origin_conf_check_node,
+     .check = fb_node_name_check,
      .help = "The name of this worker; two workers must not share one."},
-    {"admin", FB_CONF_SECTION, AT(origin_worker_conf, admin), .section = &admin_section,
+    {"admin", FB_CONF_SECTION, AT(origin_worker_conf, admin), .section = &origin_conf_admin_section,
      .help = "The operator's side."},
     {"origin", FB_CONF_STRING, AT(origin_worker_conf, origin), .is_required = true,
      .check = origin_conf_check_url, .help = "The origin that hands out tasks."},
