@@ -1,0 +1,200 @@
+/*
+ * The format of a volume: bytes on the drive and back (docs/store-format.md).
+ *
+ *     | superblock | copy | checkpoint A | checkpoint B | zone 0 | zone 1 | …
+ *
+ *     zone:  | header | record | record | …            | summary, footer |
+ *     record:| head, 1 to 4 blocks | chunk | chunk | …  (an extent)
+ *            | one block                                (a purge)
+ *
+ * All numbers are little-endian; everything begins at a block of FB_DISK_BLOCK
+ * bytes, and bears a magic number, its kind's version, and an XXH3-64 of itself.
+ * A record names the generation of its zone: what a zone's last life left behind
+ * is no record of this one.
+ *
+ * Encoders fill whole blocks, zero-padded. Decoders take hostile bytes, allocate
+ * nothing, and borrow from what they read.
+ *
+ * Threads    Pure functions, any thread.
+ * Failures   FB_E_MALFORMED: not this kind of thing at all (such as blank).
+ *            FB_E_UNSUPPORTED: of another format version. FB_E_CORRUPT: the
+ *            checksum does not fit, or a number is out of its range.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/buf.h"
+#include "edge/volume/extent.h"
+#include "edge/volume/index.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    EDGE_FORMAT_VERSION = 1,
+    EDGE_FORMAT_BLOCK = 4096, /* FB_DISK_BLOCK */
+    EDGE_FORMAT_MAX_HEAD_BLOCKS = 4,
+    EDGE_FORMAT_MIN_ZONES = 4,
+    EDGE_FORMAT_NODE_MAX = 64
+};
+
+#define EDGE_FORMAT_MIN_ZONE_BYTES ((uint64_t)8 * 1024 * 1024)
+#define EDGE_FORMAT_MAX_ZONE_BYTES ((uint64_t)256 * 1024 * 1024)
+
+/* ---- the superblock ------------------------------------------------------ */
+
+struct edge_superblock {
+    uint8_t uuid[16];
+    char node[EDGE_FORMAT_NODE_MAX]; /* whose volume it is; NUL-terminated */
+    int64_t created_ms;              /* wall time */
+    uint64_t size;                   /* of the whole volume, bytes */
+    uint64_t zone_bytes;             /* a power of two */
+    uint32_t n_zones;
+    uint64_t zones_offset;      /* of zone 0 */
+    uint64_t checkpoint_offset; /* of slot A; B follows */
+    uint64_t checkpoint_bytes;  /* of one slot */
+};
+
+/* Lays a volume of `size` bytes out; uuid, node and time are the caller's.
+ * FB_E_LIMIT if it is too small. */
+FB_MUST_CHECK int edge_superblock_plan(uint64_t size, struct edge_superblock *ret_superblock);
+
+/* Into one block. */
+void edge_superblock_encode(const struct edge_superblock *superblock, char *block);
+FB_MUST_CHECK int edge_superblock_decode(const char *block, struct edge_superblock *ret_superblock);
+
+/* How many entries a volume's index and checkpoint have room for. */
+size_t edge_superblock_max_entries(const struct edge_superblock *superblock);
+
+/* ---- zones --------------------------------------------------------------- */
+
+/* What was written to the drive, which outlives a restart. */
+struct edge_written {
+    uint64_t admission; /* bytes ever */
+    uint64_t rewriting;
+    uint64_t metadata;
+    uint32_t day;   /* days since 1970 (UTC) ... */
+    uint64_t today; /* ... and the bytes written in it, this zone's capacity included */
+};
+
+struct edge_zone_header {
+    uint8_t uuid[16]; /* the volume's */
+    uint32_t zone;
+    uint64_t generation; /* grows by one with every zone opened on the volume */
+    int64_t wall_ms;
+    struct edge_written written;
+};
+
+/* Into one block. */
+void edge_zone_header_encode(const struct edge_zone_header *header, char *block);
+FB_MUST_CHECK int edge_zone_header_decode(const char *block, struct edge_zone_header *ret_header);
+
+/* ---- records ------------------------------------------------------------- */
+
+enum edge_record_kind { EDGE_RECORD_EXTENT = 1, EDGE_RECORD_PURGE = 2 };
+
+struct edge_record {
+    enum edge_record_kind kind;
+    uint64_t generation; /* of its zone */
+    uint32_t block;      /* where it begins in its zone */
+    uint32_t n_blocks;   /* head and chunks */
+    uint8_t n_head_blocks;
+    struct edge_extent_head head;             /* of a purge: id.fingerprint and wall_ms only */
+    uint32_t chunk_bytes[EDGE_EXTENT_CHUNKS]; /* 0: absent */
+    uint64_t chunk_sums[EDGE_EXTENT_CHUNKS];  /* edge_format_sum() of the chunk's bytes */
+    bool is_rewritten;                        /* moved here when its zone was reclaimed */
+};
+
+/* Blocks that the head of an extent with this key and meta takes; 0: too long. */
+unsigned edge_record_head_blocks(size_t key_len, size_t meta_len);
+
+/* Blocks of one chunk. */
+unsigned edge_record_chunk_blocks(uint32_t chunk_bytes);
+
+/* Into `n_head_blocks` blocks. Requires what edge_record_head_blocks() gave. */
+void edge_record_encode(const struct edge_record *record, char *blocks);
+
+/* From `n` bytes, whole blocks. Strings of *ret_record point into them. FB_E_LIMIT if
+ * the head has more blocks than `n` holds: n_head_blocks is set even then. */
+FB_MUST_CHECK int edge_record_decode(const char *blocks, size_t n, struct edge_record *ret_record);
+
+/* Block in its record at which chunk `chunk` (0 to 3) begins. Requires that it is there. */
+unsigned edge_record_chunk_block(const struct edge_record *record, unsigned chunk);
+
+/* The checksum of a chunk. */
+uint64_t edge_format_sum(struct fb_str bytes);
+
+/* ---- summaries and checkpoints ------------------------------------------- */
+
+/* One record as summaries and checkpoints list it. */
+struct edge_listing {
+    enum edge_record_kind kind;
+    struct edge_extent_id id;
+    struct edge_place place; /* zone: set by the decoder's caller for summaries */
+};
+
+enum { EDGE_LISTING_BYTES = 48 };
+
+/* The table at the end of a sealed zone: its last block is the footer, the listings
+ * stand before it. */
+struct edge_summary {
+    uint64_t generation;
+    uint32_t zone;
+    uint32_t n;        /* listings */
+    uint32_t n_blocks; /* footer included: it takes the last blocks of the zone */
+};
+
+/* Blocks of a summary of `n` listings. */
+uint32_t edge_summary_blocks(size_t n);
+
+/* Appends the blocks. */
+void edge_summary_encode(const struct edge_summary *summary, const struct edge_listing *listings,
+                         struct fb_buf *blocks);
+
+/* From the last block of a zone: how much to read. */
+FB_MUST_CHECK int edge_summary_decode_footer(const char *block, struct edge_summary *ret_summary);
+
+/* Listing `i` of a summary of which `blocks` are all the blocks, verified by
+ * edge_summary_verify() before. */
+FB_MUST_CHECK int edge_summary_verify(const char *blocks, const struct edge_summary *summary);
+FB_MUST_CHECK int edge_summary_get(const char *blocks, const struct edge_summary *summary,
+                                   uint32_t i, struct edge_listing *ret_listing);
+
+/* A checkpoint: the index as it stood, with the generations of the zones it
+ * speaks of. Written in one go into a slot. */
+struct edge_checkpoint {
+    uint64_t sequence; /* the greater one of the two slots counts */
+    int64_t wall_ms;
+    struct edge_written written;
+    uint32_t n_zones;
+    uint64_t n_listings;
+    uint64_t n_bytes; /* of the whole, head included, whole blocks */
+};
+
+/* What a checkpoint knows of one zone. */
+struct edge_checkpoint_zone {
+    uint64_t generation; /* 0: free */
+    uint32_t n_blocks;   /* written so far, as indexed here */
+    bool is_sealed;
+};
+
+uint64_t edge_checkpoint_bytes(uint32_t n_zones, size_t n_listings);
+
+/* A checkpoint is made by parts: begin, then all zones, then all listings, then
+ * end, which fills in sum and head. */
+void edge_checkpoint_begin(const struct edge_checkpoint *checkpoint, struct fb_buf *bytes);
+void edge_checkpoint_add_zone(struct fb_buf *bytes, const struct edge_checkpoint_zone *zone);
+void edge_checkpoint_add_listing(struct fb_buf *bytes, const struct edge_listing *listing);
+void edge_checkpoint_end(struct fb_buf *bytes);
+
+/* From its first block: how much to read. Then the whole. */
+FB_MUST_CHECK int edge_checkpoint_decode_head(const char *block,
+                                              struct edge_checkpoint *ret_checkpoint);
+FB_MUST_CHECK int edge_checkpoint_verify(const char *bytes,
+                                         const struct edge_checkpoint *checkpoint);
+void edge_checkpoint_zone(const char *bytes, const struct edge_checkpoint *checkpoint, uint32_t i,
+                          struct edge_checkpoint_zone *ret_zone);
+FB_MUST_CHECK int edge_checkpoint_listing(const char *bytes,
+                                          const struct edge_checkpoint *checkpoint, uint64_t i,
+                                          struct edge_listing *ret_listing);

@@ -1,0 +1,84 @@
+/*
+ * The index of one volume: where each extent lies, in little memory.
+ *
+ * An extent costs one entry of 40 bytes and one bucket of 4. Of a key it keeps
+ * the fingerprint and half of the version, so what the index finds is proved by
+ * the record on the volume. Several entries may bear one id: chunks that came
+ * later, other variants of the key. The newest is found first.
+ *
+ * Entries of one zone are chained, so that a zone can be dropped without reading
+ * it.
+ *
+ * Ownership  The volume owns its index.
+ * Threads    find, has, touch, count and bytes on any thread; the rest on the
+ *            volume's own loop.
+ * Limits     `max_entries`, fixed when made; memory grows as needed.
+ * Failures   add: FB_E_LIMIT.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "edge/volume/extent.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { EDGE_HEAT_MAX = 15 };
+
+struct edge_index;
+
+/* Where a record lies, and what is known of it without reading. */
+struct edge_place {
+    uint32_t zone;
+    uint32_t block;    /* of the record in its zone, in FB_DISK_BLOCK bytes */
+    uint32_t n_blocks; /* head and chunks */
+    uint32_t title;
+    uint32_t hour;         /* when it was written: hours since 1970 */
+    uint8_t n_head_blocks; /* 1 to 4 */
+    uint8_t mask;          /* bit i: chunk i of the extent */
+    uint8_t heat;          /* hits since written, at most EDGE_HEAT_MAX */
+};
+
+struct edge_index *edge_index_new(size_t max_entries, uint32_t n_zones);
+
+/* Accepts NULL. */
+void edge_index_free(struct edge_index *index);
+
+/* The entry of `id` (of any version if that is 0) that holds chunk `chunk` of
+ * the extent, 0 to 3 (any if negative): the newest, or the `nth` after it. */
+bool edge_index_find(const struct edge_index *index, const struct edge_extent_id *id, int chunk,
+                     unsigned nth, struct edge_place *ret_place);
+
+/* True if the index still has an entry of `id` at the zone and block of `place`. */
+bool edge_index_has(const struct edge_index *index, const struct edge_extent_id *id,
+                    const struct edge_place *place);
+
+/* `hits` more for the entry at `place`; harmless if it went. */
+void edge_index_touch(struct edge_index *index, const struct edge_extent_id *id,
+                      const struct edge_place *place, unsigned hits);
+
+FB_MUST_CHECK int edge_index_add(struct edge_index *index, const struct edge_extent_id *id,
+                                 const struct edge_place *place);
+
+/* Takes the entry at `place` out. Returns false if it was not there. */
+bool edge_index_remove(struct edge_index *index, const struct edge_extent_id *id,
+                       const struct edge_place *place);
+
+/* Takes out all extents of a key, whatever number or version. Returns how many
+ * there were. */
+size_t edge_index_purge(struct edge_index *index, uint64_t fingerprint);
+
+/* Visits the entries of a zone, oldest first; false at the end. Start with
+ * *cursor = 0. The current one may be removed. The version of *ret_id has its upper
+ * half only, which is what find() compares. */
+bool edge_index_next_of_zone(const struct edge_index *index, uint32_t zone, uint32_t *cursor,
+                             struct edge_extent_id *ret_id, struct edge_place *ret_place);
+
+/* Takes out all of a zone. Returns how many there were. */
+size_t edge_index_drop_zone(struct edge_index *index, uint32_t zone);
+
+size_t edge_index_count(const struct edge_index *index);
+
+/* Everything that it holds of memory. */
+size_t edge_index_bytes(const struct edge_index *index);
