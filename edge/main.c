@@ -12,6 +12,7 @@
 #include "edge/admin/admin.h"
 #include "edge/config/config.h"
 #include "edge/fill/fill.h"
+#include "edge/replay/command.h"
 #include "edge/serve/crew.h"
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
@@ -197,6 +198,11 @@ static const struct fb_route node_routes[] = {
     {.method = FB_METHOD_POST, .pattern = "/purge", .handle = node_purge},
 };
 
+static const struct fb_daemon_command node_commands[] = {
+    {"replay", "Print what the store would have done with the requests of a trace.",
+     edge_replay_main},
+};
+
 static const struct fb_daemon_program program = {
     .name = "forebay-edge",
     .summary = "the cache of Forebay: an ISP's box, or a regional node",
@@ -208,6 +214,8 @@ static const struct fb_daemon_program program = {
     .status = node_status,
     .routes = node_routes,
     .n_routes = FB_ARRAY_LEN(node_routes),
+    .commands = node_commands,
+    .n_commands = FB_ARRAY_LEN(node_commands),
 };
 
 int main(int argc, char **argv)

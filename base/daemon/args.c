@@ -146,8 +146,19 @@ void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf 
     fb_buf_printf(buf,
                   "SYNOPSIS\n    %s --config FILE [--check | --print-config]\n"
                   "        [--log-level LEVEL] [--log-format FORMAT]\n"
-                  "    %s --version | --help | --print-reference\n\nOPTIONS\n",
+                  "    %s --version | --help | --print-reference\n",
                   program->name, program->name);
+    for (size_t i = 0; i < program->n_commands; i++) {
+        fb_buf_printf(buf, "    %s %s ...\n", program->name, program->commands[i].name);
+    }
+    if (program->n_commands > 0) {
+        fb_buf_append(buf, FB_STR("\nCOMMANDS (each has its own --help)\n"));
+    }
+    for (size_t i = 0; i < program->n_commands; i++) {
+        fb_buf_printf(buf, "    %s\n        %s\n", program->commands[i].name,
+                      program->commands[i].summary);
+    }
+    fb_buf_append(buf, FB_STR("\nOPTIONS\n"));
     for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
         const struct option_row *row = &option_rows[i];
         fb_buf_printf(buf, "    %s%s%s\n        %s\n", row->name, row->value != NULL ? " " : "",

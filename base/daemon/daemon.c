@@ -213,12 +213,28 @@ static int daemon_with_config(const struct fb_daemon_program *program,
     return exit_code;
 }
 
+static const struct fb_daemon_command *daemon_find_command(const struct fb_daemon_program *program,
+                                                           struct fb_str name)
+{
+    for (size_t i = 0; i < program->n_commands; i++) {
+        if (fb_str_equal(name, fb_str_from(program->commands[i].name))) {
+            return &program->commands[i];
+        }
+    }
+    return NULL;
+}
+
 int fb_daemon_main(int argc, char **argv, const struct fb_daemon_program *program)
 {
+    const struct fb_daemon_command *command =
+        argc > 1 ? daemon_find_command(program, fb_str_from(argv[1])) : NULL;
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
     struct fb_daemon_args args;
     struct fb_diag diag = {0};
 
+    if (command != NULL) {
+        return command->run(argc - 1, argv + 1);
+    }
     if (fb_daemon_args_parse(argc, argv, &args, &diag) < 0) {
         return daemon_usage(program, &diag);
     }

@@ -14,6 +14,9 @@
  * descriptors are raised to the hard limit, and systemd is told READY=1 and
  * STOPPING=1.
  *
+ * A program may have commands beside: `PROGRAM NAME ...` runs the command's own main
+ * and nothing of the above.
+ *
  * If the configuration names an admin address, an HTTP server on the main loop
  * gives /metrics, /healthz, /readyz (503 until ready and while draining) and
  * /status, and the program's own routes beside them. /metrics has those of the
@@ -43,6 +46,15 @@ struct fb_route;
 
 enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
 
+/* `PROGRAM NAME ...`, such as `forebay-edge replay`. */
+struct fb_daemon_command {
+    const char *name;
+    const char *summary; /* one line for --help, a sentence */
+
+    /* `argv[0]` is the name. Returns the exit code. */
+    int (*run)(int argc, char **argv);
+};
+
 struct fb_daemon_program {
     const char *name;                   /* "forebay-edge" */
     const char *summary;                /* one line for --help */
@@ -71,6 +83,9 @@ struct fb_daemon_program {
     /* Further routes of the admin server; their handlers get the ctx. */
     const struct fb_route *routes;
     size_t n_routes;
+
+    const struct fb_daemon_command *commands;
+    size_t n_commands;
 };
 
 /* Returns the exit code. */

@@ -154,6 +154,11 @@ void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node)
     }
 }
 
+bool edge_policy_is_linked(const struct edge_policy_node *node)
+{
+    return node->queue != QUEUE_NONE;
+}
+
 bool edge_policy_hit_is_free(const struct edge_policy *policy)
 {
     return policy->kind == EDGE_POLICY_S3FIFO;

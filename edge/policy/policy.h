@@ -53,6 +53,9 @@ void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *nod
 /* `node` was asked for. Harmless if it is not linked. */
 void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node);
 
+/* True from insert to remove or evict. As safe as the caller keeps those apart. */
+bool edge_policy_is_linked(const struct edge_policy_node *node);
+
 /* True if a hit needs no exclusion from the other calls. */
 bool edge_policy_hit_is_free(const struct edge_policy *policy);
 
