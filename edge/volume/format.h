@@ -5,7 +5,7 @@
  *
  *     zone:  | header | record | record | …            | summary, footer |
  *     record:| head, 1 to 4 blocks | chunk | chunk | …  (an extent)
- *            | one block                                (a purge)
+ *            | one block                                (a purge, a ledger)
  *
  * All numbers are little-endian; everything begins at a block of FB_DISK_BLOCK
  * bytes, and bears a magic number, its kind's version, and an XXH3-64 of itself.
@@ -24,6 +24,7 @@
 
 #include "base/core/attr.h"
 #include "base/core/buf.h"
+#include "edge/policy/budget.h"
 #include "edge/volume/extent.h"
 #include "edge/volume/index.h"
 
@@ -69,13 +70,14 @@ size_t edge_superblock_max_entries(const struct edge_superblock *superblock);
 
 /* ---- zones --------------------------------------------------------------- */
 
-/* What was written to the drive, which outlives a restart. */
+/* What was written to the drive, which outlives a restart. It is durable before the
+ * bytes that it counts are written, so it counts some that are still to come. */
 struct edge_written {
     uint64_t admission; /* bytes ever */
     uint64_t rewriting;
     uint64_t metadata;
-    uint32_t day;   /* days since 1970 (UTC) ... */
-    uint64_t today; /* ... and the bytes written in it, this zone's capacity included */
+    struct edge_budget_state budget; /* by days; `reserve` is in the latest one */
+    uint64_t reserve;                /* may be written before the next one of these is durable */
 };
 
 struct edge_zone_header {
@@ -92,7 +94,9 @@ FB_MUST_CHECK int edge_zone_header_decode(const char *block, struct edge_zone_he
 
 /* ---- records ------------------------------------------------------------- */
 
-enum edge_record_kind { EDGE_RECORD_EXTENT = 1, EDGE_RECORD_PURGE = 2 };
+/* A ledger takes one block: what was written, each time that an open zone is continued
+ * after a restart. Summaries and checkpoints do not list it. */
+enum edge_record_kind { EDGE_RECORD_EXTENT = 1, EDGE_RECORD_PURGE = 2, EDGE_RECORD_LEDGER = 3 };
 
 struct edge_record {
     enum edge_record_kind kind;
@@ -104,6 +108,13 @@ struct edge_record {
     uint32_t chunk_bytes[EDGE_EXTENT_CHUNKS]; /* 0: absent */
     uint64_t chunk_sums[EDGE_EXTENT_CHUNKS];  /* edge_format_sum() of the chunk's bytes */
     bool is_rewritten;                        /* moved here when its zone was reclaimed */
+    struct edge_written written;              /* of a ledger only */
+
+    /* The chain: `previous` is the `sum` of the record before it in its zone, 0 for the
+     * first. So what a crash left behind the last whole record never counts as following
+     * what was written there later. */
+    uint64_t previous;
+    uint64_t sum; /* out, of encode and decode: the head's own checksum, never 0 */
 };
 
 /* Blocks that the head of an extent with this key and meta takes; 0: too long. */
@@ -112,8 +123,9 @@ unsigned edge_record_head_blocks(size_t key_len, size_t meta_len);
 /* Blocks of one chunk. */
 unsigned edge_record_chunk_blocks(uint32_t chunk_bytes);
 
-/* Into `n_head_blocks` blocks. Requires what edge_record_head_blocks() gave. */
-void edge_record_encode(const struct edge_record *record, char *blocks);
+/* Into `n_head_blocks` blocks, and sets `sum`. Requires what edge_record_head_blocks()
+ * gave; purges and ledgers take one. */
+void edge_record_encode(struct edge_record *record, char *blocks);
 
 /* From `n` bytes, whole blocks. Strings of *ret_record point into them. FB_E_LIMIT if
  * the head has more blocks than `n` holds: n_head_blocks is set even then. */
