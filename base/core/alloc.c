@@ -30,6 +30,14 @@ void *fb_try_alloc(size_t size)
     return malloc(size == 0 ? 1 : size);
 }
 
+void *fb_alloc_aligned(size_t alignment, size_t size)
+{
+    void *ptr = NULL;
+    int err = posix_memalign(&ptr, alignment, size == 0 ? 1 : size);
+    FB_REQUIRE(err == 0);
+    return ptr;
+}
+
 char *fb_memdup0(const void *ptr, size_t len)
 {
     FB_REQUIRE(len < SIZE_MAX);

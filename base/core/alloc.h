@@ -26,6 +26,10 @@ void *fb_realloc(void *ptr, size_t size);
 /* As fb_alloc(), not zeroed, but NULL when there is no memory. */
 FB_MUST_CHECK void *fb_try_alloc(size_t size);
 
+/* `size` bytes at a multiple of `alignment`, which is a power of two; not zeroed,
+ * never NULL. */
+void *fb_alloc_aligned(size_t alignment, size_t size);
+
 /* A copy of `len` bytes with a NUL after them. */
 char *fb_memdup0(const void *ptr, size_t len);
 

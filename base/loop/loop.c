@@ -65,7 +65,8 @@ static void on_prepare(uv_prepare_t *prepare)
     struct fb_loop *loop = FB_CONTAINER_OF(prepare, struct fb_loop, prepare);
     fb_loop_run_timers(loop);
     loop_drain(loop);
-    fb_loop_set_alarm(loop); /* last: what was drained may have set timers */
+    fb_loop_run_flushes(loop); /* what was drained may have asked for them */
+    fb_loop_set_alarm(loop);   /* last: what was drained may have set timers */
 }
 
 static void on_check(uv_check_t *check)
@@ -137,6 +138,7 @@ int fb_loop_new(const struct fb_clock *clock, struct fb_loop **ret_loop)
     loop->owner = pthread_self();
     loop->alarm_ms = UINT64_MAX;
     fb_list_init(&loop->ready);
+    fb_list_init(&loop->flushes);
     fb_list_init(&loop->mail);
     (void)pthread_mutex_init(&loop->mail_lock, NULL);
     fb_loop_read_clock(loop);
@@ -194,7 +196,7 @@ void fb_loop_free(struct fb_loop *loop)
     }
     (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
     FB_REQUIRE(uv_loop_close(&loop->uv) == 0);
-    FB_REQUIRE(fb_list_empty(&loop->mail));
+    FB_REQUIRE(fb_list_empty(&loop->mail) && fb_list_empty(&loop->flushes));
     (void)pthread_mutex_destroy(&loop->mail_lock);
     fb_free(loop->heap);
     fb_free(loop);

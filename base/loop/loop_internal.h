@@ -34,8 +34,9 @@ struct fb_loop {
     const struct fb_clock *clock;
     uint64_t now_ms;
     pthread_t owner;
-    struct fb_list ready; /* of struct fb_op, finished */
-    size_t n_ops;         /* begun, and `done` not yet entered */
+    struct fb_list ready;   /* of struct fb_op, finished */
+    struct fb_list flushes; /* of struct fb_flush, to run before polling */
+    size_t n_ops;           /* begun, and `done` not yet entered */
 
     struct fb_timer **heap; /* owned; 1-based */
     size_t n_timers;
@@ -56,6 +57,9 @@ void fb_loop_ready(struct fb_loop *loop, struct fb_op *op);
 
 /* Runs every timer that is due. */
 void fb_loop_run_timers(struct fb_loop *loop);
+
+/* Runs every flush that was asked for. */
+void fb_loop_run_flushes(struct fb_loop *loop);
 
 /* Sets the alarm to the earliest timer; the last thing before polling. */
 void fb_loop_set_alarm(struct fb_loop *loop);

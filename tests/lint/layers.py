@@ -15,6 +15,7 @@ MAIN = re.compile(r"main(_[a-z]+)?\.c")
 # A third-party library is included from one folder, which wraps it.
 OWNERS = {
     "uv.h": ("base/loop", "base/net"),
+    "liburing.h": ("base/disk",),
     "llhttp.h": ("base/http1",),
     "jansson.h": ("base/json",),
     "systemd/": ("base/daemon",),

@@ -27,9 +27,10 @@ ONLY_IN = {
     # who ends the process
     r"exit|_exit|quick_exit|abort": ("base/core", "base/daemon"),
     # memory goes through base/core/alloc.h
-    r"malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|vasprintf": ("base/core",),
+    r"malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|strdup|strndup|asprintf|vasprintf": ("base/core",),
     # one folder per library
     r"uv_\w+": ("base/loop", "base/net"),
+    r"io_uring_\w+": ("base/disk",),
     r"llhttp_\w+": ("base/http1",),
     r"json_(?:object|array|string|load|dump|integer|real|null|true|false|decref)\w*": ("base/json",),
     r"sd_\w+": ("base/daemon",),
