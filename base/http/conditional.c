@@ -142,6 +142,46 @@ enum fb_condition fb_condition_evaluate(const struct fb_request_head *request,
     return FB_CONDITION_TRUE;
 }
 
+static int64_t date_of(const struct fb_headers *headers, struct fb_str name, int64_t now_s)
+{
+    struct fb_str text = fb_headers_find(headers, name);
+    int64_t date = 0;
+
+    return text.ptr != NULL && fb_date_parse(text, now_s, &date) == FB_OK ? date : FB_DATE_NONE;
+}
+
+struct fb_validators fb_validators_of(const struct fb_headers *response, int64_t now_s)
+{
+    return (struct fb_validators){
+        .etag = fb_headers_find(response, FB_STR("etag")),
+        .last_modified = date_of(response, FB_STR("last-modified"), now_s),
+        .date = date_of(response, FB_STR("date"), now_s),
+    };
+}
+
+/* A date is a strong validator only if the representation was a second old when
+ * it was sent (RFC 9110 section 8.8.2.2). */
+static bool is_strong_date(const struct fb_validators *validators)
+{
+    return validators->last_modified != FB_DATE_NONE && validators->date != FB_DATE_NONE &&
+           validators->date > validators->last_modified;
+}
+
+struct fb_str fb_if_range_of(const struct fb_headers *response, int64_t now_s)
+{
+    struct fb_validators validators = fb_validators_of(response, now_s);
+
+    if (fb_etag_is_valid(validators.etag) && !fb_etag_is_weak(validators.etag)) {
+        return validators.etag;
+    }
+    /* Beside a weak tag the date is no better: whoever has the tag must not send
+     * the date (section 13.1.5). */
+    if (validators.etag.ptr != NULL || !is_strong_date(&validators)) {
+        return FB_STR_NONE;
+    }
+    return fb_headers_find(response, FB_STR("last-modified"));
+}
+
 bool fb_if_range_holds(struct fb_str value, const struct fb_validators *validators, int64_t now_s)
 {
     int64_t date = 0;
@@ -152,9 +192,6 @@ bool fb_if_range_holds(struct fb_str value, const struct fb_validators *validato
     if (value.ptr[0] == '"' || fb_etag_is_weak(value)) {
         return fb_etag_equal_strong(value, validators->etag);
     }
-    /* A date is a strong validator only if the representation was a second old
-     * when it was sent (RFC 9110 section 8.8.2.2). */
-    return validators->last_modified != FB_DATE_NONE && validators->date != FB_DATE_NONE &&
-           validators->date > validators->last_modified &&
-           fb_date_parse(value, now_s, &date) == FB_OK && date == validators->last_modified;
+    return is_strong_date(validators) && fb_date_parse(value, now_s, &date) == FB_OK &&
+           date == validators->last_modified;
 }

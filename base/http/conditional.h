@@ -32,6 +32,15 @@ enum fb_condition fb_condition_evaluate(const struct fb_request_head *request,
                                         const struct fb_validators *validators, int64_t now_s,
                                         struct fb_arena *arena);
 
+/* The validators among a response's fields. */
+struct fb_validators fb_validators_of(const struct fb_headers *response, int64_t now_s);
+
+/* What If-Range has to say so that parts come of the very representation that these
+ * fields of a response are of: its strong validator, or ptr NULL if it has none.
+ * A date is one if the representation was a second old when it was sent
+ * (section 8.8.2.2). */
+struct fb_str fb_if_range_of(const struct fb_headers *response, int64_t now_s);
+
 /* True if Range may be applied, as far as the value of If-Range has a say: the
  * strong comparison holds, or there is no If-Range (`value` empty). */
 bool fb_if_range_holds(struct fb_str value, const struct fb_validators *validators, int64_t now_s);

@@ -167,3 +167,16 @@ int fb_content_range_parse(struct fb_str value, struct fb_range *ret_range, uint
     *ret_length = length;
     return FB_OK;
 }
+
+int fb_content_range_parse_unsatisfied(struct fb_str value, uint64_t *ret_length)
+{
+    uint64_t length = 0;
+
+    if (!fb_str_equal_nocase(fb_str_first(value, 6), FB_STR("bytes ")) ||
+        !fb_str_equal(fb_str_first(fb_str_skip(value, 6), 2), FB_STR("*/")) ||
+        fb_str_to_u64(fb_str_skip(value, 8), &length) < 0) {
+        return FB_E_MALFORMED;
+    }
+    *ret_length = length;
+    return FB_OK;
+}

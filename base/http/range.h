@@ -72,3 +72,7 @@ struct fb_str fb_content_range_format_unsatisfied(uint64_t length, char text[FB_
  * FB_E_MALFORMED. */
 FB_MUST_CHECK int fb_content_range_parse(struct fb_str value, struct fb_range *ret_range,
                                          uint64_t *ret_length);
+
+/* The value of Content-Range of a 416, which tells the whole length alone.
+ * FB_E_MALFORMED. */
+FB_MUST_CHECK int fb_content_range_parse_unsatisfied(struct fb_str value, uint64_t *ret_length);

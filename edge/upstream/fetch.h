@@ -32,12 +32,14 @@ struct edge_fetch {
     struct fb_reader *request_body; /* taken over; NULL for none */
     int64_t request_length;         /* of request_body; FB_LENGTH_UNKNOWN: chunked */
     bool is_for_one;                /* goes at one client's pace, which may be slow */
+    unsigned avoided;               /* bits of upstreams to ask last: their bodies broke */
 
     /* Out. Strings of the head live in `arena`, which is the caller's. */
     struct fb_arena *arena;
     struct fb_response_head response;
     int64_t length;         /* of the content, or FB_LENGTH_UNKNOWN */
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
+    unsigned upstream;      /* who answered: a number for `avoided`, below 32 */
     bool content_failed;    /* it failed because `request_body` did */
 };
 

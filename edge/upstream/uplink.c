@@ -149,8 +149,9 @@ static bool uplink_may_repeat(const struct edge_fetch *fetch)
 }
 
 /* The next server that has not had its chance: those in service first, in
- * order; those ejected only if nobody else is left and `takes_ejected`. */
-static bool uplink_choose(struct uplink_try *try, bool takes_ejected)
+ * order; those ejected or to be avoided only if nobody else is left and
+ * `takes_any`. */
+static bool uplink_choose(struct uplink_try *try, bool takes_any)
 {
     struct edge_upstreams *upstreams = try->uplink->upstreams;
     size_t last_resort = upstreams->n;
@@ -162,6 +163,10 @@ static bool uplink_choose(struct uplink_try *try, bool takes_ejected)
         if ((try->tried & (1U << i)) != 0) {
             continue;
         }
+        if ((try->fetch->avoided & (1U << i)) != 0) {
+            last_resort = FB_MIN(last_resort, i);
+            continue;
+        }
         enum upstream_chance chance = edge_upstreams_chance(upstreams, i);
         if (chance != UPSTREAM_EJECTED) {
             try->server = i;
@@ -170,7 +175,7 @@ static bool uplink_choose(struct uplink_try *try, bool takes_ejected)
         }
         last_resort = FB_MIN(last_resort, i);
     }
-    if (!takes_ejected || last_resort == upstreams->n) {
+    if (!takes_any || last_resort == upstreams->n) {
         return false;
     }
     try->server = last_resort;
@@ -295,6 +300,7 @@ static enum fb_step uplink_judge(struct uplink_try *try)
     }
     fetch->response = try->io.response;
     fetch->length = uplink_length(try);
+    fetch->upstream = (unsigned)answered;
     fetch->body = body_new(try->io.body, try->uplink->upstreams, answered);
     try->result = FB_OK;
     return uplink_to(try, UPLINK_DONE);

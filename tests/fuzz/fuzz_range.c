@@ -32,6 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (fb_content_range_parse(value, &range, &length) == FB_OK) {
         FB_REQUIRE(range.first <= range.last && range.last < length);
+        FB_REQUIRE(fb_content_range_parse_unsatisfied(value, &total) < 0);
+    }
+    if (fb_content_range_parse_unsatisfied(value, &total) == FB_OK) {
+        char text[FB_CONTENT_RANGE_MAX];
+        FB_REQUIRE(fb_content_range_format_unsatisfied(total, text).len <= value.len);
     }
     return 0;
 }

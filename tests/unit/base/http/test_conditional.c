@@ -112,6 +112,39 @@ static void a_range_continues_only_the_same_bytes(void **state)
     assert_false(fb_if_range_holds(FB_STR("a"), &current, now_s));
 }
 
+/* What If-Range would say after a response with these fields, up to three. */
+static struct fb_str if_range_of(const char *etag, const char *last_modified, const char *date)
+{
+    static struct fb_header items[3];
+    struct fb_headers headers = {.items = items};
+    const char *const names[] = {"ETag", "Last-Modified", "Date"};
+    const char *const values[] = {etag, last_modified, date};
+
+    for (size_t i = 0; i < 3; i++) {
+        if (values[i] != NULL) {
+            items[headers.n++] = (struct fb_header){fb_str_from(names[i]), fb_str_from(values[i])};
+        }
+    }
+    struct fb_validators validators = fb_validators_of(&headers, now_s);
+    struct fb_str value = fb_if_range_of(&headers, now_s);
+    assert_true(fb_if_range_holds(value, &validators, now_s));
+    return value;
+}
+
+static void parts_are_asked_for_by_a_strong_validator_alone(void **state)
+{
+    (void)state;
+    assert_true(fb_str_equal(if_range_of("\"a\"", EARLIER, LATER), FB_STR("\"a\"")));
+    assert_true(fb_str_equal(if_range_of(NULL, EARLIER, EXACTLY), FB_STR(EARLIER)));
+    assert_null(if_range_of(NULL, EXACTLY, EXACTLY).ptr);
+    assert_null(if_range_of(NULL, LATER, EXACTLY).ptr);
+    assert_null(if_range_of(NULL, EARLIER, NULL).ptr);
+    assert_null(if_range_of(NULL, NULL, EXACTLY).ptr);
+    assert_null(if_range_of(NULL, "yesterday", EXACTLY).ptr);
+    assert_null(if_range_of("W/\"a\"", EARLIER, LATER).ptr);
+    assert_null(if_range_of("a", EARLIER, LATER).ptr);
+}
+
 static void tags_are_checked(void **state)
 {
     (void)state;
@@ -135,6 +168,7 @@ int main(void)
         cmocka_unit_test(dates_decide_where_there_is_no_tag),
         cmocka_unit_test(changes_need_the_strong_tag),
         cmocka_unit_test(a_range_continues_only_the_same_bytes),
+        cmocka_unit_test(parts_are_asked_for_by_a_strong_validator_alone),
         cmocka_unit_test(tags_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,25 @@ static void bad_content_range_is_refused(void **state)
     }
 }
 
+static void the_length_in_a_refusal_is_read(void **state)
+{
+    static const char *const bad[] = {
+        "",           "bytes",      "bytes */",     "bytes */*",
+        "bytes */-1", "bytes 0/10", "bytes 0-9/10", "items */10",
+        "bytes  */1", "bytes */1 ", "bytes */0x1",  "bytes */18446744073709551616"};
+    uint64_t length = 0;
+    (void)state;
+
+    assert_int_equal(fb_content_range_parse_unsatisfied(FB_STR("bytes */7"), &length), FB_OK);
+    assert_int_equal(length, 7);
+    assert_int_equal(fb_content_range_parse_unsatisfied(FB_STR("Bytes */0"), &length), FB_OK);
+    assert_int_equal(length, 0);
+    for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
+        assert_int_equal(fb_content_range_parse_unsatisfied(fb_str_from(bad[i]), &length),
+                         FB_E_MALFORMED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +164,7 @@ int main(void)
         cmocka_unit_test(floods_of_ranges_are_as_if_absent),
         cmocka_unit_test(content_range_goes_both_ways),
         cmocka_unit_test(bad_content_range_is_refused),
+        cmocka_unit_test(the_length_in_a_refusal_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ struct fixture {
     struct fb_arena arena;
     struct fb_request_head request;
     struct edge_fetch fetch;
+    unsigned avoided;
     unsigned n_done;
 };
 
@@ -152,7 +153,8 @@ static void begin(struct fixture *f)
 {
     memset(asked, 0, sizeof(asked));
     f->n_done = 0;
-    f->fetch = (struct edge_fetch){.request = &f->request, .arena = &f->arena};
+    f->fetch =
+        (struct edge_fetch){.request = &f->request, .arena = &f->arena, .avoided = f->avoided};
     fb_op_init(&f->fetch.op, f->loop, on_fetched);
     edge_uplink_fetch(f->uplink, &f->fetch);
 }
@@ -300,6 +302,22 @@ static void a_body_that_breaks_counts_as_a_failure(void **state)
     assert_false(edge_upstreams_is_up(f->upstreams, 0));
 }
 
+static void an_avoided_server_is_asked_last(void **state)
+{
+    struct fixture *f = *state;
+
+    plan(200, 200, 200);
+    f->avoided = 1U << 0;
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(f->fetch.upstream, 1);
+    assert_int_equal(asked[0], 0);
+
+    plan(200, -ECONNREFUSED, -ECONNREFUSED);
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(f->fetch.upstream, 0);
+    assert_int_equal(asked[1] + asked[2], 2);
+}
+
 static void a_canceled_fetch_asks_nobody_else(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +363,7 @@ int main(void)
         TEST(with_all_ejected_all_are_still_tried),
         TEST(an_answer_is_not_given_up_for_one_that_is_ejected),
         TEST(a_body_that_breaks_counts_as_a_failure),
+        TEST(an_avoided_server_is_asked_last),
         TEST(a_canceled_fetch_asks_nobody_else),
         TEST(what_cannot_be_an_upstream_is_refused),
     };
