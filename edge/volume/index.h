@@ -7,13 +7,15 @@
  * later, other variants of the key. The newest is found first.
  *
  * Entries of one zone are chained, so that a zone can be dropped without reading
- * it.
+ * it. What is added last counts as the newest, so recovery adds the oldest first.
  *
  * Ownership  The volume owns its index.
  * Threads    find, has, touch, count and bytes on any thread; the rest on the
  *            volume's own loop.
- * Limits     `max_entries`, fixed when made; memory grows as needed.
- * Failures   add: FB_E_LIMIT.
+ * Limits     `max_entries`, fixed when made and below 2^31; memory grows as needed. At most
+ *            2^21 zones, blocks up to 65535 in a zone, records up to 2047 blocks.
+ * Failures   add: FB_E_LIMIT; FB_E_EXISTS if another entry lies at the very place;
+ *            FB_E_CORRUPT if the place cannot be (bytes from a drive may ask for it).
  */
 #pragma once
 
@@ -58,6 +60,7 @@ bool edge_index_has(const struct edge_index *index, const struct edge_extent_id 
 void edge_index_touch(struct edge_index *index, const struct edge_extent_id *id,
                       const struct edge_place *place, unsigned hits);
 
+/* Records of a zone are best added as they lie, front to back. */
 FB_MUST_CHECK int edge_index_add(struct edge_index *index, const struct edge_extent_id *id,
                                  const struct edge_place *place);
 
@@ -69,9 +72,10 @@ bool edge_index_remove(struct edge_index *index, const struct edge_extent_id *id
  * there were. */
 size_t edge_index_purge(struct edge_index *index, uint64_t fingerprint);
 
-/* Visits the entries of a zone, oldest first; false at the end. Start with
- * *cursor = 0. The current one may be removed. The version of *ret_id has its upper
- * half only, which is what find() compares. */
+/* Visits the entries of a zone, front to back; false at the end. Start with
+ * *cursor = 0. The index may change meanwhile in any way: what was added behind the cursor is
+ * visited too. The version of *ret_id has its upper half only, which is what find()
+ * compares. */
 bool edge_index_next_of_zone(const struct edge_index *index, uint32_t zone, uint32_t *cursor,
                              struct edge_extent_id *ret_id, struct edge_place *ret_place);
 
