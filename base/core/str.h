@@ -62,6 +62,7 @@ FB_MUST_CHECK int fb_str_to_u64(struct fb_str str, uint64_t *ret_value);
 /* A heap copy with a terminating NUL; free with fb_free(). */
 char *fb_str_dup(struct fb_str str);
 
-/* A 64-bit hash (XXH3). The seed is drawn at start by whoever needs one that a
- * peer cannot guess. */
+/* A 64-bit hash: XXH3_64bits_withSeed() to the bit, on every machine, so that it also
+ * serves as a checksum on disk. The seed is drawn at start by whoever needs one that
+ * a peer cannot guess. */
 uint64_t fb_str_hash(struct fb_str str, uint64_t seed);

@@ -37,7 +37,8 @@ enum {
     EDGE_FORMAT_BLOCK = 4096, /* FB_DISK_BLOCK */
     EDGE_FORMAT_MAX_HEAD_BLOCKS = 4,
     EDGE_FORMAT_MIN_ZONES = 4,
-    EDGE_FORMAT_NODE_MAX = 64
+    EDGE_FORMAT_MAX_ZONES = 1 << 20,
+    EDGE_FORMAT_NODE_MAX = 64 /* bytes of a node's name */
 };
 
 #define EDGE_FORMAT_MIN_ZONE_BYTES ((uint64_t)8 * 1024 * 1024)
@@ -47,18 +48,18 @@ enum {
 
 struct edge_superblock {
     uint8_t uuid[16];
-    char node[EDGE_FORMAT_NODE_MAX]; /* whose volume it is; NUL-terminated */
-    int64_t created_ms;              /* wall time */
-    uint64_t size;                   /* of the whole volume, bytes */
-    uint64_t zone_bytes;             /* a power of two */
+    char node[EDGE_FORMAT_NODE_MAX + 1]; /* whose volume it is; NUL-terminated, not empty */
+    int64_t created_ms;                  /* wall time */
+    uint64_t size;                       /* of the whole volume, bytes */
+    uint64_t zone_bytes;                 /* a power of two */
     uint32_t n_zones;
     uint64_t zones_offset;      /* of zone 0 */
     uint64_t checkpoint_offset; /* of slot A; B follows */
     uint64_t checkpoint_bytes;  /* of one slot */
 };
 
-/* Lays a volume of `size` bytes out; uuid, node and time are the caller's.
- * FB_E_LIMIT if it is too small. */
+/* Lays a volume of `size` bytes out; uuid, node and time are the caller's, and zero
+ * here. FB_E_LIMIT if it is too small. */
 FB_MUST_CHECK int edge_superblock_plan(uint64_t size, struct edge_superblock *ret_superblock);
 
 /* Into one block. */
@@ -67,6 +68,19 @@ FB_MUST_CHECK int edge_superblock_decode(const char *block, struct edge_superblo
 
 /* How many entries a volume's index and checkpoint have room for. */
 size_t edge_superblock_max_entries(const struct edge_superblock *superblock);
+
+/* The generation of the first zone ever opened. It comes from the uuid, so that what a
+ * volume held before it was formatted again is of no generation that it will have. */
+uint64_t edge_superblock_first_generation(const struct edge_superblock *superblock);
+
+/* Blocks of a zone, and where it begins on the volume. */
+uint32_t edge_superblock_zone_blocks(const struct edge_superblock *superblock);
+uint64_t edge_superblock_zone_offset(const struct edge_superblock *superblock, uint32_t zone);
+
+/* True if all of `place` lies within a zone of the volume. What listings and records say is
+ * believed only then. */
+bool edge_superblock_holds(const struct edge_superblock *superblock,
+                           const struct edge_place *place);
 
 /* ---- zones --------------------------------------------------------------- */
 
@@ -84,6 +98,9 @@ struct edge_zone_header {
     uint8_t uuid[16]; /* the volume's */
     uint32_t zone;
     uint64_t generation; /* grows by one with every zone opened on the volume */
+    uint64_t oldest;     /* generation among the zones in use when this one was opened: a zone
+                            that bears a lower one is free, whatever it still holds, lest an
+                            extent outlive the purge of it. At most `generation`. */
     int64_t wall_ms;
     struct edge_written written;
 };
@@ -123,11 +140,15 @@ unsigned edge_record_head_blocks(size_t key_len, size_t meta_len);
 /* Blocks of one chunk. */
 unsigned edge_record_chunk_blocks(uint32_t chunk_bytes);
 
-/* Into `n_head_blocks` blocks, and sets `sum`. Requires what edge_record_head_blocks()
- * gave; purges and ledgers take one. */
+/* True if the numbers of a record fit each other: blocks and mask and the bytes of each chunk,
+ * which follow from the object's length. An extent has a chunk at least; purges and ledgers
+ * take one block. */
+bool edge_record_is_sound(const struct edge_record *record);
+
+/* Into `n_head_blocks` blocks, and sets `sum`. Requires that the record is sound. */
 void edge_record_encode(struct edge_record *record, char *blocks);
 
-/* From `n` bytes, whole blocks. Strings of *ret_record point into them. FB_E_LIMIT if
+/* From `n` bytes, whole blocks, one at least. Strings of *ret_record point into them. FB_E_LIMIT if
  * the head has more blocks than `n` holds: n_head_blocks is set even then. */
 FB_MUST_CHECK int edge_record_decode(const char *blocks, size_t n, struct edge_record *ret_record);
 
@@ -143,7 +164,7 @@ uint64_t edge_format_sum(struct fb_str bytes);
 struct edge_listing {
     enum edge_record_kind kind;
     struct edge_extent_id id;
-    struct edge_place place; /* zone: set by the decoder's caller for summaries */
+    struct edge_place place; /* of a purge: zone, block, n_blocks, n_head_blocks, hour */
 };
 
 enum { EDGE_LISTING_BYTES = 48 };
@@ -153,14 +174,15 @@ enum { EDGE_LISTING_BYTES = 48 };
 struct edge_summary {
     uint64_t generation;
     uint32_t zone;
-    uint32_t n;        /* listings */
-    uint32_t n_blocks; /* footer included: it takes the last blocks of the zone */
+    uint32_t n;        /* listings, in the order of their records */
+    uint32_t n_blocks; /* footer included: it takes the last blocks of the zone; to encode, not
+                          read */
 };
 
 /* Blocks of a summary of `n` listings. */
 uint32_t edge_summary_blocks(size_t n);
 
-/* Appends the blocks. */
+/* Appends the blocks. The places' zone is the summary's. */
 void edge_summary_encode(const struct edge_summary *summary, const struct edge_listing *listings,
                          struct fb_buf *blocks);
 
@@ -176,12 +198,13 @@ FB_MUST_CHECK int edge_summary_get(const char *blocks, const struct edge_summary
 /* A checkpoint: the index as it stood, with the generations of the zones it
  * speaks of. Written in one go into a slot. */
 struct edge_checkpoint {
+    uint8_t uuid[16];  /* the volume's: the slot may hold what another life left behind */
     uint64_t sequence; /* the greater one of the two slots counts */
     int64_t wall_ms;
     struct edge_written written;
     uint32_t n_zones;
-    uint64_t n_listings;
-    uint64_t n_bytes; /* of the whole, head included, whole blocks */
+    uint64_t n_listings; /* this and n_bytes are counted by end(), not read */
+    uint64_t n_bytes;    /* of the whole, head included, whole blocks */
 };
 
 /* What a checkpoint knows of one zone. */
@@ -193,8 +216,8 @@ struct edge_checkpoint_zone {
 
 uint64_t edge_checkpoint_bytes(uint32_t n_zones, size_t n_listings);
 
-/* A checkpoint is made by parts: begin, then all zones, then all listings, then
- * end, which fills in sum and head. */
+/* A checkpoint is made by parts in an empty buffer: begin, then all zones, then all
+ * listings, then end, which fills in sums and counts. */
 void edge_checkpoint_begin(const struct edge_checkpoint *checkpoint, struct fb_buf *bytes);
 void edge_checkpoint_add_zone(struct fb_buf *bytes, const struct edge_checkpoint_zone *zone);
 void edge_checkpoint_add_listing(struct fb_buf *bytes, const struct edge_listing *listing);

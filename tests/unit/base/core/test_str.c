@@ -122,6 +122,14 @@ static void hash_depends_on_bytes_and_seed(void **state)
     assert_true(fb_str_hash(FB_STR("a"), 1) != fb_str_hash(FB_STR("b"), 1));
 }
 
+static void hash_is_xxh3_as_published(void **state)
+{
+    (void)state;
+    assert_int_equal(fb_str_hash(FB_STR_NONE, 0), 0x2d06800538d394c2);
+    assert_int_equal(fb_str_hash(FB_STR("a"), 0), 0xe6c632b61e964e1f);
+    assert_int_equal(fb_str_hash(FB_STR("abc"), 0), 0x78af5f94892f3950);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +141,7 @@ int main(void)
         cmocka_unit_test(numbers_are_digits_alone_and_bounded),
         cmocka_unit_test(copy_has_a_nul_behind_it),
         cmocka_unit_test(hash_depends_on_bytes_and_seed),
+        cmocka_unit_test(hash_is_xxh3_as_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
