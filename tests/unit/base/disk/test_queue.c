@@ -4,9 +4,11 @@
 #include "base/core/err.h"
 #include "base/disk/queue.h"
 #include "base/loop/loop.h"
+#include "base/loop/thread.h"
 #include "tests/support/test_disk.h"
 #include "tests/support/test_folder.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,6 +55,7 @@ static void set_up(struct fixture *f, bool without_ring)
     (void)snprintf(path, sizeof(path), "%s/volume", f->folder.path);
     assert_int_equal(fb_loop_new(fb_clock_system(), &f->loop), FB_OK);
     assert_int_equal(fb_disk_queue_new(f->loop, &options, &f->queue), FB_OK);
+    assert_false(without_ring && fb_disk_queue_has_ring(f->queue));
     assert_int_equal(
         fb_disk_open(path, &(struct fb_disk_options){.size = FILE_BYTES}, &f->disk, &diag), FB_OK);
 }
@@ -214,6 +217,158 @@ static void a_file_that_shrank_ends_where_it_ends(void **state)
     request_done(&request);
 }
 
+static void what_the_kernel_refuses_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_disk *looking = NULL;
+    struct request write;
+
+    assert_int_equal(fb_disk_open(fb_disk_path(f->disk),
+                                  &(struct fb_disk_options){.is_read_only = true}, &looking, NULL),
+                     FB_OK);
+    request_init(&write, f, FB_DISK_WRITE, 0, 1);
+    fill(write.io.bytes, 1, 0);
+    write.io.disk = looking;
+    assert_int_equal(request_run(&write, f), -EBADF);
+    assert_int_equal(fb_disk_queue_counts(f->queue).n_failed, 1);
+    request_done(&write);
+    fb_disk_close(looking);
+}
+
+static void everything_done_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct request request;
+
+    fill_disk(f);
+    request_init(&request, f, FB_DISK_READ, 0, 3);
+    assert_int_equal(request_run(&request, f), FB_OK);
+    assert_int_equal(request_run(&request, f), FB_OK);
+    request_done(&request);
+    request_init(&request, f, FB_DISK_SYNC, 0, 0);
+    assert_int_equal(request_run(&request, f), FB_OK);
+    struct fb_disk_queue_counts counts = fb_disk_queue_counts(f->queue);
+    assert_int_equal(counts.n_reads, 2);
+    assert_int_equal(counts.read_bytes, 6 * FB_DISK_BLOCK);
+    assert_int_equal(counts.n_writes, 1);
+    assert_int_equal(counts.written_bytes, FILE_BYTES);
+    assert_int_equal(counts.n_syncs, 1);
+    assert_int_equal(counts.n_failed, 0);
+}
+
+static void a_turn_is_handed_over_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct request reads[MAX_IN_FLIGHT];
+
+    if (!fb_disk_queue_has_ring(f->queue)) {
+        skip(); /* io_uring is denied here */
+    }
+    fill_disk(f);
+    uint64_t n_enters = fb_disk_queue_counts(f->queue).n_enters;
+    for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
+        request_init(&reads[i], f, FB_DISK_READ, i, 1);
+        fb_disk_start(f->queue, &reads[i].io);
+    }
+    assert_int_equal(fb_disk_queue_counts(f->queue).n_enters, n_enters);
+    while (fb_disk_queue_counts(f->queue).n_unfinished > 0) {
+        fb_loop_turn_waiting(f->loop);
+    }
+    fb_loop_turn(f->loop);
+    assert_int_equal(fb_disk_queue_counts(f->queue).n_enters, n_enters + 1);
+    for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
+        request_done(&reads[i]);
+    }
+}
+
+/* ---- a disk of our own ------------------------------------------------- */
+
+static void a_disk_in_memory_takes_the_place_of_the_kernel(void **state)
+{
+    struct fixture *f = *state;
+    struct test_disk *memory = test_disk_new(FILE_BYTES);
+    struct fb_disk *disk = test_disk_open(memory);
+    struct request request;
+
+    request_init(&request, f, FB_DISK_WRITE, 7, 8);
+    request.io.disk = disk;
+    fill(request.io.bytes, 8, 7);
+    test_disk_fail(memory, (struct test_disk_fault){.verb = FB_DISK_WRITE, .n_good = 1});
+    assert_int_equal(request_run(&request, f), FB_OK);
+    assert_int_equal(request_run(&request, f), FB_OK); /* in two pieces */
+    assert_int_equal(test_disk_counts(memory).n_writes, 3);
+    memset(request.io.bytes, 0, request.io.n);
+    request.io.verb = FB_DISK_READ;
+    assert_int_equal(request_run(&request, f), FB_OK);
+    assert_true(is_filled(request.io.bytes, 8, 7));
+    test_disk_fail(memory, (struct test_disk_fault){.verb = FB_DISK_READ, .err = -EIO});
+    assert_int_equal(request_run(&request, f), -EIO);
+    request_done(&request);
+    fb_disk_close(disk);
+    test_disk_free(memory);
+}
+
+/* ---- loops on threads -------------------------------------------------- */
+
+enum { N_LOOPS = 3, READS_PER_LOOP = 100, READS_AT_ONCE = 8 };
+
+struct reader {
+    struct fixture f; /* a queue of its own on the disk of all */
+    unsigned n_wrong;
+};
+
+static void read_much(void *ctx)
+{
+    struct reader *reader = ctx;
+    struct fixture *f = &reader->f;
+    struct request reads[READS_AT_ONCE];
+
+    fb_loop_turn(f->loop); /* now it is this thread's */
+    for (unsigned n = 0; n < READS_PER_LOOP / READS_AT_ONCE; n++) {
+        for (unsigned i = 0; i < READS_AT_ONCE; i++) {
+            request_init(&reads[i], f, FB_DISK_READ, (n * 31 + i * 7) % (FILE_BLOCKS - 4), 4);
+            fb_disk_start(f->queue, &reads[i].io);
+        }
+        while (fb_disk_queue_counts(f->queue).n_unfinished > 0) {
+            fb_loop_turn_waiting(f->loop);
+        }
+        fb_loop_turn(f->loop);
+        for (unsigned i = 0; i < READS_AT_ONCE; i++) {
+            uint64_t block = reads[i].io.offset / FB_DISK_BLOCK;
+            reader->n_wrong += reads[i].io.op.result < 0 || reads[i].n_done != 1 ||
+                               !is_filled(reads[i].io.bytes, 4, block);
+            request_done(&reads[i]);
+        }
+    }
+}
+
+static void several_loops_read_one_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct reader readers[N_LOOPS] = {0};
+    struct fb_thread *threads[N_LOOPS];
+    const struct fb_disk_queue_options options = {.without_ring = !fb_disk_queue_has_ring(f->queue),
+                                                  .max_in_flight = 4};
+
+    fill_disk(f);
+    for (unsigned i = 0; i < N_LOOPS; i++) {
+        struct fixture *own = &readers[i].f;
+        own->disk = f->disk;
+        assert_int_equal(fb_loop_new(fb_clock_system(), &own->loop), FB_OK);
+        assert_int_equal(fb_disk_queue_new(own->loop, &options, &own->queue), FB_OK);
+    }
+    for (unsigned i = 0; i < N_LOOPS; i++) {
+        assert_int_equal(fb_thread_start_body("reader", read_much, &readers[i], &threads[i]),
+                         FB_OK);
+    }
+    for (unsigned i = 0; i < N_LOOPS; i++) {
+        fb_thread_join(threads[i]);
+        assert_int_equal(readers[i].n_wrong, 0);
+        fb_disk_queue_free(readers[i].f.queue);
+        fb_loop_free(readers[i].f.loop);
+    }
+}
+
 #define BOTH_WAYS(test)                                                                \
     {.name = #test ", by the ring",                                                    \
      .test_func = (test),                                                              \
@@ -227,10 +382,15 @@ static void a_file_that_shrank_ends_where_it_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_turn_is_handed_over_at_once, set_up_ring, tear_down),
         BOTH_WAYS(what_was_written_is_read),
         BOTH_WAYS(many_more_than_fit_are_all_done),
         BOTH_WAYS(past_the_end_there_is_nothing),
         BOTH_WAYS(a_file_that_shrank_ends_where_it_ends),
+        BOTH_WAYS(what_the_kernel_refuses_is_told),
+        BOTH_WAYS(everything_done_is_counted),
+        BOTH_WAYS(a_disk_in_memory_takes_the_place_of_the_kernel),
+        BOTH_WAYS(several_loops_read_one_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
