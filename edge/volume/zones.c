@@ -14,7 +14,8 @@ struct zone {
 struct edge_zones {
     uint32_t n;
     uint32_t n_free;     /* atomic */
-    uint64_t last;       /* atomic; the greatest generation given or seen */
+    uint64_t first;      /* generation of the volume's life */
+    uint64_t last;       /* atomic; the greatest one given or seen */
     struct fb_list free; /* in the order in which they became so */
     struct zone *zones;
 };
@@ -43,12 +44,14 @@ static void zones_set_generation(struct zone *zone, uint64_t generation)
     __atomic_store_n(&zone->generation, generation, __ATOMIC_RELEASE);
 }
 
-struct edge_zones *edge_zones_new(uint32_t n_zones)
+struct edge_zones *edge_zones_new(uint32_t n_zones, uint64_t first_generation)
 {
     struct edge_zones *zones = FB_NEW(struct edge_zones);
 
-    FB_REQUIRE(n_zones > 0);
+    FB_REQUIRE(n_zones > 0 && first_generation > 0);
     zones->n = n_zones;
+    zones->first = first_generation;
+    zones->last = first_generation - 1;
     zones->zones = fb_alloc_array(n_zones, sizeof(*zones->zones));
     fb_list_init(&zones->free);
     for (uint32_t i = 0; i < n_zones; i++) {
@@ -202,5 +205,5 @@ uint32_t edge_zones_n_free(const struct edge_zones *zones)
 
 bool edge_zones_was_full(const struct edge_zones *zones)
 {
-    return __atomic_load_n(&zones->last, __ATOMIC_RELAXED) > zones->n;
+    return __atomic_load_n(&zones->last, __ATOMIC_RELAXED) - (zones->first - 1) > zones->n;
 }

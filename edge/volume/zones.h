@@ -32,8 +32,9 @@ enum edge_zone_state {
     EDGE_ZONE_RECLAIMING /* sealed, and being emptied */
 };
 
-/* All free, in order of their numbers. */
-struct edge_zones *edge_zones_new(uint32_t n_zones);
+/* All free, in order of their numbers. `first_generation` (not 0) is what the first zone
+ * opened in the volume's life has: edge_superblock_first_generation(). */
+struct edge_zones *edge_zones_new(uint32_t n_zones, uint64_t first_generation);
 
 /* Accepts NULL. */
 void edge_zones_free(struct edge_zones *zones);
@@ -76,7 +77,7 @@ uint32_t edge_zones_used(const struct edge_zones *zones, uint32_t zone);
 
 enum edge_zone_state edge_zones_state(const struct edge_zones *zones, uint32_t zone);
 
-/* The greatest one given or seen. */
+/* The greatest one given or seen; before any, the one before the first. */
 uint64_t edge_zones_last_generation(const struct edge_zones *zones);
 
 /* ---- on any thread ----------------------------------------------------------- */

@@ -28,7 +28,7 @@ static void reclaim(struct edge_zones *zones, uint32_t zone)
 
 static void zones_are_opened_in_turn_with_growing_generations(void **state)
 {
-    struct edge_zones *zones = edge_zones_new(3);
+    struct edge_zones *zones = edge_zones_new(3, 1);
     uint32_t zone = 0;
     uint64_t generation = 0;
 
@@ -44,7 +44,7 @@ static void zones_are_opened_in_turn_with_growing_generations(void **state)
 
 static void the_oldest_sealed_zone_has_the_least_generation(void **state)
 {
-    struct edge_zones *zones = edge_zones_new(4);
+    struct edge_zones *zones = edge_zones_new(4, 1);
     uint32_t oldest = 0;
 
     (void)state;
@@ -68,7 +68,7 @@ static void the_oldest_sealed_zone_has_the_least_generation(void **state)
 
 static void what_is_opened_after_recovery_is_newer_than_all_that_was_seen(void **state)
 {
-    struct edge_zones *zones = edge_zones_new(4);
+    struct edge_zones *zones = edge_zones_new(4, 1);
 
     (void)state;
     edge_zones_adopt(zones, 0, EDGE_ZONE_SEALED, 9);
@@ -81,7 +81,7 @@ static void what_is_opened_after_recovery_is_newer_than_all_that_was_seen(void *
 
 static void a_reclaimed_zone_loses_its_generation_and_is_used_last(void **state)
 {
-    struct edge_zones *zones = edge_zones_new(3);
+    struct edge_zones *zones = edge_zones_new(3, 1);
 
     (void)state;
     assert_int_equal(open_zone(zones, 1), 0);
@@ -100,9 +100,24 @@ static void a_reclaimed_zone_loses_its_generation_and_is_used_last(void **state)
     edge_zones_free(zones);
 }
 
+static void generations_go_on_from_where_the_volume_began(void **state)
+{
+    struct edge_zones *zones = edge_zones_new(1, 1000);
+
+    (void)state;
+    assert_int_equal(edge_zones_last_generation(zones), 999);
+    assert_int_equal(open_zone(zones, 1000), 0);
+    edge_zones_seal(zones, 0);
+    assert_false(edge_zones_was_full(zones));
+    reclaim(zones, 0);
+    assert_int_equal(open_zone(zones, 1001), 0);
+    assert_true(edge_zones_was_full(zones));
+    edge_zones_free(zones);
+}
+
 static void an_unknown_zone_has_no_generation(void **state)
 {
-    struct edge_zones *zones = edge_zones_new(1);
+    struct edge_zones *zones = edge_zones_new(1, 1);
 
     (void)state;
     assert_int_equal(edge_zones_generation(zones, 1), 0);
@@ -117,6 +132,7 @@ int main(void)
         cmocka_unit_test(the_oldest_sealed_zone_has_the_least_generation),
         cmocka_unit_test(what_is_opened_after_recovery_is_newer_than_all_that_was_seen),
         cmocka_unit_test(a_reclaimed_zone_loses_its_generation_and_is_used_last),
+        cmocka_unit_test(generations_go_on_from_where_the_volume_began),
         cmocka_unit_test(an_unknown_zone_has_no_generation),
     };
 
