@@ -1,0 +1,42 @@
+/*
+ * What lies at the front of a disk: whose volume it is, if it is one, and how
+ * to make it one.
+ *
+ * The calls block: for tools, or for a thread that may wait.
+ *
+ * Threads    Any; one at a time for a disk.
+ * Failures   The disk's own; what is merely no volume of ours is a result.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/str.h"
+#include "edge/volume/format.h"
+
+#include <stdint.h>
+
+struct fb_diag;
+struct fb_disk;
+
+enum edge_layout_kind {
+    EDGE_LAYOUT_BLANK,  /* zeros, as far as one looks: free to be formatted */
+    EDGE_LAYOUT_VOLUME, /* a volume of this format; whose, the superblock says */
+    EDGE_LAYOUT_OTHER_VERSION,
+    EDGE_LAYOUT_DAMAGED, /* was a volume; both superblocks are unreadable, or it was cut off */
+    EDGE_LAYOUT_FOREIGN  /* something else */
+};
+
+struct edge_layout {
+    enum edge_layout_kind kind;
+    struct edge_superblock superblock; /* of a volume only */
+    bool is_first_good;                /* of a volume: both of its superblocks */
+    bool is_copy_good;
+};
+
+/* Reads the front of `disk`. */
+FB_MUST_CHECK int edge_layout_look(struct fb_disk *disk, struct edge_layout *ret_layout);
+
+/* Makes `disk` an empty volume of `node`, whatever it held. A new uuid turns what it held
+ * into nothing, so only the superblocks are written. FB_E_LIMIT: it is too small. */
+FB_MUST_CHECK int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,
+                                   struct edge_superblock *ret_superblock, struct fb_diag *diag);
