@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    /* Every file system and partition table shows itself in it. */
+    /* Every file system, partition table and RAID shows itself in it, at one of the ends. */
     LAYOUT_LOOK_BYTES = 1024 * 1024,
     COPY_OFFSET = EDGE_FORMAT_BLOCK
 };
@@ -28,6 +28,18 @@ static enum edge_layout_kind layout_of_errors(int first, int copy)
     }
     return first == FB_E_CORRUPT || copy == FB_E_CORRUPT ? EDGE_LAYOUT_DAMAGED
                                                          : EDGE_LAYOUT_FOREIGN;
+}
+
+/* Uses `buffer` of `n` bytes. */
+static int layout_look_at_end(struct fb_disk *disk, char *buffer, size_t n,
+                              enum edge_layout_kind *ret_kind)
+{
+    int err = fb_disk_read_now(disk, fb_disk_size(disk) - n, buffer, n);
+
+    if (err == FB_OK) {
+        *ret_kind = is_zero(buffer, n) ? EDGE_LAYOUT_BLANK : EDGE_LAYOUT_FOREIGN;
+    }
+    return err;
 }
 
 int edge_layout_look(struct fb_disk *disk, struct edge_layout *ret_layout)
@@ -56,6 +68,11 @@ int edge_layout_look(struct fb_disk *disk, struct edge_layout *ret_layout)
         layout.kind = is_whole ? EDGE_LAYOUT_VOLUME : EDGE_LAYOUT_DAMAGED;
     } else if (!is_zero(front, n)) {
         layout.kind = layout_of_errors(first_err, copy_err);
+    } else {
+        err = layout_look_at_end(disk, front, n, &layout.kind);
+        if (err < 0) {
+            return err;
+        }
     }
     *ret_layout = layout;
     return FB_OK;
@@ -102,4 +119,13 @@ int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,
     }
     *ret_superblock = superblock;
     return FB_OK;
+}
+
+int edge_layout_mend(struct fb_disk *disk, const struct edge_layout *layout)
+{
+    FB_REQUIRE(layout->kind == EDGE_LAYOUT_VOLUME);
+    if (layout->is_first_good && layout->is_copy_good) {
+        return FB_OK;
+    }
+    return layout_write(disk, &layout->superblock);
 }

@@ -19,7 +19,7 @@ struct fb_diag;
 struct fb_disk;
 
 enum edge_layout_kind {
-    EDGE_LAYOUT_BLANK,  /* zeros, as far as one looks: free to be formatted */
+    EDGE_LAYOUT_BLANK,  /* zeros in its first and last MiB: free to be formatted */
     EDGE_LAYOUT_VOLUME, /* a volume of this format; whose, the superblock says */
     EDGE_LAYOUT_OTHER_VERSION,
     EDGE_LAYOUT_DAMAGED, /* was a volume; both superblocks are unreadable, or it was cut off */
@@ -28,15 +28,19 @@ enum edge_layout_kind {
 
 struct edge_layout {
     enum edge_layout_kind kind;
-    struct edge_superblock superblock; /* of a volume only */
-    bool is_first_good;                /* of a volume: both of its superblocks */
+    struct edge_superblock superblock; /* of a volume, also of one that was cut off */
+    bool is_first_good;                /* both of its superblocks */
     bool is_copy_good;
 };
 
-/* Reads the front of `disk`. */
+/* Reads the front of `disk`, and its end if the front is blank: RAID members are known by
+ * that. */
 FB_MUST_CHECK int edge_layout_look(struct fb_disk *disk, struct edge_layout *ret_layout);
 
 /* Makes `disk` an empty volume of `node`, whatever it held. A new uuid turns what it held
  * into nothing, so only the superblocks are written. FB_E_LIMIT: it is too small. */
 FB_MUST_CHECK int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,
                                    struct edge_superblock *ret_superblock, struct fb_diag *diag);
+
+/* Writes both superblocks of a volume again, if one of them is damaged. */
+FB_MUST_CHECK int edge_layout_mend(struct fb_disk *disk, const struct edge_layout *layout);

@@ -6,9 +6,6 @@
  *     ours          ──► taken
  *     all else      ──► refused, untouched
  *
- * Blank means that the first and last MiB are zeros: there every file system, partition
- * table and RAID leaves something.
- *
  * Ownership  The disk goes to the caller.
  * Threads    Any, but every call blocks: never on a loop.
  * Failures   Refusals, each with a sentence: FB_E_MALFORMED foreign data, FB_E_UNSUPPORTED
@@ -29,9 +26,9 @@
 
 struct edge_opening {
     const char *path;
-    uint64_t size;    /* of a file to be made if there is none; 0: it must be there */
-    const char *node; /* whose volume it has to be */
-    int64_t wall_ms;  /* for a new superblock */
+    uint64_t size;      /* of a file to be made if there is none; 0: it must be there */
+    struct fb_str node; /* whose volume it has to be */
+    int64_t wall_ms;    /* for a new superblock */
 
     /* fb_disk_open(), or what a test puts in its place. */
     int (*open)(void *ctx, const char *path, const struct fb_disk_options *options,
@@ -51,15 +48,3 @@ FB_MUST_CHECK int edge_opening_run(struct edge_opening *opening, struct fb_diag 
 
 /* True if waiting does not help: it is not ours to use. */
 bool edge_opening_is_refusal(int err);
-
-/* Whose volume lies on the disk. FB_E_MALFORMED, FB_E_UNSUPPORTED or FB_E_CORRUPT if none that
- * can be read, FB_E_LIMIT if the disk is shorter than its volume. */
-FB_MUST_CHECK int edge_disk_identify(struct fb_disk *disk, struct edge_superblock *ret_superblock,
-                                     struct fb_diag *diag);
-
-/* FB_OK with *ret_is_blank, or the error of a read. */
-FB_MUST_CHECK int edge_disk_is_blank(struct fb_disk *disk, bool *ret_is_blank);
-
-/* Makes the disk an empty volume of `node` with an identity of its own, whatever it held. */
-FB_MUST_CHECK int edge_disk_format(struct fb_disk *disk, const char *node, int64_t wall_ms,
-                                   struct edge_superblock *ret_superblock, struct fb_diag *diag);

@@ -41,7 +41,7 @@ static int open_kernel(void *ctx, const char *path, const struct fb_disk_options
 static struct edge_opening opening_of(struct test_disk *disk)
 {
     return (struct edge_opening){
-        .path = "memory", .node = "box-1", .wall_ms = 5, .open = open_memory, .ctx = disk};
+        .path = "memory", .node = FB_STR("box-1"), .wall_ms = 5, .open = open_memory, .ctx = disk};
 }
 
 /* Runs it, closes the disk, and gives the result. */
@@ -128,7 +128,7 @@ static void another_nodes_volume_is_left_alone(void **state)
 
     (void)state;
     assert_int_equal(run(&mine, NULL), FB_OK);
-    other.node = "box-2";
+    other.node = FB_STR("box-2");
     other.formats = true;
     assert_refused(disk, &other, FB_E_CONFLICT, "is a volume of node 'box-1', not of 'box-2'");
     test_disk_free(disk);
@@ -148,6 +148,7 @@ static void a_damaged_superblock_is_mended_from_its_copy(void **state)
     write_at(disk, FB_DISK_BLOCK, 'x');
     assert_int_equal(run(&second, NULL), FB_OK);
     test_disk_flip(disk, 100, 3);
+    test_disk_flip(disk, FB_DISK_BLOCK + 100, 3);
     assert_refused(disk, &second, FB_E_CORRUPT, "damaged");
     test_disk_free(disk);
 }
@@ -159,9 +160,9 @@ static void what_is_too_small_is_refused(void **state)
     struct edge_opening opening = opening_of(disk);
 
     (void)state;
-    assert_refused(disk, &opening, FB_E_LIMIT, "too small");
+    assert_refused(disk, &opening, FB_E_LIMIT, "too few for a volume");
     opening.ctx = tiny;
-    assert_refused(tiny, &opening, FB_E_LIMIT, "too small");
+    assert_refused(tiny, &opening, FB_E_LIMIT, "too few for a volume");
     test_disk_free(disk);
     test_disk_free(tiny);
 }
@@ -229,7 +230,7 @@ static void a_missing_file_is_made_only_if_it_has_a_size(void **state)
 {
     struct test_folder folder = test_folder_new();
     char path[TEST_PATH_MAX + 8];
-    struct edge_opening opening = {.path = path, .node = "box-1", .open = open_kernel};
+    struct edge_opening opening = {.path = path, .node = FB_STR("box-1"), .open = open_kernel};
 
     (void)state;
     (void)snprintf(path, sizeof(path), "%s/v", folder.path);
