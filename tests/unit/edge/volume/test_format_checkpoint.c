@@ -2,6 +2,7 @@
 #include "base/core/bytes.h"
 #include "base/core/err.h"
 #include "edge/volume/format.h"
+#include "tests/support/test_seal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,10 +83,7 @@ static int tear_down(void **state)
 /* Puts right sums on what was changed. */
 static void seal(struct fb_buf *bytes)
 {
-    struct fb_str body = fb_str_skip(fb_buf_str(bytes), EDGE_FORMAT_BLOCK);
-    fb_put_u64(bytes->ptr + 72, edge_format_sum(body));
-    fb_put_u64(bytes->ptr + 8,
-               edge_format_sum((struct fb_str){bytes->ptr + 16, EDGE_FORMAT_BLOCK - 16}));
+    test_seal_both(bytes->ptr, 72, bytes->ptr + EDGE_FORMAT_BLOCK, bytes->len - EDGE_FORMAT_BLOCK);
 }
 
 static void a_checkpoint_comes_back(void **state)

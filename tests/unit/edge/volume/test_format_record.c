@@ -3,6 +3,7 @@
 #include "base/core/err.h"
 #include "edge/volume/format.h"
 #include "tests/support/test_random.h"
+#include "tests/support/test_seal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,12 +75,6 @@ static void assert_same(const struct edge_record *a, const struct edge_record *b
     assert_int_equal(a->head.wall_ms, b->head.wall_ms);
     assert_memory_equal(a->chunk_bytes, b->chunk_bytes, sizeof(a->chunk_bytes));
     assert_memory_equal(a->chunk_sums, b->chunk_sums, sizeof(a->chunk_sums));
-}
-
-static void seal(char *blocks, unsigned n_blocks)
-{
-    size_t n = (size_t)n_blocks * EDGE_FORMAT_BLOCK - 16;
-    fb_put_u64(blocks + 8, edge_format_sum((struct fb_str){blocks + 16, n}));
 }
 
 static void an_extent_comes_back(void **state)
@@ -267,7 +262,7 @@ static void numbers_that_do_not_fit_each_other_are_damage(void **state)
         struct edge_record written = sample();
         edge_record_encode(&written, blocks);
         fb_put_u32(blocks + cases[i].at, cases[i].value);
-        seal(blocks, 1);
+        test_seal(blocks, EDGE_FORMAT_BLOCK);
         assert_int_equal(edge_record_decode(blocks, EDGE_FORMAT_BLOCK, &read), FB_E_CORRUPT);
     }
 }
@@ -282,7 +277,7 @@ static void impossible_counts_of_head_blocks_are_damage(void **state)
         struct edge_record written = sample();
         edge_record_encode(&written, blocks);
         blocks[18] = (char)counts[i];
-        seal(blocks, 1);
+        test_seal(blocks, EDGE_FORMAT_BLOCK);
         assert_int_equal(edge_record_decode(blocks, sizeof(blocks), &read), FB_E_CORRUPT);
     }
 }
@@ -295,7 +290,7 @@ static void another_version_is_not_supported(void **state)
     struct edge_record written = sample();
     edge_record_encode(&written, blocks);
     blocks[16]++;
-    seal(blocks, 1);
+    test_seal(blocks, EDGE_FORMAT_BLOCK);
     assert_int_equal(edge_record_decode(blocks, sizeof(blocks), &read), FB_E_UNSUPPORTED);
 }
 

@@ -2,6 +2,7 @@
 #include "base/core/bytes.h"
 #include "base/core/err.h"
 #include "edge/volume/format.h"
+#include "tests/support/test_seal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,10 +76,8 @@ static int tear_down(void **state)
 /* Puts right sums on what was changed. */
 static void seal(struct fixture *fixture)
 {
-    size_t n = fixture->blocks.len - EDGE_FORMAT_BLOCK;
-    fb_put_u64(fixture->footer + 40, edge_format_sum((struct fb_str){fixture->blocks.ptr, n}));
-    fb_put_u64(fixture->footer + 8,
-               edge_format_sum((struct fb_str){fixture->footer + 16, EDGE_FORMAT_BLOCK - 16}));
+    test_seal_both(fixture->footer, 40, fixture->blocks.ptr,
+                   fixture->blocks.len - EDGE_FORMAT_BLOCK);
 }
 
 static void assert_same(const struct edge_listing *a, const struct edge_listing *b)

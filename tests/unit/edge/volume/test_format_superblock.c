@@ -3,6 +3,7 @@
 #include "base/core/err.h"
 #include "edge/volume/format.h"
 #include "tests/support/test_random.h"
+#include "tests/support/test_seal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,12 +23,6 @@ static struct edge_superblock sample(uint64_t size)
     memcpy(superblock.node, "box-7", 6);
     superblock.created_ms = 1790000000123;
     return superblock;
-}
-
-/* Puts a right sum on a block that was changed. */
-static void seal(char *block)
-{
-    fb_put_u64(block + 8, edge_format_sum((struct fb_str){block + 16, EDGE_FORMAT_BLOCK - 16}));
 }
 
 static void assert_same(const struct edge_superblock *a, const struct edge_superblock *b)
@@ -163,7 +158,7 @@ static void another_version_or_unit_is_not_supported(void **state)
         struct edge_superblock read;
         edge_superblock_encode(&written, block);
         block[places[i]]++;
-        seal(block);
+        test_seal(block, sizeof(block));
         assert_int_equal(edge_superblock_decode(block, &read), FB_E_UNSUPPORTED);
     }
 }
@@ -209,7 +204,7 @@ static void a_layout_beyond_the_volume_is_damage(void **state)
         } else {
             fb_put_u64(block + cases[i].at, cases[i].value);
         }
-        seal(block);
+        test_seal(block, sizeof(block));
         assert_int_equal(edge_superblock_decode(block, &read), FB_E_CORRUPT);
     }
 }

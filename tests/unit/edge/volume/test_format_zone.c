@@ -1,6 +1,7 @@
 #include "base/core/bytes.h"
 #include "base/core/err.h"
 #include "edge/volume/format.h"
+#include "tests/support/test_seal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,11 +25,6 @@ static const struct edge_zone_header sample = {
             .budget = {.ever_bytes = 5, .first_day = -6, .days = {{7, 8}, {-9, 10}, {11, 12}}},
         },
 };
-
-static void seal(char *block)
-{
-    fb_put_u64(block + 8, edge_format_sum((struct fb_str){block + 16, EDGE_FORMAT_BLOCK - 16}));
-}
 
 static void a_header_comes_back(void **state)
 {
@@ -76,14 +72,14 @@ static void impossible_numbers_are_damage(void **state)
         struct edge_zone_header read;
         edge_zone_header_encode(&sample, block);
         fb_put_u64(block + cases[i].at, cases[i].value);
-        seal(block);
+        test_seal(block, sizeof(block));
         assert_int_equal(edge_zone_header_decode(block, &read), FB_E_CORRUPT);
     }
     char block[EDGE_FORMAT_BLOCK];
     struct edge_zone_header read;
     edge_zone_header_encode(&sample, block);
     fb_put_u32(block + 20, EDGE_FORMAT_MAX_ZONES);
-    seal(block);
+    test_seal(block, sizeof(block));
     assert_int_equal(edge_zone_header_decode(block, &read), FB_E_CORRUPT);
 }
 
@@ -94,7 +90,7 @@ static void another_version_is_not_supported(void **state)
     struct edge_zone_header read;
     edge_zone_header_encode(&sample, block);
     block[16]++;
-    seal(block);
+    test_seal(block, sizeof(block));
     assert_int_equal(edge_zone_header_decode(block, &read), FB_E_UNSUPPORTED);
 }
 
