@@ -142,6 +142,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .memory_bytes = conf->store.memory,
         .policy = (enum edge_policy_kind)conf->store.eviction,
         .seed = fb_random_u64(),
+        .clock = fb_clock_system(),
         .metrics = node->metrics,
     });
     node->fills = edge_fill_table_new(&(struct edge_fill_options){

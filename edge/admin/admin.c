@@ -84,24 +84,45 @@ static int purge_find_key(struct fb_exchange *exchange, struct fb_str *ret_key)
     return edge_key_of(arena, &head, ret_key);
 }
 
+/* In the arena of its exchange. */
+struct admin_purge {
+    struct edge_store_purge io;
+    struct fb_exchange *exchange;
+};
+
+static void purge_on_done(struct fb_op *op)
+{
+    static const struct fb_header headers[] = {
+        {FB_STR("Content-Type"), FB_STR("application/json")}};
+    struct admin_purge *purge = FB_CONTAINER_OF(op, struct admin_purge, io.op);
+    struct fb_buf body = {0};
+
+    if (op->result < 0) {
+        fb_exchange_problem(purge->exchange, 503, NULL,
+                            "It is out of reach now, but may come back after a crash: "
+                            "a drive did not take the news.");
+        return;
+    }
+    fb_buf_printf(&body, "{\"purged\":%zu}\n", purge->io.n_objects);
+    int64_t length = (int64_t)body.len;
+    fb_exchange_respond(purge->exchange, &(struct fb_response){.status = 200,
+                                                               .headers = headers,
+                                                               .n_headers = FB_ARRAY_LEN(headers),
+                                                               .body = fb_reader_of_buf(&body),
+                                                               .length = length});
+}
+
 void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchange)
 {
-    struct fb_str key = FB_STR_NONE;
+    struct admin_purge *purge = fb_arena_alloc(fb_exchange_arena(exchange), sizeof(*purge));
 
-    if (purge_find_key(exchange, &key) < 0) {
+    if (purge_find_key(exchange, &purge->io.key) < 0) {
         fb_exchange_problem(exchange, 400, NULL,
                             "The parameter 'url' must be the whole URL that clients ask for: "
                             "http://host/path.");
         return;
     }
-    struct fb_buf body = {0};
-    fb_buf_printf(&body, "{\"purged\":%zu}\n", edge_store_purge(admin->store, key));
-    static const struct fb_header headers[] = {
-        {FB_STR("Content-Type"), FB_STR("application/json")}};
-    int64_t length = (int64_t)body.len;
-    fb_exchange_respond(exchange, &(struct fb_response){.status = 200,
-                                                        .headers = headers,
-                                                        .n_headers = FB_ARRAY_LEN(headers),
-                                                        .body = fb_reader_of_buf(&body),
-                                                        .length = length});
+    purge->exchange = exchange;
+    fb_op_init(&purge->io.op, fb_exchange_loop(exchange), purge_on_done);
+    edge_store_purge(admin->store, &purge->io);
 }

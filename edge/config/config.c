@@ -152,8 +152,7 @@ static const char *const eviction_names[] =
 
 static const struct fb_conf_item store_items[] = {
     {"memory", FB_CONF_SIZE, AT(edge_conf_store, memory), .min = EDGE_STORE_MIN_BYTES,
-     .max = INT64_MAX, .preset = "256MiB",
-     .help = "Bound of the RAM tier, everything counted. One object may take a quarter of it."},
+     .max = INT64_MAX, .preset = "256MiB", .help = "Bound of the RAM tier, everything counted."},
     {"eviction", FB_CONF_ENUM, AT(edge_conf_store, eviction), .names = eviction_names,
      .preset = "s3-fifo", .help = "Which objects go when room is needed."},
     {0},

@@ -34,7 +34,6 @@ static void fill_done(struct edge_fill *fill)
     fb_machine_move(&fill->machine, FILL_STATE_DONE);
     edge_fill_leave(fill);
     edge_pass_free(fill->answer);
-    edge_object_unref(fill->object);
     edge_object_unref(fill->ask.stale);
     fb_arena_done(&fill->arena);
     fb_free(fill);
@@ -126,17 +125,25 @@ static void fill_refused(struct edge_fill *fill)
 
 static void fill_end_body(struct edge_fill *fill, int result)
 {
-    edge_object_finish(fill->object, result);
-    bool is_broken = edge_object_state(fill->object) == EDGE_OBJECT_BROKEN;
-    if (is_broken) {
+    struct edge_object *object = edge_object_ref(edge_writer_object(fill->writer));
+    uint64_t offset = edge_writer_offset(fill->writer);
+    int64_t length = edge_object_length(object);
+
+    if (result == FB_OK && length != FB_LENGTH_UNKNOWN && offset < (uint64_t)length) {
+        result = FB_E_CLOSED;
+    }
+    edge_writer_finish(fill->writer, result);
+    fill->writer = NULL;
+    if (result < 0) {
         edge_fill_metric(fill->table, FILL_FAILED, 1);
+        edge_store_remove(fill->table->options.store, object);
     }
-    if (is_broken && result != FB_E_CANCELED) {
+    if (result < 0 && result != FB_E_CANCELED) {
         FB_LOG(WARN, "fill", "the body broke off, its readers are cut",
-               FB_LOG_STR("key", fill->ask.key),
-               FB_LOG_TEXT("cause", fb_err_name(result == FB_OK ? FB_E_CLOSED : result)),
-               FB_LOG_INT("offset", edge_object_filled(fill->object)));
+               FB_LOG_STR("key", fill->ask.key), FB_LOG_TEXT("cause", fb_err_name(result)),
+               FB_LOG_INT("offset", offset));
     }
+    edge_object_unref(object);
     if (result == FB_E_LIMIT || result == FB_E_BUSY) {
         /* The next client gets it past the store. */
         edge_fill_remember(fill->table, fill->ask.key, fill_now_ms(fill));
@@ -144,23 +151,22 @@ static void fill_end_body(struct edge_fill *fill, int result)
     fill_done(fill);
 }
 
-/* Moves what has come into the object. FB_E_LATER, FB_E_END or a failure; an
- * object that is out of the index and read by nobody is not worth going on. */
-static int fill_move(struct edge_fill *fill)
+/* Moves what has come into the object. FB_E_LATER, FB_E_END, FB_E_BUSY if its readers are to
+ * be waited for, or a failure. */
+static int fill_move(struct edge_fill *fill, bool *ret_is_ahead)
 {
     struct fb_slice slice;
     int err = FB_OK;
 
-    if (!edge_object_is_shared(fill->object)) {
-        return FB_E_CANCELED;
-    }
-    while (err == FB_OK && !fill->is_canceled) {
+    *ret_is_ahead = false;
+    while (err == FB_OK && !fill->is_canceled && !*ret_is_ahead) {
         err = fb_reader_next(fill->answer->body, &slice);
         if (err == FB_OK) {
             edge_fill_metric(fill->table, FILL_BYTES, (int64_t)slice.bytes.len);
-            err = edge_object_append(fill->object, slice.bytes);
+            err = edge_writer_append(fill->writer, slice.bytes);
             fb_slice_release(&slice);
         }
+        *ret_is_ahead = err == FB_OK && edge_writer_is_ahead(fill->writer);
     }
     return fill->is_canceled ? FB_E_CANCELED : err;
 }
@@ -170,19 +176,26 @@ static void fill_pump(struct edge_fill *fill);
 static void fill_on_more(struct fb_op *op)
 {
     struct edge_fill *fill = FB_CONTAINER_OF(op, struct edge_fill, wait);
+    if (op->result < 0 && !fill->is_canceled) {
+        fill_end_body(fill, op->result); /* nobody reads any more */
+        return;
+    }
     fill_pump(fill);
 }
 
 static void fill_pump(struct edge_fill *fill)
 {
-    int err = fill_move(fill);
+    bool is_ahead = false;
+    int err = fill_move(fill, &is_ahead);
 
+    fb_op_init(&fill->wait, fill->loop, fill_on_more);
     if (err == FB_E_LATER) {
-        fb_op_init(&fill->wait, fill->loop, fill_on_more);
         fb_reader_wait(fill->answer->body, &fill->wait);
-        return;
+    } else if (err == FB_OK && is_ahead) {
+        edge_writer_wait(fill->writer, &fill->wait);
+    } else {
+        fill_end_body(fill, err == FB_E_END ? FB_OK : err);
     }
-    fill_end_body(fill, err == FB_E_END ? FB_OK : err);
 }
 
 /* ---- the head ---------------------------------------------------------- */
@@ -215,6 +228,7 @@ static void fill_add_date(struct edge_fill *fill, struct fb_headers *headers)
 static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms)
 {
     struct edge_pass *answer = fill->answer;
+    struct edge_object *object = NULL;
     struct fb_headers headers =
         edge_fields_to_keep(&answer->arena, &answer->response.headers, fill->ask.treatment.class);
 
@@ -226,16 +240,21 @@ static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms)
                                                            .headers = &headers,
                                                            .terms = *terms,
                                                            .length = answer->length},
-                                &fill->object);
+                                &object);
+    if (err == FB_OK) {
+        err = edge_object_write(object, fill->loop, 0, &fill->writer);
+    }
     if (err < 0) {
-        fill_pass(fill, err == FB_E_LIMIT ? "too large" : "store full", FB_OK);
+        edge_object_unref(object);
+        fill_pass(fill, "store full", FB_OK);
         return;
     }
     /* In the index before it leaves the keys: who finds no fill finds this. */
-    edge_store_publish(fill->table->options.store, fill->object);
+    edge_store_publish(fill->table->options.store, object);
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
-                                                 .object = fill->object,
+                                                 .object = object,
                                                  .status = answer->response.status});
+    edge_object_unref(object);
     fb_machine_move(&fill->machine, FILL_STATE_PUMP);
     fill_pump(fill);
 }
@@ -280,17 +299,17 @@ static void fill_not_modified(struct edge_fill *fill)
         fill_fail(fill, FB_E_MALFORMED, 304);
         return;
     }
-    fill->object = fill_renew(fill, &terms);
+    struct edge_object *fresh = fill_renew(fill, &terms);
     if (terms.refusal != NULL) {
         edge_store_remove(store, fill->ask.stale);
-    } else if (fill->object != NULL) {
-        edge_store_publish(store, fill->object);
+    } else if (fresh != NULL) {
+        edge_store_publish(store, fresh);
     }
-    edge_fill_answer(
-        fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
-                                    .object = fill->object != NULL ? fill->object : fill->ask.stale,
-                                    .was_validated = true,
-                                    .status = 304});
+    edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
+                                                 .object = fresh != NULL ? fresh : fill->ask.stale,
+                                                 .was_validated = true,
+                                                 .status = 304});
+    edge_object_unref(fresh);
     fill_done(fill);
 }
 

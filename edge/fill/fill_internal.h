@@ -64,8 +64,8 @@ struct edge_fill {
 
     struct edge_fetch fetch;
     struct edge_pass *answer;   /* owned: the response, with the memory of its head */
-    struct fb_op wait;          /* for more of its body */
-    struct edge_object *object; /* counted; what fills */
+    struct fb_op wait;          /* for more of its body, or for its readers */
+    struct edge_writer *writer; /* owned; into what fills */
 };
 
 /* What a fill tells its joiners. */

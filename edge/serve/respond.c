@@ -141,9 +141,11 @@ void edge_serve_respond_object(struct serve_request *request)
         .length = selection.length,
     };
     if (request->client->method == FB_METHOD_GET && selection.status != 304) {
-        response.body =
-            edge_object_reader(request->object, serve->loop, selection.offset,
-                               selection.status == 206 ? selection.length : FB_LENGTH_UNKNOWN);
+        response.body = edge_object_reader(
+            request->object, serve->loop, selection.offset,
+            selection.status == 206 ? selection.length : FB_LENGTH_UNKNOWN, NULL);
+    } else {
+        edge_object_touch(request->object);
     }
     fb_exchange_respond(request->exchange, &response);
 }

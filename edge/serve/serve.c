@@ -204,8 +204,7 @@ static void serve_on_fetched(struct fb_op *op)
     unsigned status = fetch->response.status;
     request->trail.upstream_status = status;
     if (serve_is_unsafe(request->client->method) && status < 400 && request->key.len > 0) {
-        (void)edge_store_purge(request->serve->options.store,
-                               request->key); /* how many is all one */
+        edge_store_invalidate(request->serve->options.store, request->serve->loop, request->key);
     }
     struct fb_response_head kept = {
         .status = status,

@@ -3,96 +3,314 @@
 #include "base/core/err.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
+#include "edge/store/writer_internal.h"
 
 #include <errno.h>
-#include <string.h>
 
-/* ---- where bytes lie --------------------------------------------------- */
+/* ---- buffers ----------------------------------------------------------- */
 
-/* An announced length is cut into chunks of one size, the last sized to fit.
- * Without one, the first chunks double from 4 KiB, so that a small response
- * wastes little: 4 8 16 32 64, then 128 KiB each. */
-enum { RAMP_BYTES = BODY_FIRST_CHUNK_BYTES * ((1 << BODY_N_RAMP) - 1) };
+/* Blocks of that size are mapped by themselves, in whole pages. */
+enum { BUFFER_MAPPED_BYTES = 128 * 1024, BUFFER_PAGE_BYTES = 4096 };
 
-static struct body_place ramp_place(uint64_t offset)
+size_t edge_buffer_cost(size_t cap)
 {
-    size_t chunk = 0;
-    size_t size = BODY_FIRST_CHUNK_BYTES;
-    size_t rest = (size_t)offset;
+    size_t n = sizeof(struct store_buffer) + cap + STORE_BLOCK_OVERHEAD;
 
-    while (rest >= size) {
-        rest -= size;
-        size *= 2;
-        chunk++;
+    if (n >= BUFFER_MAPPED_BYTES) {
+        n = (n + BUFFER_PAGE_BYTES - 1) / BUFFER_PAGE_BYTES * BUFFER_PAGE_BYTES;
     }
-    return (struct body_place){.chunk = chunk, .offset = rest, .n_left = size - rest};
+    return n;
 }
 
-struct body_place edge_body_place(const struct edge_body *body, uint64_t offset)
+int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **ret_buffer)
 {
-    size_t n_before = 0;
-    uint64_t rest = offset;
+    size_t charge = edge_buffer_cost(cap);
 
-    if (body->is_ramped && offset < RAMP_BYTES) {
-        return ramp_place(offset);
+    int err = edge_room_claim(store, charge);
+    if (err < 0) {
+        return err;
     }
-    if (body->is_ramped) {
-        n_before = BODY_N_RAMP;
-        rest -= RAMP_BYTES;
+    struct store_buffer *buffer = fb_try_alloc(sizeof(*buffer) + cap);
+    if (buffer == NULL) {
+        edge_room_release(store, charge);
+        return -ENOMEM;
     }
-    size_t within = (size_t)(rest % BODY_CHUNK_BYTES);
-    return (struct body_place){.chunk = n_before + (size_t)(rest / BODY_CHUNK_BYTES),
-                               .offset = within,
-                               .n_left = BODY_CHUNK_BYTES - within};
+    buffer->store = store;
+    atomic_init(&buffer->refs, 1);
+    buffer->cap = (uint32_t)cap;
+    buffer->charge = charge;
+    buffer->bytes = (char *)(buffer + 1);
+    *ret_buffer = buffer;
+    return FB_OK;
+}
+
+struct store_buffer *edge_buffer_ref(struct store_buffer *buffer)
+{
+    atomic_fetch_add_explicit(&buffer->refs, 1, memory_order_relaxed);
+    return buffer;
+}
+
+void edge_buffer_unref(struct store_buffer *buffer)
+{
+    if (buffer == NULL || atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    struct edge_store *store = buffer->store;
+    size_t charge = buffer->charge;
+    fb_free(buffer);
+    edge_room_release(store, charge);
+}
+
+/* ---- the table of extents ---------------------------------------------- */
+
+enum { BODY_EXTENTS_PER_BUCKET = 4, BODY_GROWTH = 4 };
+
+static struct store_extent **body_bucket(const struct edge_body *body, uint32_t number)
+{
+    return &body->buckets[number & (body->n_buckets - 1)];
+}
+
+static struct store_extent *body_find(const struct edge_body *body, uint32_t number)
+{
+    struct store_extent *at = *body_bucket(body, number);
+
+    while (at != NULL && at->number != number) {
+        at = at->next;
+    }
+    return at;
+}
+
+struct store_extent *edge_body_extent(const struct edge_body *body, uint64_t chunk)
+{
+    return body_find(body, (uint32_t)(chunk / EDGE_EXTENT_CHUNKS));
+}
+
+struct store_chunk *edge_body_chunk(const struct edge_body *body, uint64_t chunk)
+{
+    struct store_extent *extent = edge_body_extent(body, chunk);
+
+    return extent != NULL ? &extent->chunks[chunk % EDGE_EXTENT_CHUNKS] : NULL;
+}
+
+enum chunk_state edge_body_chunk_state(const struct edge_body *body, uint64_t chunk)
+{
+    const struct store_chunk *found = edge_body_chunk(body, chunk);
+
+    return found != NULL ? (enum chunk_state)found->state : CHUNK_ABSENT;
+}
+
+void edge_body_remove(struct edge_body *body, struct store_extent *extent)
+{
+    struct store_extent **at = body_bucket(body, extent->number);
+
+    while (*at != extent) {
+        at = &(*at)->next;
+    }
+    *at = extent->next;
+    extent->next = NULL;
+    body->n_extents--;
+}
+
+static uint64_t table_cost(uint32_t n_buckets)
+{
+    return n_buckets * sizeof(struct store_extent *) + STORE_BLOCK_OVERHEAD;
+}
+
+/* Moves the extents into `fresh`, of `n` empty buckets. Returns the old table, of
+ * *ret_n, or NULL if that was the body's own. */
+static struct store_extent **body_rehash(struct edge_body *body, struct store_extent **fresh,
+                                         uint32_t n, uint32_t *ret_n)
+{
+    struct store_extent **old = body->buckets;
+
+    *ret_n = body->n_buckets;
+    body->buckets = fresh;
+    body->n_buckets = n;
+    for (uint32_t i = 0; i < *ret_n; i++) {
+        for (struct store_extent *at = old[i], *next = NULL; at != NULL; at = next) {
+            struct store_extent **bucket = body_bucket(body, at->number);
+            next = at->next;
+            at->next = *bucket;
+            *bucket = at;
+        }
+    }
+    return old != &body->bucket ? old : NULL;
+}
+
+/* Makes the table larger if it is full. One that cannot be had is gone without:
+ * chains grow instead. */
+static void body_grow(struct edge_body *body)
+{
+    uint32_t n_old = 0;
+
+    (void)pthread_mutex_lock(&body->lock);
+    uint32_t n = body->n_buckets;
+    bool is_full = body->n_extents >= n * BODY_EXTENTS_PER_BUCKET;
+    (void)pthread_mutex_unlock(&body->lock);
+    n *= BODY_GROWTH;
+    if (!is_full || edge_room_claim(body->store, table_cost(n)) < 0) {
+        return;
+    }
+    struct store_extent **waste = fb_alloc_array(n, sizeof(struct store_extent *));
+    uint64_t waste_cost = table_cost(n);
+    (void)pthread_mutex_lock(&body->lock);
+    if (body->n_buckets < n) { /* else somebody was faster */
+        waste = body_rehash(body, waste, n, &n_old);
+        waste_cost = waste != NULL ? table_cost(n_old) : 0;
+    }
+    (void)pthread_mutex_unlock(&body->lock);
+    fb_free(waste);
+    edge_room_release(body->store, waste_cost);
+}
+
+/* ---- extents ----------------------------------------------------------- */
+
+uint64_t edge_extent_charge(const struct store_extent *extent)
+{
+    uint64_t charge = sizeof(*extent) + STORE_BLOCK_OVERHEAD;
+
+    for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
+        const struct store_buffer *buffer = extent->chunks[i].buffer;
+        charge += buffer != NULL ? buffer->charge : 0;
+    }
+    return charge;
+}
+
+bool edge_extent_is_empty(const struct store_extent *extent)
+{
+    for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
+        if (extent->chunks[i].state != CHUNK_ABSENT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void edge_extent_free(struct edge_store *store, struct store_extent *extent)
+{
+    for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
+        edge_buffer_unref(extent->chunks[i].buffer);
+    }
+    fb_free(extent);
+    edge_room_release(store, sizeof(*extent) + STORE_BLOCK_OVERHEAD);
+}
+
+static struct store_extent *extent_new(struct edge_body *body, uint32_t number)
+{
+    struct store_extent *extent = FB_NEW(struct store_extent);
+    uint64_t id[] = {body->hash, number};
+
+    extent->node.node.id = fb_str_hash((struct fb_str){(const char *)id, sizeof(id)}, 0);
+    fb_list_init(&extent->node.node.link);
+    extent->node.body = body;
+    extent->node.extent = extent;
+    extent->number = number;
+    return extent;
+}
+
+static struct store_extent *body_pin_old(struct edge_body *body, uint32_t number)
+{
+    (void)pthread_mutex_lock(&body->lock);
+    struct store_extent *extent = body_find(body, number);
+    if (extent != NULL) {
+        extent->n_pins++;
+    }
+    (void)pthread_mutex_unlock(&body->lock);
+    return extent;
+}
+
+int edge_body_pin(struct edge_body *body, uint32_t number, struct store_extent **ret_extent)
+{
+    struct store_extent *extent = body_pin_old(body, number);
+    struct store_extent *waste = NULL;
+
+    if (extent != NULL) {
+        *ret_extent = extent;
+        return FB_OK;
+    }
+    int err = edge_room_claim(body->store, sizeof(*extent) + STORE_BLOCK_OVERHEAD);
+    if (err < 0) {
+        return err;
+    }
+    body_grow(body);
+    extent = extent_new(body, number);
+    (void)pthread_mutex_lock(&body->lock);
+    struct store_extent *rival = body_find(body, number);
+    if (rival != NULL) {
+        waste = extent;
+        extent = rival;
+    } else {
+        struct store_extent **bucket = body_bucket(body, number);
+        extent->next = *bucket;
+        *bucket = extent;
+        body->n_extents++;
+    }
+    extent->n_pins++;
+    (void)pthread_mutex_unlock(&body->lock);
+    if (waste != NULL) {
+        edge_extent_free(body->store, waste);
+    }
+    *ret_extent = extent;
+    return FB_OK;
+}
+
+/* ---- writers, seen from the body ------------------------------------------ */
+
+bool edge_body_has_writer_at(const struct edge_body *body, uint64_t chunk)
+{
+    FB_LIST_EACH(node, &body->writers) {
+        const struct edge_writer *writer = FB_CONTAINER_OF(node, struct edge_writer, link);
+        if (!writer->is_done && writer->offset / EDGE_CHUNK_BYTES == chunk) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool edge_body_is_coming(const struct edge_body *body, uint64_t offset)
+{
+    FB_LIST_EACH(node, &body->writers) {
+        const struct edge_writer *writer = FB_CONTAINER_OF(node, struct edge_writer, link);
+        if (!writer->is_done && writer->offset <= offset &&
+            offset - writer->offset <= EDGE_WRITER_AHEAD) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- life -------------------------------------------------------------- */
 
-static size_t table_bytes(size_t n)
+uint64_t edge_body_cost(void)
 {
-    return sizeof(struct body_table) + n * sizeof(char *);
+    return sizeof(struct edge_body) + STORE_BLOCK_OVERHEAD;
 }
 
-static size_t chunks_of(int64_t length)
+bool edge_body_is_long(const struct edge_body *body)
 {
-    return (size_t)(((uint64_t)length + BODY_CHUNK_BYTES - 1) / BODY_CHUNK_BYTES);
+    return atomic_load_explicit(&body->length, memory_order_relaxed) > 2 * EDGE_WRITER_AHEAD;
 }
 
-uint64_t edge_body_cost(int64_t length)
-{
-    uint64_t own = sizeof(struct edge_body) + STORE_BLOCK_OVERHEAD;
-
-    if (length == FB_LENGTH_UNKNOWN) {
-        return own;
-    }
-    size_t n = chunks_of(length);
-    return own + table_bytes(n) + (uint64_t)(n + 1) * STORE_BLOCK_OVERHEAD + (uint64_t)length;
-}
-
-uint64_t edge_body_charge(const struct edge_body *body)
-{
-    return atomic_load_explicit(&body->charge, memory_order_relaxed);
-}
-
-struct edge_body *edge_body_new(struct edge_store *store, int64_t length, uint64_t charge)
+struct edge_body *edge_body_new(struct edge_store *store, uint64_t hash, int64_t length)
 {
     struct edge_body *body = FB_NEW(struct edge_body);
 
     body->store = store;
-    body->is_ramped = length == FB_LENGTH_UNKNOWN;
+    body->hash = hash;
     atomic_init(&body->refs, 1);
-    atomic_init(&body->charge, charge);
-    atomic_init(&body->filled, 0);
+    fb_list_init(&body->heads);
+    body->anchor.node.id = hash;
+    body->anchor.node.size = edge_body_cost();
+    fb_list_init(&body->anchor.node.link);
+    body->anchor.body = body;
     atomic_init(&body->length, length);
-    atomic_init(&body->state, EDGE_OBJECT_FILLING);
+    atomic_init(&body->state,
+                length == FB_LENGTH_UNKNOWN ? EDGE_OBJECT_FILLING : EDGE_OBJECT_READY);
     (void)pthread_mutex_init(&body->lock, NULL);
-    fb_list_init(&body->waiters);
-    if (!body->is_ramped) {
-        size_t n = chunks_of(length);
-        struct body_table *table = fb_alloc(table_bytes(n));
-        table->n = n;
-        atomic_init(&body->table, table);
-    }
+    body->buckets = &body->bucket;
+    body->n_buckets = 1;
+    fb_list_init(&body->readers);
+    fb_list_init(&body->writers);
     return body;
 }
 
@@ -102,154 +320,42 @@ struct edge_body *edge_body_ref(struct edge_body *body)
     return body;
 }
 
+/* Takes everything of the body out of the policy, and returns its extents chained. */
+static struct store_extent *body_leave_policy(struct edge_body *body)
+{
+    struct edge_store *store = body->store;
+    struct store_extent *all = NULL;
+
+    (void)pthread_mutex_lock(&store->room_lock);
+    edge_policy_remove(store->policy, &body->anchor.node);
+    for (uint32_t i = 0; i < body->n_buckets; i++) {
+        for (struct store_extent *at = body->buckets[i], *next = NULL; at != NULL; at = next) {
+            next = at->next;
+            edge_policy_remove(store->policy, &at->node.node);
+            at->next = all;
+            all = at;
+        }
+    }
+    (void)pthread_mutex_unlock(&store->room_lock);
+    return all;
+}
+
 void edge_body_unref(struct edge_body *body)
 {
     if (atomic_fetch_sub_explicit(&body->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    struct body_table *table = atomic_load_explicit(&body->table, memory_order_relaxed);
-    for (size_t i = 0; table != NULL && i < table->n; i++) {
-        fb_free(table->chunks[i]);
+    struct edge_store *store = body->store;
+    FB_REQUIRE(fb_list_empty(&body->readers) && fb_list_empty(&body->writers));
+    for (struct store_extent *at = body_leave_policy(body), *next = NULL; at != NULL; at = next) {
+        next = at->next;
+        edge_extent_free(store, at);
     }
-    while (table != NULL) {
-        struct body_table *older = table->older;
-        fb_free(table);
-        table = older;
+    if (body->buckets != &body->bucket) {
+        fb_free(body->buckets);
+        edge_room_release(store, table_cost(body->n_buckets));
     }
-    FB_REQUIRE(fb_list_empty(&body->waiters));
     (void)pthread_mutex_destroy(&body->lock);
-    edge_room_release(body->store, edge_body_charge(body));
     fb_free(body);
-}
-
-/* ---- the writer -------------------------------------------------------- */
-
-static int body_claim(struct edge_body *body, uint64_t n)
-{
-    if (edge_body_charge(body) + n > body->store->limit / 4) {
-        return FB_E_LIMIT;
-    }
-    int err = edge_room_claim(body->store, n);
-    if (err == FB_OK) {
-        atomic_fetch_add_explicit(&body->charge, n, memory_order_relaxed);
-    }
-    return err;
-}
-
-/* Makes room in the table for chunk `chunk`. */
-static int body_grow_table(struct edge_body *body, size_t chunk)
-{
-    struct body_table *old = atomic_load_explicit(&body->table, memory_order_relaxed);
-    size_t n_old = old != NULL ? old->n : 0;
-
-    if (chunk < n_old) {
-        return FB_OK;
-    }
-    size_t n = FB_MAX(2 * n_old, (size_t)BODY_N_RAMP + 3);
-    int err = body_claim(body, table_bytes(n) + STORE_BLOCK_OVERHEAD);
-    if (err < 0) {
-        return err;
-    }
-    struct body_table *table = fb_alloc(table_bytes(n));
-    table->n = n;
-    table->older = old;
-    if (old != NULL) {
-        memcpy(table->chunks, old->chunks, n_old * sizeof(char *));
-    }
-    atomic_store_explicit(&body->table, table, memory_order_release);
-    return FB_OK;
-}
-
-/* Makes the chunk that begins at `offset`, of at most `n` bytes. */
-static int body_add_chunk(struct edge_body *body, struct body_place place, uint64_t offset)
-{
-    size_t size = place.n_left;
-    int err = FB_OK;
-
-    if (body->is_ramped) {
-        err = body_grow_table(body, place.chunk);
-        if (err == FB_OK) {
-            err = body_claim(body, size + STORE_BLOCK_OVERHEAD);
-        }
-    } else {
-        uint64_t length = (uint64_t)atomic_load_explicit(&body->length, memory_order_relaxed);
-        size = (size_t)FB_MIN((uint64_t)size, length - offset);
-    }
-    if (err < 0) {
-        return err;
-    }
-    char *chunk = fb_try_alloc(size);
-    if (chunk == NULL) {
-        return -ENOMEM;
-    }
-    atomic_load_explicit(&body->table, memory_order_relaxed)->chunks[place.chunk] = chunk;
-    return FB_OK;
-}
-
-/* Wakes everybody that ran dry. A reader whose mail is under way stays alive
- * until it has come, so posting needs no lock. */
-static void body_wake(struct edge_body *body)
-{
-    struct fb_list woken;
-    struct fb_list *node = NULL;
-
-    fb_list_init(&woken);
-    (void)pthread_mutex_lock(&body->lock);
-    fb_list_splice(&woken, &body->waiters);
-    FB_LIST_EACH(at, &woken) {
-        FB_CONTAINER_OF(at, struct body_reader, link)->is_posted = true;
-    }
-    (void)pthread_mutex_unlock(&body->lock);
-    while ((node = fb_list_pop(&woken)) != NULL) {
-        struct body_reader *reader = FB_CONTAINER_OF(node, struct body_reader, link);
-        fb_loop_post(reader->loop, &reader->post);
-    }
-}
-
-int edge_body_append(struct edge_body *body, struct fb_str bytes)
-{
-    uint64_t filled = atomic_load_explicit(&body->filled, memory_order_relaxed);
-    int64_t length = atomic_load_explicit(&body->length, memory_order_relaxed);
-    int err = FB_OK;
-
-    FB_REQUIRE(atomic_load_explicit(&body->state, memory_order_relaxed) == EDGE_OBJECT_FILLING);
-    if (length != FB_LENGTH_UNKNOWN && bytes.len > (uint64_t)length - filled) {
-        return FB_E_MALFORMED;
-    }
-    while (bytes.len > 0 && err == FB_OK) {
-        struct body_place place = edge_body_place(body, filled);
-        if (place.offset == 0) {
-            err = body_add_chunk(body, place, filled);
-            if (err < 0) {
-                break;
-            }
-        }
-        size_t n = FB_MIN(bytes.len, place.n_left);
-        char *chunk = atomic_load_explicit(&body->table, memory_order_relaxed)->chunks[place.chunk];
-        memcpy(chunk + place.offset, bytes.ptr, n);
-        bytes = fb_str_skip(bytes, n);
-        filled += n;
-        /* Publishes the bytes, the chunk and the table to readers. */
-        atomic_store_explicit(&body->filled, filled, memory_order_release);
-    }
-    body_wake(body);
-    return err;
-}
-
-void edge_body_finish(struct edge_body *body, int result)
-{
-    uint64_t filled = atomic_load_explicit(&body->filled, memory_order_relaxed);
-    int64_t length = atomic_load_explicit(&body->length, memory_order_relaxed);
-
-    FB_REQUIRE(atomic_load_explicit(&body->state, memory_order_relaxed) == EDGE_OBJECT_FILLING);
-    if (result == FB_OK && length != FB_LENGTH_UNKNOWN && filled < (uint64_t)length) {
-        result = FB_E_CLOSED;
-    }
-    body->result = result;
-    if (result == FB_OK) {
-        atomic_store_explicit(&body->length, (int64_t)filled, memory_order_relaxed);
-    }
-    atomic_store_explicit(&body->state, result == FB_OK ? EDGE_OBJECT_WHOLE : EDGE_OBJECT_BROKEN,
-                          memory_order_release);
-    body_wake(body);
+    edge_room_release(store, edge_body_cost());
 }

@@ -3,6 +3,8 @@
 #include "base/core/alloc.h"
 #include "base/core/arena.h"
 #include "base/core/check.h"
+#include "base/http/conditional.h"
+#include "base/http/date.h"
 #include "edge/fresh/key.h"
 #include "edge/store/store_internal.h"
 
@@ -55,6 +57,24 @@ static struct fb_str copy_to(char **at, struct fb_str str)
     return copy;
 }
 
+/* RFC 9110 section 8.8: does a validator of this head prove the same bytes? */
+static bool head_is_strong(const struct edge_object_head *head)
+{
+    struct fb_validators validators = {
+        .etag = head->etag, .last_modified = FB_DATE_NONE, .date = FB_DATE_NONE};
+    struct fb_str date = fb_headers_find(&head->headers, FB_STR("date"));
+
+    if (head->etag.len > 0) {
+        return fb_etag_is_valid(head->etag) && !fb_etag_is_weak(head->etag);
+    }
+    if (head->last_modified.len == 0 || date.len == 0 ||
+        fb_date_parse(date, 0, &validators.date) < 0 ||
+        fb_date_parse(head->last_modified, validators.date, &validators.last_modified) < 0) {
+        return false;
+    }
+    return fb_if_range_holds(head->last_modified, &validators, validators.date);
+}
+
 struct edge_object *edge_object_new(struct edge_store *store, const struct edge_object_spec *spec,
                                     uint64_t charge, struct edge_body *body)
 {
@@ -70,10 +90,9 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     object->body = body;
     object->charge = charge;
     object->hash = fb_str_hash(spec->key, store->seed);
+    FB_REQUIRE(object->hash == body->hash);
     atomic_init(&object->refs, 1);
-    object->node.id = object->hash;
-    object->node.size = charge + edge_body_charge(body);
-    fb_list_init(&object->node.link);
+    fb_list_init(&object->of_body);
 
     head->status = spec->status;
     head->terms = spec->terms;
@@ -88,6 +107,7 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     head->headers.cap = spec->headers->n;
     head->etag = fb_headers_find(&head->headers, FB_STR("etag"));
     head->last_modified = fb_headers_find(&head->headers, FB_STR("last-modified"));
+    object->is_strong = head_is_strong(head);
     return object;
 }
 
@@ -104,9 +124,18 @@ void edge_object_unref(struct edge_object *object)
     if (object == NULL || atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
+    struct edge_store *store = object->store;
+    uint64_t charge = object->charge;
     edge_body_unref(object->body);
-    edge_room_release(object->store, object->charge);
     fb_free(object);
+    edge_room_release(store, charge);
+}
+
+bool edge_object_is_needed(const struct edge_object *object)
+{
+    return atomic_load_explicit(&object->refs, memory_order_relaxed) >
+               atomic_load_explicit(&object->n_writers, memory_order_relaxed) ||
+           atomic_load_explicit(&object->body->refs, memory_order_relaxed) > 1;
 }
 
 /* ---- asking ------------------------------------------------------------ */
@@ -121,14 +150,14 @@ int64_t edge_object_length(const struct edge_object *object)
     return atomic_load_explicit(&object->body->length, memory_order_acquire);
 }
 
-uint64_t edge_object_filled(const struct edge_object *object)
-{
-    return atomic_load_explicit(&object->body->filled, memory_order_acquire);
-}
-
 enum edge_object_state edge_object_state(const struct edge_object *object)
 {
     return (enum edge_object_state)atomic_load_explicit(&object->body->state, memory_order_acquire);
+}
+
+bool edge_object_is_strong(const struct edge_object *object)
+{
+    return object->is_strong;
 }
 
 bool edge_object_suits(const struct edge_object *object, const struct fb_headers *request)
@@ -142,32 +171,62 @@ bool edge_object_suits(const struct edge_object *object, const struct fb_headers
     return fb_str_equal(edge_variant_of(&arena, head->vary, request), head->variant);
 }
 
-/* ---- the writer -------------------------------------------------------- */
-
-int edge_object_append(struct edge_object *object, struct fb_str bytes)
+void edge_object_touch(struct edge_object *object)
 {
-    uint64_t before = edge_body_charge(object->body);
-    int err = edge_body_append(object->body, bytes);
-
-    uint64_t after = edge_body_charge(object->body);
-    if (after != before) {
-        (void)pthread_mutex_lock(&object->store->room_lock);
-        edge_policy_resize(object->store->policy, &object->node, object->charge + after);
-        (void)pthread_mutex_unlock(&object->store->room_lock);
-    }
-    return err;
+    edge_room_hit(object->body, 0);
 }
 
-bool edge_object_is_shared(const struct edge_object *object)
+/* ---- what is there ----------------------------------------------------- */
+
+/* Under the body's lock: will a writer that runs get to `chunk`, which is absent, with
+ * nothing in its way? */
+static bool body_is_on_its_way(const struct edge_body *body, uint64_t chunk)
 {
-    return atomic_load_explicit(&object->refs, memory_order_relaxed) > 1 ||
-           atomic_load_explicit(&object->body->refs, memory_order_relaxed) > 1;
+    uint64_t first = chunk;
+
+    while (first > 0 && edge_body_chunk_state(body, first) == CHUNK_ABSENT &&
+           !edge_body_has_writer_at(body, first)) {
+        first--;
+    }
+    return edge_body_chunk_state(body, first) == CHUNK_FILLING ||
+           edge_body_has_writer_at(body, first);
 }
 
-void edge_object_finish(struct edge_object *object, int result)
+/* Under the body's lock. */
+static bool body_holds(const struct edge_body *body, uint64_t first, uint64_t end)
 {
-    edge_body_finish(object->body, result);
-    if (edge_object_state(object) == EDGE_OBJECT_BROKEN) {
-        edge_store_remove(object->store, object);
+    bool is_on_its_way = first < end && !fb_list_empty(&body->writers) &&
+                         edge_body_chunk_state(body, first) == CHUNK_ABSENT &&
+                         body_is_on_its_way(body, first);
+
+    for (uint64_t chunk = first; chunk < end; chunk++) {
+        enum chunk_state state = edge_body_chunk_state(body, chunk);
+        if (state == CHUNK_FILLING || edge_body_has_writer_at(body, chunk)) {
+            is_on_its_way = true;
+        } else if (state != CHUNK_ABSENT) {
+            is_on_its_way = false;
+        } else if (!is_on_its_way) {
+            return false;
+        }
     }
+    return true;
+}
+
+bool edge_object_holds(const struct edge_object *object, uint64_t offset, int64_t length)
+{
+    struct edge_body *body = object->body;
+    int64_t whole = edge_object_length(object);
+
+    if (edge_object_state(object) != EDGE_OBJECT_READY) {
+        return edge_object_state(object) == EDGE_OBJECT_FILLING;
+    }
+    uint64_t end = (uint64_t)whole;
+    if (length != FB_LENGTH_UNKNOWN && offset < end) {
+        end = FB_MIN(end, offset + (uint64_t)length);
+    }
+    (void)pthread_mutex_lock(&body->lock);
+    bool is_held = body_holds(body, offset / EDGE_CHUNK_BYTES,
+                              (end + EDGE_CHUNK_BYTES - 1) / EDGE_CHUNK_BYTES);
+    (void)pthread_mutex_unlock(&body->lock);
+    return is_held;
 }

@@ -3,67 +3,256 @@
 #include "base/core/err.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
+#include "edge/store/writer_internal.h"
+
+/* At most so much at once, so that a chunk goes to many in turn. */
+enum { READER_SLICE_BYTES = 256 * 1024 };
+
+/* How many chunks are looked at to tell a source how much is missing. */
+enum { READER_SCAN_CHUNKS = 64 };
+
+/* What a reader may find where it stands. */
+enum reader_view { VIEW_BYTES, VIEW_END, VIEW_COMING, VIEW_ABSENT };
 
 static struct body_reader *reader_of(struct fb_reader *reader)
 {
     return FB_CONTAINER_OF(reader, struct body_reader, reader);
 }
 
-static void reader_free(struct body_reader *self)
+/* ---- news, under the body's lock ----------------------------------------- */
+
+static void reader_wake(struct body_reader *self)
 {
-    edge_body_unref(self->body);
-    fb_free(self);
+    if (self->is_waiting) {
+        self->is_waiting = false;
+        self->is_posted = true;
+        fb_loop_post(self->loop, &self->post);
+    }
 }
 
-/* ---- asking ------------------------------------------------------------ */
+void edge_readers_wake(struct edge_body *body, uint64_t from, uint64_t to)
+{
+    FB_LIST_EACH(node, &body->readers) {
+        struct body_reader *reader = FB_CONTAINER_OF(node, struct body_reader, link);
+        if (reader->offset >= from && reader->offset < to) {
+            reader_wake(reader);
+        }
+    }
+}
+
+void edge_readers_satisfy(struct edge_body *body, uint64_t chunk)
+{
+    FB_LIST_EACH(node, &body->readers) {
+        struct body_reader *reader = FB_CONTAINER_OF(node, struct body_reader, link);
+        if (reader->asked == chunk) {
+            reader->asked = READER_NO_CHUNK;
+        }
+    }
+}
+
+void edge_readers_fail(struct edge_body *body, uint64_t chunk, int err)
+{
+    edge_readers_satisfy(body, chunk);
+    FB_LIST_EACH(node, &body->readers) {
+        struct body_reader *reader = FB_CONTAINER_OF(node, struct body_reader, link);
+        if (reader->needs == chunk) {
+            reader->error = err;
+        }
+        reader_wake(reader); /* the others may have hoped for the same fetch */
+    }
+}
+
+void edge_object_fail(struct edge_object *object, uint64_t offset, int err)
+{
+    struct edge_body *body = object->body;
+
+    (void)pthread_mutex_lock(&body->lock);
+    edge_readers_fail(body, offset / EDGE_CHUNK_BYTES, err);
+    (void)pthread_mutex_unlock(&body->lock);
+}
+
+/* ---- looking, under the body's lock ------------------------------------- */
+
+/* What follows where there is no chunk to take from. */
+static enum reader_view reader_look_on(const struct body_reader *self, int64_t length, int *ret_end)
+{
+    const struct edge_body *body = self->object->body;
+    int state = atomic_load_explicit(&body->state, memory_order_relaxed);
+
+    if (state == EDGE_OBJECT_BROKEN) {
+        *ret_end = body->result;
+        return VIEW_END;
+    }
+    if (length != FB_LENGTH_UNKNOWN && self->offset >= (uint64_t)length) {
+        *ret_end = self->end == UINT64_MAX ? FB_E_END : FB_E_CLOSED;
+        return VIEW_END;
+    }
+    uint64_t chunk = self->offset / EDGE_CHUNK_BYTES;
+    return state == EDGE_OBJECT_FILLING || edge_body_chunk_state(body, chunk) != CHUNK_ABSENT ||
+                   edge_body_is_coming(body, self->offset)
+               ? VIEW_COMING
+               : VIEW_ABSENT;
+}
+
+static enum reader_view reader_look(const struct body_reader *self, struct store_extent **ret_from,
+                                    int *ret_end)
+{
+    const struct edge_body *body = self->object->body;
+    int64_t length = atomic_load_explicit(&body->length, memory_order_relaxed);
+    uint64_t chunk = self->offset / EDGE_CHUNK_BYTES;
+
+    if (self->error != FB_OK) {
+        *ret_end = self->error;
+        return VIEW_END;
+    }
+    struct store_extent *extent = edge_body_extent(body, chunk);
+    if (extent != NULL &&
+        extent->chunks[chunk % EDGE_EXTENT_CHUNKS].n_filled > self->offset % EDGE_CHUNK_BYTES) {
+        *ret_from = extent;
+        return VIEW_BYTES;
+    }
+    return reader_look_on(self, length, ret_end);
+}
+
+static void reader_join(struct body_reader *self)
+{
+    if (!self->is_linked) {
+        self->is_linked = true;
+        fb_list_append(&self->object->body->readers, &self->link);
+    }
+}
+
+/* ---- taking ------------------------------------------------------------ */
 
 static void slice_release(void *owner)
 {
-    edge_body_unref(owner);
+    edge_buffer_unref(owner);
 }
 
-/* What follows the last byte that came, in a body in `state`. */
-static int reader_dry(const struct body_reader *self, int state)
+/* A reader's first step into an extent is a use of it, unless it is the first
+ * one ever: that is who had it brought. True if it is one. */
+static bool reader_enter(struct body_reader *self, struct store_extent *extent, unsigned i)
 {
-    switch ((enum edge_object_state)state) {
-    case EDGE_OBJECT_FILLING:
-        return FB_E_LATER;
-    case EDGE_OBJECT_WHOLE:
-        return self->n_left == UINT64_MAX ? FB_E_END : FB_E_CLOSED;
-    case EDGE_OBJECT_BROKEN:
-        break;
+    bool is_first = (extent->unread >> i & 1) != 0;
+    bool is_new = self->extent != extent->number;
+
+    extent->unread &= (uint8_t) ~(1U << i);
+    self->extent = extent->number;
+    if (is_first || !is_new) {
+        return false;
     }
-    return self->body->result;
+    extent->n_hits += extent->n_hits < UINT8_MAX ? 1 : 0;
+    return true;
+}
+
+/* Under the lock. */
+static bool reader_take(struct body_reader *self, struct store_extent *extent,
+                        struct fb_slice *ret_slice)
+{
+    struct edge_body *body = self->object->body;
+    unsigned i = (unsigned)(self->offset / EDGE_CHUNK_BYTES % EDGE_EXTENT_CHUNKS);
+    uint64_t within = self->offset % EDGE_CHUNK_BYTES;
+    const struct store_chunk *chunk = &extent->chunks[i];
+    uint64_t n = FB_MIN(chunk->n_filled - within, self->end - self->offset);
+
+    n = FB_MIN(n, (uint64_t)READER_SLICE_BYTES);
+    *ret_slice = (struct fb_slice){
+        .bytes = {chunk->buffer->bytes + within, (size_t)n},
+        .release = slice_release,
+        .owner = edge_buffer_ref(chunk->buffer),
+    };
+    bool is_hit = reader_enter(self, extent, i);
+    self->offset += n;
+    if (self->is_linked) {
+        edge_writers_release(body);
+    }
+    return is_hit;
 }
 
 static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 {
     struct body_reader *self = reader_of(reader);
-    struct edge_body *body = self->body;
+    struct edge_body *body = self->object->body;
+    struct store_extent *from = NULL;
+    bool is_hit = false;
+    int result = FB_E_LATER;
 
-    if (self->n_left == 0) {
+    if (self->offset >= self->end) {
         return FB_E_END;
     }
-    /* The state first: once it is not FILLING, `filled` stands still. */
-    int state = atomic_load_explicit(&body->state, memory_order_acquire);
-    uint64_t filled = atomic_load_explicit(&body->filled, memory_order_acquire);
-    if (self->offset >= filled) {
-        return reader_dry(self, state);
+    (void)pthread_mutex_lock(&body->lock);
+    enum reader_view view = reader_look(self, &from, &result);
+    if (view == VIEW_BYTES) {
+        is_hit = reader_take(self, from, ret_slice);
+        if (is_hit && edge_policy_hit_is_free(body->store->policy)) {
+            edge_policy_hit(body->store->policy, &from->node.node);
+            is_hit = false;
+        }
+        result = FB_OK;
+    } else if (view == VIEW_ABSENT && self->source == NULL) {
+        result = FB_E_CLOSED;
+    } else if (view != VIEW_END) {
+        reader_join(self);
+        self->needs = self->offset / EDGE_CHUNK_BYTES;
     }
-    struct body_place place = edge_body_place(body, self->offset);
-    uint64_t n = FB_MIN((uint64_t)place.n_left, filled - self->offset);
-    n = FB_MIN(n, self->n_left);
-    struct body_table *table = atomic_load_explicit(&body->table, memory_order_acquire);
-    *ret_slice = (struct fb_slice){
-        .bytes = {table->chunks[place.chunk] + place.offset, (size_t)n},
-        .release = slice_release,
-        .owner = edge_body_ref(body),
-    };
-    self->offset += n;
-    if (self->n_left != UINT64_MAX) {
-        self->n_left -= n;
+    (void)pthread_mutex_unlock(&body->lock);
+
+    if (is_hit) {
+        edge_room_hit(body, self->extent);
     }
-    return FB_OK;
+    if (result == FB_E_LATER && !self->is_trailing) {
+        self->is_trailing = true;
+        edge_store_count_trailing(body->store, 1);
+    }
+    return result;
+}
+
+/* ---- asking, under the body's lock -------------------------------------- */
+
+/* True if a source was asked for this chunk, or for one just before it. */
+static bool reader_is_asked_for(const struct body_reader *self, uint64_t chunk)
+{
+    FB_LIST_EACH(node, &self->object->body->readers) {
+        const struct body_reader *other = FB_CONTAINER_OF(node, struct body_reader, link);
+        if (other->asked <= chunk && chunk - other->asked <= EDGE_WRITER_AHEAD / EDGE_CHUNK_BYTES) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many bytes from the reader's offset are absent and within its range. */
+static uint64_t reader_missing(const struct body_reader *self)
+{
+    const struct edge_body *body = self->object->body;
+    uint64_t length = (uint64_t)atomic_load_explicit(&body->length, memory_order_relaxed);
+    uint64_t end = FB_MIN(self->end, length);
+    uint64_t chunk = self->offset / EDGE_CHUNK_BYTES;
+
+    for (unsigned i = 0; i < READER_SCAN_CHUNKS; i++) {
+        chunk++;
+        if (chunk * EDGE_CHUNK_BYTES >= end) {
+            break;
+        }
+        if (edge_body_chunk_state(body, chunk) != CHUNK_ABSENT ||
+            edge_body_has_writer_at(body, chunk)) {
+            end = chunk * EDGE_CHUNK_BYTES;
+            break;
+        }
+    }
+    return end - self->offset;
+}
+
+/* Whether the reader has to ask now, and then for how much. */
+static uint64_t reader_ask(struct body_reader *self)
+{
+    uint64_t chunk = self->offset / EDGE_CHUNK_BYTES;
+
+    if (self->source == NULL || reader_is_asked_for(self, chunk)) {
+        return 0;
+    }
+    self->asked = chunk;
+    return reader_missing(self);
 }
 
 /* ---- waiting ----------------------------------------------------------- */
@@ -71,12 +260,10 @@ static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice
 static void wait_cancel(struct fb_op *op)
 {
     struct body_reader *self = op->provider;
-    struct edge_body *body = self->body;
+    struct edge_body *body = self->object->body;
 
     (void)pthread_mutex_lock(&body->lock);
-    if (!self->is_posted) {
-        fb_list_remove(&self->link);
-    }
+    self->is_waiting = false;
     (void)pthread_mutex_unlock(&body->lock);
     self->waiter = NULL;
     fb_op_finish(op, FB_E_CANCELED);
@@ -85,29 +272,44 @@ static void wait_cancel(struct fb_op *op)
 static void body_reader_wait(struct fb_reader *reader, struct fb_op *op)
 {
     struct body_reader *self = reader_of(reader);
-    struct edge_body *body = self->body;
+    struct edge_body *body = self->object->body;
+    struct store_extent *from = NULL;
+    uint64_t n_missing = 0;
+    int ignored = FB_OK;
 
     FB_REQUIRE(self->waiter == NULL);
     fb_op_begin(op, wait_cancel);
     op->provider = self;
 
-    /* The writer publishes first and takes the lock to wake afterwards: either
-     * its news is seen here, or it sees this reader on the list. */
     (void)pthread_mutex_lock(&body->lock);
-    bool has_news =
-        atomic_load_explicit(&body->state, memory_order_acquire) != EDGE_OBJECT_FILLING ||
-        atomic_load_explicit(&body->filled, memory_order_acquire) > self->offset;
-    if (!has_news && !self->is_posted) {
-        fb_list_append(&body->waiters, &self->link);
-        self->was_linked = true;
+    enum reader_view view = reader_look(self, &from, &ignored);
+    bool has_news = view == VIEW_BYTES || view == VIEW_END || self->offset >= self->end ||
+                    (view == VIEW_ABSENT && self->source == NULL);
+    if (!has_news) {
+        reader_join(self);
+        self->needs = self->offset / EDGE_CHUNK_BYTES;
+        self->is_waiting = !self->is_posted; /* else that mail will do */
+        edge_writers_release(body);
+    }
+    if (!has_news && view == VIEW_ABSENT) {
+        n_missing = reader_ask(self);
     }
     (void)pthread_mutex_unlock(&body->lock);
 
     if (has_news) {
         fb_op_finish(op, FB_OK);
-    } else {
-        self->waiter = op;
+        return;
     }
+    self->waiter = op;
+    if (n_missing > 0) {
+        self->source->want(self->source, self->object, self->offset, n_missing);
+    }
+}
+
+static void reader_free(struct body_reader *self)
+{
+    edge_object_unref(self->object);
+    fb_free(self);
 }
 
 static void reader_on_mail(struct fb_post *post)
@@ -119,9 +321,10 @@ static void reader_on_mail(struct fb_post *post)
         reader_free(self);
         return;
     }
-    (void)pthread_mutex_lock(&self->body->lock);
+    struct edge_body *body = self->object->body;
+    (void)pthread_mutex_lock(&body->lock);
     self->is_posted = false;
-    (void)pthread_mutex_unlock(&self->body->lock);
+    (void)pthread_mutex_unlock(&body->lock);
     if (waiter != NULL) {
         self->waiter = NULL;
         fb_op_finish(waiter, FB_OK);
@@ -133,24 +336,24 @@ static void reader_on_mail(struct fb_post *post)
 static void body_reader_close(struct fb_reader *reader)
 {
     struct body_reader *self = reader_of(reader);
-    struct edge_body *body = self->body;
+    struct edge_body *body = self->object->body;
+    bool is_posted = false;
 
     FB_REQUIRE(self->waiter == NULL);
     if (self->is_trailing) {
         edge_store_count_trailing(body->store, -1);
     }
-    if (!self->was_linked) {
-        reader_free(self);
-        return;
-    }
-    (void)pthread_mutex_lock(&body->lock);
-    self->is_closed = self->is_posted; /* the mail frees it */
-    if (!self->is_posted) {
+    if (self->is_linked) {
+        (void)pthread_mutex_lock(&body->lock);
         fb_list_remove(&self->link);
+        if (self->asked != READER_NO_CHUNK) {
+            edge_readers_wake(body, 0, UINT64_MAX); /* one of them asks now */
+        }
+        self->is_closed = true;
+        is_posted = self->is_posted;
+        (void)pthread_mutex_unlock(&body->lock);
     }
-    bool is_mine = !self->is_posted;
-    (void)pthread_mutex_unlock(&body->lock);
-    if (is_mine) {
+    if (!is_posted) { /* else the mail frees it */
         reader_free(self);
     }
 }
@@ -159,20 +362,29 @@ static const struct fb_reader_ops body_reader_ops = {body_reader_next, body_read
                                                      body_reader_close};
 
 struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop *loop,
-                                     uint64_t offset, int64_t length)
+                                     uint64_t offset, int64_t length, struct edge_source *source)
 {
     struct body_reader *self = FB_NEW(struct body_reader);
+    struct edge_body *body = object->body;
 
     self->reader.ops = &body_reader_ops;
-    self->body = edge_body_ref(object->body);
+    self->object = edge_object_ref(object);
     self->loop = loop;
+    self->source = source;
     self->offset = offset;
-    self->n_left = length == FB_LENGTH_UNKNOWN ? UINT64_MAX : (uint64_t)length;
-    self->is_trailing = edge_object_state(object) == EDGE_OBJECT_FILLING;
+    self->end = length == FB_LENGTH_UNKNOWN || (uint64_t)length > UINT64_MAX - offset
+                    ? UINT64_MAX
+                    : offset + (uint64_t)length;
+    self->extent = READER_NO_CHUNK;
+    self->needs = READER_NO_CHUNK;
+    self->asked = READER_NO_CHUNK;
     self->post.run = reader_on_mail;
     fb_list_init(&self->link);
-    if (self->is_trailing) {
-        edge_store_count_trailing(object->store, 1);
+    if (edge_body_is_long(body)) { /* its writers go at its pace */
+        (void)pthread_mutex_lock(&body->lock);
+        reader_join(self);
+        edge_writers_release(body);
+        (void)pthread_mutex_unlock(&body->lock);
     }
     return &self->reader;
 }

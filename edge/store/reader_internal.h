@@ -1,19 +1,23 @@
 /*
  * Readers of bodies.
  *
- * A reader that runs dry puts itself on the body's list; the writer takes it off
- * and sends mail to the reader's loop. Between those two moments it belongs to
- * the mail: closing it then only marks it, and the mail frees it.
+ * A reader that runs dry puts itself on the body's list, where it stays until it is
+ * closed. Whoever has news marks it posted and sends mail to its loop; from then
+ * on it belongs to the mail: closing it then only marks it, and the mail frees
+ * it.
  *
- *                 wait             the writer              mail
- *      RESTING ─────────► LINKED ─────────────► POSTED ─────────► RESTING
+ *                 wait             news                    mail
+ *      RESTING ─────────► WAITING ─────────────► POSTED ─────────► RESTING
  *         ▲                  │                    │ close
  *         └── cancel, close ─┘                    └──► CLOSED ──► freed
  *
- * `is_posted` is under the body's lock, and so is `link` unless the reader is
- * posted: then it is the writer's until the mail is sent. `waiter` and `is_closed` are the loop's
- * alone. A wait that begins while an earlier mail is under way is finished by that mail, with
- * nothing new perhaps, which waits allow.
+ * A reader that nobody is about to serve asks its source. Nobody else asks for that
+ * chunk until the chunk leaves ABSENT, or is failed, or the asker is closed: then those
+ * who waited look again, and one of them asks.
+ *
+ * `waiter` and `is_closed` are the loop's alone; what stands below the line is
+ * under the body's lock. A wait that begins while an earlier mail is under way is
+ * finished by that mail, with nothing new perhaps, which waits allow.
  */
 #pragma once
 
@@ -26,19 +30,40 @@
 #include <stdint.h>
 
 struct edge_body;
+struct edge_object;
+struct edge_source;
+
+#define READER_NO_CHUNK UINT64_MAX
 
 struct body_reader {
     struct fb_reader reader;
-    struct edge_body *body; /* counted */
-    struct fb_loop *loop;   /* borrowed */
-    struct fb_op *waiter;   /* borrowed until finished; NULL if nobody waits */
-    uint64_t offset;
-    uint64_t n_left; /* UINT64_MAX: to the end */
-    bool is_trailing;
+    struct edge_object *object; /* counted */
+    struct fb_loop *loop;       /* borrowed */
+    struct edge_source *source; /* borrowed; may be NULL */
+    struct fb_op *waiter;       /* borrowed until finished; NULL if nobody waits */
+    uint64_t end;               /* UINT64_MAX: of the body */
+    bool is_trailing;           /* counted as one that waits */
     bool is_closed;
-    bool was_linked; /* ever; a reader that never was needs no lock to close */
 
-    struct fb_list link; /* in the body's waiters */
+    uint64_t offset;
+    uint64_t extent;     /* the one it takes from, as counted for the policy */
+    struct fb_list link; /* in the body's readers */
+    bool is_linked;
+    bool is_waiting;
     bool is_posted;
+    uint64_t needs; /* the chunk it ran dry in; gets that one's failure */
+    uint64_t asked; /* the chunk its source was asked for and nobody has brought */
+    int error;      /* what it gets from now on */
     struct fb_post post;
 };
+
+/* ---- under the body's lock -------------------------------------------------- */
+
+/* News for whoever waits for a byte in [from, to). */
+void edge_readers_wake(struct edge_body *body, uint64_t from, uint64_t to);
+
+/* `chunk` is about to come: what was asked for it is done with. */
+void edge_readers_satisfy(struct edge_body *body, uint64_t chunk);
+
+/* `chunk` cannot be had. */
+void edge_readers_fail(struct edge_body *body, uint64_t chunk, int err);

@@ -53,7 +53,9 @@ static void shard_grow(struct store_shard *shard)
     fb_free(old);
 }
 
-static void shard_link(struct store_shard *shard, struct edge_object *object)
+/* Under the shard's lock, as the next. */
+static void shard_link(struct edge_store *store, struct store_shard *shard,
+                       struct edge_object *object)
 {
     if (shard->n_objects >= shard->n_buckets) {
         shard_grow(shard);
@@ -62,10 +64,15 @@ static void shard_link(struct store_shard *shard, struct edge_object *object)
     object->next = *bucket;
     *bucket = object;
     object->is_indexed = true;
+    fb_list_append(&object->body->heads, &object->of_body);
     shard->n_objects++;
+    atomic_fetch_add_explicit(&store->n_indexed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->indexed_bytes, object->charge, memory_order_relaxed);
+    edge_store_count(store, STORE_OBJECTS, 1);
 }
 
-static void shard_unlink(struct store_shard *shard, struct edge_object *object)
+static void shard_unlink(struct edge_store *store, struct store_shard *shard,
+                         struct edge_object *object)
 {
     struct edge_object **at = shard_bucket(shard, object->hash);
 
@@ -75,7 +82,11 @@ static void shard_unlink(struct store_shard *shard, struct edge_object *object)
     *at = object->next;
     object->next = NULL;
     object->is_indexed = false;
+    fb_list_remove(&object->of_body);
     shard->n_objects--;
+    atomic_fetch_sub_explicit(&store->n_indexed, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&store->indexed_bytes, object->charge, memory_order_relaxed);
+    edge_store_count(store, STORE_OBJECTS, -1);
 }
 
 static bool object_has_key(const struct edge_object *object, uint64_t hash, struct fb_str key)
@@ -83,21 +94,49 @@ static bool object_has_key(const struct edge_object *object, uint64_t hash, stru
     return object->hash == hash && fb_str_equal(object->head.key, key);
 }
 
-bool edge_store_unlink(struct edge_store *store, struct edge_object *object)
+/* Under the shard's lock: true if nothing but the index has the body's heads. */
+static bool body_is_unused(const struct edge_body *body)
 {
-    struct store_shard *shard = shard_of(store, object->hash);
+    unsigned n_heads = 0;
+
+    FB_LIST_EACH(node, &body->heads) {
+        const struct edge_object *head = FB_CONTAINER_OF(node, struct edge_object, of_body);
+        if (atomic_load_explicit(&head->refs, memory_order_relaxed) > 1) {
+            return false;
+        }
+        n_heads++;
+    }
+    return atomic_load_explicit(&body->refs, memory_order_relaxed) == n_heads;
+}
+
+struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
+                                           bool only_unused)
+{
+    struct store_shard *shard = shard_of(store, body->hash);
+    struct edge_object *chain = NULL;
+    struct fb_list *node = NULL;
 
     (void)pthread_mutex_lock(&shard->lock);
-    bool was_indexed = object->is_indexed;
-    if (was_indexed) {
-        shard_unlink(shard, object);
+    if (!only_unused || body_is_unused(body)) {
+        while ((node = fb_list_first(&body->heads)) != NULL) {
+            struct edge_object *head = FB_CONTAINER_OF(node, struct edge_object, of_body);
+            shard_unlink(store, shard, head);
+            head->next = chain;
+            chain = head;
+        }
     }
     (void)pthread_mutex_unlock(&shard->lock);
-    if (was_indexed) {
-        atomic_fetch_sub_explicit(&store->n_indexed, 1, memory_order_relaxed);
-        edge_store_count(store, STORE_OBJECTS, -1);
+    return chain;
+}
+
+void edge_store_let_go(struct edge_object *chain)
+{
+    while (chain != NULL) {
+        struct edge_object *next = chain->next;
+        chain->next = NULL;
+        edge_object_unref(chain);
+        chain = next;
     }
-    return was_indexed;
 }
 
 /* ---- finding ----------------------------------------------------------- */
@@ -119,17 +158,8 @@ struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
     (void)pthread_mutex_unlock(&shard->lock);
 
     if (found != NULL && edge_object_state(found) == EDGE_OBJECT_BROKEN) {
-        /* Validated on a body that broke later. */
-        edge_store_remove(store, found);
-        edge_object_unref(found);
+        edge_object_unref(found); /* about to leave the index */
         return NULL;
-    }
-    if (found != NULL && edge_policy_hit_is_free(store->policy)) {
-        edge_policy_hit(store->policy, &found->node);
-    } else if (found != NULL) {
-        (void)pthread_mutex_lock(&store->room_lock);
-        edge_policy_hit(store->policy, &found->node);
-        (void)pthread_mutex_unlock(&store->room_lock);
     }
     return found;
 }
@@ -152,16 +182,20 @@ bool edge_store_has(struct edge_store *store, struct fb_str key)
 
 void edge_store_remove(struct edge_store *store, struct edge_object *object)
 {
-    (void)pthread_mutex_lock(&store->room_lock);
-    bool was_indexed = edge_store_unlink(store, object);
-    edge_policy_remove(store->policy, &object->node);
-    (void)pthread_mutex_unlock(&store->room_lock);
+    struct store_shard *shard = shard_of(store, object->hash);
+
+    (void)pthread_mutex_lock(&shard->lock);
+    bool was_indexed = object->is_indexed;
+    if (was_indexed) {
+        shard_unlink(store, shard, object);
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
     if (was_indexed) {
         edge_object_unref(object);
     }
 }
 
-/* Under the room's and the shard's lock: who has to give way to `object`. */
+/* Under the shard's lock: who has to give way to `object`. */
 static struct edge_object *publish_rival(const struct store_shard *shard,
                                          const struct edge_object *object)
 {
@@ -185,32 +219,21 @@ static struct edge_object *publish_rival(const struct store_shard *shard,
 void edge_store_publish(struct edge_store *store, struct edge_object *object)
 {
     struct store_shard *shard = shard_of(store, object->hash);
-    struct edge_object *rival = NULL;
 
-    if (edge_object_state(object) == EDGE_OBJECT_BROKEN) {
-        return;
-    }
-    (void)pthread_mutex_lock(&store->room_lock);
     (void)pthread_mutex_lock(&shard->lock);
     FB_REQUIRE(!object->is_indexed);
-    rival = publish_rival(shard, object);
+    bool is_broken = edge_object_state(object) == EDGE_OBJECT_BROKEN;
+    struct edge_object *rival = is_broken ? NULL : publish_rival(shard, object);
     if (rival != NULL) {
-        shard_unlink(shard, rival);
+        shard_unlink(store, shard, rival);
     }
-    shard_link(shard, edge_object_ref(object));
+    if (!is_broken) {
+        shard_link(store, shard, edge_object_ref(object));
+    }
     (void)pthread_mutex_unlock(&shard->lock);
-    if (rival != NULL) {
-        edge_policy_replace(store->policy, &rival->node, &object->node);
-    } else {
-        edge_policy_insert(store->policy, &object->node);
-    }
-    (void)pthread_mutex_unlock(&store->room_lock);
-
-    if (rival != NULL) {
-        edge_object_unref(rival);
-    } else {
-        atomic_fetch_add_explicit(&store->n_indexed, 1, memory_order_relaxed);
-        edge_store_count(store, STORE_OBJECTS, 1);
+    edge_object_unref(rival);
+    if (!is_broken) {
+        edge_room_anchor(object->body);
     }
 }
 
@@ -220,25 +243,19 @@ static struct edge_object *purge_one(struct edge_store *store, struct fb_str key
     struct store_shard *shard = shard_of(store, hash);
     struct edge_object *found = NULL;
 
-    (void)pthread_mutex_lock(&store->room_lock);
     (void)pthread_mutex_lock(&shard->lock);
-    for (found = *shard_bucket(shard, hash); found != NULL; found = found->next) {
-        if (object_has_key(found, hash, key)) {
-            shard_unlink(shard, found);
-            break;
-        }
+    found = *shard_bucket(shard, hash);
+    while (found != NULL && !object_has_key(found, hash, key)) {
+        found = found->next;
+    }
+    if (found != NULL) {
+        shard_unlink(store, shard, found);
     }
     (void)pthread_mutex_unlock(&shard->lock);
-    if (found != NULL) {
-        edge_policy_remove(store->policy, &found->node);
-        atomic_fetch_sub_explicit(&store->n_indexed, 1, memory_order_relaxed);
-        edge_store_count(store, STORE_OBJECTS, -1);
-    }
-    (void)pthread_mutex_unlock(&store->room_lock);
     return found;
 }
 
-size_t edge_store_purge(struct edge_store *store, struct fb_str key)
+size_t edge_store_purge_memory(struct edge_store *store, struct fb_str key)
 {
     uint64_t hash = fb_str_hash(key, store->seed);
     struct edge_object *object = NULL;
@@ -258,18 +275,12 @@ int edge_store_create(struct edge_store *store, const struct edge_object_spec *s
 {
     uint64_t head_cost = edge_object_cost(spec);
 
-    if (spec->length > 0 && (uint64_t)spec->length > store->limit / 4) {
-        return FB_E_LIMIT;
-    }
-    uint64_t body_cost = edge_body_cost(spec->length);
-    if (head_cost + body_cost > store->limit / 4) {
-        return FB_E_LIMIT;
-    }
-    int err = edge_room_claim(store, head_cost + body_cost);
+    int err = edge_room_claim(store, head_cost + edge_body_cost());
     if (err < 0) {
         return err;
     }
-    struct edge_body *body = edge_body_new(store, spec->length, body_cost);
+    uint64_t hash = fb_str_hash(spec->key, store->seed);
+    struct edge_body *body = edge_body_new(store, hash, spec->length);
     *ret_object = edge_object_new(store, spec, head_cost, body);
     return FB_OK;
 }
@@ -313,15 +324,16 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
 
 void edge_store_free(struct edge_store *store)
 {
-    struct edge_policy_node *node = NULL;
-
     if (store == NULL) {
         return;
     }
-    while ((node = edge_policy_evict(store->policy)) != NULL) {
-        struct edge_object *object = FB_CONTAINER_OF(node, struct edge_object, node);
-        (void)edge_store_unlink(store, object); /* what the policy has is indexed */
-        edge_object_unref(object);
+    for (size_t i = 0; i < STORE_N_SHARDS; i++) {
+        struct store_shard *shard = &store->shards[i];
+        for (size_t n = 0; n < shard->n_buckets; n++) {
+            while (shard->buckets[n] != NULL) {
+                edge_store_remove(store, shard->buckets[n]);
+            }
+        }
     }
     FB_REQUIRE(atomic_load(&store->used) == 0);
     edge_policy_free(store->policy);

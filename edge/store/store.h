@@ -1,24 +1,29 @@
 /*
- * Stores: objects found by key, within a bound of memory.
+ * Stores: objects found by key, in memory over volumes.
  *
- * One store serves all loops. The index is cut into shards with a lock each; a
- * hit takes one of them for a moment and crosses no thread. Room is claimed
- * before bytes are kept: the eviction policy, under a lock of its own, names who
- * has to go. An object in use leaves the index at once, but its memory counts
- * until the last reader is done, so the bound is hard.
+ * One store serves all loops. What is in memory is found at once: the index is cut
+ * into shards with a lock each, and a hit takes one of them for a moment and
+ * crosses no thread. What is only on a volume is loaded first, which is an operation.
+ * Room is claimed before bytes are kept: the eviction policy, under a lock of its
+ * own, names the extents that have to go. Memory in use counts until the last
+ * reader is done, so the bound is hard.
  *
- * Ownership  The caller frees the store after every object reference, reader
- *            and slice.
- * Threads    Any.
- * Limits     `memory_bytes` for bodies, heads and overhead together; one object
- *            at most a quarter of it; EDGE_STORE_MAX_VARIANTS per key, of which
- *            the oldest gives way.
- * Failures   FB_E_LIMIT: larger than a quarter of the store. FB_E_BUSY: nothing
- *            left to evict.
+ *     find ── in memory ──► object
+ *      └─ may_load ── load ──► object, with the chunk that was asked for
+ *          └─ create ── publish ──► object that fills ── admission ──► a volume
+ *
+ * Ownership  The caller frees the store after every object reference, reader,
+ *            writer and slice, and before its volumes.
+ * Threads    Any; operations on attached loops of the volumes.
+ * Limits     `memory_bytes` for bodies, heads and overhead together;
+ *            EDGE_STORE_MAX_VARIANTS per key in memory, of which the oldest
+ *            gives way.
+ * Failures   FB_E_BUSY: nothing left to evict.
  */
 #pragma once
 
 #include "base/core/attr.h"
+#include "base/loop/op.h"
 #include "edge/policy/policy.h"
 #include "edge/store/object.h"
 
@@ -27,15 +32,20 @@
 #include <stdint.h>
 
 struct edge_store;
+struct edge_volumes;
+struct fb_clock;
+struct fb_loop;
 struct fb_metrics;
 
-enum { EDGE_STORE_MAX_VARIANTS = 16, EDGE_STORE_MIN_BYTES = 1024 * 1024 };
+enum { EDGE_STORE_MAX_VARIANTS = 16, EDGE_STORE_MIN_BYTES = 4 * 1024 * 1024 };
 
 struct edge_store_options {
     uint64_t memory_bytes; /* at least EDGE_STORE_MIN_BYTES */
     enum edge_policy_kind policy;
-    uint64_t seed;              /* of the index' hash; drawn by the program */
-    struct fb_metrics *metrics; /* borrowed, may be NULL */
+    uint64_t seed;                /* of the index' hash; drawn by the program */
+    struct edge_volumes *volumes; /* borrowed; NULL: memory alone */
+    const struct fb_clock *clock; /* borrowed */
+    struct fb_metrics *metrics;   /* borrowed, may be NULL */
 };
 
 struct edge_store *edge_store_new(const struct edge_store_options *options);
@@ -43,23 +53,63 @@ struct edge_store *edge_store_new(const struct edge_store_options *options);
 /* Drops what is indexed; requires that nothing is in use. Accepts NULL. */
 void edge_store_free(struct edge_store *store);
 
-/* The newest object at `key` that suits a request with these fields, as a
- * reference, or NULL. Counts as a hit for the policy. It may be stale, and it
- * may still be filling; it is not broken. */
+/* The newest object in memory at `key` that suits a request with these fields, as a
+ * reference, or NULL. It may be stale, still be filling, and lack chunks; it is not
+ * broken. A hit for the policy is what readers take from it. */
 struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
                                     const struct fb_headers *request);
 
-/* True if there is any variant at `key`, whatever request it suits. */
+/* True if there is any variant at `key`, in either tier, whatever request it suits. */
 bool edge_store_has(struct edge_store *store, struct fb_str key);
 
-/* Takes all variants of `key` out of the index. Returns how many there were. */
-size_t edge_store_purge(struct edge_store *store, struct fb_str key);
+/* True if a volume may have `key`, worth a load. No I/O. */
+bool edge_store_may_load(struct edge_store *store, struct fb_str key, uint64_t offset);
+
+/* Brings an object from a volume into memory: its head, and the chunk at `offset` or, if
+ * that is not there, any. It may be stale. FB_E_NOT_FOUND: no volume has what suits
+ * the request (or what it had was rotten). FB_E_BUSY: no room. */
+struct edge_store_load {
+    struct fb_op op;
+
+    /* In; borrowed until done. */
+    struct fb_str key;
+    const struct fb_headers *request;
+    uint64_t offset;
+
+    /* Out: a reference, the caller's. */
+    struct edge_object *object;
+
+    /* Private to edge/store. */
+    void *internal;
+};
+
+void edge_store_load(struct edge_store *store, struct edge_store_load *load);
+
+/* Takes all variants of `key` out of both tiers, at once for whoever looks from
+ * now on. `op` finishes when they would not come back after a crash either. */
+struct edge_store_purge {
+    struct fb_op op;
+    struct fb_str key; /* borrowed until done */
+    size_t n_objects;  /* out: how many there were, an object of several extents counted once if
+                        * that is known */
+
+    /* Private to edge/store. */
+    void *internal;
+};
+
+void edge_store_purge(struct edge_store *store, struct edge_store_purge *purge);
+
+/* The same on `loop` with nobody waiting. */
+void edge_store_invalidate(struct edge_store *store, struct fb_loop *loop, struct fb_str key);
 
 struct edge_store_stats {
     uint64_t memory_bytes; /* in use, everything counted */
     uint64_t memory_limit;
     uint64_t n_objects;  /* in the index */
-    uint64_t n_trailing; /* readers whose body is still filling */
+    uint64_t n_trailing; /* readers that wait for a chunk */
+    uint64_t n_loaded;   /* chunks that came from volumes */
+    uint64_t n_offered;  /* extents that admission let pass */
+    uint64_t n_declined;
 };
 
 struct edge_store_stats edge_store_stats(const struct edge_store *store);
@@ -76,8 +126,8 @@ struct edge_object_spec {
     int64_t length; /* FB_LENGTH_UNKNOWN: only the end will tell */
 };
 
-/* A new object that fills, not yet in the index; room for its head and, if the
- * length is known, its whole body is claimed. The reference is the writer's. */
+/* A new object without a byte, not yet in the index; room for its head is claimed. The
+ * reference is the caller's. */
 FB_MUST_CHECK int edge_store_create(struct edge_store *store, const struct edge_object_spec *spec,
                                     struct edge_object **ret_object);
 
@@ -87,7 +137,8 @@ FB_MUST_CHECK int edge_store_renew(struct edge_store *store, const struct edge_o
                                    struct edge_object *old, struct edge_object **ret_object);
 
 /* Puts `object` into the index, in the place of the same variant if there is
- * one. Does nothing for a broken one. */
+ * one; of what that has on volumes nothing is found any more unless it is of the same
+ * version. Does nothing for a broken one. */
 void edge_store_publish(struct edge_store *store, struct edge_object *object);
 
 /* Takes `object` out of the index, if it is there. */

@@ -2,13 +2,18 @@
  * What the files of edge/store share.
  *
  *     store.c   the shards of the index, and who is in it
- *     room.c    the bound of memory: claiming and giving back
+ *     room.c    the bound of memory: claiming, evicting, giving back
  *     object.c  heads and references
- *     body.c    chunks, the writer, waking
- *     reader.c  readers that trail a body
+ *     body.c    extents, chunks and their buffers, waking
+ *     writer.c  runs of bytes on their way in
+ *     reader.c  readers that pull from a body
+ *     purge.c   taking a key out of both tiers
  *
- * Locks, in the order in which they may be held together: the room's, then one
- * shard's. A body's lock is held alone.
+ * Locks, in the order in which they may be held together: the room's, then a
+ * shard's or a body's. Memory is claimed with none of them held.
+ *
+ * A body is held by its objects, and lives while the policy has one of its nodes
+ * and the room's lock is held: who frees it takes them out first.
  */
 #pragma once
 
@@ -24,6 +29,7 @@
 #include <stdbool.h>
 
 struct fb_metrics_table;
+struct body_reader;
 
 enum { STORE_N_SHARDS = 64 };
 
@@ -32,70 +38,140 @@ enum { STORE_BLOCK_OVERHEAD = 32 };
 
 enum store_metric { STORE_BYTES, STORE_OBJECTS, STORE_EVICTIONS, STORE_READERS };
 
+/* ---- buffers ----------------------------------------------------------- */
+
+/* Counted memory of one chunk, or of its beginning. */
+struct store_buffer {
+    struct edge_store *store; /* borrowed */
+    _Atomic unsigned refs;
+    uint32_t cap;  /* bytes at `bytes` */
+    size_t charge; /* claimed */
+    char *bytes;   /* in this very block */
+};
+
+/* Memory that a buffer of `cap` bytes takes. */
+size_t edge_buffer_cost(size_t cap);
+
+/* Claims room. FB_E_BUSY, -ENOMEM. */
+FB_MUST_CHECK int edge_buffer_new(struct edge_store *store, size_t cap,
+                                  struct store_buffer **ret_buffer);
+struct store_buffer *edge_buffer_ref(struct store_buffer *buffer);
+
+/* Accepts NULL. */
+void edge_buffer_unref(struct store_buffer *buffer);
+
 /* ---- bodies ------------------------------------------------------------ */
 
-enum { BODY_CHUNK_BYTES = 128 * 1024, BODY_FIRST_CHUNK_BYTES = 4096, BODY_N_RAMP = 5 };
+/* A node of the policy, and what it stands for. */
+struct store_node {
+    struct edge_policy_node node; /* under the room's lock, but for hits */
+    struct edge_body *body;
+    struct store_extent *extent; /* NULL: the heads of a body without extents */
+};
 
-/* Where the chunks are. A table that grew is replaced by a larger one and lives
- * on until the body goes, because readers may still look at it. */
-struct body_table {
-    struct body_table *older; /* owned */
-    size_t n;
-    char *chunks[]; /* owned; NULL where nothing has come yet */
+enum chunk_state { CHUNK_ABSENT, CHUNK_LOADING, CHUNK_FILLING, CHUNK_PRESENT };
+
+struct store_chunk {
+    struct store_buffer *buffer; /* counted; NULL while ABSENT and LOADING */
+    uint32_t n_filled;
+    uint8_t state;
+};
+
+/* All under the body's lock, but for the node. */
+struct store_extent {
+    struct store_node node;
+    struct store_extent *next; /* in its bucket */
+    uint32_t number;
+    uint32_t n_pins; /* writers and loads that are in it */
+    uint8_t unread;  /* bit i: nobody has taken of chunk i since it came */
+    uint8_t n_hits;  /* readers since then, but for the first */
+    struct store_chunk chunks[EDGE_EXTENT_CHUNKS];
 };
 
 struct edge_body {
     struct edge_store *store; /* borrowed */
-    _Atomic unsigned refs;
+    _Atomic unsigned refs;    /* objects */
+    uint64_t hash;            /* of the key */
+    struct fb_list heads;     /* objects in the index, under the shard's lock */
+    struct store_node anchor; /* linked while there may be heads but no extents */
 
-    _Atomic(struct body_table *) table; /* owned; written by the writer alone */
-    _Atomic uint64_t filled;            /* bytes that readers may take */
-    _Atomic int64_t length;             /* FB_LENGTH_UNKNOWN until known */
-    _Atomic int state;                  /* enum edge_object_state, after `result` */
-    int result;                         /* what readers of a broken body get */
-    bool is_ramped;                     /* chunks begin small: length not announced */
-    _Atomic uint64_t charge;            /* claimed; changed by the writer alone */
+    _Atomic int64_t length; /* FB_LENGTH_UNKNOWN until known */
+    _Atomic int state;      /* enum edge_object_state, after `result` */
+    int result;             /* of a broken one */
 
-    pthread_mutex_t lock;
-    struct fb_list waiters; /* of struct body_reader, under lock */
+    pthread_mutex_t lock; /* of all that follows */
+    struct store_extent **buckets;
+    struct store_extent *bucket; /* the only one, until there are many extents */
+    uint32_t n_buckets;          /* a power of two */
+    uint32_t n_extents;
+    struct fb_list readers; /* that ever waited; of a long body, all */
+    struct fb_list writers;
+    unsigned n_paced; /* writers that wait for readers */
 };
 
-/* One place in a body: the chunk, and what of it lies at and after an offset. */
-struct body_place {
-    size_t chunk;
-    size_t offset; /* within the chunk */
-    size_t n_left; /* of the chunk, from there on */
-};
+/* Bytes to claim for a body without extents. */
+uint64_t edge_body_cost(void);
 
-/* Bytes to claim for a body before its first append. */
-uint64_t edge_body_cost(int64_t length);
-
-/* A body whose `charge` bytes were claimed already; one reference. */
-struct edge_body *edge_body_new(struct edge_store *store, int64_t length, uint64_t charge);
+/* A body whose cost was claimed already; one reference. */
+struct edge_body *edge_body_new(struct edge_store *store, uint64_t hash, int64_t length);
 struct edge_body *edge_body_ref(struct edge_body *body);
 void edge_body_unref(struct edge_body *body);
 
-/* Bytes claimed so far. */
-uint64_t edge_body_charge(const struct edge_body *body);
+/* Longer ones are fetched at the pace of their readers. */
+bool edge_body_is_long(const struct edge_body *body);
 
-FB_MUST_CHECK int edge_body_append(struct edge_body *body, struct fb_str bytes);
-void edge_body_finish(struct edge_body *body, int result);
+/* The extent with one pin more, made if need be. Claims. FB_E_BUSY. */
+FB_MUST_CHECK int edge_body_pin(struct edge_body *body, uint32_t number,
+                                struct store_extent **ret_extent);
 
-struct body_place edge_body_place(const struct edge_body *body, uint64_t offset);
+/* One pin less: without any, the policy gets it, or it goes if it has no chunk. */
+void edge_body_unpin(struct edge_body *body, struct store_extent *extent);
+
+/* Hands all extents without pins to the policy: an unknown length is known now. */
+void edge_body_settle(struct edge_body *body);
+
+/* ---- under the body's lock ------------------------------------------------ */
+
+struct store_extent *edge_body_extent(const struct edge_body *body, uint64_t chunk);
+
+/* NULL if its extent is not there. */
+struct store_chunk *edge_body_chunk(const struct edge_body *body, uint64_t chunk);
+
+enum chunk_state edge_body_chunk_state(const struct edge_body *body, uint64_t chunk);
+
+/* True if a writer that runs stands at `chunk`. */
+bool edge_body_has_writer_at(const struct edge_body *body, uint64_t chunk);
+
+/* True if a writer is about to come to `offset`. */
+bool edge_body_is_coming(const struct edge_body *body, uint64_t offset);
+
+/* Takes `extent` out of the table, with its chunks. Its memory is the caller's. */
+void edge_body_remove(struct edge_body *body, struct store_extent *extent);
+
+/* Bytes of memory of an extent. */
+uint64_t edge_extent_charge(const struct store_extent *extent);
+
+bool edge_extent_is_empty(const struct store_extent *extent);
+
+/* Frees an extent that is in no table. Without locks. */
+void edge_extent_free(struct edge_store *store, struct store_extent *extent);
 
 /* ---- objects ----------------------------------------------------------- */
 
 struct edge_object {
     struct edge_store *store; /* borrowed */
     _Atomic unsigned refs;
-    struct edge_body *body; /* counted */
+    _Atomic unsigned n_writers; /* references that are writers' */
+    struct edge_body *body;     /* counted */
     struct edge_object_head head;
+    bool is_strong;
     uint64_t charge; /* claimed for this block, the body not counted */
     uint64_t hash;   /* of the key */
 
-    struct edge_object *next;     /* in its bucket, under the shard's lock */
-    bool is_indexed;              /* under the shard's lock */
-    struct edge_policy_node node; /* under the room's lock, but for hits */
+    struct edge_object *next; /* in its bucket, under the shard's lock; then in a list of those
+                               * that left */
+    bool is_indexed;          /* under the shard's lock */
+    struct fb_list of_body;   /* in body->heads, under the shard's lock */
 };
 
 /* Bytes to claim for an object's own block. */
@@ -104,6 +180,9 @@ uint64_t edge_object_cost(const struct edge_object_spec *spec);
 /* Takes over a claim of `charge` bytes and the reference to `body`. */
 struct edge_object *edge_object_new(struct edge_store *store, const struct edge_object_spec *spec,
                                     uint64_t charge, struct edge_body *body);
+
+/* True if the index or anybody but writers has the object or its body. */
+bool edge_object_is_needed(const struct edge_object *object);
 
 /* ---- the store --------------------------------------------------------- */
 
@@ -124,22 +203,39 @@ struct edge_store {
     struct edge_policy *policy; /* owned */
     _Atomic uint64_t used;      /* grows under room_lock, shrinks anywhere */
     _Atomic uint64_t n_indexed;
+    _Atomic uint64_t indexed_bytes; /* of heads */
     _Atomic uint64_t n_trailing;
 
     struct store_shard shards[STORE_N_SHARDS];
 };
 
-/* Takes `object` out of its bucket. Returns false if it was not there; else the
- * caller has the index' reference. Holds the shard's lock for a moment. */
-bool edge_store_unlink(struct edge_store *store, struct edge_object *object);
+/* Takes all heads of `body` out of the index; with `only_unused`, none of them if anybody uses
+ * one. Returns them, chained by `next`, with the index' references. Takes the shard's
+ * lock. */
+struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
+                                           bool only_unused);
 
-/* Claims `n` bytes, evicting as needed. FB_E_BUSY. */
+/* Takes all variants of `key` out of the index. Returns how many there were. */
+size_t edge_store_purge_memory(struct edge_store *store, struct fb_str key);
+
+/* Gives the references of such a chain back. Without locks. */
+void edge_store_let_go(struct edge_object *chain);
+
+/* ---- room.c -------------------------------------------------------------- */
+
+/* Claims `n` bytes, evicting as needed. FB_E_BUSY. Without locks. */
 FB_MUST_CHECK int edge_room_claim(struct edge_store *store, uint64_t n);
 
 /* Gives `n` bytes back. */
 void edge_room_release(struct edge_store *store, uint64_t n);
 
-/* A reader of a body that still fills came (1) or went (-1). */
+/* Makes the heads of a body without extents known to the policy. Without locks. */
+void edge_room_anchor(struct edge_body *body);
+
+/* Counts a use of extent `number`, or if that is not there, of the heads. Without locks. */
+void edge_room_hit(struct edge_body *body, uint64_t number);
+
+/* A reader that waits for chunks came (1) or went (-1). */
 void edge_store_count_trailing(struct edge_store *store, int n);
 
 void edge_store_count(struct edge_store *store, enum store_metric metric, int64_t n);

@@ -35,7 +35,7 @@ static struct fb_str make_key(char text[KEY_MAX], unsigned n)
     return (struct fb_str){text, (size_t)len};
 }
 
-static void store_fill(struct edge_store *store)
+static void store_fill(struct edge_store *store, struct fb_loop *loop)
 {
     static const char body[BODY];
     struct fb_headers none = {0};
@@ -43,14 +43,16 @@ static void store_fill(struct edge_store *store)
 
     for (unsigned i = 0; i < N_OBJECTS; i++) {
         struct edge_object *object = NULL;
+        struct edge_writer *writer = NULL;
         struct edge_object_spec spec = {.key = make_key(text, i),
                                         .request = &none,
                                         .status = 200,
                                         .headers = &none,
                                         .length = BODY};
         FB_REQUIRE(edge_store_create(store, &spec, &object) == FB_OK);
-        FB_REQUIRE(edge_object_append(object, (struct fb_str){body, BODY}) == FB_OK);
-        edge_object_finish(object, FB_OK);
+        FB_REQUIRE(edge_object_write(object, loop, 0, &writer) == FB_OK);
+        FB_REQUIRE(edge_writer_append(writer, (struct fb_str){body, BODY}) == FB_OK);
+        edge_writer_finish(writer, FB_OK);
         edge_store_publish(store, object);
         edge_object_unref(object);
     }
@@ -69,7 +71,8 @@ static void run_hits(void *ctx)
         struct fb_str key = make_key(text, (unsigned)(self->seed >> 33) % self->n_keys);
         struct edge_object *object = edge_store_find(self->store, key, &none);
         FB_REQUIRE(object != NULL);
-        struct fb_reader *reader = edge_object_reader(object, self->loop, 0, FB_LENGTH_UNKNOWN);
+        struct fb_reader *reader =
+            edge_object_reader(object, self->loop, 0, FB_LENGTH_UNKNOWN, NULL);
         FB_REQUIRE(fb_reader_next(reader, &slice) == FB_OK);
         fb_reader_close(reader);
         fb_slice_release(&slice);
@@ -107,9 +110,9 @@ int main(int argc, char **argv)
         return 2;
     }
     FB_REQUIRE(fb_loop_new(fb_clock_system(), &loop) == FB_OK);
-    struct edge_store *store =
-        edge_store_new(&(struct edge_store_options){.memory_bytes = 64U << 20, .seed = 1});
-    store_fill(store);
+    struct edge_store *store = edge_store_new(&(struct edge_store_options){
+        .memory_bytes = 64U << 20, .seed = 1, .clock = fb_clock_system()});
+    store_fill(store, loop);
     for (unsigned n = 1; n <= FB_MIN(max_threads, (uint64_t)MAX_THREADS); n *= 2) {
         measure("many", store, loop, n, N_OBJECTS);
         measure("same", store, loop, n, 1);

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { MAX_JOINERS = 8, MAX_FILLS = 4, LIMIT = 1024 * 1024 };
+enum { MAX_JOINERS = 8, MAX_FILLS = 4, LIMIT = 4 * 1024 * 1024 };
 
 #define KEEP "Cache-Control: max-age=60\n"
 
@@ -51,8 +51,8 @@ static inline int set_up(void **state)
     fb_log_open(2, FB_LOG_FORMAT_TEXT, FB_LOG_NEVER);
     assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
     f.metrics = fb_metrics_new();
-    f.store =
-        edge_store_new(&(struct edge_store_options){.memory_bytes = LIMIT, .metrics = f.metrics});
+    f.store = edge_store_new(&(struct edge_store_options){
+        .memory_bytes = LIMIT, .clock = &f.clock.clock, .metrics = f.metrics});
     f.table = edge_fill_table_new(&(struct edge_fill_options){
         .store = f.store, .max_fills = MAX_FILLS, .fetch = fake_fetch, .metrics = f.metrics});
     *state = &f;
@@ -167,14 +167,20 @@ static inline int read_text(struct fb_reader *reader, char text[64])
     return err;
 }
 
-static inline void assert_body(struct fixture *f, struct edge_object *object, const char *want,
-                               int end)
+static inline void assert_text(struct fb_reader *reader, const char *want, int end)
 {
-    struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN);
     char text[64];
 
     assert_int_equal(read_text(reader, text), end);
     assert_string_equal(text, want);
+}
+
+static inline void assert_body(struct fixture *f, struct edge_object *object, const char *want,
+                               int end)
+{
+    struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN, NULL);
+
+    assert_text(reader, want, end);
     fb_reader_close(reader);
 }
 

@@ -24,7 +24,7 @@ enum {
     N_KEYS = 6,
     PIECE = 3000,
     N_PIECES = 20,
-    LIMIT = 1024 * 1024
+    LIMIT = 4 * 1024 * 1024
 };
 
 struct fixture;
@@ -261,7 +261,7 @@ static void client_finish_one(struct client *client)
     edge_pass_free(client->join.pass);
     client->join.pass = NULL;
     if (next_random(&client->seed) % 4 == 0) {
-        (void)edge_store_purge(f->store, fb_str_from(client->key));
+        edge_store_invalidate(f->store, client->bench->loop, fb_str_from(client->key));
     }
     client_next(client);
 }
@@ -311,7 +311,7 @@ static void client_on_joined(struct fb_op *op)
         atomic_fetch_add(&f->n_collapsed, client->join.is_collapsed ? 1 : 0);
         client->object = client->join.object;
         client->reader =
-            edge_object_reader(client->object, client->bench->loop, 0, FB_LENGTH_UNKNOWN);
+            edge_object_reader(client->object, client->bench->loop, 0, FB_LENGTH_UNKNOWN, NULL);
         client_read(client);
     } else if (op->result == FB_OK && client->join.outcome == EDGE_FILL_PASS) {
         client->reader = client->join.pass->body;
@@ -361,7 +361,8 @@ static void loops_fill_one_store_together(void **state)
     (void)state;
     memset(piece, 'x', sizeof(piece));
     fb_log_open(2, FB_LOG_FORMAT_TEXT, FB_LOG_NEVER);
-    f.store = edge_store_new(&(struct edge_store_options){.memory_bytes = LIMIT});
+    f.store = edge_store_new(
+        &(struct edge_store_options){.memory_bytes = LIMIT, .clock = fb_clock_system()});
     f.table = edge_fill_table_new(
         &(struct edge_fill_options){.store = f.store, .fetch = auto_fetch, .max_fills = 16});
     for (unsigned i = 0; i < N_LOOPS; i++) {

@@ -123,7 +123,8 @@ static int set_up(void **state)
     f.clock = test_clock_at_start();
     assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
     f.metrics = fb_metrics_new();
-    f.store = edge_store_new(&(struct edge_store_options){.memory_bytes = 4 * 1024 * 1024});
+    f.store = edge_store_new(
+        &(struct edge_store_options){.memory_bytes = 4 * 1024 * 1024, .clock = &f.clock.clock});
     f.fills = edge_fill_table_new(
         &(struct edge_fill_options){.store = f.store, .max_fills = 2, .fetch = edge_uplink_fetch});
     f.serve = edge_serve_new(f.loop, NULL,

@@ -18,9 +18,9 @@
 
 #include <cmocka.h>
 
-enum { LIMIT = 4 * 1024 * 1024, KIB = 1024, CHUNK = 128 * KIB };
+enum { LIMIT = 8 * 1024 * 1024, KIB = 1024, MIB = 1024 * KIB, PATTERN = 32 * MIB };
 
-static char pattern[LIMIT]; /* what every body of these tests holds */
+static char pattern[PATTERN]; /* what every body of these tests holds */
 
 static inline char byte_at(uint64_t offset)
 {
@@ -49,11 +49,18 @@ struct fixture {
 static inline void set_up_with(struct fixture *f, enum edge_policy_kind policy)
 {
     *f = (struct fixture){.clock = test_clock_at_start()};
-    make_pattern();
+    if (pattern[1] == 0) {
+        make_pattern();
+    }
     assert_int_equal(fb_loop_new(&f->clock.clock, &f->loop), FB_OK);
     f->metrics = fb_metrics_new();
     f->store = edge_store_new(&(struct edge_store_options){
-        .memory_bytes = LIMIT, .policy = policy, .seed = 42, .metrics = f->metrics});
+        .memory_bytes = LIMIT,
+        .policy = policy,
+        .seed = 42,
+        .clock = &f->clock.clock,
+        .metrics = f->metrics,
+    });
 }
 
 static inline int set_up(void **state)
@@ -113,36 +120,53 @@ static inline struct edge_object *create(struct fixture *f, const char *key, int
     return create_with(f, key, length, &f->none, &f->none);
 }
 
-static inline int try_append(struct edge_object *object, size_t n)
+static inline struct edge_writer *write_from(struct fixture *f, struct edge_object *object,
+                                             uint64_t offset)
 {
-    uint64_t offset = edge_object_filled(object);
+    struct edge_writer *writer = NULL;
 
-    return edge_object_append(object, (struct fb_str){pattern + offset, n});
+    assert_int_equal(edge_object_write(object, f->loop, offset, &writer), FB_OK);
+    return writer;
 }
 
-static inline void append(struct edge_object *object, size_t n)
+static inline int try_append(struct edge_writer *writer, size_t n)
 {
-    assert_int_equal(try_append(object, n), FB_OK);
+    uint64_t offset = edge_writer_offset(writer);
+
+    assert_true(offset + n <= PATTERN);
+    return edge_writer_append(writer, (struct fb_str){pattern + offset, n});
+}
+
+static inline void append(struct edge_writer *writer, size_t n)
+{
+    assert_int_equal(try_append(writer, n), FB_OK);
 }
 
 /* A whole object in the index, with no reference left to the caller. */
 static inline void put(struct fixture *f, const char *key, size_t n)
 {
     struct edge_object *object = create(f, key, (int64_t)n);
+    struct edge_writer *writer = write_from(f, object, 0);
 
     edge_store_publish(f->store, object);
-    append(object, n);
-    edge_object_finish(object, FB_OK);
+    append(writer, n);
+    edge_writer_finish(writer, FB_OK);
     edge_object_unref(object);
 }
 
+static inline struct edge_object *find(struct fixture *f, const char *key)
+{
+    return edge_store_find(f->store, fb_str_from(key), &f->none);
+}
+
+/* In memory, with all its bytes; does not count as a use. */
 static inline bool is_there(struct fixture *f, const char *key)
 {
-    struct edge_object *object = edge_store_find(f->store, fb_str_from(key), &f->none);
-    bool is_found = object != NULL;
+    struct edge_object *object = find(f, key);
+    bool is_held = object != NULL && edge_object_holds(object, 0, FB_LENGTH_UNKNOWN);
 
     edge_object_unref(object);
-    return is_found;
+    return is_held;
 }
 
 /* Reads what is there, checks it, and returns what came after it. */
@@ -164,7 +188,7 @@ static inline int read_on(struct fb_reader *reader, uint64_t *offset)
 static inline void assert_reads(struct fixture *f, struct edge_object *object, uint64_t from,
                                 int64_t length, uint64_t want_end, int want)
 {
-    struct fb_reader *reader = edge_object_reader(object, f->loop, from, length);
+    struct fb_reader *reader = edge_object_reader(object, f->loop, from, length, NULL);
     uint64_t offset = from;
 
     assert_int_equal(read_on(reader, &offset), want);
@@ -183,6 +207,38 @@ static inline void start_wait(struct fixture *f, struct fb_reader *reader)
 {
     fb_op_init(&f->op, f->loop, on_wait);
     fb_reader_wait(reader, &f->op);
+}
+
+/* A few turns, for mail and what it brings about. */
+static inline void turn(struct fixture *f)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        fb_loop_turn(f->loop);
+    }
+}
+
+static inline uint64_t used(struct fixture *f)
+{
+    return edge_store_stats(f->store).memory_bytes;
+}
+
+static inline void on_purged(struct fb_op *op)
+{
+    (void)op;
+}
+
+/* Returns how many objects there were. */
+static inline size_t purge(struct fixture *f, const char *key)
+{
+    struct edge_store_purge purge = {.key = fb_str_from(key)};
+
+    fb_op_init(&purge.op, f->loop, on_purged);
+    edge_store_purge(f->store, &purge);
+    while (!fb_op_is_idle(&purge.op)) {
+        fb_loop_turn(f->loop);
+    }
+    assert_int_equal(purge.op.result, FB_OK);
+    return purge.n_objects;
 }
 
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

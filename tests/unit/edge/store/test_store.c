@@ -24,7 +24,6 @@ static void heads_are_kept_in_the_objects_own_memory(void **state)
     assert_true(fb_str_equal(head->key, FB_STR("a.example/x")));
     assert_int_equal(head->status, 200);
     assert_int_equal(head->terms.lifetime_ms, 1000);
-    edge_object_finish(object, FB_E_CLOSED);
     edge_object_unref(object);
 }
 
@@ -48,8 +47,8 @@ static void variants_are_told_apart_by_vary(void **state)
     assert_ptr_equal(found, b);
     edge_object_unref(found);
     assert_int_equal(edge_store_stats(f->store).n_objects, 2);
-    assert_int_equal(edge_store_purge(f->store, FB_STR("k")), 2);
-    assert_int_equal(edge_store_purge(f->store, FB_STR("k")), 0);
+    assert_int_equal(purge(f, "k"), 2);
+    assert_int_equal(purge(f, "k"), 0);
     edge_object_unref(a);
     edge_object_unref(b);
 }
@@ -86,7 +85,7 @@ static void a_newer_object_takes_the_place_of_the_same_variant(void **state)
     assert_int_equal(edge_object_length(found), 200);
     edge_object_unref(found);
     assert_int_equal(edge_store_stats(f->store).n_objects, 1);
-    assert_int_equal(edge_store_purge(f->store, FB_STR("k")), 1);
+    assert_int_equal(purge(f, "k"), 1);
 }
 
 static struct edge_object *renew(struct fixture *f, struct edge_object *old)
@@ -123,15 +122,17 @@ static void a_validated_object_shares_its_body(void **state)
 static void a_body_that_breaks_takes_validated_heads_along(void **state)
 {
     struct fixture *f = *state;
-    struct edge_object *old = create(f, "k", 1000);
+    struct edge_object *old = create(f, "k", FB_LENGTH_UNKNOWN);
+    struct edge_writer *writer = write_from(f, old, 0);
 
     edge_store_publish(f->store, old);
     struct edge_object *fresh = renew(f, old);
-    edge_object_finish(old, FB_E_CLOSED);
-    assert_false(is_there(f, "k"));
+    append(writer, 10);
+    edge_writer_finish(writer, FB_E_CLOSED);
+    assert_null(find(f, "k"));
     assert_int_equal(edge_store_stats(f->store).n_objects, 0);
-    edge_store_publish(f->store, fresh); /* too late */
-    assert_false(is_there(f, "k"));
+    edge_store_publish(f->store, old); /* too late */
+    assert_null(find(f, "k"));
     edge_object_unref(fresh);
     edge_object_unref(old);
 }
@@ -152,6 +153,35 @@ static void many_keys_are_all_found(void **state)
     assert_false(is_there(f, "host/6000"));
 }
 
+static void what_is_strong_is_told_by_its_validators(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+        const char *date;
+        bool is_strong;
+    } cases[] = {
+        {"ETag", "\"1\"", NULL, true},
+        {"ETag", "W/\"1\"", NULL, false},
+        {"ETag", "1", NULL, false},
+        {"X", "1", NULL, false},
+        {"Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT", NULL, false},
+        {"Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", false},
+        {"Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:01:00 GMT", true},
+    };
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        struct fb_headers headers = one_header(f, cases[i].name, cases[i].value);
+        if (cases[i].date != NULL) {
+            fb_headers_add(&headers, &f->arena, FB_STR("Date"), fb_str_from(cases[i].date));
+        }
+        struct edge_object *object = create_with(f, "k", 3, &headers, &f->none);
+        assert_int_equal(edge_object_is_strong(object), cases[i].is_strong);
+        edge_object_unref(object);
+    }
+}
+
 /* ---- the bound --------------------------------------------------------- */
 
 static void memory_never_exceeds_its_limit(void **state)
@@ -161,14 +191,32 @@ static void memory_never_exceeds_its_limit(void **state)
 
     for (unsigned i = 0; i < 200; i++) {
         (void)snprintf(key, sizeof(key), "%u", i);
-        put(f, key, (i * 7919) % (900 * KIB));
-        assert_true(edge_store_stats(f->store).memory_bytes <= LIMIT);
+        put(f, key, (i * 79190) % (5000 * KIB));
+        assert_true(used(f) <= LIMIT);
     }
     assert_true(fb_metrics_sum(f->metrics, "edge_store_evictions_total") > 100);
-    assert_int_equal(fb_metrics_sum(f->metrics, "edge_store_bytes"),
-                     edge_store_stats(f->store).memory_bytes);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_store_bytes"), used(f));
     assert_int_equal(fb_metrics_sum(f->metrics, "edge_store_objects"),
                      edge_store_stats(f->store).n_objects);
+}
+
+/* Takes the first byte of what is kept, as a client would. */
+static bool use(struct fixture *f, const char *key)
+{
+    struct edge_object *object = find(f, key);
+    struct fb_slice slice;
+
+    if (object == NULL) {
+        return false;
+    }
+    struct fb_reader *reader = edge_object_reader(object, f->loop, 0, 1, NULL);
+    bool is_there = fb_reader_next(reader, &slice) == FB_OK;
+    if (is_there) {
+        fb_slice_release(&slice);
+    }
+    fb_reader_close(reader);
+    edge_object_unref(object);
+    return is_there;
 }
 
 static void what_is_asked_for_stays_longer(void **state)
@@ -177,8 +225,8 @@ static void what_is_asked_for_stays_longer(void **state)
     char key[32];
 
     put(f, "hot", 100 * KIB);
-    for (unsigned i = 0; i < 100; i++) {
-        assert_true(is_there(f, "hot"));
+    for (unsigned i = 0; i < 200; i++) {
+        assert_true(use(f, "hot"));
         (void)snprintf(key, sizeof(key), "%u", i);
         put(f, key, 100 * KIB);
     }
@@ -186,94 +234,166 @@ static void what_is_asked_for_stays_longer(void **state)
     assert_true(is_there(f, "hot"));
 }
 
-static void objects_larger_than_a_quarter_are_refused(void **state)
+static void who_had_it_brought_does_not_count_as_a_use(void **state)
 {
     struct fixture *f = *state;
-    struct edge_object *object = NULL;
-    struct edge_object_spec spec = {
-        .key = FB_STR("k"), .request = &f->none, .headers = &f->none, .length = LIMIT / 4};
+    char key[32];
 
-    assert_int_equal(edge_store_create(f->store, &spec, &object), FB_E_LIMIT);
-    spec.length = INT64_MAX;
-    assert_int_equal(edge_store_create(f->store, &spec, &object), FB_E_LIMIT);
-    assert_int_equal(edge_store_stats(f->store).memory_bytes, 0);
-
-    object = create(f, "k", FB_LENGTH_UNKNOWN);
-    int err = FB_OK;
-    while (err == FB_OK) {
-        err = try_append(object, 100 * KIB);
+    put(f, "once", 100 * KIB);
+    assert_true(use(f, "once"));
+    put(f, "thrice", 100 * KIB);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(use(f, "thrice"));
     }
-    assert_int_equal(err, FB_E_LIMIT);
-    assert_true(edge_store_stats(f->store).memory_bytes <= LIMIT / 4);
-    edge_object_finish(object, err);
-    edge_object_unref(object);
+    unsigned n = 0;
+    while (is_there(f, "once") && n < 200) {
+        (void)snprintf(key, sizeof(key), "%u", n++);
+        put(f, key, 100 * KIB);
+    }
+    (void)snprintf(key, sizeof(key), "%u", n);
+    put(f, key, 200 * KIB);
+    assert_true(is_there(f, "thrice"));
 }
 
-static void an_object_in_use_is_evicted_but_not_freed(void **state)
+static void heads_without_bytes_go_too(void **state)
+{
+    struct fixture *f = *state;
+    char key[32];
+
+    for (unsigned i = 0; i < 20000; i++) {
+        (void)snprintf(key, sizeof(key), "%u", i);
+        put(f, key, 0);
+        assert_true(used(f) <= LIMIT);
+    }
+    assert_true(edge_store_stats(f->store).n_objects < 19000);
+    assert_true(is_there(f, "19999"));
+}
+
+static void an_object_whose_last_extent_goes_leaves_the_index(void **state)
+{
+    struct fixture *f = *state;
+    char key[32];
+
+    put(f, "first", 500 * KIB);
+    for (unsigned i = 0; is_there(f, "first") && i < 50; i++) {
+        (void)snprintf(key, sizeof(key), "%u", i);
+        put(f, key, 500 * KIB);
+    }
+    assert_null(find(f, "first"));
+    assert_false(edge_store_has(f->store, FB_STR("first")));
+}
+
+static void an_object_in_use_stays_in_the_index_without_bytes(void **state)
 {
     struct fixture *f = *state;
     char key[32];
 
     put(f, "used", 500 * KIB);
-    struct edge_object *object = edge_store_find(f->store, FB_STR("used"), &f->none);
-    struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN);
+    struct edge_object *object = find(f, "used");
+    for (unsigned i = 0; is_there(f, "used") && i < 50; i++) {
+        (void)snprintf(key, sizeof(key), "%u", i);
+        put(f, key, 500 * KIB);
+    }
+    assert_true(edge_store_has(f->store, FB_STR("used")));
+    assert_false(edge_object_holds(object, 0, 1));
+    /* Its bytes may come again. */
+    struct edge_writer *writer = write_from(f, object, 0);
+    append(writer, 500 * KIB);
+    edge_writer_finish(writer, FB_OK);
+    assert_reads(f, object, 0, FB_LENGTH_UNKNOWN, 500 * KIB, FB_E_END);
     edge_object_unref(object);
+}
+
+static void a_slice_in_use_is_evicted_but_not_freed(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_slice slice;
+    char key[32];
+
+    put(f, "used", 500 * KIB);
+    struct edge_object *object = find(f, "used");
+    struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN, NULL);
+    edge_object_unref(object);
+    assert_int_equal(fb_reader_next(reader, &slice), FB_OK);
     for (unsigned i = 0; i < 50; i++) {
         (void)snprintf(key, sizeof(key), "%u", i);
         put(f, key, 500 * KIB);
-        assert_true(edge_store_stats(f->store).memory_bytes <= LIMIT);
+        assert_true(used(f) <= LIMIT);
     }
-    assert_false(is_there(f, "used"));
-    uint64_t offset = 0;
-    assert_int_equal(read_on(reader, &offset), FB_E_END);
-    assert_int_equal(offset, 500 * KIB);
-    uint64_t before = edge_store_stats(f->store).memory_bytes;
+    assert_memory_equal(slice.bytes.ptr, pattern, slice.bytes.len);
+    uint64_t before = used(f);
+    fb_slice_release(&slice);
+    assert_true(before - used(f) > 500 * KIB);
     fb_reader_close(reader);
-    assert_true(before - edge_store_stats(f->store).memory_bytes > 500 * KIB);
 }
 
 static void with_all_in_use_nothing_is_evicted_in_vain(void **state)
 {
     struct fixture *f = *state;
-    struct edge_object *held[8];
-    struct edge_object *object = NULL;
+    struct edge_writer *held[7];
+    struct edge_object *last = NULL;
     char key[32];
 
+    put(f, "small", 1 * KIB);
     for (unsigned i = 0; i < FB_ARRAY_LEN(held); i++) {
         (void)snprintf(key, sizeof(key), "held/%u", i);
-        held[i] = create(f, key, 500 * KIB);
+        last = create(f, key, 1 * MIB);
+        edge_store_publish(f->store, last);
+        held[i] = write_from(f, last, 0);
+        append(held[i], 1000 * KIB);
+        edge_object_unref(last);
     }
-    put(f, "small", 1 * KIB);
-    struct edge_object_spec spec = {
-        .key = FB_STR("k"), .request = &f->none, .headers = &f->none, .length = 500 * KIB};
-    assert_int_equal(edge_store_create(f->store, &spec, &object), FB_E_BUSY);
+    struct edge_object *object = create(f, "k", 1000 * KIB);
+    struct edge_writer *writer = write_from(f, object, 0);
+    assert_int_equal(try_append(writer, 1), FB_E_BUSY);
     assert_true(is_there(f, "small"));
     for (unsigned i = 0; i < FB_ARRAY_LEN(held); i++) {
-        edge_object_finish(held[i], FB_E_CLOSED);
-        edge_object_unref(held[i]);
+        edge_writer_finish(held[i], FB_E_CLOSED);
     }
-    assert_int_equal(edge_store_create(f->store, &spec, &object), FB_OK);
-    edge_object_finish(object, FB_E_CLOSED);
+    append(writer, 1000 * KIB);
+    edge_writer_finish(writer, FB_OK);
     edge_object_unref(object);
 }
 
-static void a_body_that_grows_evicts_others_and_perhaps_itself(void **state)
+static void a_body_of_unknown_length_takes_a_quarter_at_most(void **state)
 {
     struct fixture *f = *state;
-    char key[32];
+    struct edge_object *object = create(f, "k", FB_LENGTH_UNKNOWN);
+    struct edge_writer *writer = write_from(f, object, 0);
+    int err = FB_OK;
 
-    for (unsigned i = 0; i < 30; i++) {
-        (void)snprintf(key, sizeof(key), "%u", i);
-        struct edge_object *object = create(f, key, FB_LENGTH_UNKNOWN);
-        edge_store_publish(f->store, object);
-        for (unsigned n = 0; n < 9; n++) {
-            append(object, 90 * KIB);
-            assert_true(edge_store_stats(f->store).memory_bytes <= LIMIT);
-        }
-        edge_object_finish(object, FB_OK);
-        assert_reads(f, object, 0, FB_LENGTH_UNKNOWN, 9 * 90 * KIB, FB_E_END);
-        edge_object_unref(object);
+    edge_store_publish(f->store, object);
+    while (err == FB_OK) {
+        err = try_append(writer, 100 * KIB);
     }
+    assert_int_equal(err, FB_E_LIMIT);
+    assert_true(used(f) <= LIMIT / 4 + 16 * KIB);
+    edge_writer_finish(writer, err);
+    assert_null(find(f, "k"));
+    edge_object_unref(object);
+}
+
+static void a_body_larger_than_the_store_streams_through_it(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = create(f, "k", PATTERN);
+    struct edge_writer *writer = write_from(f, object, 0);
+    struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN, NULL);
+    uint64_t offset = 0;
+
+    edge_store_publish(f->store, object);
+    while (edge_writer_offset(writer) < PATTERN) {
+        append(writer, 256 * KIB);
+        assert_int_equal(read_on(reader, &offset),
+                         edge_writer_offset(writer) < PATTERN ? FB_E_LATER : FB_E_END);
+        assert_int_equal(offset, edge_writer_offset(writer));
+        assert_true(used(f) <= LIMIT);
+    }
+    edge_writer_finish(writer, FB_OK);
+    fb_reader_close(reader);
+    assert_false(edge_object_holds(object, 0, FB_LENGTH_UNKNOWN));
+    assert_true(edge_object_holds(object, PATTERN - MIB, MIB));
+    edge_object_unref(object);
 }
 
 int main(void)
@@ -286,13 +406,18 @@ int main(void)
         STORE_TEST(a_validated_object_shares_its_body),
         STORE_TEST(a_body_that_breaks_takes_validated_heads_along),
         STORE_TEST(many_keys_are_all_found),
+        STORE_TEST(what_is_strong_is_told_by_its_validators),
         STORE_TEST(memory_never_exceeds_its_limit),
         STORE_TEST(what_is_asked_for_stays_longer),
         cmocka_unit_test_setup_teardown(what_is_asked_for_stays_longer, set_up_lru, tear_down),
-        STORE_TEST(objects_larger_than_a_quarter_are_refused),
-        STORE_TEST(an_object_in_use_is_evicted_but_not_freed),
+        STORE_TEST(who_had_it_brought_does_not_count_as_a_use),
+        STORE_TEST(heads_without_bytes_go_too),
+        STORE_TEST(an_object_whose_last_extent_goes_leaves_the_index),
+        STORE_TEST(an_object_in_use_stays_in_the_index_without_bytes),
+        STORE_TEST(a_slice_in_use_is_evicted_but_not_freed),
         STORE_TEST(with_all_in_use_nothing_is_evicted_in_vain),
-        STORE_TEST(a_body_that_grows_evicts_others_and_perhaps_itself),
+        STORE_TEST(a_body_of_unknown_length_takes_a_quarter_at_most),
+        STORE_TEST(a_body_larger_than_the_store_streams_through_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

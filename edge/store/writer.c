@@ -1,0 +1,497 @@
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "edge/store/reader_internal.h"
+#include "edge/store/store_internal.h"
+#include "edge/store/writer_internal.h"
+
+#include <string.h>
+
+/* Without a length, the first chunk doubles from here, so that a small response
+ * wastes little; later ones from there. */
+enum { WRITER_FIRST_BYTES = 4096, WRITER_NEXT_BYTES = 128 * 1024 };
+
+static struct edge_body *body_of(const struct edge_writer *writer)
+{
+    return writer->object->body;
+}
+
+static int64_t length_of(const struct edge_body *body)
+{
+    return atomic_load_explicit(&body->length, memory_order_relaxed);
+}
+
+/* Bytes of the chunk at `offset`. */
+static uint32_t chunk_bytes(const struct edge_body *body, uint64_t offset)
+{
+    int64_t length = length_of(body);
+
+    return length == FB_LENGTH_UNKNOWN
+               ? (uint32_t)EDGE_CHUNK_BYTES
+               : edge_chunk_bytes((uint64_t)length, offset / EDGE_CHUNK_BYTES);
+}
+
+/* ---- room for bytes ---------------------------------------------------- */
+
+/* A body of unknown length may not push everything else out. */
+static int writer_claim_unknown(struct edge_writer *writer, uint64_t n)
+{
+    if (length_of(body_of(writer)) != FB_LENGTH_UNKNOWN) {
+        return FB_OK;
+    }
+    if (writer->n_unknown + n > writer->object->store->limit / 4) {
+        return FB_E_LIMIT;
+    }
+    writer->n_unknown += n;
+    return FB_OK;
+}
+
+/* Begins the chunk at the writer's offset. */
+static int writer_begin_chunk(struct edge_writer *writer)
+{
+    struct edge_body *body = body_of(writer);
+    uint64_t chunk = writer->offset / EDGE_CHUNK_BYTES;
+    uint32_t cap = chunk_bytes(body, writer->offset);
+    int err = FB_OK;
+
+    if (length_of(body) == FB_LENGTH_UNKNOWN) {
+        cap = writer->offset == 0 ? WRITER_FIRST_BYTES : WRITER_NEXT_BYTES;
+    }
+    if (writer->extent == NULL) {
+        err = edge_body_pin(body, (uint32_t)(chunk / EDGE_EXTENT_CHUNKS), &writer->extent);
+    }
+    if (err == FB_OK) {
+        err = writer_claim_unknown(writer, cap);
+    }
+    if (err == FB_OK) {
+        err = edge_buffer_new(body->store, cap, &writer->buffer);
+    }
+    if (err < 0) {
+        return err;
+    }
+    (void)pthread_mutex_lock(&body->lock);
+    struct store_chunk *place = &writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS];
+    FB_REQUIRE(place->state == CHUNK_ABSENT); /* since a writer stands at it */
+    *place = (struct store_chunk){.buffer = writer->buffer, .state = CHUNK_FILLING};
+    writer->extent->unread |= (uint8_t)(1U << chunk % EDGE_EXTENT_CHUNKS);
+    (void)pthread_mutex_unlock(&body->lock);
+    return FB_OK;
+}
+
+/* Doubles the buffer of a chunk whose length nobody knows. Slices keep the old one. */
+static int writer_grow_chunk(struct edge_writer *writer)
+{
+    struct edge_body *body = body_of(writer);
+    uint64_t chunk = writer->offset / EDGE_CHUNK_BYTES;
+    struct store_buffer *old = writer->buffer;
+    struct store_buffer *fresh = NULL;
+
+    int err = writer_claim_unknown(writer, old->cap);
+    if (err == FB_OK) {
+        err = edge_buffer_new(body->store, 2 * (size_t)old->cap, &fresh);
+    }
+    if (err < 0) {
+        return err;
+    }
+    memcpy(fresh->bytes, old->bytes, old->cap);
+    (void)pthread_mutex_lock(&body->lock);
+    writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS].buffer = fresh;
+    (void)pthread_mutex_unlock(&body->lock);
+    writer->buffer = fresh;
+    edge_buffer_unref(old);
+    return FB_OK;
+}
+
+static int writer_make_room(struct edge_writer *writer)
+{
+    if (writer->buffer == NULL) {
+        return writer_begin_chunk(writer);
+    }
+    if (writer->offset % EDGE_CHUNK_BYTES == writer->buffer->cap) {
+        return writer_grow_chunk(writer);
+    }
+    return FB_OK;
+}
+
+/* ---- appending --------------------------------------------------------- */
+
+/* Under the lock: the chunk is complete. Goes on to the next one unless that is there or
+ * somebody else brings it. */
+static int writer_complete_chunk(struct edge_writer *writer, struct store_chunk *place)
+{
+    struct edge_body *body = body_of(writer);
+    uint64_t next = writer->offset / EDGE_CHUNK_BYTES + 1;
+    int64_t length = length_of(body);
+
+    place->state = CHUNK_PRESENT;
+    writer->buffer = NULL;
+    writer->offset += place->n_filled - writer->offset % EDGE_CHUNK_BYTES;
+    if (length != FB_LENGTH_UNKNOWN && writer->offset == (uint64_t)length) {
+        writer->is_done = true;
+        return FB_OK;
+    }
+    bool is_alone = true;
+    FB_LIST_EACH(node, &body->writers) {
+        const struct edge_writer *other = FB_CONTAINER_OF(node, struct edge_writer, link);
+        is_alone &= other == writer || other->is_done || other->offset / EDGE_CHUNK_BYTES != next;
+    }
+    if (is_alone && edge_body_chunk_state(body, next) == CHUNK_ABSENT) {
+        edge_readers_satisfy(body, next);
+        return FB_OK;
+    }
+    writer->is_done = true;
+    edge_readers_wake(body, 0, UINT64_MAX); /* some hoped that it would come to them */
+    return FB_E_EXISTS;
+}
+
+/* Shows `n` bytes to readers that stand in the buffer. */
+static int writer_publish(struct edge_writer *writer, size_t n)
+{
+    struct edge_body *body = body_of(writer);
+    uint64_t from = writer->offset;
+    unsigned i = (unsigned)(from / EDGE_CHUNK_BYTES % EDGE_EXTENT_CHUNKS);
+    struct store_extent *left = NULL;
+    int err = FB_OK;
+
+    (void)pthread_mutex_lock(&body->lock);
+    struct store_chunk *place = &writer->extent->chunks[i];
+    place->n_filled += (uint32_t)n;
+    if (place->n_filled == chunk_bytes(body, from)) {
+        err = writer_complete_chunk(writer, place);
+        if (writer->is_done || i + 1 == EDGE_EXTENT_CHUNKS) {
+            left = writer->extent;
+            writer->extent = NULL;
+        }
+    } else {
+        writer->offset += n;
+    }
+    edge_readers_wake(body, from, from + n);
+    (void)pthread_mutex_unlock(&body->lock);
+    if (left != NULL) {
+        edge_body_unpin(body, left);
+    }
+    return err;
+}
+
+int edge_writer_append(struct edge_writer *writer, struct fb_str bytes)
+{
+    int64_t length = length_of(body_of(writer));
+    int err = FB_OK;
+
+    if (!edge_object_is_needed(writer->object)) {
+        return FB_E_CANCELED;
+    }
+    if (length != FB_LENGTH_UNKNOWN && bytes.len > (uint64_t)length - writer->offset) {
+        return FB_E_MALFORMED;
+    }
+    FB_REQUIRE(!writer->is_done || bytes.len == 0);
+    while (bytes.len > 0 && err == FB_OK) {
+        err = writer_make_room(writer);
+        if (err < 0) {
+            break;
+        }
+        size_t within = (size_t)(writer->offset % EDGE_CHUNK_BYTES);
+        size_t n = FB_MIN(bytes.len, writer->buffer->cap - within);
+        memcpy(writer->buffer->bytes + within, bytes.ptr, n);
+        bytes = fb_str_skip(bytes, n);
+        err = writer_publish(writer, n);
+    }
+    return err;
+}
+
+/* ---- pace -------------------------------------------------------------- */
+
+/* Under the lock: is any reader less than AHEAD - `margin` behind? One that waits
+ * before the writer counts as well. */
+static bool writer_is_followed(const struct edge_writer *writer, uint64_t margin)
+{
+    FB_LIST_EACH(node, &body_of(writer)->readers) {
+        const struct body_reader *reader = FB_CONTAINER_OF(node, struct body_reader, link);
+        if (reader->offset < reader->end && reader->offset <= writer->offset + EDGE_WRITER_AHEAD &&
+            reader->offset + EDGE_WRITER_AHEAD > writer->offset + margin) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Under the lock: does anybody read what this writer brought? */
+static bool writer_has_readers(const struct edge_writer *writer)
+{
+    FB_LIST_EACH(node, &body_of(writer)->readers) {
+        const struct body_reader *reader = FB_CONTAINER_OF(node, struct body_reader, link);
+        if (reader->offset < reader->end && reader->offset <= writer->offset &&
+            reader->offset + EDGE_WRITER_AHEAD >= writer->begin) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Under the lock. */
+static bool writer_must_wait(const struct edge_writer *writer, uint64_t margin)
+{
+    return edge_body_is_long(body_of(writer)) && !writer->is_done &&
+           writer->offset - writer->begin >= EDGE_WRITER_AHEAD &&
+           !writer_is_followed(writer, margin);
+}
+
+bool edge_writer_is_ahead(const struct edge_writer *writer)
+{
+    struct edge_body *body = body_of(writer);
+
+    if (!edge_body_is_long(body)) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&body->lock);
+    bool is_ahead = writer_must_wait(writer, 0);
+    (void)pthread_mutex_unlock(&body->lock);
+    return is_ahead;
+}
+
+void edge_writers_release(struct edge_body *body)
+{
+    if (body->n_paced == 0) {
+        return;
+    }
+    FB_LIST_EACH(node, &body->writers) {
+        struct edge_writer *writer = FB_CONTAINER_OF(node, struct edge_writer, link);
+        if (writer->is_waiting && !writer_must_wait(writer, EDGE_CHUNK_BYTES)) {
+            writer->is_waiting = false;
+            body->n_paced--;
+            writer->is_posted = true;
+            fb_loop_post(writer->loop, &writer->post);
+        }
+    }
+}
+
+/* Takes the writer off the body's hands. False if mail is under way. */
+static bool writer_stop_waiting(struct edge_writer *writer)
+{
+    struct edge_body *body = body_of(writer);
+
+    (void)pthread_mutex_lock(&body->lock);
+    bool was_waiting = writer->is_waiting;
+    if (was_waiting) {
+        writer->is_waiting = false;
+        body->n_paced--;
+    }
+    (void)pthread_mutex_unlock(&body->lock);
+    return was_waiting;
+}
+
+static void writer_end_wait(struct edge_writer *writer, int result)
+{
+    struct fb_op *waiter = writer->waiter;
+
+    writer->waiter = NULL;
+    fb_timer_clear(&writer->patience);
+    fb_op_finish(waiter, result);
+}
+
+static void wait_cancel(struct fb_op *op)
+{
+    struct edge_writer *writer = op->provider;
+
+    (void)writer_stop_waiting(writer); /* mail to nobody does no harm */
+    writer_end_wait(writer, FB_E_CANCELED);
+}
+
+static void wait_on_patience(struct fb_timer *timer)
+{
+    struct edge_writer *writer = FB_CONTAINER_OF(timer, struct edge_writer, patience);
+    struct edge_body *body = body_of(writer);
+
+    (void)pthread_mutex_lock(&body->lock);
+    bool has_readers = writer_has_readers(writer);
+    (void)pthread_mutex_unlock(&body->lock);
+    if (has_readers || !writer_stop_waiting(writer)) {
+        fb_timer_set(timer, EDGE_WRITER_PATIENCE_MS);
+        return;
+    }
+    writer_end_wait(writer, FB_E_CLOSED);
+}
+
+void edge_writer_wait(struct edge_writer *writer, struct fb_op *op)
+{
+    struct edge_body *body = body_of(writer);
+
+    FB_REQUIRE(writer->waiter == NULL);
+    fb_op_begin(op, wait_cancel);
+    op->provider = writer;
+    (void)pthread_mutex_lock(&body->lock);
+    bool must_wait = writer_must_wait(writer, 0);
+    if (must_wait && !writer->is_posted) { /* else that mail will do */
+        writer->is_waiting = true;
+        body->n_paced++;
+    }
+    (void)pthread_mutex_unlock(&body->lock);
+    if (!must_wait) {
+        fb_op_finish(op, FB_OK);
+        return;
+    }
+    writer->waiter = op;
+    fb_timer_set(&writer->patience, EDGE_WRITER_PATIENCE_MS);
+}
+
+static void writer_on_mail(struct fb_post *post)
+{
+    struct edge_writer *writer = FB_CONTAINER_OF(post, struct edge_writer, post);
+
+    if (writer->is_closed) {
+        edge_object_unref(writer->object);
+        fb_free(writer);
+        return;
+    }
+    struct edge_body *body = body_of(writer);
+    (void)pthread_mutex_lock(&body->lock);
+    writer->is_posted = false;
+    (void)pthread_mutex_unlock(&body->lock);
+    if (writer->waiter != NULL) {
+        writer_end_wait(writer, FB_OK);
+    }
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+/* Under the lock: may a writer begin at `offset`? */
+static int write_check(const struct edge_body *body, uint64_t offset)
+{
+    int64_t length = length_of(body);
+    uint64_t chunk = offset / EDGE_CHUNK_BYTES;
+
+    if (atomic_load_explicit(&body->state, memory_order_relaxed) == EDGE_OBJECT_BROKEN) {
+        return body->result;
+    }
+    if (length == FB_LENGTH_UNKNOWN) {
+        FB_REQUIRE(offset == 0);
+        return fb_list_empty(&body->writers) ? FB_OK : FB_E_EXISTS;
+    }
+    if (length == 0 && offset == 0) {
+        return FB_OK;
+    }
+    if (offset >= (uint64_t)length) {
+        return FB_E_MALFORMED;
+    }
+    return edge_body_chunk_state(body, chunk) != CHUNK_ABSENT ||
+                   edge_body_has_writer_at(body, chunk)
+               ? FB_E_EXISTS
+               : FB_OK;
+}
+
+int edge_object_write(struct edge_object *object, struct fb_loop *loop, uint64_t offset,
+                      struct edge_writer **ret_writer)
+{
+    struct edge_body *body = object->body;
+    struct edge_writer *writer = FB_NEW(struct edge_writer);
+
+    FB_REQUIRE(offset % EDGE_CHUNK_BYTES == 0);
+    writer->object = object;
+    writer->loop = loop;
+    fb_timer_init(&writer->patience, loop, wait_on_patience);
+    writer->begin = offset;
+    writer->offset = offset;
+    writer->post.run = writer_on_mail;
+    fb_list_init(&writer->link);
+
+    (void)pthread_mutex_lock(&body->lock);
+    int err = write_check(body, offset);
+    if (err == FB_OK) {
+        writer->is_done = length_of(body) == 0;
+        edge_readers_satisfy(body, offset / EDGE_CHUNK_BYTES);
+        fb_list_append(&body->writers, &writer->link);
+    }
+    (void)pthread_mutex_unlock(&body->lock);
+    if (err < 0) {
+        fb_free(writer);
+        return err;
+    }
+    (void)edge_object_ref(object);
+    atomic_fetch_add_explicit(&object->n_writers, 1, memory_order_relaxed);
+    *ret_writer = writer;
+    return FB_OK;
+}
+
+struct edge_object *edge_writer_object(const struct edge_writer *writer)
+{
+    return writer->object;
+}
+
+uint64_t edge_writer_offset(const struct edge_writer *writer)
+{
+    return writer->offset;
+}
+
+/* Under the lock: the end of a body that tells its length by ending. What came of a broken
+ * one stays for those who read it. */
+static void finish_unknown(struct edge_writer *writer, int result)
+{
+    struct edge_body *body = body_of(writer);
+    uint64_t chunk = writer->offset / EDGE_CHUNK_BYTES;
+
+    if (writer->buffer != NULL) {
+        writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS].state = CHUNK_PRESENT;
+    }
+    body->result = result;
+    if (result == FB_OK) {
+        atomic_store_explicit(&body->length, (int64_t)writer->offset, memory_order_relaxed);
+    }
+    atomic_store_explicit(&body->state, result == FB_OK ? EDGE_OBJECT_READY : EDGE_OBJECT_BROKEN,
+                          memory_order_release);
+}
+
+/* Under the lock. Returns the buffer of a chunk that will not be complete. */
+static struct store_buffer *finish_known(struct edge_writer *writer, int result)
+{
+    struct edge_body *body = body_of(writer);
+    uint64_t chunk = writer->offset / EDGE_CHUNK_BYTES;
+    struct store_buffer *waste = writer->buffer;
+
+    if (waste != NULL) {
+        struct store_extent *extent = writer->extent;
+        extent->chunks[chunk % EDGE_EXTENT_CHUNKS] = (struct store_chunk){0};
+        extent->unread &= (uint8_t) ~(1U << chunk % EDGE_EXTENT_CHUNKS);
+    }
+    if (result < 0 && !writer->is_done) {
+        edge_readers_fail(body, chunk, result);
+    }
+    return waste;
+}
+
+void edge_writer_finish(struct edge_writer *writer, int result)
+{
+    struct edge_object *object = writer->object;
+    struct edge_body *body = object->body;
+    struct store_buffer *waste = NULL;
+
+    FB_REQUIRE(writer->waiter == NULL);
+    (void)pthread_mutex_lock(&body->lock);
+    bool is_unknown = length_of(body) == FB_LENGTH_UNKNOWN;
+    if (is_unknown) {
+        finish_unknown(writer, result);
+    } else {
+        waste = finish_known(writer, result);
+    }
+    writer->buffer = NULL;
+    fb_list_remove(&writer->link);
+    edge_readers_wake(body, 0, UINT64_MAX); /* some hoped that it would come to them */
+    bool is_posted = writer->is_posted;
+    writer->is_closed = true;
+    (void)pthread_mutex_unlock(&body->lock);
+
+    edge_buffer_unref(waste);
+    if (writer->extent != NULL) {
+        edge_body_unpin(body, writer->extent);
+    }
+    if (is_unknown) {
+        edge_body_settle(body);
+    }
+    if (is_unknown && result < 0) {
+        edge_store_let_go(edge_store_unlink_body(object->store, body, false));
+    }
+    atomic_fetch_sub_explicit(&object->n_writers, 1, memory_order_relaxed);
+    if (!is_posted) { /* else the mail does that */
+        edge_object_unref(object);
+        fb_free(writer);
+    }
+}
