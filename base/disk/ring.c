@@ -129,6 +129,14 @@ void fb_disk_ring_start(struct disk_ring *ring, struct fb_disk_io *io)
 
 /* ---- life -------------------------------------------------------------- */
 
+/* Completions need not interrupt the loop: it enters the kernel soon enough by
+ * itself. Linux before 5.19 cannot do without. */
+static int ring_set_up(unsigned n_entries, struct io_uring *uring)
+{
+    int err = io_uring_queue_init(n_entries, uring, IORING_SETUP_COOP_TASKRUN);
+    return err == -EINVAL ? io_uring_queue_init(n_entries, uring, 0) : err;
+}
+
 int fb_disk_ring_new(struct fb_disk_queue *queue, struct disk_ring **ret_ring)
 {
     struct disk_ring *ring = FB_NEW(struct disk_ring);
@@ -136,11 +144,12 @@ int fb_disk_ring_new(struct fb_disk_queue *queue, struct disk_ring **ret_ring)
     ring->queue = queue;
     fb_flush_init(&ring->flush, on_flush);
     fb_timer_init(&ring->retry, queue->loop, on_retry);
-    int err = io_uring_queue_init(queue->max_in_flight, &ring->uring, 0);
+    int err = ring_set_up(queue->max_in_flight, &ring->uring);
     if (err < 0) {
         fb_free(ring);
         return err;
     }
+    /* The ring's own descriptor: an eventfd would have to be read at each wake. */
     err = fb_watch_new(queue->loop, ring->uring.ring_fd, on_readable, ring, &ring->watch);
     if (err < 0) {
         io_uring_queue_exit(&ring->uring);
