@@ -6,7 +6,9 @@
  * Each extent belongs on the volume that ranks first for its fingerprint
  * (rendezvous hashing), so a volume that comes or goes moves only its share.
  * Reads look on all volumes in that order, so what lies elsewhere is found too.
- * A volume that fails leaves the others alone and comes back by itself.
+ * A volume that fails leaves the others alone and comes back by itself: it is looked for
+ * every second, less often if it keeps failing, and serves again what it holds. Volumes
+ * get their share of extents by their size.
  *
  * Every volume has one owner among the attached loops, which alone writes to it;
  * reads run on the loop that asks, with that loop's own queue.
@@ -14,8 +16,8 @@
  *     new ──► attach, once per loop ──► start ──► … ──► drain ──► free
  *
  * Ownership  The caller frees the volumes after the loops were drained.
- * Threads    find, touch, write, status on any attached loop; the rest as each
- *            says.
+ * Threads    find, touch, write, read, purge and flush on any attached loop; room, count and
+ *            status anywhere; the rest as each says.
  * Limits     EDGE_VOLUMES_MAX; bytes that wait to be written EDGE_VOLUME_QUEUE_BYTES a
  *            volume.
  * Failures   A volume that cannot be used is out of service, with its reason in the
@@ -36,6 +38,9 @@
 
 struct edge_volumes;
 struct fb_clock;
+struct fb_diag;
+struct fb_disk;
+struct fb_disk_options;
 struct fb_metrics;
 
 enum { EDGE_VOLUMES_MAX = 16, EDGE_VOLUME_QUEUE_BYTES = 64 * 1024 * 1024 };
@@ -43,7 +48,8 @@ enum { EDGE_VOLUMES_MAX = 16, EDGE_VOLUME_QUEUE_BYTES = 64 * 1024 * 1024 };
 struct edge_volume_spec {
     const char *path;     /* a block device, or a file that is made if missing */
     uint64_t size;        /* of a file to be made; 0: as it is */
-    uint64_t daily_bytes; /* that may be written in a day; 0: no limit */
+    uint64_t daily_bytes; /* that may be written in a day; 0: no limit, but see below */
+    uint32_t daily_share; /* the same in thousandths of its size; counts if not 0 */
     uint64_t scrub_rate;  /* bytes per second; 0: never */
 };
 
@@ -52,7 +58,12 @@ struct edge_volumes_options {
     size_t n;
     struct fb_str node;           /* copied */
     const struct fb_clock *clock; /* borrowed */
-    struct fb_metrics *metrics;   /* borrowed, may be NULL */
+    struct fb_metrics *metrics;   /* borrowed, may be NULL; not rendered after free */
+
+    /* What opens a disk, on any thread. NULL: fb_disk_open(). */
+    int (*open)(void *ctx, const char *path, const struct fb_disk_options *options,
+                struct fb_disk **ret_disk, struct fb_diag *diag);
+    void *open_ctx;
 };
 
 /* Touches no drive. */
@@ -111,6 +122,9 @@ struct edge_volume_read {
 
     /* Private to edge/volume. */
     void *internal;
+    struct edge_volumes_loop *user;
+    struct edge_slot *slot;
+    fb_op_done_fn *done; /* the caller's own, while the set's stands in op.done */
 };
 
 void edge_volumes_read(struct edge_volumes *volumes, struct edge_volume_read *read);
@@ -146,19 +160,18 @@ struct edge_volume_room {
 struct edge_volume_room edge_volumes_room(struct edge_volumes *volumes, uint64_t fingerprint);
 
 /* Forgets every extent of the key on all volumes, at once; `op` finishes when it would be
- * forgotten after a crash too. */
+ * forgotten after a crash too. FB_E_UNAVAILABLE: a volume is out of service; it forgets before
+ * it serves again, if that is in this process' life. */
 struct edge_volumes_purge {
     struct fb_op op;
     uint64_t fingerprint;
-    size_t n_extents; /* out: how many there were */
-
-    /* Private to edge/volume. */
-    void *internal;
+    size_t n_extents; /* out, whatever the result: how many there were */
 };
 
 void edge_volumes_purge(struct edge_volumes *volumes, struct edge_volumes_purge *purge);
 
-/* Finishes when everything written before is durable. */
+/* Finishes when everything that this loop gave to write before is durable, or lost with its
+ * volume: then with the error. */
 void edge_volumes_flush(struct edge_volumes *volumes, struct fb_op *op);
 
 /* ---- looking ------------------------------------------------------------- */
