@@ -1,0 +1,239 @@
+#include "edge/tool/survey.h"
+
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "base/disk/disk.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+const char *edge_tool_zone_state_name(enum tool_zone_state state)
+{
+    static const char *const names[TOOL_ZONE_STATES] = {
+        [TOOL_ZONE_FREE] = "free",
+        [TOOL_ZONE_OPEN] = "open",
+        [TOOL_ZONE_SEALED] = "sealed",
+        [TOOL_ZONE_DAMAGED] = "damaged",
+    };
+    return names[state];
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+/* Locked, so that nobody begins to write meanwhile, if that can be had. */
+static int survey_open_disk(const char *path, struct tool_survey *survey, struct fb_diag *diag)
+{
+    struct fb_disk_options options = {.size = 0};
+
+    int err = fb_disk_open(path, &options, &survey->disk, NULL);
+    if (err == FB_OK) {
+        return FB_OK;
+    }
+    survey->is_in_use = err == FB_E_BUSY;
+    options.is_read_only = true;
+    return fb_disk_open(path, &options, &survey->disk, diag);
+}
+
+static int survey_identify(struct tool_survey *survey, struct fb_diag *diag)
+{
+    const char *path = fb_disk_path(survey->disk);
+
+    int err = edge_layout_look(survey->disk, &survey->layout);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "cannot read '%s': %s", path, fb_err_text(err));
+    }
+    switch (survey->layout.kind) {
+    case EDGE_LAYOUT_VOLUME:
+        return FB_OK;
+    case EDGE_LAYOUT_BLANK:
+        return fb_diag_set(diag, FB_E_MALFORMED, "'%s' is blank: no volume yet", path);
+    case EDGE_LAYOUT_OTHER_VERSION:
+        return fb_diag_set(diag, FB_E_UNSUPPORTED, "'%s' is a volume of another format version",
+                           path);
+    case EDGE_LAYOUT_DAMAGED:
+        break;
+    case EDGE_LAYOUT_FOREIGN:
+        return fb_diag_set(diag, FB_E_MALFORMED, "'%s' is no volume: it holds something else",
+                           path);
+    }
+    if (survey->layout.is_first_good || survey->layout.is_copy_good) {
+        return fb_diag_set(diag, FB_E_CORRUPT,
+                           "'%s' has %" PRIu64 " bytes, but was made a volume of %" PRIu64
+                           ": it was cut short",
+                           path, fb_disk_size(survey->disk), survey->layout.superblock.size);
+    }
+    return fb_diag_set(diag, FB_E_CORRUPT, "'%s' is a volume whose superblocks are both damaged",
+                       path);
+}
+
+static uint64_t written_total(const struct edge_written *written)
+{
+    return written->admission + written->rewriting + written->metadata;
+}
+
+static void survey_learn(struct tool_survey *survey, const struct edge_written *written)
+{
+    if (written_total(written) >= written_total(&survey->written)) {
+        survey->written = *written;
+    }
+}
+
+/* What is older than the oldest that the newest header speaks of is free. */
+static void survey_settle(struct tool_survey *survey)
+{
+    uint64_t oldest = 0;
+
+    for (uint32_t i = 0; i < survey->layout.superblock.n_zones; i++) {
+        const struct tool_zone *zone = &survey->zones[i];
+        if (zone->header.generation > 0) {
+            survey_learn(survey, &zone->header.written);
+            oldest = FB_MAX(oldest, zone->header.oldest);
+            survey->newest_generation = FB_MAX(survey->newest_generation, zone->header.generation);
+        }
+    }
+    for (uint32_t i = 0; i < survey->layout.superblock.n_zones; i++) {
+        struct tool_zone *zone = &survey->zones[i];
+        if (zone->header.generation > 0 && zone->header.generation < oldest) {
+            zone->state = TOOL_ZONE_FREE;
+        }
+    }
+    for (unsigned i = 0; i < FB_ARRAY_LEN(survey->slots); i++) {
+        if (survey->slots[i].state == TOOL_SLOT_GOOD) {
+            survey_learn(survey, &survey->slots[i].checkpoint.written);
+        }
+    }
+}
+
+int edge_tool_survey_open(const char *path, struct tool_survey *ret_survey, struct fb_diag *diag)
+{
+    struct tool_survey survey = {.disk = NULL};
+
+    int err = survey_open_disk(path, &survey, diag);
+    if (err == FB_OK) {
+        err = survey_identify(&survey, diag);
+    }
+    if (err < 0) {
+        edge_tool_survey_close(&survey);
+        return err;
+    }
+    survey.n_zone_blocks = edge_superblock_zone_blocks(&survey.layout.superblock);
+    survey.zones = fb_alloc_array(survey.layout.superblock.n_zones, sizeof(*survey.zones));
+    for (unsigned i = 0; err == FB_OK && i < FB_ARRAY_LEN(survey.slots); i++) {
+        err = edge_tool_survey_slot(&survey, i, &survey.slots[i]);
+    }
+    for (uint32_t i = 0; err == FB_OK && i < survey.layout.superblock.n_zones; i++) {
+        survey.zones[i] = edge_tool_survey_zone(&survey, i);
+    }
+    if (err < 0) {
+        edge_tool_survey_close(&survey);
+        return fb_diag_set(diag, err, "cannot read '%s': %s", path, fb_err_text(err));
+    }
+    survey_settle(&survey);
+    *ret_survey = survey;
+    return FB_OK;
+}
+
+void edge_tool_survey_close(struct tool_survey *survey)
+{
+    fb_disk_close(survey->disk);
+    fb_free(survey->zones);
+    memset(survey, 0, sizeof(*survey));
+}
+
+/* ---- heads --------------------------------------------------------------- */
+
+static uint64_t zone_offset(const struct tool_survey *survey, uint32_t zone, uint32_t block)
+{
+    return edge_superblock_zone_offset(&survey->layout.superblock, zone) +
+           (uint64_t)block * EDGE_FORMAT_BLOCK;
+}
+
+static bool zone_has_summary(const struct tool_survey *survey, const struct tool_zone *zone)
+{
+    return zone->summary.zone == zone->header.zone &&
+           zone->summary.generation == zone->header.generation &&
+           zone->summary.n_blocks < survey->n_zone_blocks;
+}
+
+struct tool_zone edge_tool_survey_zone(const struct tool_survey *survey, uint32_t zone)
+{
+    FB_AUTO(fb_freep) char *block = fb_disk_buffer(EDGE_FORMAT_BLOCK);
+    const uint8_t *uuid = survey->layout.superblock.uuid;
+    struct tool_zone found = {.state = TOOL_ZONE_FREE};
+    uint64_t first = zone_offset(survey, zone, 0);
+    uint64_t last = zone_offset(survey, zone, survey->n_zone_blocks - 1);
+
+    int err = fb_disk_read_now(survey->disk, first, block, EDGE_FORMAT_BLOCK);
+    if (err < 0) {
+        return (struct tool_zone){.state = TOOL_ZONE_DAMAGED, .err = err};
+    }
+    err = edge_zone_header_decode(block, &found.header);
+    if (err < 0) {
+        found.state = err == FB_E_MALFORMED ? TOOL_ZONE_FREE : TOOL_ZONE_DAMAGED;
+        return found;
+    }
+    if (found.header.zone != zone ||
+        memcmp(found.header.uuid, uuid, sizeof(found.header.uuid)) != 0) {
+        return (struct tool_zone){.state = TOOL_ZONE_FREE}; /* a life before this one */
+    }
+    err = fb_disk_read_now(survey->disk, last, block, EDGE_FORMAT_BLOCK);
+    if (err < 0) {
+        found.state = TOOL_ZONE_DAMAGED;
+        found.err = err;
+        return found;
+    }
+    err = edge_summary_decode_footer(block, &found.summary);
+    bool is_sealed = err == FB_OK && zone_has_summary(survey, &found);
+    found.state = is_sealed ? TOOL_ZONE_SEALED : TOOL_ZONE_OPEN;
+    found.has_torn_summary = err == FB_E_CORRUPT;
+    if (!is_sealed) {
+        found.summary.n_blocks = 0;
+    }
+    return found;
+}
+
+int edge_tool_survey_slot(const struct tool_survey *survey, unsigned slot,
+                          struct tool_slot *ret_slot)
+{
+    const struct edge_superblock *superblock = &survey->layout.superblock;
+    uint64_t offset = superblock->checkpoint_offset + slot * superblock->checkpoint_bytes;
+    FB_AUTO(fb_freep) char *bytes = fb_disk_buffer(EDGE_FORMAT_BLOCK);
+    struct tool_slot found = {.state = TOOL_SLOT_BLANK};
+
+    int err = fb_disk_read_now(survey->disk, offset, bytes, EDGE_FORMAT_BLOCK);
+    if (err < 0) {
+        return err;
+    }
+    err = edge_checkpoint_decode_head(bytes, &found.checkpoint);
+    if (err == FB_OK &&
+        memcmp(found.checkpoint.uuid, superblock->uuid, sizeof(found.checkpoint.uuid)) != 0) {
+        found.state = TOOL_SLOT_OTHER_LIFE;
+    } else if (err == FB_OK && found.checkpoint.n_bytes <= superblock->checkpoint_bytes) {
+        fb_free(bytes);
+        bytes = fb_disk_buffer(found.checkpoint.n_bytes);
+        err = fb_disk_read_now(survey->disk, offset, bytes, found.checkpoint.n_bytes);
+        if (err < 0) {
+            return err;
+        }
+        err = edge_checkpoint_verify(bytes, &found.checkpoint);
+        found.state = err == FB_OK ? TOOL_SLOT_GOOD : TOOL_SLOT_DAMAGED;
+    } else if (err != FB_E_MALFORMED) {
+        found.state = TOOL_SLOT_DAMAGED;
+    }
+    *ret_slot = found;
+    return FB_OK;
+}
+
+const struct edge_checkpoint *edge_tool_survey_checkpoint(const struct tool_survey *survey)
+{
+    const struct tool_slot *best = NULL;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(survey->slots); i++) {
+        const struct tool_slot *slot = &survey->slots[i];
+        if (slot->state == TOOL_SLOT_GOOD &&
+            (best == NULL || slot->checkpoint.sequence > best->checkpoint.sequence)) {
+            best = slot;
+        }
+    }
+    return best == NULL ? NULL : &best->checkpoint;
+}
