@@ -4,8 +4,7 @@
 #include "base/core/err.h"
 #include "base/http/node_name.h"
 #include "base/net/address.h"
-#include "edge/policy/policy.h"
-#include "edge/store/store.h"
+#include "edge/config/config_internal.h"
 #include "edge/upstream/upstream.h"
 
 enum { MANIFEST_MIN_MS = 1000, MANIFEST_MAX_MS = 30000 };
@@ -145,24 +144,6 @@ static const struct fb_conf_section upstream_section = {
             "stand in for it.",
     .size = sizeof(struct edge_conf_upstream),
     .items = upstream_items,
-};
-
-static const char *const eviction_names[] =
-    {[EDGE_POLICY_S3FIFO] = "s3-fifo", [EDGE_POLICY_LRU] = "lru", NULL};
-
-static const struct fb_conf_item store_items[] = {
-    {"memory", FB_CONF_SIZE, AT(edge_conf_store, memory), .min = EDGE_STORE_MIN_BYTES,
-     .max = INT64_MAX, .preset = "256MiB", .help = "Bound of the RAM tier, everything counted."},
-    {"eviction", FB_CONF_ENUM, AT(edge_conf_store, eviction), .names = eviction_names,
-     .preset = "s3-fifo", .help = "Which objects go when room is needed."},
-    {0},
-};
-
-static const struct fb_conf_section store_section = {
-    .name = "store",
-    .help = "What is kept, and where.",
-    .size = sizeof(struct edge_conf_store),
-    .items = store_items,
 };
 
 static const struct fb_conf_item match_items[] = {
@@ -311,7 +292,7 @@ static const struct fb_conf_item root_items[] = {
     {"upstreams", FB_CONF_SECTIONS, AT(edge_conf, upstreams), .section = &upstream_section,
      .min = 1, .max = EDGE_UPSTREAMS_MAX, .is_required = true,
      .help = "Where this node fills itself from, in order of preference."},
-    {"store", FB_CONF_SECTION, AT(edge_conf, store), .section = &store_section,
+    {"store", FB_CONF_SECTION, AT(edge_conf, store), .section = &edge_conf_store_section,
      .help = "What is kept, and where."},
     {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &rule_section,
      .help = "What is known of paths."},

@@ -1,7 +1,7 @@
 /*
  * The configuration of forebay-edge, as loaded from its YAML.
  *
- * One table per section, in config.c; loading, printing and the reference
+ * One table per section; loading, printing and the reference
  * documentation read the same rows. `edge_conf_section` is the root.
  *
  * Ownership  fb_conf_load() → fb_conf_done(); rules from edge_conf_rules() borrow
@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct edge_volume_spec;
+
 struct edge_conf_listen {
     struct fb_str address;
 };
@@ -28,9 +30,24 @@ struct edge_conf_upstream {
     struct fb_str url;
 };
 
+/* Either, or neither: no limit. */
+struct edge_conf_endurance {
+    struct fb_str drive_writes_per_day; /* a decimal number */
+    uint64_t bytes_per_day;
+};
+
+struct edge_conf_volume {
+    struct fb_str path;
+    uint64_t size; /* 0: as it is */
+    struct edge_conf_endurance endurance;
+    uint64_t scrub; /* bit/s */
+};
+
 struct edge_conf_store {
     uint64_t memory;
-    int eviction; /* enum edge_policy_kind */
+    int eviction;                         /* enum edge_policy_kind */
+    struct edge_conf_endurance endurance; /* of volumes that have none of their own */
+    struct fb_conf_list volumes;          /* of struct edge_conf_volume */
 };
 
 struct edge_conf_match {
@@ -97,6 +114,10 @@ extern const struct fb_conf_section edge_conf_section;
 
 /* "edge" or "regional". */
 const char *edge_role_name(int role);
+
+/* The volumes in the form that edge/volume reads: `conf->store.volumes.n` of them, freed by
+ * the caller with fb_free(); their paths are borrowed. */
+struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);
 
 /* The rules in the form that edge/fresh reads: `conf->rules.n` of them, freed by
  * the caller with fb_free(). */

@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "edge/config/config.h"
 #include "edge/policy/policy.h"
+#include "edge/volume/volumes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,23 +14,26 @@
 #include <cmocka.h>
 
 /* The file that the documentation promises to work as it stands. */
-static const char contract[] = "node: box-1\n"
-                               "role: edge                       # edge | regional\n"
-                               "workers: auto                    # loop threads\n"
-                               "listen:\n"
-                               "  - address: 127.0.0.1:8080\n"
-                               "admin:\n"
-                               "  address: 127.0.0.1:9100\n"
-                               "upstreams:\n"
-                               "  - url: http://127.0.0.1:7100\n"
-                               "store:\n"
-                               "  memory: 256MiB\n"
-                               "rules:\n"
-                               "  - match: { suffix: [.m3u8, .mpd] }\n"
-                               "    class: manifest\n"
-                               "    ttl: { min: 1s, max: 30s }\n"
-                               "  - match: { suffix: [.m4s, .mp4, .ts, .vtt, .jpg] }\n"
-                               "    class: segment\n";
+static const char contract[] =
+    "node: box-1\n"
+    "role: edge                       # edge | regional\n"
+    "workers: auto                    # loop threads\n"
+    "listen:\n"
+    "  - address: 127.0.0.1:8080\n"
+    "admin:\n"
+    "  address: 127.0.0.1:9100\n"
+    "upstreams:\n"
+    "  - url: http://127.0.0.1:7100\n"
+    "store:\n"
+    "  memory: 256MiB\n"
+    "  volumes:\n"
+    "    - { path: /dev/nvme0n1, endurance: { drive_writes_per_day: 0.8 } }\n"
+    "rules:\n"
+    "  - match: { suffix: [.m3u8, .mpd] }\n"
+    "    class: manifest\n"
+    "    ttl: { min: 1s, max: 30s }\n"
+    "  - match: { suffix: [.m4s, .mp4, .ts, .vtt, .jpg] }\n"
+    "    class: segment\n";
 
 static const char least[] = "node: n\n"
                             "listen: [{address: '127.0.0.1:0'}]\n"
@@ -131,7 +135,51 @@ static const struct {
     {"rules: [{class: manifest, ttl: {min: 5s, max: 1s}}]\n", "'min' is longer than 'max'"},
     {"timeouts: {idle: 0}\n", "idle"},
     {"failover: {min: 1m, max: 1s}\n", "'min' is longer than 'max'"},
+    {"store: {volumes: [{size: 1GiB}]}\n", "path"},
+    {"store: {volumes: [{path: /v/}]}\n", "block device or file"},
+    {"store: {volumes: [{path: /v, size: 500}]}\n", "'size' needs a unit"},
+    {"store: {volumes: [{path: /v}, {path: /w}, {path: /v}]}\n", "volume '/v' is listed twice"},
+    {"store: {volumes: [{path: /v, scrub: 5}]}\n", "scrub"},
+    {"store: {endurance: {drive_writes_per_day: 1, bytes_per_day: 1GB}}\n", "write one"},
+    {"store: {endurance: {bytes_per_day: 500}}\n", "'bytes_per_day' needs a unit"},
+    {"store: {endurance: {drive_writes_per_day: 0.0}}\n", "0.001"},
+    {"store: {endurance: {drive_writes_per_day: .8}}\n", "0.001"},
+    {"store: {endurance: {drive_writes_per_day: 0.12345}}\n", "0.001"},
+    {"store: {endurance: {drive_writes_per_day: 100.001}}\n", "0.001"},
 };
+
+static void a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own(void **state)
+{
+    static const char text[] = "store:\n"
+                               "  endurance: { drive_writes_per_day: 0.8 }\n"
+                               "  volumes:\n"
+                               "    - path: /dev/nvme0n1\n"
+                               "    - { path: v.img, size: 2GiB, scrub: 0 }\n"
+                               "    - { path: w.img, endurance: { bytes_per_day: 500GB } }\n"
+                               "    - { path: x.img, endurance: { drive_writes_per_day: 2 } }\n";
+    struct edge_conf conf;
+    struct fb_diag diag = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf whole = {0};
+
+    (void)state;
+    fb_buf_printf(&whole, "%s%s", least, text);
+    if (fb_conf_parse(&edge_conf_section, fb_buf_str(&whole), "e", &conf, &diag) < 0) {
+        fail_msg("%s", diag.text);
+    }
+    assert_int_equal(conf.store.volumes.n, 4);
+    struct edge_volume_spec *specs = edge_conf_volumes(&conf);
+    assert_string_equal(specs[0].path, "/dev/nvme0n1");
+    assert_int_equal(specs[0].size, 0);
+    assert_int_equal(specs[0].daily_share, 800);
+    assert_int_equal(specs[0].scrub_rate, 4000000);
+    assert_int_equal(specs[1].size, UINT64_C(2) << 30);
+    assert_int_equal(specs[1].scrub_rate, 0);
+    assert_int_equal(specs[2].daily_share, 0);
+    assert_int_equal(specs[2].daily_bytes, UINT64_C(500000000000));
+    assert_int_equal(specs[3].daily_share, 2000);
+    fb_free(specs);
+    fb_conf_done(&edge_conf_section, &conf);
+}
 
 static void an_address_is_listened_on_once(void **state)
 {
@@ -193,6 +241,7 @@ int main(void)
         cmocka_unit_test(little_needs_to_be_written),
         cmocka_unit_test(what_is_printed_loads_again),
         cmocka_unit_test(a_manifest_without_ttl_gets_a_short_one),
+        cmocka_unit_test(a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own),
         cmocka_unit_test(an_address_is_listened_on_once),
         cmocka_unit_test(mistakes_are_answered_with_a_sentence),
         cmocka_unit_test(a_name_must_do_for_via_and_cache_status),

@@ -1,0 +1,208 @@
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "edge/config/config_internal.h"
+#include "edge/policy/policy.h"
+#include "edge/store/store.h"
+#include "edge/volume/volumes.h"
+
+enum {
+    THOUSANDTHS = 1000,
+    N_DECIMALS = 3,
+    MAX_DRIVE_WRITES = 100, /* a day; no drive is made for more */
+    BITS_A_BYTE = 8
+};
+
+#define MIN_VOLUME_BYTES ((uint64_t)64 * 1024 * 1024)
+
+/* ---- checks ------------------------------------------------------------ */
+
+/* A decimal number, in thousandths. */
+static int conf_read_drive_writes(struct fb_str text, uint32_t *ret_thousandths)
+{
+    struct fb_str whole = FB_STR_NONE;
+    uint64_t value = 0;
+    uint64_t part = 0;
+
+    FB_IGNORE(fb_str_cut(&text, '.', &whole)); /* a text has a first part */
+    int err = fb_str_to_u64(whole, &value);
+    if (err < 0 || value > MAX_DRIVE_WRITES || text.len > N_DECIMALS) {
+        return FB_E_MALFORMED;
+    }
+    if (text.len > 0 && fb_str_to_u64(text, &part) < 0) {
+        return FB_E_MALFORMED;
+    }
+    for (size_t i = text.len; i < N_DECIMALS; i++) {
+        part *= 10;
+    }
+    *ret_thousandths = (uint32_t)(value * THOUSANDTHS + part);
+    return FB_OK;
+}
+
+static int conf_check_drive_writes(struct fb_str value, struct fb_diag *diag)
+{
+    uint32_t thousandths = 0;
+
+    if (conf_read_drive_writes(value, &thousandths) < 0 || thousandths == 0 ||
+        thousandths > MAX_DRIVE_WRITES * THOUSANDTHS) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "a number from 0.001 to %d with at most %d decimals is expected, "
+                           "such as 0.8",
+                           MAX_DRIVE_WRITES, N_DECIMALS);
+    }
+    return FB_OK;
+}
+
+static int conf_check_endurance(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_endurance *endurance = conf;
+
+    if (endurance->drive_writes_per_day.len > 0 && endurance->bytes_per_day != 0) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "'drive_writes_per_day' and 'bytes_per_day' say the same: write one");
+    }
+    if (endurance->bytes_per_day != 0 && endurance->bytes_per_day < MIN_VOLUME_BYTES) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "'bytes_per_day' needs a unit and at least 64MiB, such as 500GB");
+    }
+    return FB_OK;
+}
+
+static int conf_check_volume_path(struct fb_str value, struct fb_diag *diag)
+{
+    if (value.len == 0 || fb_str_ends_with(value, FB_STR("/"))) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "the path of a block device or file is expected");
+    }
+    return FB_OK;
+}
+
+static int conf_check_volume(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_volume *volume = conf;
+
+    if (volume->size != 0 && volume->size < MIN_VOLUME_BYTES) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "'size' needs a unit and at least 64MiB, such as 500GB");
+    }
+    return FB_OK;
+}
+
+static int conf_check_store(const void *conf, struct fb_diag *diag)
+{
+    const struct fb_conf_list *volumes = &((const struct edge_conf_store *)conf)->volumes;
+
+    for (size_t i = 0; i < volumes->n; i++) {
+        struct fb_str path = FB_CONF_AT(struct edge_conf_volume, *volumes, i)->path;
+        for (size_t j = 0; j < i; j++) {
+            if (fb_str_equal(path, FB_CONF_AT(struct edge_conf_volume, *volumes, j)->path)) {
+                return fb_diag_set(diag, FB_E_MALFORMED, "volume '%.*s' is listed twice",
+                                   FB_STR_ARG(path));
+            }
+        }
+    }
+    return FB_OK;
+}
+
+/* ---- tables ------------------------------------------------------------ */
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const struct fb_conf_item endurance_items[] = {
+    {"drive_writes_per_day", FB_CONF_STRING, AT(edge_conf_endurance, drive_writes_per_day),
+     .check = conf_check_drive_writes,
+     .help = "How often the whole volume may be written in a day, as the maker rates a drive: "
+             "`0.8`. A file on a larger drive counts with its own size."},
+    {"bytes_per_day", FB_CONF_SIZE, AT(edge_conf_endurance, bytes_per_day), .max = INT64_MAX,
+     .preset = "0", .help = "The same in bytes, such as `500GB`; 0: no bound."},
+    {0},
+};
+
+static const struct fb_conf_section endurance_section = {
+    .name = "endurance",
+    .help = "What may be written to a volume in a day (UTC), everything counted; with neither key "
+            "there is no bound. It is never exceeded, over restarts too.",
+    .size = sizeof(struct edge_conf_endurance),
+    .items = endurance_items,
+    .check = conf_check_endurance,
+};
+
+static const struct fb_conf_item volume_items[] = {
+    {"path", FB_CONF_PATH, AT(edge_conf_volume, path), .is_required = true,
+     .check = conf_check_volume_path,
+     .help = "A block device, such as `/dev/disk/by-id/…`, or a file. It must be blank, missing, "
+             "or this node's volume already: anything else is refused and left as it is."},
+    {"size", FB_CONF_SIZE, AT(edge_conf_volume, size), .max = INT64_MAX, .preset = "0",
+     .help = "Of a file that is missing: it is made that long, at least `64MiB`, with all its "
+             "room reserved. 0: it must be there. What is there keeps its size."},
+    {"endurance", FB_CONF_SECTION, AT(edge_conf_volume, endurance), .section = &endurance_section,
+     .help = "What may be written to it in a day; the store's if not written."},
+    {"scrub", FB_CONF_RATE, AT(edge_conf_volume, scrub), .preset = "32Mbit/s",
+     .help = "How fast what it holds is read again in the background, to find what rots; 0: "
+             "never."},
+    {0},
+};
+
+static const struct fb_conf_section volume_section = {
+    .name = "volumes",
+    .help = "The drives behind the memory. Objects are spread over them by size; one that fails "
+            "leaves the others alone and comes back by itself.",
+    .size = sizeof(struct edge_conf_volume),
+    .items = volume_items,
+    .check = conf_check_volume,
+};
+
+static const char *const eviction_names[] =
+    {[EDGE_POLICY_S3FIFO] = "s3-fifo", [EDGE_POLICY_LRU] = "lru", NULL};
+
+static const struct fb_conf_item store_items[] = {
+    {"memory", FB_CONF_SIZE, AT(edge_conf_store, memory), .min = EDGE_STORE_MIN_BYTES,
+     .max = INT64_MAX, .preset = "256MiB", .help = "Bound of the RAM tier, everything counted."},
+    {"eviction", FB_CONF_ENUM, AT(edge_conf_store, eviction), .names = eviction_names,
+     .preset = "s3-fifo", .help = "Which objects go when room is needed."},
+    {"endurance", FB_CONF_SECTION, AT(edge_conf_store, endurance), .section = &endurance_section,
+     .help = "What may be written in a day to each volume that says nothing of its own."},
+    {"volumes", FB_CONF_SECTIONS, AT(edge_conf_store, volumes), .section = &volume_section,
+     .max = EDGE_VOLUMES_MAX, .help = "The drives behind the memory; none: memory alone."},
+    {0},
+};
+
+const struct fb_conf_section edge_conf_store_section = {
+    .name = "store",
+    .help = "What is kept, and where.",
+    .size = sizeof(struct edge_conf_store),
+    .items = store_items,
+    .check = conf_check_store,
+};
+
+/* ---- what is made of it ------------------------------------------------ */
+
+static bool conf_is_bound(const struct edge_conf_endurance *endurance)
+{
+    return endurance->drive_writes_per_day.len > 0 || endurance->bytes_per_day != 0;
+}
+
+struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf)
+{
+    const struct edge_conf_store *store = &conf->store;
+    struct edge_volume_spec *specs = fb_alloc_array(store->volumes.n, sizeof(*specs));
+
+    for (size_t i = 0; i < store->volumes.n; i++) {
+        const struct edge_conf_volume *from =
+            FB_CONF_AT(struct edge_conf_volume, store->volumes, i);
+        const struct edge_conf_endurance *endurance =
+            conf_is_bound(&from->endurance) ? &from->endurance : &store->endurance;
+        uint32_t share = 0;
+
+        if (endurance->drive_writes_per_day.len > 0) {
+            FB_IGNORE(conf_read_drive_writes(endurance->drive_writes_per_day,
+                                             &share)); /* was checked when loaded */
+        }
+        specs[i] = (struct edge_volume_spec){
+            .path = from->path.ptr,
+            .size = from->size,
+            .daily_bytes = endurance->bytes_per_day,
+            .daily_share = share,
+            .scrub_rate = from->scrub / BITS_A_BYTE,
+        };
+    }
+    return specs;
+}
