@@ -20,13 +20,12 @@
 #pragma once
 
 #include "base/core/attr.h"
+#include "edge/policy/rewriting.h" /* EDGE_HEAT_MAX */
 #include "edge/volume/extent.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum { EDGE_HEAT_MAX = 15 };
 
 struct edge_index;
 
