@@ -1,0 +1,154 @@
+"""forebay-edge store: what an operator does to a volume."""
+import json
+import re
+import struct
+import subprocess
+import uuid
+
+import pytest
+from lab import BUILD, ROOT
+
+MIB = 1 << 20
+TABLES = (ROOT / "docs" / "store-format.md").read_text()
+
+
+def store(*args):
+    return subprocess.run([str(BUILD / "forebay-edge"), "store", *map(str, args)], timeout=60,
+                          capture_output=True, text=True, check=False)
+
+
+def inspect(path):
+    done = store("inspect", "--json", path)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def volume(lab):
+    path = lab.dir / "volume"
+    done = store("format", "--node", "box-7", "--size", "100MiB", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def documented(section):
+    """The fields of the head described in a section of docs/store-format.md."""
+    text = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", TABLES, re.M | re.S)[1]
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \|", text, re.M)
+    return {name: (int(offset), int(size)) for offset, size, name in rows}
+
+
+def field(block, fields, name):
+    offset, size = fields[name]
+    return int.from_bytes(block[offset:offset + size], "little")
+
+
+def test_format_makes_a_file_with_all_its_room(volume):
+    assert volume.stat().st_size == 100 * MIB
+    assert volume.stat().st_blocks * 512 >= 100 * MIB
+    found = inspect(volume)
+    assert found["node"] == "box-7"
+    assert found["size"] == 100 * MIB
+    assert found["zones"]["free"] == found["n_zones"] == 12
+
+
+def test_the_superblock_lies_as_documented(volume):
+    found = inspect(volume)
+    fields = documented("Heads") | documented("Superblock")
+    front = volume.read_bytes()[:8192]
+    assert front[:4096] == front[4096:]
+    assert front[:8] == b"FBVOLUME"
+    assert field(front, fields, "version") == found["format"] == 1
+    for name in ("size", "zone_bytes", "n_zones", "zones_offset", "checkpoint_offset",
+                 "checkpoint_bytes"):
+        assert field(front, fields, name) == found[name], name
+    assert field(front, fields, "chunk_bytes") == MIB
+    at = fields["uuid"][0]
+    assert front[at:at + 16] == uuid.UUID(found["uuid"]).bytes
+    at, length = fields["node"][0], field(front, fields, "node_len")
+    assert front[at:at + length] == b"box-7"
+
+
+def test_format_refuses_what_holds_something(lab, volume):
+    before = volume.read_bytes()
+    again = store("format", "--node", "box-8", volume)
+    assert again.returncode == 1
+    assert "volume of node 'box-7'" in again.stderr and "--force" in again.stderr
+    assert volume.read_bytes() == before
+
+    other = lab.dir / "other"
+    for at in (0, 1024, 100 * MIB - 4096):
+        other.write_bytes(b"")
+        with other.open("r+b") as file:
+            file.truncate(100 * MIB)
+            file.seek(at)
+            file.write(b"a file system")
+        refused = store("format", "--node", "box-7", other)
+        assert refused.returncode == 1
+        assert "no volume" in refused.stderr
+        assert inspect_fails(other, "holds something else")
+
+
+def inspect_fails(path, words):
+    done = store("inspect", path)
+    return done.returncode == 3 and words in done.stderr and done.stdout == ""
+
+
+def test_force_gives_up_what_is_there(volume):
+    first = inspect(volume)
+    assert store("format", "--node", "box-8", "--force", volume).returncode == 0
+    second = inspect(volume)
+    assert second["node"] == "box-8"
+    assert second["uuid"] != first["uuid"]
+
+
+def test_a_file_of_another_size_is_not_made_longer(volume):
+    done = store("format", "--node", "box-7", "--size", "200MiB", "--force", volume)
+    assert done.returncode == 1 and "100.0 MiB" in done.stderr
+    assert volume.stat().st_size == 100 * MIB
+
+
+def test_what_is_too_small_is_not_left_behind(lab):
+    path = lab.dir / "small"
+    done = store("format", "--node", "box-7", "--size", "16MiB", path)
+    assert done.returncode == 1 and "too few" in done.stderr
+    assert not path.exists()
+
+
+def test_a_volume_that_was_cut_short_is_told(volume):
+    with volume.open("r+b") as file:
+        file.truncate(90 * MIB)
+    assert inspect_fails(volume, "cut short")
+    assert store("verify", volume).returncode == 3
+
+
+def test_a_damaged_superblock_is_told_and_its_copy_used(volume):
+    with volume.open("r+b") as file:
+        file.seek(documented("Heads")["version"][0])
+        file.write(struct.pack("<H", 2))
+    assert inspect(volume)["superblock_is_good"] is False
+    verified = store("verify", volume)
+    assert verified.returncode == 1
+    assert "superblock: it does not fit its checksum; its copy is good" in verified.stdout
+
+
+def test_an_empty_volume_is_whole(volume):
+    done = store("verify", volume)
+    assert (done.returncode, done.stdout) == (0, "0 records, 0 B: all is whole\n")
+
+
+def test_wrong_use_is_told_with_what_would_be_right():
+    for args, words in [((), "inspect"), (("inspect",), "path"), (("format", "x"), "--node"),
+                        (("verify", "--rate", "much", "x"), "100GiB"),
+                        (("inspect", "a", "b"), "one path")]:
+        done = store(*args)
+        assert done.returncode == 2 and words in done.stderr, args
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify", "format"])
+def test_each_verb_has_a_page(verb):
+    done = store(verb, "--help")
+    assert done.returncode == 0
+    for title in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLE"):
+        assert f"\n{title}\n" in "\n" + done.stdout
+    assert verb in store("--help").stdout
