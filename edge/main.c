@@ -17,6 +17,7 @@
 #include "edge/store/store.h"
 #include "edge/tool/tool.h"
 #include "edge/upstream/upstream.h"
+#include "edge/volume/volumes.h"
 
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ struct edge_node {
     struct fb_metrics *metrics;   /* borrowed from the daemon */
     struct edge_rule *rules;      /* owned, as all that follows */
     struct edge_upstreams *upstreams;
+    struct edge_volumes *volumes; /* NULL: memory alone */
     struct edge_store *store;
     struct edge_fill_table *fills;
     struct edge_crew *crew;
@@ -39,6 +41,7 @@ static void node_stop(void *ctx)
     edge_crew_free(node->crew);
     edge_fill_table_free(node->fills);
     edge_store_free(node->store);
+    edge_volumes_free(node->volumes);
     edge_upstreams_free(node->upstreams);
     fb_free(node->rules);
     fb_free(node);
@@ -84,6 +87,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct f
         .main_loop = loop,
         .clock = fb_clock_system(),
         .upstreams = node->upstreams,
+        .volumes = node->volumes,
         .limits =
             {
                 .max_connections = (uint32_t)conf->limits.connections,
@@ -131,6 +135,23 @@ static int node_listen(struct edge_node *node, struct fb_diag *diag)
     return edge_crew_start(node->crew, diag);
 }
 
+static void node_make_volumes(struct edge_node *node)
+{
+    const struct edge_conf *conf = node->conf;
+
+    if (conf->store.volumes.n == 0) {
+        return;
+    }
+    FB_AUTO(fb_freep) struct edge_volume_spec *specs = edge_conf_volumes(conf);
+    node->volumes = edge_volumes_new(&(struct edge_volumes_options){
+        .volumes = specs,
+        .n = conf->store.volumes.n,
+        .node = conf->node,
+        .clock = fb_clock_system(),
+        .metrics = node->metrics,
+    });
+}
+
 static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag)
 {
     struct edge_node *node = FB_NEW(struct edge_node);
@@ -139,10 +160,12 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     node->conf = conf;
     node->metrics = fb_daemon_metrics(daemon);
     node->rules = edge_conf_rules(conf);
+    node_make_volumes(node);
     node->store = edge_store_new(&(struct edge_store_options){
         .memory_bytes = conf->store.memory,
         .policy = (enum edge_policy_kind)conf->store.eviction,
         .seed = fb_random_u64(),
+        .volumes = node->volumes,
         .clock = fb_clock_system(),
         .metrics = node->metrics,
     });
@@ -164,11 +187,15 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         node_stop(node);
         return err;
     }
+    if (node->volumes != NULL) {
+        edge_volumes_start(node->volumes); /* it serves from memory until they are ready */
+    }
     node->admin = (struct edge_admin){
         .node = conf->node,
         .role = edge_role_name(conf->role),
         .crew = node->crew,
         .store = node->store,
+        .volumes = node->volumes,
         .upstreams = node->upstreams,
         .metrics = node->metrics,
     };

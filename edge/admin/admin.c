@@ -11,6 +11,7 @@
 #include "edge/serve/crew.h"
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
+#include "edge/volume/volumes.h"
 
 /* ---- status ------------------------------------------------------------ */
 
@@ -37,6 +38,52 @@ static void status_of_requests(const struct edge_admin *admin, struct fb_json *s
                     (int64_t)fb_metrics_sum(admin->metrics, "edge_upstream_bytes_total"));
 }
 
+static const char *volume_state_name(enum edge_volume_state state)
+{
+    static const char *const names[] = {
+        [EDGE_VOLUME_STARTING] = "starting",
+        [EDGE_VOLUME_ONLINE] = "online",
+        [EDGE_VOLUME_OFFLINE] = "offline",
+        [EDGE_VOLUME_REFUSED] = "refused",
+    };
+
+    return names[state];
+}
+
+static void status_of_volume(const struct edge_volume_status *from, struct fb_json *volume)
+{
+    fb_json_set_text(volume, "path", from->path);
+    fb_json_set_text(volume, "state", volume_state_name(from->state));
+    if (from->reason[0] != '\0') {
+        fb_json_set_text(volume, "reason", from->reason);
+    }
+    fb_json_set_int(volume, "size", (int64_t)from->size);
+    fb_json_set_int(volume, "zones", from->n_zones);
+    fb_json_set_int(volume, "zones_free", from->n_zones_free);
+    fb_json_set_int(volume, "extents", (int64_t)from->n_extents);
+    fb_json_set_int(volume, "index_bytes", (int64_t)from->index_bytes);
+    struct fb_json *written = fb_json_set_object(volume, "written");
+    fb_json_set_int(written, "admission", (int64_t)from->written_admission);
+    fb_json_set_int(written, "rewriting", (int64_t)from->written_rewriting);
+    fb_json_set_int(written, "metadata", (int64_t)from->written_metadata);
+    fb_json_set_int(written, "today", (int64_t)from->written_today);
+    fb_json_set_int(written, "daily_limit", (int64_t)from->daily_bytes);
+    fb_json_set_int(volume, "corrupt", (int64_t)from->n_corrupt);
+    fb_json_set_int(volume, "io_errors", (int64_t)from->n_io_errors);
+}
+
+static void status_of_volumes(const struct edge_admin *admin, struct fb_json *status)
+{
+    struct fb_json *volumes = fb_json_set_array(status, "volumes");
+    size_t n = admin->volumes != NULL ? edge_volumes_count(admin->volumes) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct edge_volume_status volume;
+        edge_volumes_status(admin->volumes, i, &volume);
+        status_of_volume(&volume, fb_json_add_object(volumes));
+    }
+}
+
 void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
 {
     fb_json_set_str(status, "node", admin->node);
@@ -48,6 +95,8 @@ void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
     fb_json_set_int(store, "memory_bytes", (int64_t)stats.memory_bytes);
     fb_json_set_int(store, "memory_limit", (int64_t)stats.memory_limit);
     fb_json_set_int(store, "objects", (int64_t)stats.n_objects);
+
+    status_of_volumes(admin, status);
 
     struct fb_json *upstreams = fb_json_set_array(status, "upstreams");
     for (size_t i = 0; i < edge_upstreams_count(admin->upstreams); i++) {

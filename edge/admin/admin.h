@@ -15,6 +15,7 @@
 struct edge_crew;
 struct edge_store;
 struct edge_upstreams;
+struct edge_volumes;
 struct fb_exchange;
 struct fb_json;
 struct fb_metrics;
@@ -24,11 +25,12 @@ struct edge_admin {
     const char *role;
     const struct edge_crew *crew;
     struct edge_store *store;
+    struct edge_volumes *volumes; /* NULL: none */
     const struct edge_upstreams *upstreams;
     struct fb_metrics *metrics;
 };
 
-/* Adds node, role, requests, bytes, store and upstreams. */
+/* Adds node, role, requests, bytes, store, volumes and upstreams. */
 void edge_admin_status(const struct edge_admin *admin, struct fb_json *status);
 
 void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchange);

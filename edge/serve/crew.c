@@ -9,16 +9,25 @@
 #include "base/net/tcp.h"
 #include "edge/fill/fill.h"
 #include "edge/upstream/upstream.h"
+#include "edge/volume/volumes.h"
 
 #include <pthread.h>
 #include <stdio.h>
 
-enum crew_state { CREW_SERVING, CREW_DRAINING, CREW_FILLING, CREW_CLOSING, CREW_OVER };
+enum crew_state {
+    CREW_SERVING,
+    CREW_DRAINING,
+    CREW_FILLING,
+    CREW_WRITING,
+    CREW_CLOSING,
+    CREW_OVER
+};
 
 static const struct fb_state crew_states[] = {
     [CREW_SERVING] = {"serving", FB_TO(CREW_DRAINING)},
     [CREW_DRAINING] = {"draining", FB_TO(CREW_FILLING)},
-    [CREW_FILLING] = {"filling", FB_TO(CREW_CLOSING)},
+    [CREW_FILLING] = {"filling", FB_TO(CREW_WRITING)},
+    [CREW_WRITING] = {"writing", FB_TO(CREW_CLOSING)},
     [CREW_CLOSING] = {"closing", FB_TO(CREW_OVER)},
     [CREW_OVER] = {"over", 0},
 };
@@ -55,12 +64,28 @@ static void worker_on_phase_over(struct fb_op *op)
     fb_loop_post(worker->crew->options.main_loop, &worker->report);
 }
 
+static void worker_end_phase(struct crew_worker *worker)
+{
+    fb_op_begin(&worker->op, NULL);
+    fb_op_finish(&worker->op, FB_OK);
+}
+
+static void worker_write_out(struct crew_worker *worker)
+{
+    struct edge_volumes *volumes = worker->crew->options.volumes;
+
+    if (volumes == NULL) {
+        worker_end_phase(worker);
+        return;
+    }
+    edge_volumes_drain(volumes, worker->loop, &worker->op);
+}
+
 static void worker_close(struct crew_worker *worker)
 {
     edge_uplink_close(worker->uplink);
     worker->uplink = NULL;
-    fb_op_begin(&worker->op, NULL);
-    fb_op_finish(&worker->op, FB_OK);
+    worker_end_phase(worker);
 }
 
 /* On the worker's loop. */
@@ -76,6 +101,9 @@ static void worker_on_order(struct fb_post *post)
         break;
     case CREW_FILLING:
         edge_fill_drain(options->serve.fills, worker->loop, &worker->op);
+        break;
+    case CREW_WRITING:
+        worker_write_out(worker);
         break;
     case CREW_CLOSING:
         worker_close(worker);
@@ -194,6 +222,9 @@ static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
     worker->order.run = worker_on_order;
     worker->report.run = worker_on_report;
     int err = fb_loop_new(options->clock, &worker->loop);
+    if (err == FB_OK && options->volumes != NULL) {
+        err = edge_volumes_attach(options->volumes, worker->loop);
+    }
     if (err < 0) {
         return err;
     }
@@ -235,11 +266,16 @@ void edge_crew_free(struct edge_crew *crew)
     if (crew == NULL) {
         return;
     }
-    for (size_t i = 0; i < crew->options.n_workers; i++) {
+    const struct edge_crew_options *options = &crew->options;
+
+    for (size_t i = 0; i < options->n_workers; i++) {
         struct crew_worker *worker = &crew->workers[i];
         FB_REQUIRE(worker->thread == NULL);
         if (worker->loop == NULL) {
             continue;
+        }
+        if (options->volumes != NULL) {
+            edge_volumes_detach(options->volumes, worker->loop);
         }
         fb_server_free(worker->server);
         edge_serve_free(worker->serve);

@@ -7,12 +7,12 @@
  *
  *     new ──► listen ──► start ──► … ──► drain ──► free
  *
- * A drain takes the workers through three phases together, because a client of
- * one worker may read what another one's fill brings:
+ * A drain takes the workers through phases together, because a client of one
+ * worker may read what another one's fill brings, and any may write to a volume:
  *
- *     SERVING ──► DRAINING ──────────► FILLING ────────► CLOSING ──► OVER
- *                 requests end,        what still        connections to
- *                 at most grace_ms     fills is cut      upstreams close
+ *     SERVING ──► DRAINING ─────────► FILLING ───────► WRITING ──────► CLOSING ──► OVER
+ *                 requests end,       what still       volumes are     connections to
+ *                 at most grace_ms    fills is cut     written out     upstreams close
  *
  * Ownership  The caller owns the crew and, longer than it, what the options name.
  * Threads    All calls on the thread that made the crew, the main loop's.
@@ -31,6 +31,7 @@
 
 struct edge_crew;
 struct edge_upstreams;
+struct edge_volumes;
 struct fb_clock;
 struct fb_loop;
 
@@ -39,6 +40,7 @@ struct edge_crew_options {
     struct fb_loop *main_loop;
     const struct fb_clock *clock;
     struct edge_upstreams *upstreams;
+    struct edge_volumes *volumes;   /* every worker's loop is attached; NULL: none */
     struct fb_server_limits limits; /* per worker */
     uint32_t grace_ms;              /* for requests under way when draining */
     struct edge_serve_options serve;
@@ -52,7 +54,7 @@ FB_MUST_CHECK int edge_crew_new(const struct edge_crew_options *options,
 FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
                                    struct fb_address *ret_bound, struct fb_diag *diag);
 
-/* Starts the threads: all of them, or none. */
+/* Starts the threads: all of them, or none. The volumes may be started after it. */
 FB_MUST_CHECK int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag);
 
 /* Stops accepting, lets requests end, and finishes `op` on the main loop when

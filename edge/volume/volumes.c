@@ -75,8 +75,7 @@ void edge_volumes_free(struct edge_volumes *volumes)
         fb_free(slot->path);
     }
     for (size_t i = 0; i < volumes->n_loops; i++) {
-        FB_REQUIRE(volumes->loops[i]->n_ops == 0);
-        fb_disk_queue_free(volumes->loops[i]->queue);
+        FB_REQUIRE(volumes->loops[i]->queue == NULL);
         fb_free(volumes->loops[i]);
     }
     (void)pthread_rwlock_destroy(&volumes->lock); /* cannot fail: nobody holds it */
@@ -109,6 +108,18 @@ int edge_volumes_attach(struct edge_volumes *volumes, struct fb_loop *loop)
     return FB_OK;
 }
 
+void edge_volumes_detach(struct edge_volumes *volumes, const struct fb_loop *loop)
+{
+    struct edge_volumes_loop *user = edge_volumes_loop_of(volumes, loop);
+
+    if (user == NULL || user->queue == NULL) {
+        return;
+    }
+    FB_REQUIRE(!volumes->is_started);
+    fb_disk_queue_free(user->queue);
+    user->queue = NULL;
+}
+
 void edge_volumes_start(struct edge_volumes *volumes)
 {
     FB_REQUIRE(!volumes->is_started && (volumes->n_loops > 0 || volumes->n == 0));
@@ -129,18 +140,17 @@ struct edge_volumes_loop *edge_volumes_loop_of(struct edge_volumes *volumes,
             return volumes->loops[i];
         }
     }
-    FB_REQUIRE(false); /* the loop was never attached */
     return NULL;
 }
 
 void edge_volumes_loop_check(struct edge_volumes_loop *user)
 {
+    if (user == NULL || user->drain == NULL || user->n_ops > 0) {
+        return;
+    }
     struct edge_volumes *volumes = user->set;
     struct fb_op *drain = user->drain;
 
-    if (drain == NULL || user->n_ops > 0) {
-        return;
-    }
     for (size_t i = 0; i < volumes->n; i++) {
         const struct edge_slot *slot = &volumes->slots[i];
 
@@ -158,7 +168,7 @@ void edge_volumes_drain(struct edge_volumes *volumes, struct fb_loop *loop, stru
 {
     struct edge_volumes_loop *user = edge_volumes_loop_of(volumes, loop);
 
-    FB_REQUIRE(user->drain == NULL && user->queue != NULL);
+    FB_REQUIRE(user != NULL && user->drain == NULL && user->queue != NULL);
     fb_op_begin(op, NULL);
     for (size_t i = 0; i < volumes->n; i++) {
         if (volumes->slots[i].owner == user) {
@@ -287,7 +297,7 @@ void edge_volumes_read(struct edge_volumes *volumes, struct edge_volume_read *re
     struct edge_slot *slot = &volumes->slots[read->place.volume];
     struct edge_volumes_loop *user = edge_volumes_loop_of(volumes, read->op.loop);
 
-    FB_REQUIRE(read->place.volume < volumes->n && user->queue != NULL);
+    FB_REQUIRE(read->place.volume < volumes->n && user != NULL && user->queue != NULL);
     volumes_lock(volumes);
     if (slot->is_serving) {
         edge_slot_enter(slot);

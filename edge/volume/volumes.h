@@ -16,8 +16,8 @@
  *     new ──► attach, once per loop ──► start ──► … ──► drain ──► free
  *
  * Ownership  The caller frees the volumes after the loops were drained.
- * Threads    find, touch, write, read, purge and flush on any attached loop; room, count and
- *            status anywhere; the rest as each says.
+ * Threads    read on any attached loop; purge and flush on any loop that runs until they are
+ *            done; find, touch, write, room, count and status anywhere; the rest as each says.
  * Limits     EDGE_VOLUMES_MAX; bytes that wait to be written EDGE_VOLUME_QUEUE_BYTES a
  *            volume.
  * Failures   A volume that cannot be used is out of service, with its reason in the
@@ -69,12 +69,16 @@ struct edge_volumes_options {
 /* Touches no drive. */
 struct edge_volumes *edge_volumes_new(const struct edge_volumes_options *options);
 
-/* Requires that all attached loops were drained. Accepts NULL. */
+/* Requires that all attached loops were drained, or detached. Accepts NULL. */
 void edge_volumes_free(struct edge_volumes *volumes);
 
 /* Gives `loop` a queue of its own; on its thread or before that runs. Fails only
  * when the system gives no descriptors or threads. */
 FB_MUST_CHECK int edge_volumes_attach(struct edge_volumes *volumes, struct fb_loop *loop);
+
+/* Gives a loop's queue back without draining, when the volumes are not to be started after
+ * all. Harmless if the loop was drained. Before the loop is freed. */
+void edge_volumes_detach(struct edge_volumes *volumes, const struct fb_loop *loop);
 
 /* Opens and recovers the volumes in the background; each serves when ready. Once,
  * after all attaching, on any thread. */
@@ -170,7 +174,7 @@ struct edge_volumes_purge {
 
 void edge_volumes_purge(struct edge_volumes *volumes, struct edge_volumes_purge *purge);
 
-/* Finishes when everything that this loop gave to write before is durable, or lost with its
+/* Finishes when everything that this thread gave to write before is durable, or lost with its
  * volume: then with the error. */
 void edge_volumes_flush(struct edge_volumes *volumes, struct fb_op *op);
 

@@ -18,7 +18,7 @@ struct ask_part {
 
 struct ask {
     struct edge_volumes *set;
-    struct edge_volumes_loop *user;
+    struct edge_volumes_loop *user;   /* NULL: of a loop that is not attached */
     struct fb_op *op;                 /* the caller's */
     struct edge_volumes_purge *purge; /* its struct; NULL: a flush */
     uint64_t fingerprint;
@@ -40,8 +40,10 @@ static void ask_finish_one(struct ask *ask)
     }
     fb_op_finish(ask->op, ask->result);
     fb_free(ask);
-    user->n_ops--;
-    edge_volumes_loop_check(user);
+    if (user != NULL) {
+        user->n_ops--;
+        edge_volumes_loop_check(user);
+    }
 }
 
 static void ask_part_on_done(struct fb_op *op);
@@ -56,7 +58,7 @@ static int ask_part_start(struct ask_part *part)
 
     FB_REQUIRE(pthread_rwlock_wrlock(&ask->set->lock) == 0);
     if (slot->is_serving && part->n_tries++ < ASK_TRIES) {
-        fb_op_init(&part->request.op, ask->user->loop, ask_part_on_done);
+        fb_op_init(&part->request.op, ask->op->loop, ask_part_on_done);
         part->request.fingerprint = ask->fingerprint;
         edge_slot_enter(slot);
         ask->n_pending++;
@@ -102,7 +104,9 @@ static void ask_all(struct edge_volumes *volumes, struct fb_op *op,
     ask->purge = purge;
     ask->fingerprint = purge != NULL ? purge->fingerprint : 0;
     ask->n_pending = 1; /* this call */
-    ask->user->n_ops++;
+    if (ask->user != NULL) {
+        ask->user->n_ops++;
+    }
     fb_op_begin(op, NULL);
     for (size_t i = 0; i < volumes->n; i++) {
         struct ask_part *part = &ask->parts[i];

@@ -127,11 +127,12 @@ struct edge_volumes {
 
 /* ---- volumes.c ------------------------------------------------------------- */
 
+/* NULL for a loop that was not attached. */
 struct edge_volumes_loop *edge_volumes_loop_of(struct edge_volumes *volumes,
                                                const struct fb_loop *loop);
 
 /* One call of the loop's is over, or one of its slots closed: ends its drain if that was
- * the last thing. */
+ * the last thing. Accepts NULL. */
 void edge_volumes_loop_check(struct edge_volumes_loop *user);
 
 /* Under the lock: a call on the slot's volume begins. Any thread: it is over. */
