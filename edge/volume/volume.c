@@ -156,7 +156,7 @@ static void volume_close(struct edge_volume *volume)
 /* The last steps before closing, one at a time: everything out, then the index. */
 static void volume_go_on_draining(struct edge_volume *volume)
 {
-    if (!edge_writer_finish(volume) || !edge_volume_is(volume, VOLUME_DRAINING)) {
+    if (!edge_writer_drain(volume) || !edge_volume_is(volume, VOLUME_DRAINING)) {
         return;
     }
     if (volume->reclaim.is_active) {

@@ -257,7 +257,7 @@ void edge_writer_drop_again(struct edge_volume *volume);
 
 /* Sends everything on its way, and tells when it has arrived: nothing waits, all is
  * synced. Call it again until then. */
-bool edge_writer_finish(struct edge_volume *volume);
+bool edge_writer_drain(struct edge_volume *volume);
 
 /* After recovery or resume: what was asked for meanwhile is done. */
 void edge_writer_start(struct edge_volume *volume);

@@ -518,7 +518,7 @@ void edge_writer_start(struct edge_volume *volume)
     edge_writer_pump(volume);
 }
 
-bool edge_writer_finish(struct edge_volume *volume)
+bool edge_writer_drain(struct edge_volume *volume)
 {
     struct volume_writer *writer = &volume->writer;
     enum volume_zone_step step = writer->zone.step;
