@@ -98,13 +98,14 @@ static void log_state(const struct edge_slot *slot, enum edge_volume_state state
     }
 }
 
-/* Takes the slot out of service, says why, and logs it if that is news. */
+/* Takes the slot out of service, says why, and logs the change; that one which is out of
+ * service is so for another reason by now can be seen in the status. */
 static void slot_tell(struct edge_slot *slot, enum edge_volume_state state, const char *reason)
 {
     bool is_news = false;
 
     slot_lock(slot);
-    is_news = slot->state != state || strncmp(slot->reason, reason, sizeof(slot->reason) - 1) != 0;
+    is_news = slot->state != state;
     slot->state = state;
     slot->is_serving = false;
     (void)snprintf(slot->reason, sizeof(slot->reason), "%s", reason);
