@@ -8,8 +8,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { HUGE_PAGE_BYTES = 2 << 20 };
 
 /* ---- transfers --------------------------------------------------------- */
 
@@ -69,18 +72,33 @@ int fb_disk_advance(enum fb_disk_verb verb, ssize_t moved, size_t n, size_t *n_m
     return FB_E_LATER;
 }
 
+static int perform_sync(const struct fb_disk *disk)
+{
+    int err = FB_E_LATER;
+
+    while (err == FB_E_LATER) {
+        size_t n_moved = 0;
+        err = fb_disk_advance(FB_DISK_SYNC, fb_disk_transfer(disk, FB_DISK_SYNC, 0, NULL, 0), 0,
+                              &n_moved);
+    }
+    return err;
+}
+
 int fb_disk_perform(const struct fb_disk *disk, enum fb_disk_verb verb, uint64_t offset,
                     void *bytes, size_t n)
 {
+    char *from = bytes;
     size_t n_moved = 0;
     int err = FB_E_LATER;
 
-    if (verb != FB_DISK_SYNC && !fb_disk_has(disk, offset, n)) {
+    if (verb == FB_DISK_SYNC) {
+        return perform_sync(disk);
+    }
+    if (!fb_disk_has(disk, offset, n)) {
         return FB_E_CLOSED;
     }
     while (err == FB_E_LATER) {
-        char *rest = n_moved == 0 ? bytes : (char *)bytes + n_moved;
-        ssize_t moved = fb_disk_transfer(disk, verb, offset + n_moved, rest, n - n_moved);
+        ssize_t moved = fb_disk_transfer(disk, verb, offset + n_moved, from + n_moved, n - n_moved);
         err = fb_disk_advance(verb, moved, n, &n_moved);
     }
     return err;
@@ -113,7 +131,12 @@ int fb_disk_sync_now(struct fb_disk *disk)
 
 void *fb_disk_buffer(size_t n)
 {
-    return fb_alloc_aligned(FB_DISK_BLOCK, n);
+    if (n < HUGE_PAGE_BYTES) {
+        return fb_alloc_aligned(FB_DISK_BLOCK, n);
+    }
+    void *bytes = fb_alloc_aligned(HUGE_PAGE_BYTES, n);
+    (void)madvise(bytes, n / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE); /* or small ones */
+    return bytes;
 }
 
 /* ---- life -------------------------------------------------------------- */

@@ -3,9 +3,10 @@
  * of JSON: how many, in what time, for how much CPU time of the whole process.
  * tests/bench/store runs it beside fio.
  *
- * usage: disk-bench PATH read|write random|sequential BYTES DEPTH SECONDS ring|pool
+ * usage: disk-bench PATH read|write random|sequential BYTES DEPTH SECONDS ring|pool huge|small
  *
- * PATH exists, and is overwritten by a write.
+ * PATH exists, and is overwritten by a write. huge: the memory comes out of huge
+ * pages, as the store's does; small: out of pages of 4 KiB.
  */
 #include "base/core/alloc.h"
 #include "base/core/check.h"
@@ -13,6 +14,7 @@
 #include "base/core/diag.h"
 #include "base/core/err.h"
 #include "base/core/str.h"
+#include "base/disk/memory.h"
 #include "base/disk/queue.h"
 #include "base/loop/loop.h"
 
@@ -27,9 +29,11 @@ struct bench {
     struct fb_loop *loop;
     struct fb_disk_queue *queue;
     struct fb_disk *disk;
+    struct fb_disk_memory *memory;
     enum fb_disk_verb verb;
     bool is_random;
     bool is_pool;
+    bool is_small;
     uint64_t bytes; /* per request */
     uint64_t depth;
     uint64_t seconds;
@@ -106,7 +110,9 @@ static void measure(struct bench *bench)
     for (uint64_t i = 0; i < bench->depth; i++) {
         requests[i] = (struct request){
             .io = {.disk = bench->disk, .verb = bench->verb, .n = bench->bytes}, .bench = bench};
-        requests[i].io.bytes = fb_disk_buffer(bench->bytes);
+        requests[i].io.bytes = bench->is_small ? fb_disk_buffer(bench->bytes)
+                                               : fb_disk_memory_take(bench->memory, bench->bytes);
+        FB_REQUIRE(requests[i].io.bytes != NULL);
         memset(requests[i].io.bytes, (int)i + 1, bench->bytes);
         fb_op_init(&requests[i].io.op, bench->loop, on_done);
     }
@@ -121,7 +127,11 @@ static void measure(struct bench *bench)
     uint64_t spent_ns = fb_clock_mono_ns(clock) - start_ns;
     report(bench, (double)spent_ns / 1e9, cpu_seconds() - cpu);
     for (uint64_t i = 0; i < bench->depth; i++) {
-        fb_free(requests[i].io.bytes);
+        if (bench->is_small) {
+            fb_free(requests[i].io.bytes);
+        } else {
+            fb_disk_memory_give(bench->memory, requests[i].io.bytes, bench->bytes);
+        }
     }
     fb_free(requests);
 }
@@ -146,12 +156,13 @@ static bool read_arguments(int argc, char **argv, struct bench *bench)
     bool is_write = false;
     bool is_sequential = false;
 
-    if (argc != 8 || !read_word(argv[2], "read", "write", &is_write) ||
+    if (argc != 9 || !read_word(argv[2], "read", "write", &is_write) ||
         !read_word(argv[3], "random", "sequential", &is_sequential) ||
         !read_number(argv[4], MAX_BYTES, &bench->bytes) ||
         !read_number(argv[5], MAX_DEPTH, &bench->depth) ||
         !read_number(argv[6], 3600, &bench->seconds) ||
-        !read_word(argv[7], "ring", "pool", &bench->is_pool)) {
+        !read_word(argv[7], "ring", "pool", &bench->is_pool) ||
+        !read_word(argv[8], "huge", "small", &bench->is_small)) {
         return false;
     }
     bench->verb = is_write ? FB_DISK_WRITE : FB_DISK_READ;
@@ -166,7 +177,7 @@ int main(int argc, char **argv)
 
     if (!read_arguments(argc, argv, &bench)) {
         (void)fprintf(stderr, "usage: disk-bench PATH read|write random|sequential BYTES DEPTH "
-                              "SECONDS ring|pool\n");
+                              "SECONDS ring|pool huge|small\n");
         return 2;
     }
     if (fb_disk_open(argv[1], &(struct fb_disk_options){0}, &bench.disk, &diag) < 0) {
@@ -177,7 +188,9 @@ int main(int argc, char **argv)
     const struct fb_disk_queue_options options = {.without_ring = bench.is_pool};
     FB_REQUIRE(fb_loop_new(fb_clock_system(), &bench.loop) == FB_OK);
     FB_REQUIRE(fb_disk_queue_new(bench.loop, &options, &bench.queue) == FB_OK);
+    bench.memory = fb_disk_memory_new();
     measure(&bench);
+    fb_disk_memory_free(bench.memory);
     fb_disk_queue_free(bench.queue);
     fb_loop_free(bench.loop);
     fb_disk_close(bench.disk);

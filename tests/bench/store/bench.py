@@ -5,7 +5,8 @@ usage: bench.py [--seconds N] [--rounds N] [--size MIB] [--folder PATH]
 
 Every contender reads and writes the same file with the same pattern: the same
 block size, so many requests in flight, direct I/O, one thread pinned to CPU 0.
-fio takes no times of its own (gtod_reduce), which is its cheapest way. Rounds
+fio takes no times of its own (gtod_reduce), which is its cheapest way, and its
+memory is what malloc gives it: compare it with our small pages. Rounds
 alternate; what is printed is the median of the rounds. CPU time is user and
 system time of the process while it transfers. The programs come from
 $FB_BUILD_DIR, which should be a release build.
@@ -57,14 +58,15 @@ class Fio:
 
 
 class Queue:
-    """fb_disk_queue alone, without a store around it."""
+    """fb_disk_queue alone, without a store around it; memory out of huge or small pages."""
 
-    def __init__(self, way):
-        self.name, self.way = f"queue, {way}", way
+    def __init__(self, way, pages):
+        self.name, self.way, self.pages = f"{way}, {pages}", way, pages
 
     def run(self, path, seconds, case):
         _, verb, order, size, depth = case
-        out = run_json(BUILD / "disk-bench", path, verb, order, size, depth, seconds, self.way)
+        out = run_json(BUILD / "disk-bench", path, verb, order, size, depth, seconds, self.way,
+                       self.pages)
         assert out["ring"] == (self.way == "ring"), "io_uring is denied here"
         return out
 
@@ -112,7 +114,7 @@ def main():
     parser.add_argument("--size", type=int, default=1024, help="of the file, MiB")
     parser.add_argument("--folder", help="where the file is made; on the disk in question")
     arguments = parser.parse_args()
-    contenders = [Fio(), Queue("ring"), Queue("pool")]
+    contenders = [Fio(), Queue("ring", "huge"), Queue("ring", "small"), Queue("pool", "huge")]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = pathlib.Path(folder) / "volume"
         make_file(path, arguments.size)

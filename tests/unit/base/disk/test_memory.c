@@ -1,0 +1,166 @@
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "base/disk/disk.h"
+#include "base/disk/memory.h"
+#include "base/loop/thread.h"
+#include "tests/support/test_random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BLOCK = FB_DISK_BLOCK, MIB = 1 << 20, MAX_RUNS = 200, N_STEPS = 4000, IDLE = 16 << 20 };
+
+static int set_up(void **state)
+{
+    *state = fb_disk_memory_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fb_disk_memory_free(*state); /* requires that all is given back */
+    return 0;
+}
+
+struct run {
+    char *bytes;
+    size_t n;
+    char mark;
+};
+
+/* Marks both ends, where a run that overlaps would write. */
+static void run_take(struct fb_disk_memory *memory, struct run *run, size_t n, char mark)
+{
+    *run = (struct run){fb_disk_memory_take(memory, n), n, mark};
+    assert_non_null(run->bytes);
+    assert_int_equal((uintptr_t)run->bytes % BLOCK, 0);
+    memset(run->bytes, mark, BLOCK);
+    memset(run->bytes + n - BLOCK, mark, BLOCK);
+}
+
+static void run_give(struct fb_disk_memory *memory, struct run *run)
+{
+    assert_int_equal(run->bytes[0], run->mark);
+    assert_int_equal(run->bytes[BLOCK - 1], run->mark);
+    assert_int_equal(run->bytes[run->n - BLOCK], run->mark);
+    assert_int_equal(run->bytes[run->n - 1], run->mark);
+    fb_disk_memory_give(memory, run->bytes, run->n);
+    *run = (struct run){0};
+}
+
+static void runs_of_all_lengths_do_not_overlap(void **state)
+{
+    struct fb_disk_memory *memory = *state;
+    struct test_random random = test_random_new();
+    static struct run runs[MAX_RUNS];
+
+    for (unsigned step = 0; step < N_STEPS; step++) {
+        size_t i = (size_t)test_random_below(&random, MAX_RUNS);
+        if (runs[i].bytes != NULL) {
+            run_give(memory, &runs[i]);
+            continue;
+        }
+        bool is_large = test_random_below(&random, 10) == 0;
+        size_t n = (size_t)(1 + test_random_below(&random, is_large ? 4096 : 300)) * BLOCK;
+        run_take(memory, &runs[i], n, (char)(step % 127));
+    }
+    for (size_t i = 0; i < MAX_RUNS; i++) {
+        if (runs[i].bytes != NULL) {
+            run_give(memory, &runs[i]);
+        }
+    }
+}
+
+static void what_is_given_back_is_used_again(void **state)
+{
+    struct fb_disk_memory *memory = *state;
+    struct run runs[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        run_take(memory, &runs[i], MIB, 'a');
+    }
+    char *hole = runs[1].bytes;
+    run_give(memory, &runs[1]);
+    run_take(memory, &runs[1], MIB, 'b');
+    assert_ptr_equal(runs[1].bytes, hole);
+    for (unsigned i = 0; i < 3; i++) {
+        run_give(memory, &runs[i]);
+    }
+}
+
+static void the_longest_run_fits_and_fills(void **state)
+{
+    struct fb_disk_memory *memory = *state;
+    struct run run;
+
+    run_take(memory, &run, FB_DISK_MEMORY_MAX, 'x');
+    memset(run.bytes, 'x', run.n);
+    run_give(memory, &run);
+}
+
+static void what_lies_idle_goes_back_to_the_system(void **state)
+{
+    struct fb_disk_memory *memory = *state;
+    static struct run runs[MAX_RUNS];
+
+    for (unsigned i = 0; i < MAX_RUNS; i++) {
+        run_take(memory, &runs[i], MIB, 'a');
+    }
+    assert_int_equal(fb_disk_memory_idle(memory), 0);
+    for (unsigned i = 0; i < MAX_RUNS; i++) {
+        run_give(memory, &runs[i]);
+    }
+    assert_true(fb_disk_memory_idle(memory) <= IDLE + MAX_RUNS * MIB / 64 + 2 * MIB);
+    run_take(memory, &runs[0], FB_DISK_MEMORY_MAX, 'b');
+    run_give(memory, &runs[0]);
+}
+
+static void nothing_is_given_back_for_nothing(void **state)
+{
+    fb_disk_memory_give(*state, NULL, MIB);
+    assert_int_equal(fb_disk_memory_idle(*state), 0);
+}
+
+static void take_and_give(void *ctx)
+{
+    struct run runs[8] = {0};
+
+    for (unsigned i = 0; i < 2000; i++) {
+        struct run *run = &runs[i % 8];
+        if (run->bytes != NULL) {
+            run_give(ctx, run);
+        }
+        run_take(ctx, run, (1 + i % 32) * (size_t)BLOCK * 8, (char)(i % 127));
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        run_give(ctx, &runs[i]);
+    }
+}
+
+static void threads_share_it(void **state)
+{
+    struct fb_thread *threads[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(fb_thread_start_body("taker", take_and_give, *state, &threads[i]), FB_OK);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        fb_thread_join(threads[i]);
+    }
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(runs_of_all_lengths_do_not_overlap), TEST(what_is_given_back_is_used_again),
+        TEST(the_longest_run_fits_and_fills),     TEST(what_lies_idle_goes_back_to_the_system),
+        TEST(nothing_is_given_back_for_nothing),  TEST(threads_share_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
