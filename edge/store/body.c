@@ -267,11 +267,24 @@ bool edge_body_has_writer_at(const struct edge_body *body, uint64_t chunk)
     return false;
 }
 
+uint64_t edge_body_written_until(const struct edge_body *body, uint64_t chunk)
+{
+    uint64_t until = 0;
+
+    FB_LIST_EACH(node, &body->writers) {
+        const struct edge_writer *writer = FB_CONTAINER_OF(node, struct edge_writer, link);
+        if (!writer->is_done && writer->offset / EDGE_CHUNK_BYTES == chunk) {
+            until = FB_MAX(until, writer->end);
+        }
+    }
+    return until;
+}
+
 bool edge_body_is_coming(const struct edge_body *body, uint64_t offset)
 {
     FB_LIST_EACH(node, &body->writers) {
         const struct edge_writer *writer = FB_CONTAINER_OF(node, struct edge_writer, link);
-        if (!writer->is_done && writer->offset <= offset &&
+        if (!writer->is_done && writer->offset <= offset && offset < writer->end &&
             offset - writer->offset <= EDGE_WRITER_AHEAD) {
             return true;
         }

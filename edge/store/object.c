@@ -178,34 +178,32 @@ void edge_object_touch(struct edge_object *object)
 
 /* ---- what is there ----------------------------------------------------- */
 
-/* Under the body's lock: will a writer that runs get to `chunk`, which is absent, with
- * nothing in its way? */
-static bool body_is_on_its_way(const struct edge_body *body, uint64_t chunk)
+/* Under the body's lock: how far a writer will come that is on its way to `chunk`,
+ * which is absent, with nothing between them; 0: there is none. */
+static uint64_t body_coming_until(const struct edge_body *body, uint64_t chunk)
 {
-    uint64_t first = chunk;
+    uint64_t at = chunk;
 
-    while (first > 0 && edge_body_chunk_state(body, first) == CHUNK_ABSENT &&
-           !edge_body_has_writer_at(body, first)) {
-        first--;
+    while (at > 0 && edge_body_chunk_state(body, at) == CHUNK_ABSENT &&
+           !edge_body_has_writer_at(body, at)) {
+        at--;
     }
-    return edge_body_chunk_state(body, first) == CHUNK_FILLING ||
-           edge_body_has_writer_at(body, first);
+    return edge_body_written_until(body, at);
 }
 
 /* Under the body's lock. */
 static bool body_holds(const struct edge_body *body, uint64_t first, uint64_t end)
 {
-    bool is_on_its_way = first < end && !fb_list_empty(&body->writers) &&
-                         edge_body_chunk_state(body, first) == CHUNK_ABSENT &&
-                         body_is_on_its_way(body, first);
+    uint64_t until =
+        first < end && !fb_list_empty(&body->writers) ? body_coming_until(body, first) : 0;
 
     for (uint64_t chunk = first; chunk < end; chunk++) {
-        enum chunk_state state = edge_body_chunk_state(body, chunk);
-        if (state == CHUNK_FILLING || edge_body_has_writer_at(body, chunk)) {
-            is_on_its_way = true;
-        } else if (state != CHUNK_ABSENT) {
-            is_on_its_way = false;
-        } else if (!is_on_its_way) {
+        uint64_t from_here = edge_body_written_until(body, chunk);
+        if (from_here > 0) {
+            until = from_here;
+        } else if (edge_body_chunk_state(body, chunk) != CHUNK_ABSENT) {
+            until = 0; /* whoever gets here ends here */
+        } else if (chunk * EDGE_CHUNK_BYTES >= until) {
             return false;
         }
     }

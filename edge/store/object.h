@@ -134,6 +134,10 @@ struct edge_writer;
 FB_MUST_CHECK int edge_object_write(struct edge_object *object, struct fb_loop *loop,
                                     uint64_t offset, struct edge_writer **ret_writer);
 
+/* Says that it will come no further than `end`: readers of what lies behind do not wait
+ * for it. */
+void edge_writer_set_end(struct edge_writer *writer, uint64_t end);
+
 /* What it writes into, borrowed. Whoever keeps a reference beside the writer's
  * counts as a user of the object: see append. */
 struct edge_object *edge_writer_object(const struct edge_writer *writer);

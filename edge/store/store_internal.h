@@ -142,6 +142,9 @@ enum chunk_state edge_body_chunk_state(const struct edge_body *body, uint64_t ch
 /* True if a writer that runs stands at `chunk`. */
 bool edge_body_has_writer_at(const struct edge_body *body, uint64_t chunk);
 
+/* How far the writer that stands at `chunk` will come; 0: there is none. */
+uint64_t edge_body_written_until(const struct edge_body *body, uint64_t chunk);
+
 /* True if a writer is about to come to `offset`. */
 bool edge_body_is_coming(const struct edge_body *body, uint64_t offset);
 

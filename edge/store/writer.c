@@ -390,6 +390,7 @@ int edge_object_write(struct edge_object *object, struct fb_loop *loop, uint64_t
     writer->loop = loop;
     fb_timer_init(&writer->patience, loop, wait_on_patience);
     writer->begin = offset;
+    writer->end = UINT64_MAX;
     writer->offset = offset;
     writer->post.run = writer_on_mail;
     fb_list_init(&writer->link);
@@ -410,6 +411,15 @@ int edge_object_write(struct edge_object *object, struct fb_loop *loop, uint64_t
     atomic_fetch_add_explicit(&object->n_writers, 1, memory_order_relaxed);
     *ret_writer = writer;
     return FB_OK;
+}
+
+void edge_writer_set_end(struct edge_writer *writer, uint64_t end)
+{
+    struct edge_body *body = body_of(writer);
+
+    (void)pthread_mutex_lock(&body->lock);
+    writer->end = end;
+    (void)pthread_mutex_unlock(&body->lock);
 }
 
 struct edge_object *edge_writer_object(const struct edge_writer *writer)

@@ -31,6 +31,7 @@ struct edge_writer {
     bool is_closed;
 
     uint64_t begin;
+    uint64_t end;                /* it will come no further; under the lock */
     struct store_extent *extent; /* pinned; where `offset` is, once there is a byte */
     struct store_buffer *buffer; /* of the chunk that fills: the extent's; NULL between chunks */
     uint64_t n_unknown;          /* bytes claimed for a body of unknown length */
