@@ -3,7 +3,8 @@
  *
  * The admin server itself is base/daemon's; this gives it the members of
  * /status and the route POST /purge?url=URL, which drops what is kept under the
- * URL, all variants of it, and answers {"purged": N}.
+ * URL, all variants of it, in both tiers, and answers {"purged": N} when it would not
+ * come back after a crash either.
  *
  * Ownership  Everything is borrowed.
  * Threads    The main loop's.

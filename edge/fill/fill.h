@@ -2,13 +2,17 @@
  * Fills: one upstream fetch per object, however many clients ask for it.
  *
  * The first request that misses on a key starts a fill, on its own loop;
- * requests of the same key on any loop join it. When the response's head is
- * there, all joiners are answered, and a body that may be kept runs into the
- * store while they already read it:
+ * requests of the same key on any loop join it. What a volume has is loaded
+ * first. Else, when the response's head is there, all joiners are answered, and a
+ * body that may be kept runs into the store while they already read it:
  *
- *     FETCH ──► head ──┬─ may be kept ──► OBJECT to all ──► PUMP ──► DONE
+ *     LOAD ──► on a volume and fresh: OBJECT to all
+ *       │ not there, or stale
+ *       ▼
+ *     FETCH ──► head ──┬─ may be kept ──► OBJECT to all ──► the body, see below
  *       │              ├─ 304 ──► the stale object renewed: OBJECT to all
  *       │              ├─ not to be kept ──► PASS to the first, ALONE to the rest
+ *       │              ├─ 416 ──► PAST_END to the first, the rest join again
  *       │              └─ 5xx ──► stale OBJECT, or PASS to the first, error to the rest
  *       └─ fails ──► stale OBJECT to all that may have it, or the error
  *
@@ -20,14 +24,35 @@
  * all left goes on if the response may be kept. A joiner that finds itself given
  * another variant than it may have joins again, by variant.
  *
+ * Parts      A single range of what no tier has is asked for as a Range, rounded
+ *            outward to chunks, and makes an object that lacks the rest. Such an
+ *            answer counts only with a strong validator and the range that was
+ *            asked for; else the whole is fetched. What readers lack of an object is
+ *            fetched by struct edge_fill_chunks.
+ * Bodies     One that breaks off goes on from its next byte, with Range and If-Range,
+ *            first of all from another upstream; readers do not notice. Without a
+ *            strong validator they are cut, since nothing tells that the next bytes
+ *            belong to the last ones. A long body comes no faster than it is read; if
+ *            its readers dawdle the connection is given up, and opened again
+ *            when they get there.
+ *
+ *            PUMP ──► all there, or nobody reads on ──► DONE
+ *              │ ▲
+ *              ▼ └──────────────────────────┐
+ *            PAUSE ──► RESUME ──► the same bytes go on
+ *                         └─ they changed: readers are cut, the key is invalid
+ *
  * Ownership  One table per process, freed after all loops stopped filling. A
  *            joiner owns its struct edge_fill_join until done, and then what it
  *            was given.
  * Threads    Joining on any loop. A fill runs on the loop that began it.
- * Limits     `max_fills` at once (FB_E_BUSY); EDGE_FILL_MEMORY keys remembered.
+ * Limits     `max_fills` fetches at once (FB_E_BUSY), loads not counted, nor what
+ *            readers lack, which is bounded by the readers; EDGE_FILL_MEMORY keys
+ *            remembered. A body without a strong validator of more than a quarter of
+ *            the memory passes by the store: it could not be had again in parts.
  * Failures   FB_E_BUSY, FB_E_CANCELED, FB_E_UNAVAILABLE after a 5xx that went to
  *            another joiner, FB_E_MALFORMED for a 304 or a 206 nobody asked for, or
- *            what the fetch gave.
+ *            what the fetch gave. Readers: FB_E_CONFLICT if the object changed.
  */
 #pragma once
 
@@ -36,6 +61,7 @@
 #include "base/core/buf.h"
 #include "base/core/list.h"
 #include "base/core/str.h"
+#include "base/http/range.h"
 #include "base/loop/loop.h"
 #include "edge/fresh/rule.h"
 #include "edge/store/store.h"
@@ -49,6 +75,13 @@ struct fb_metrics;
 struct fb_reader;
 
 enum { EDGE_FILL_MEMORY = 4096, EDGE_FILL_MEMORY_MS = 5000 };
+
+/* Tries to go on with a body that bring less than EDGE_FILL_PROGRESS_BYTES, before
+ * it is given up. */
+enum { EDGE_FILL_MAX_TRIES = 4, EDGE_FILL_PROGRESS_BYTES = 64 * 1024 };
+
+/* How long a connection is kept open for readers who are slow to read on. */
+enum { EDGE_FILL_HOLD_MS = 5000 };
 
 struct edge_fill_options {
     struct edge_store *store;   /* borrowed */
@@ -68,8 +101,11 @@ struct edge_fill_ask {
     struct fb_str key;                     /* of edge_key_of() */
     const struct fb_request_head *request; /* the client's own */
     struct edge_treatment treatment;
-    struct edge_object *stale; /* what the store had, to be validated; or NULL */
-    void *upstream;            /* ctx for `fetch`, if this loop has to run it */
+    const struct fb_range_spec *range; /* all that is wanted of it; NULL: the whole */
+    struct edge_object *stale;         /* what the store had, to be validated; or NULL */
+    struct edge_object *lacking;       /* what it had, but without the bytes wanted, and they
+                                        * cannot be fetched alone: to be passed over; or NULL */
+    void *upstream;                    /* ctx for `fetch`, if this loop has to run it */
 };
 
 /* A response that is not kept: streamed from upstream to one client. */
@@ -78,6 +114,7 @@ struct edge_pass {
     int64_t length;                   /* or FB_LENGTH_UNKNOWN */
     struct fb_reader *body;           /* take it (and set NULL), or it is closed with the rest */
     const char *refusal;              /* why it is not kept; static */
+    bool is_part;                     /* of a range that we chose, not the client */
     struct fb_arena arena;            /* the response's strings */
 };
 
@@ -85,9 +122,10 @@ struct edge_pass {
 void edge_pass_free(struct edge_pass *pass);
 
 enum edge_fill_outcome {
-    EDGE_FILL_OBJECT, /* see `object` */
-    EDGE_FILL_PASS,   /* see `pass`; only the joiner that began the fill */
-    EDGE_FILL_ALONE   /* it cannot be shared: fetch for yourself */
+    EDGE_FILL_OBJECT,  /* see `object` */
+    EDGE_FILL_PASS,    /* see `pass`; only the joiner that began the fill */
+    EDGE_FILL_ALONE,   /* it cannot be shared: fetch for yourself */
+    EDGE_FILL_PAST_END /* all of the range lies past the end, see `length` */
 };
 
 struct edge_fill_join {
@@ -98,7 +136,10 @@ struct edge_fill_join {
     enum edge_fill_outcome outcome;
     struct edge_object *object; /* OBJECT: a reference, the caller's to drop */
     struct edge_pass *pass;     /* PASS: the caller's to free */
+    uint64_t length;            /* PAST_END: of the whole body */
     bool is_collapsed;          /* another request's fetch served this one */
+    bool was_loaded;            /* from a volume, with no fetch: fresh enough to use */
+    bool was_stale;             /* a stale object was there, in either tier */
     bool was_validated;         /* the upstream said 304 */
     bool is_stand_in;           /* stale, in place of an error */
     unsigned upstream_status;   /* of the answer; 0 if none came. Set on error too */
@@ -123,6 +164,22 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join);
  * is copied, and `stale` referenced. */
 void edge_fill_refresh(struct edge_fill_table *table, struct fb_loop *loop,
                        const struct edge_fill_ask *ask);
+
+/* The source of one reader: fetches the chunks that it lacks, on its loop. Any
+ * number of readers collapse on the chunk that is being fetched. */
+struct edge_fill_chunks {
+    struct edge_source source; /* for edge_object_reader() */
+
+    /* Private to edge/fill. */
+    struct edge_fill_table *table;
+    struct fb_loop *loop;
+    struct edge_fill_ask ask;
+};
+
+/* `ask` is that of the request that the reader answers; its range, stale and lacking
+ * are not read. What it names, and `chunks`, stand until the reader is closed. */
+void edge_fill_chunks_init(struct edge_fill_chunks *chunks, struct edge_fill_table *table,
+                           struct fb_loop *loop, const struct edge_fill_ask *ask);
 
 /* Cancels the fills that run on `loop`, and begins `op`, which finishes when
  * none is left there. No fill may be begun on that loop afterwards. */

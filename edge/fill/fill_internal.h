@@ -1,8 +1,12 @@
 /*
  * What the files of edge/fill share.
  *
- *     table.c   which fills run, joining and leaving, what is not shareable
- *     fill.c    one fill, from the request to the last byte
+ *     table.c   which fills run, what is not shareable, draining
+ *     join.c    joining, answers, leaving
+ *     fill.c    one fill, from looking on the volumes to the response's head
+ *     keep.c    what the head says: an object, whole or in parts, or a renewed one
+ *     body.c    its body, to the last byte; what readers lack
+ *     part.c    ranges, as numbers
  *
  * A joiner belongs to its own loop, except while it is POSTED: then the fill
  * writes its outputs and sends it home.
@@ -17,6 +21,7 @@
 #include "base/core/arena.h"
 #include "base/core/list.h"
 #include "base/core/machine.h"
+#include "base/loop/timer.h"
 #include "edge/fill/fill.h"
 
 #include <pthread.h>
@@ -26,7 +31,19 @@ struct fb_metrics_table;
 
 enum join_phase { JOIN_IDLE, JOIN_WAITING, JOIN_POSTED };
 
-enum fill_metric { FILL_STARTED, FILL_FAILED, FILL_BUSY, FILL_BYTES, FILL_READERS };
+enum fill_metric {
+    FILL_STARTED,
+    FILL_FAILED,
+    FILL_BUSY,
+    FILL_BYTES,
+    FILL_READERS,
+    FILL_PARTS,
+    FILL_RESUMED,
+    FILL_CHANGED,
+    FILL_N_METRICS
+};
+
+enum fill_state { FILL_LOAD, FILL_FETCH, FILL_PUMP, FILL_PAUSE, FILL_RESUME, FILL_DONE };
 
 /* One key whose response cannot be shared, until then. */
 struct fill_memory {
@@ -42,7 +59,8 @@ struct edge_fill_table {
     struct fb_map *by_key; /* owned; of struct edge_fill that may be joined */
     struct fb_list fills;  /* all that run */
     struct fb_list drains; /* of struct fill_drain, for the table's life */
-    unsigned n_fills;
+    unsigned n_fills;      /* in `fills` */
+    unsigned n_slots;      /* of them with a slot: at most max_fills */
     struct fill_memory memory[EDGE_FILL_MEMORY];
 };
 
@@ -53,6 +71,7 @@ struct edge_fill {
     struct fb_list link;    /* in table->fills, under its lock */
     struct fb_list joiners; /* under the table's lock */
     bool is_joinable;       /* in table->by_key, under its lock */
+    bool has_slot;          /* of the fetches that are limited, under the table's lock */
     bool is_canceled;
 
     struct fb_arena arena;          /* the request */
@@ -62,10 +81,24 @@ struct edge_fill {
     struct fb_request_head request; /* what is sent */
     struct edge_moment requested;
 
+    struct edge_store_load load;
+    struct fb_range_spec part; /* what was asked for, if `is_part` */
+    bool is_part;
     struct edge_fetch fetch;
-    struct edge_pass *answer;   /* owned: the response, with the memory of its head */
-    struct fb_op wait;          /* for more of its body, or for its readers */
-    struct edge_writer *writer; /* owned; into what fills */
+    struct edge_pass *answer; /* owned: the response, with the memory of its head */
+    struct fb_op wait;        /* for more of its body, or for readers */
+    struct fb_timer timer;    /* of PAUSE, and of readers that dawdle */
+
+    struct edge_writer *writer; /* owned; NULL before and after the body */
+    struct fb_str if_range;     /* in the arena; empty: no strong validator */
+    uint64_t at;         /* where in the object the next byte of the body under way belongs */
+    uint64_t end;        /* where that body ends; UINT64_MAX: nobody knows */
+    uint64_t goal;       /* where the run of bytes ends that is fetched; as `end` */
+    uint64_t resumed_at; /* the writer's place when it was last resumed */
+    unsigned n_tries;    /* to go on, with little to show for it */
+    unsigned avoided;    /* bits of upstreams that broke it */
+    bool saw_change;     /* one of them has another object */
+    bool is_holding;     /* the readers dawdle: `wait` is for them */
 };
 
 /* What a fill tells its joiners. */
@@ -74,28 +107,102 @@ struct fill_answer {
     enum edge_fill_outcome outcome;
     struct edge_object *object; /* borrowed; each joiner gets a reference */
     struct edge_pass *pass;     /* for the joiner that began; taken over or freed */
+    uint64_t length;            /* of PAST_END */
     int rest;                   /* result of the others, when there is a pass */
     bool is_personal;           /* owed to who asked: the others join again */
+    bool was_loaded;
+    bool was_stale;
     bool was_validated;
     bool is_stand_in;
     unsigned status;
 };
 
+/* ---- fill.c -------------------------------------------------------------- */
+
 /* A fill of `key`, running nothing yet. */
 struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *loop,
                                 struct fb_str key, const struct edge_fill_ask *ask);
 
-/* Sends the request; on the fill's loop. The fill frees itself at its end. */
-void edge_fill_begin(struct edge_fill *fill);
+/* Looks on the volumes if `loads`, or sends the request; on the fill's loop. The fill
+ * frees itself at its end. */
+void edge_fill_begin(struct edge_fill *fill, bool loads);
+
+/* Sends the request as it stands, and calls `done` with its answer in fill->answer. */
+void edge_fill_send(struct edge_fill *fill, fb_op_done_fn *done);
+
+/* What is fetched, as the key says: the request without a condition. */
+void edge_fill_make_request(struct edge_fill *fill);
+
+/* The answer to edge_fill_send() in fill->answer, if it came. */
+void edge_fill_take_answer(struct edge_fill *fill);
+
+/* The part was of no use: asks for the whole. */
+void edge_fill_whole_instead(struct edge_fill *fill);
+
+/* Hands the response to one joiner. The others get `rest`, or fetch for
+ * themselves if that is FB_OK. */
+void edge_fill_pass(struct edge_fill *fill, const char *refusal, int rest);
+
+/* No usable answer came from upstream, but perhaps a status. */
+void edge_fill_fail(struct edge_fill *fill, int err, unsigned status);
 
 /* Makes it end soon; on the fill's loop. */
 void edge_fill_cancel(struct edge_fill *fill);
 
+/* Frees a fill that has neither joiners nor a writer. */
+void edge_fill_end(struct edge_fill *fill);
+
+int64_t edge_fill_now_ms(const struct edge_fill *fill);
+
+/* ---- keep.c -------------------------------------------------------------- */
+
+/* What becomes of the answer in fill->answer: the whole, a 206 to a part, a 416 to
+ * one, a 304. */
+void edge_fill_whole(struct edge_fill *fill);
+void edge_fill_part(struct edge_fill *fill);
+void edge_fill_past_end(struct edge_fill *fill);
+void edge_fill_not_modified(struct edge_fill *fill);
+
+/* A response that is kept needs a date (RFC 9110 section 6.6.1). */
+void edge_fill_add_date(struct edge_fill *fill, struct fb_headers *headers);
+
+/* ---- body.c -------------------------------------------------------------- */
+
+/* Moves fill->answer's body, which begins at fill->at, through fill->writer. */
+void edge_fill_pump(struct edge_fill *fill);
+
+/* Ends a PUMP, PAUSE or RESUME soon. */
+void edge_fill_cancel_body(struct edge_fill *fill);
+
+/* ---- join.c -------------------------------------------------------------- */
+
 /* Takes `fill` off the keys and answers all joiners. */
 void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer);
 
+/* ---- table.c ------------------------------------------------------------- */
+
+void edge_fill_lock(struct edge_fill_table *table);
+void edge_fill_unlock(struct edge_fill_table *table);
+
+/* Under the lock: a new fill of `key`, not begun, or why there is none: FB_E_CANCELED,
+ * FB_E_BUSY. It has a slot if it `is_limited`. */
+FB_MUST_CHECK int edge_fill_add(struct edge_fill_table *table, struct fb_loop *loop,
+                                struct fb_str key, const struct edge_fill_ask *ask, bool is_limited,
+                                struct edge_fill **ret_fill);
+
+/* As edge_fill_add(), without a key to be found by. Takes the lock. */
+FB_MUST_CHECK int edge_fill_add_unkeyed(struct edge_fill_table *table, struct fb_loop *loop,
+                                        const struct edge_fill_ask *ask,
+                                        struct edge_fill **ret_fill);
+
+/* Gives a fill that has loaded in vain its slot. FB_E_BUSY. */
+FB_MUST_CHECK int edge_fill_take_slot(struct edge_fill *fill);
+
 /* The key gave what cannot be shared. */
 void edge_fill_remember(struct edge_fill_table *table, struct fb_str key, int64_t mono_ms);
+
+/* Under the lock. */
+bool edge_fill_is_remembered(struct edge_fill_table *table, struct fb_str key, int64_t mono_ms);
 
 /* Takes `fill` out of the table; the last on its loop finishes a drain. */
 void edge_fill_leave(struct edge_fill *fill);

@@ -33,6 +33,13 @@ struct edge_selection {
     struct fb_str content_range; /* in the arena; ptr NULL: none */
 };
 
+/* True if bytes of the object go to whoever asked with `method`. */
+static inline bool edge_selection_has_body(const struct edge_selection *selection,
+                                           enum fb_method method)
+{
+    return method == FB_METHOD_GET && selection->status != 304 && selection->status != 416;
+}
+
 /* `length` is the body's, or FB_LENGTH_UNKNOWN while nobody knows; then a range
  * is passed over (RFC 9110 section 14.2 allows it). So is a list of several. */
 struct edge_selection edge_conditions_select(const struct edge_conditions *conditions,

@@ -108,42 +108,69 @@ static void respond_problem(struct serve_request *request, unsigned status, cons
                                            });
 }
 
+static void respond_unsatisfiable(struct serve_request *request, struct fb_str content_range)
+{
+    respond_problem(request, 416, "the range asked for lies past the end of the content",
+                    (struct fb_header){FB_STR("Content-Range"), content_range});
+}
+
+void edge_serve_respond_past_end(struct serve_request *request, uint64_t length)
+{
+    char *text = fb_arena_alloc(request->arena, FB_CONTENT_RANGE_MAX);
+
+    respond_unsatisfiable(request, fb_content_range_format_unsatisfied(length, text));
+}
+
+void edge_serve_select(struct serve_request *request)
+{
+    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(request->serve->loop)) / 1000;
+
+    request->selection = edge_conditions_select(
+        &request->conditions, request->client, edge_object_head(request->object),
+        edge_object_length(request->object), now_s, request->arena);
+}
+
+static struct fb_reader *respond_reader(struct serve_request *request)
+{
+    const struct edge_selection *selection = &request->selection;
+    struct edge_serve *serve = request->serve;
+    struct edge_fill_ask ask = edge_serve_ask(request);
+
+    edge_fill_chunks_init(&request->chunks, serve->options.fills, serve->loop, &ask);
+    return edge_object_reader(request->object, serve->loop, selection->offset,
+                              selection->status == 206 ? selection->length : FB_LENGTH_UNKNOWN,
+                              &request->chunks.source);
+}
+
 void edge_serve_respond_object(struct serve_request *request)
 {
     const struct edge_object_head *head = edge_object_head(request->object);
-    struct edge_serve *serve = request->serve;
-    int64_t now_ms = (int64_t)fb_loop_now_ms(serve->loop);
-    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(serve->loop)) / 1000;
+    const struct edge_selection *selection = &request->selection;
+    int64_t now_ms = (int64_t)fb_loop_now_ms(request->serve->loop);
 
-    struct edge_selection selection =
-        edge_conditions_select(&request->conditions, request->client, head,
-                               edge_object_length(request->object), now_s, request->arena);
-    if (selection.status == 416) {
-        respond_problem(request, 416, "the range asked for lies past the end of the content",
-                        (struct fb_header){FB_STR("Content-Range"), selection.content_range});
+    if (selection->status == 416) {
+        respond_unsatisfiable(request, selection->content_range);
         return;
     }
-    struct fb_headers headers = respond_copy(request, &head->headers, selection.status == 304);
+    struct fb_headers headers = respond_copy(request, &head->headers, selection->status == 304);
     int64_t left_ms = edge_terms_left_ms(&head->terms, now_ms);
     respond_add(&headers, FB_STR("Age"),
                 respond_number(request->arena, edge_terms_age_ms(&head->terms, now_ms) / 1000));
-    respond_add(&headers, FB_STR("Via"), fb_buf_str(&serve->via));
+    respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"),
                 respond_cache_status(request, request->trail.is_hit, respond_seconds(left_ms)));
-    if (selection.content_range.ptr != NULL) {
-        respond_add(&headers, FB_STR("Content-Range"), selection.content_range);
+    if (selection->content_range.ptr != NULL) {
+        respond_add(&headers, FB_STR("Content-Range"), selection->content_range);
     }
 
     struct fb_response response = {
-        .status = selection.status,
+        .status = selection->status,
         .headers = headers.items,
         .n_headers = headers.n,
-        .length = selection.length,
+        .length = selection->length,
     };
-    if (request->client->method == FB_METHOD_GET && selection.status != 304) {
-        response.body = edge_object_reader(
-            request->object, serve->loop, selection.offset,
-            selection.status == 206 ? selection.length : FB_LENGTH_UNKNOWN, NULL);
+    if (edge_selection_has_body(selection, request->client->method)) {
+        response.body = respond_reader(request);
     } else {
         edge_object_touch(request->object);
     }

@@ -9,15 +9,12 @@
 #include "base/loop/reader.h"
 #include "base/metrics/metrics.h"
 #include "base/server/exchange.h"
-#include "edge/fresh/fields.h"
 #include "edge/fresh/key.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/upstream/upstream.h"
 #include "edge/upstream/via.h"
 
 #include <string.h>
-
-enum serve_state { SERVE_LOOKUP, SERVE_JOIN, SERVE_FETCH, SERVE_SENT };
 
 static const struct fb_state serve_states[] = {
     [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_SENT)},
@@ -36,6 +33,7 @@ enum { SERVE_ROW_BYTES = EDGE_SERVE_N_RESULTS, SERVE_ROW_CUT, SERVE_N_ROWS };
 
 static const struct fb_metric serve_rows[SERVE_N_ROWS] = {
     [EDGE_SERVE_HIT] = RESULT_ROW("hit"),
+    [EDGE_SERVE_PARTIAL] = RESULT_ROW("partial"),
     [EDGE_SERVE_MISS] = RESULT_ROW("miss"),
     [EDGE_SERVE_STALE] = RESULT_ROW("stale"),
     [EDGE_SERVE_REVALIDATED] = RESULT_ROW("revalidated"),
@@ -48,63 +46,91 @@ static const struct fb_metric serve_rows[SERVE_N_ROWS] = {
 };
 
 static const char *const serve_result_names[] = {
-    [EDGE_SERVE_HIT] = "hit",     [EDGE_SERVE_MISS] = "miss",
-    [EDGE_SERVE_STALE] = "stale", [EDGE_SERVE_REVALIDATED] = "revalidated",
-    [EDGE_SERVE_PASS] = "pass",   [EDGE_SERVE_ERROR] = "error",
+    [EDGE_SERVE_HIT] = "hit",
+    [EDGE_SERVE_PARTIAL] = "partial",
+    [EDGE_SERVE_MISS] = "miss",
+    [EDGE_SERVE_STALE] = "stale",
+    [EDGE_SERVE_REVALIDATED] = "revalidated",
+    [EDGE_SERVE_PASS] = "pass",
+    [EDGE_SERVE_ERROR] = "error",
 };
 
-/* ---- the ends ---------------------------------------------------------- */
+/* ---- settling ---------------------------------------------------------- */
 
 /* Counted before the first byte leaves, so that whoever has the response finds
  * it in the metrics. */
-static void serve_settle(struct serve_request *request, enum edge_serve_result result)
+void edge_serve_settle(struct serve_request *request, enum edge_serve_result result)
 {
     fb_machine_move(&request->machine, SERVE_SENT);
     request->result = result;
     fb_metrics_add(request->serve->metrics, result, 1);
 }
 
-static void serve_fail(struct serve_request *request, unsigned status, const char *detail)
+void edge_serve_fail(struct serve_request *request, unsigned status, const char *detail)
 {
-    serve_settle(request, request->is_aborted ? EDGE_SERVE_MISS : EDGE_SERVE_ERROR);
+    edge_serve_settle(request, request->is_aborted ? EDGE_SERVE_MISS : EDGE_SERVE_ERROR);
     edge_serve_respond_problem(request, status, detail);
 }
 
 /* No answer came from upstream, or none that may be shown. */
-static void serve_fail_upstream(struct serve_request *request, int err)
+void edge_serve_fail_upstream(struct serve_request *request, int err)
 {
     if (request->is_aborted) {
-        serve_fail(request, 503, "the client left");
+        edge_serve_fail(request, 503, "the client left");
     } else if (err == FB_E_TIMEOUT) {
-        serve_fail(request, 504, "the upstream did not answer in time");
+        edge_serve_fail(request, 504, "the upstream did not answer in time");
     } else if (err == FB_E_BUSY) {
-        serve_fail(request, 503, "too many upstream fetches are under way");
+        edge_serve_fail(request, 503, "too many upstream fetches are under way");
     } else if (err == FB_E_CANCELED) {
-        serve_fail(request, 503, "this node is shutting down");
+        edge_serve_fail(request, 503, "this node is shutting down");
     } else if (request->trail.upstream_status != 0) {
-        serve_fail(request, 502, "the upstream answered with an error");
+        edge_serve_fail(request, 502, "the upstream answered with an error");
     } else {
-        serve_fail(request, 502, "no upstream could be reached");
+        edge_serve_fail(request, 502, "no upstream could be reached");
     }
 }
 
-/* The request's own content was late, malformed or cut. */
-static void serve_fail_content(struct serve_request *request, int err)
+/* ---- answers from the store -------------------------------------------- */
+
+/* True if all bytes that are selected are in the store or on their way. */
+static bool serve_has_all(const struct serve_request *request)
 {
-    if (err == FB_E_TIMEOUT) {
-        serve_fail(request, 408, "the content of the request did not come in time");
-    } else if (err == FB_E_LIMIT) {
-        serve_fail(request, 413, "the content of the request is too large");
-    } else {
-        serve_fail(request, 400, "the content of the request is malformed or cut");
-    }
+    const struct edge_selection *selection = &request->selection;
+
+    return !edge_selection_has_body(selection, request->client->method) ||
+           edge_object_holds(request->object, selection->offset,
+                             selection->status == 206 ? selection->length : FB_LENGTH_UNKNOWN);
 }
 
 static void serve_send_object(struct serve_request *request, enum edge_serve_result result)
 {
-    serve_settle(request, result);
+    edge_serve_settle(request, result);
     edge_serve_respond_object(request);
 }
+
+/* From what the store had, fresh or as good: a hit, unless bytes are missing. */
+static void serve_send_stored(struct serve_request *request, enum edge_serve_result result)
+{
+    request->trail.is_hit = serve_has_all(request);
+    request->trail.forward = request->trail.is_hit ? NULL : "partial";
+    serve_send_object(
+        request, request->trail.is_hit || result == EDGE_SERVE_STALE ? result : EDGE_SERVE_PARTIAL);
+}
+
+/* An object that is fit for use now. */
+static void serve_use_stored(struct serve_request *request, enum edge_verdict verdict)
+{
+    if (verdict == EDGE_USE) {
+        serve_send_stored(request, EDGE_SERVE_HIT);
+        return;
+    }
+    struct edge_fill_ask ask = edge_serve_ask(request);
+    edge_fill_refresh(request->serve->options.fills, request->serve->loop, &ask);
+    request->trail.detail = "stale-while-revalidate";
+    serve_send_stored(request, EDGE_SERVE_STALE);
+}
+
+/* ---- the ends ---------------------------------------------------------- */
 
 static void serve_on_finished(void *ctx, const struct fb_exchange_outcome *outcome)
 {
@@ -143,107 +169,6 @@ static void serve_on_aborted(void *ctx)
     }
 }
 
-/* ---- a fetch for this client alone -------------------------------------- */
-
-/* A request's content, lent to the fetch that sends it on: the exchange closes
- * its own reader. */
-struct serve_content {
-    struct fb_reader reader;
-    struct fb_reader *inner; /* the exchange's */
-};
-
-static int content_next(struct fb_reader *reader, struct fb_slice *ret_slice)
-{
-    return fb_reader_next(FB_CONTAINER_OF(reader, struct serve_content, reader)->inner, ret_slice);
-}
-
-static void content_wait(struct fb_reader *reader, struct fb_op *op)
-{
-    fb_reader_wait(FB_CONTAINER_OF(reader, struct serve_content, reader)->inner, op);
-}
-
-static void content_close(struct fb_reader *reader)
-{
-    (void)reader; /* it goes with the arena */
-}
-
-static const struct fb_reader_ops content_ops = {
-    .next = content_next,
-    .wait = content_wait,
-    .close = content_close,
-};
-
-static struct fb_reader *content_of(struct serve_request *request)
-{
-    struct serve_content *content = fb_arena_alloc(request->arena, sizeof(*content));
-
-    content->reader.ops = &content_ops;
-    content->inner = fb_exchange_body(request->exchange);
-    return &content->reader;
-}
-
-static bool serve_is_unsafe(enum fb_method method)
-{
-    return method != FB_METHOD_GET && method != FB_METHOD_HEAD && method != FB_METHOD_OPTIONS;
-}
-
-static void serve_on_fetched(struct fb_op *op)
-{
-    struct serve_fetch *own = FB_CONTAINER_OF(op, struct serve_fetch, io.op);
-    struct serve_request *request = own->request;
-    struct edge_fetch *fetch = &own->io;
-
-    if (op->result < 0 && fetch->content_failed) {
-        serve_fail_content(request, op->result);
-        return;
-    }
-    if (op->result < 0) {
-        serve_fail_upstream(request, op->result);
-        return;
-    }
-    unsigned status = fetch->response.status;
-    request->trail.upstream_status = status;
-    if (serve_is_unsafe(request->client->method) && status < 400 && request->key.len > 0) {
-        edge_store_invalidate(request->serve->options.store, request->serve->loop, request->key);
-    }
-    struct fb_response_head kept = {
-        .status = status,
-        .headers = edge_fields_to_keep(request->arena, &fetch->response.headers, EDGE_CLASS_OTHER)};
-    struct fb_str age = fb_headers_find(&fetch->response.headers, FB_STR("age"));
-    if (age.ptr != NULL) {
-        fb_headers_add(&kept.headers, request->arena, FB_STR("Age"), age);
-    }
-    serve_settle(request, EDGE_SERVE_PASS);
-    edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
-}
-
-static void serve_fetch(struct serve_request *request, const char *why, const char *detail)
-{
-    struct fb_arena *arena = request->arena;
-    struct fb_request_head *sent = fb_arena_alloc(arena, sizeof(*sent));
-    struct serve_fetch *own = fb_arena_alloc(arena, sizeof(*own));
-    struct edge_fetch *fetch = &own->io;
-
-    fb_machine_move(&request->machine, SERVE_FETCH);
-    request->trail.forward = why;
-    request->trail.detail = detail;
-    request->fetch = own;
-    own->request = request;
-    *sent = *request->client;
-    sent->target = request->wanted.target;
-    sent->path = request->wanted.path;
-    sent->headers = edge_fields_to_pass(arena, request->client);
-    fb_op_init(&fetch->op, request->serve->loop, serve_on_fetched);
-    fetch->request = sent;
-    fetch->arena = arena;
-    fetch->is_for_one = true;
-    fetch->request_length = fb_exchange_body_length(request->exchange);
-    if (fetch->request_length != 0) {
-        fetch->request_body = content_of(request);
-    }
-    edge_uplink_fetch(request->serve->uplink, fetch);
-}
-
 /* ---- a fetch that others may share -------------------------------------- */
 
 static void serve_take_pass(struct serve_request *request)
@@ -251,17 +176,23 @@ static void serve_take_pass(struct serve_request *request)
     struct edge_pass *pass = request->join->io.pass;
     struct fb_reader *body = pass->body;
 
-    if (request->conditions.range.ptr != NULL && pass->response.status == 200) {
+    if (request->conditions.range.ptr != NULL && (pass->response.status == 200 || pass->is_part)) {
         const char *refusal = pass->refusal;
         edge_pass_free(pass); /* for only what was asked for */
-        serve_fetch(request, "bypass", refusal);
+        edge_serve_fetch(request, "bypass", refusal);
         return;
     }
     request->pass = pass; /* its arena holds the fields */
     pass->body = NULL;
-    serve_settle(request, EDGE_SERVE_PASS);
+    edge_serve_settle(request, EDGE_SERVE_PASS);
     request->trail.detail = pass->refusal;
     edge_serve_respond_through(request, &pass->response, pass->length, body);
+}
+
+static enum edge_verdict serve_judge(const struct serve_request *request)
+{
+    return edge_terms_judge(&edge_object_head(request->object)->terms,
+                            (int64_t)fb_loop_now_ms(request->serve->loop));
 }
 
 static void serve_take_object(struct serve_request *request)
@@ -270,13 +201,31 @@ static void serve_take_object(struct serve_request *request)
 
     edge_object_unref(request->object); /* what was stale */
     request->object = join->object;
+    edge_serve_select(request);
+    if (join->was_loaded) {
+        request->trail = (struct serve_trail){0};
+        enum edge_verdict verdict = serve_judge(request);
+        serve_use_stored(request, verdict == EDGE_VALIDATE ? EDGE_USE : verdict);
+        return;
+    }
+    if (join->was_stale || join->is_stand_in) {
+        request->trail.forward = "stale";
+    }
     request->trail.is_stored = !join->was_validated && !join->is_stand_in;
-    if (join->is_stand_in) {
+    if (!join->is_stand_in) {
+        serve_send_object(request, join->was_validated ? EDGE_SERVE_REVALIDATED : EDGE_SERVE_MISS);
+    } else if (serve_has_all(request)) {
         request->trail.detail = "stale-if-error";
         serve_send_object(request, EDGE_SERVE_STALE);
     } else {
-        serve_send_object(request, join->was_validated ? EDGE_SERVE_REVALIDATED : EDGE_SERVE_MISS);
+        edge_serve_fail_upstream(request, FB_E_UNAVAILABLE);
     }
+}
+
+static void serve_take_past_end(struct serve_request *request)
+{
+    edge_serve_settle(request, EDGE_SERVE_MISS);
+    edge_serve_respond_past_end(request, request->join->io.length);
 }
 
 static void serve_on_joined(struct fb_op *op)
@@ -288,7 +237,7 @@ static void serve_on_joined(struct fb_op *op)
     request->trail.upstream_status = join->upstream_status;
     request->trail.is_collapsed = join->is_collapsed;
     if (op->result < 0) {
-        serve_fail_upstream(request, op->result);
+        edge_serve_fail_upstream(request, op->result);
         return;
     }
     switch (join->outcome) {
@@ -298,42 +247,55 @@ static void serve_on_joined(struct fb_op *op)
     case EDGE_FILL_PASS:
         serve_take_pass(request);
         return;
+    case EDGE_FILL_PAST_END:
+        serve_take_past_end(request);
+        return;
     case EDGE_FILL_ALONE:
         request->trail = (struct serve_trail){0};
-        serve_fetch(request, "bypass", "not-shared");
+        edge_serve_fetch(request, "bypass", "not-shared");
         return;
     }
 }
 
-static struct edge_fill_ask serve_ask(struct serve_request *request)
+struct edge_fill_ask edge_serve_ask(struct serve_request *request)
 {
     return (struct edge_fill_ask){
         .key = request->key,
         .request = &request->wanted,
         .treatment = request->treatment,
+        .range = request->has_range ? &request->ranges.items[0] : NULL,
         .stale = request->object,
         .upstream = request->serve->uplink,
     };
 }
 
-static const char *serve_cause(const struct serve_request *request)
+static const char *serve_cause(const struct serve_request *request, bool is_lacking)
 {
+    if (is_lacking) {
+        return "partial";
+    }
     if (request->object != NULL) {
         return "stale";
     }
     return edge_store_has(request->serve->options.store, request->key) ? "vary-miss" : "uri-miss";
 }
 
-static void serve_join(struct serve_request *request)
+/* `is_lacking`: of the object that is there bytes are missing, which cannot be had but
+ * with all the others. */
+static void serve_join(struct serve_request *request, bool is_lacking)
 {
     struct serve_join *shared = fb_arena_alloc(request->arena, sizeof(*shared));
 
     fb_machine_move(&request->machine, SERVE_JOIN);
-    request->trail.forward = serve_cause(request);
+    request->trail.forward = serve_cause(request, is_lacking);
     request->join = shared;
     shared->request = request;
     fb_op_init(&shared->io.op, request->serve->loop, serve_on_joined);
-    shared->io.ask = serve_ask(request);
+    shared->io.ask = edge_serve_ask(request);
+    if (is_lacking) {
+        shared->io.ask.stale = NULL;
+        shared->io.ask.lacking = request->object;
+    }
     edge_fill_join(request->serve->options.fills, &shared->io);
 }
 
@@ -341,31 +303,30 @@ static void serve_join(struct serve_request *request)
 
 static void serve_lookup(struct serve_request *request)
 {
-    struct edge_serve *serve = request->serve;
-    int64_t now_ms = (int64_t)fb_loop_now_ms(serve->loop);
-    enum edge_verdict verdict = EDGE_VALIDATE;
-
     request->object =
-        edge_store_find(serve->options.store, request->key, &request->client->headers);
-    if (request->object != NULL) {
-        verdict = edge_terms_judge(&edge_object_head(request->object)->terms, now_ms);
-    }
-    request->trail.is_hit = verdict != EDGE_VALIDATE;
-    switch (verdict) {
-    case EDGE_USE:
-        serve_send_object(request, EDGE_SERVE_HIT);
-        return;
-    case EDGE_USE_AND_REVALIDATE: {
-        struct edge_fill_ask ask = serve_ask(request);
-        edge_fill_refresh(serve->options.fills, serve->loop, &ask);
-        request->trail.detail = "stale-while-revalidate";
-        serve_send_object(request, EDGE_SERVE_STALE);
+        edge_store_find(request->serve->options.store, request->key, &request->client->headers);
+    if (request->object == NULL) {
+        serve_join(request, false);
         return;
     }
-    case EDGE_VALIDATE:
-        serve_join(request);
-        return;
+    edge_serve_select(request);
+    bool is_lacking = !edge_object_is_strong(request->object) && !serve_has_all(request);
+    enum edge_verdict verdict = serve_judge(request);
+    if (is_lacking || verdict == EDGE_VALIDATE) {
+        serve_join(request, is_lacking);
+    } else {
+        serve_use_stored(request, verdict);
     }
+}
+
+/* A single range of what could be huge. Manifests are small, and wanted whole. */
+static void serve_read_range(struct serve_request *request)
+{
+    request->has_range = request->conditions.range.ptr != NULL &&
+                         request->client->method == FB_METHOD_GET &&
+                         request->treatment.class != EDGE_CLASS_MANIFEST &&
+                         fb_range_parse(request->conditions.range, &request->ranges) == FB_OK &&
+                         request->ranges.n == 1;
 }
 
 /* The request as a GET of the target in its normal form, which the upstream is
@@ -401,27 +362,28 @@ static void serve_start(struct serve_request *request)
     enum fb_method method = request->client->method;
 
     if (method == FB_METHOD_OTHER) {
-        serve_fail(request, 501, "the method is not supported");
+        edge_serve_fail(request, 501, "the method is not supported");
         return;
     }
     if (edge_via_has(&request->client->headers, options->node)) {
-        serve_fail(request, 508,
-                   "the request has passed this node before: "
-                   "upstreams form a circle, or two nodes have one name");
+        edge_serve_fail(request, 508,
+                        "the request has passed this node before: "
+                        "upstreams form a circle, or two nodes have one name");
         return;
     }
     int err = serve_read_target(request);
     if (err == FB_E_LIMIT) {
-        serve_fail(request, 414, "the target is too long");
+        edge_serve_fail(request, 414, "the target is too long");
     } else if (err < 0) {
-        serve_fail(request, 400, "the path or the host is malformed");
+        edge_serve_fail(request, 400, "the path or the host is malformed");
     } else if (method != FB_METHOD_GET && method != FB_METHOD_HEAD) {
-        serve_fetch(request, "method", NULL);
+        edge_serve_fetch(request, "method", NULL);
     } else if (request->conditions.has_strict) {
-        serve_fetch(request, "bypass", "precondition");
+        edge_serve_fetch(request, "bypass", "precondition");
     } else {
         request->treatment =
             edge_rules_find(options->rules, options->n_rules, request->wanted.path);
+        serve_read_range(request);
         serve_lookup(request);
     }
 }

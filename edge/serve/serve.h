@@ -11,23 +11,30 @@
  *
  * GET and HEAD are answered from objects, with If-None-Match, If-Modified-Since,
  * If-Range and single byte ranges evaluated here, also while the object is still
- * arriving. A request for several ranges, or for a range of a body whose length
- * is not known yet, gets the whole. A HEAD that misses fills like a GET. If-Match
- * and If-Unmodified-Since are the origin's to judge: such a request is passed.
+ * arriving. What the store lacks of an object is fetched while the rest is
+ * sent. A range of what is not kept at all is fetched alone, rounded to chunks. A
+ * HEAD that misses fills like a GET. If-Match and If-Unmodified-Since are the
+ * origin's to judge: such a request is passed.
+ *
+ * A request for several ranges, or for a range of a body whose length is not
+ * known yet, gets the whole, as RFC 9110 section 14.2 allows: no player asks for
+ * several, and since no more is fetched than is read, the whole of a huge object
+ * costs no more than what the client takes of it.
  *
  * Any other known method is passed with its content, streaming both ways; the
  * success of an unsafe one drops what is kept under its key (RFC 9111 section
  * 4.4). Responses that may not be kept are passed with backpressure.
  *
  * Every response bears Via and one member of Cache-Status (RFC 9211) behind the
- * upstream's; those from the store bear Age. A body that breaks resets the
- * client's connection.
+ * upstream's; those from the store bear Age. A hit is what needs no upstream for any
+ * of the bytes it sends, whichever tier has them; `fwd=partial` needs one for some. A
+ * body that breaks resets the client's connection.
  *
  * Ownership  One struct edge_serve per loop, freed after its server.
  * Threads    The loop's own; store and fills are shared by all.
  * Failures   Problem details: 400 for a path or host that has no key, 414 for one
- *            too long, 501 for an unknown method, 508 for a request that has been
- *            here before, 502, 503, 504 for upstreams.
+ *            too long, 416 for a range past the end, 501 for an unknown method, 508 for
+ *            a request that has been here before, 502, 503, 504 for upstreams.
  */
 #pragma once
 
@@ -68,7 +75,8 @@ void edge_serve_handle(void *serve, struct fb_exchange *exchange);
 
 /* How requests ended. */
 enum edge_serve_result {
-    EDGE_SERVE_HIT,         /* fresh, from the store */
+    EDGE_SERVE_HIT,         /* fresh, all of it from the store */
+    EDGE_SERVE_PARTIAL,     /* fresh, but some of it is fetched */
     EDGE_SERVE_MISS,        /* fetched, or joined to a fetch */
     EDGE_SERVE_STALE,       /* stale, from the store */
     EDGE_SERVE_REVALIDATED, /* from the store after a 304 */

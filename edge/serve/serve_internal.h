@@ -2,6 +2,7 @@
  * What the parts of edge/serve share: the request and how it is answered.
  *
  *     serve.c     the machine
+ *     alone.c     what is fetched for one client
  *     respond.c   heads of responses, problem details
  *     condition.c what a request's conditions and range make of an object
  */
@@ -18,6 +19,8 @@
 #include "edge/upstream/fetch.h"
 
 struct fb_metrics_table;
+
+enum serve_state { SERVE_LOOKUP, SERVE_JOIN, SERVE_FETCH, SERVE_SENT };
 
 struct edge_serve {
     struct edge_serve_options options;
@@ -59,6 +62,8 @@ struct serve_request {
     const struct fb_request_head *client; /* as received */
     struct fb_request_head wanted;        /* the same as a GET of the normal target */
     struct edge_conditions conditions;
+    struct fb_range_specs ranges; /* one, if `has_range` */
+    bool has_range;
     struct fb_str key;
     struct edge_treatment treatment;
     struct serve_trail trail;
@@ -69,12 +74,40 @@ struct serve_request {
     struct serve_join *join;    /* in the arena, once needed */
     struct edge_pass *pass;     /* owned, or NULL; until `finished` */
     struct serve_fetch *fetch;  /* in the arena, once needed */
+
+    struct edge_selection selection; /* of `object`, once there is one to answer from */
+    struct edge_fill_chunks chunks;  /* for its reader */
 };
+
+/* ---- serve.c ------------------------------------------------------------- */
+
+/* Counts how the request is answered; next it is. */
+void edge_serve_settle(struct serve_request *request, enum edge_serve_result result);
+
+/* No answer came from upstream, or none that may be shown. */
+void edge_serve_fail_upstream(struct serve_request *request, int err);
+
+/* Answers with problem details, whose `detail` is a sentence for a person. */
+void edge_serve_fail(struct serve_request *request, unsigned status, const char *detail);
+
+/* What is wanted, as fills are told. */
+struct edge_fill_ask edge_serve_ask(struct serve_request *request);
+
+/* ---- alone.c ------------------------------------------------------------- */
+
+/* Sends the request on for this client alone; `why` and `detail` are for Cache-Status. */
+void edge_serve_fetch(struct serve_request *request, const char *why, const char *detail);
 
 /* ---- respond.c ----------------------------------------------------------- */
 
-/* Answers from request->object. */
+/* Settles what to send of request->object. */
+void edge_serve_select(struct serve_request *request);
+
+/* Answers from request->object what was selected. */
 void edge_serve_respond_object(struct serve_request *request);
+
+/* Answers 416 for a body of `length` bytes. */
+void edge_serve_respond_past_end(struct serve_request *request, uint64_t length);
 
 /* Answers with an upstream's response, passing `body` (taken over) through. */
 void edge_serve_respond_through(struct serve_request *request,

@@ -18,6 +18,11 @@
 
 #include <cmocka.h>
 
+/* The store's; tests of large bodies want more of it. */
+#ifndef FIXTURE_MEMORY
+#define FIXTURE_MEMORY LIMIT
+#endif
+
 enum { MAX_JOINERS = 8, MAX_FILLS = 4, LIMIT = 4 * 1024 * 1024 };
 
 #define KEEP "Cache-Control: max-age=60\n"
@@ -52,7 +57,7 @@ static inline int set_up(void **state)
     assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
     f.metrics = fb_metrics_new();
     f.store = edge_store_new(&(struct edge_store_options){
-        .memory_bytes = LIMIT, .clock = &f.clock.clock, .metrics = f.metrics});
+        .memory_bytes = FIXTURE_MEMORY, .clock = &f.clock.clock, .metrics = f.metrics});
     f.table = edge_fill_table_new(&(struct edge_fill_options){
         .store = f.store, .max_fills = MAX_FILLS, .fetch = fake_fetch, .metrics = f.metrics});
     *state = &f;

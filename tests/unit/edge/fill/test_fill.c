@@ -197,6 +197,20 @@ static void a_part_that_nobody_asked_for_is_no_answer(void **state)
     assert_int_equal(f->upstream.n_bodies_open, 0);
 }
 
+static void what_is_too_large_passes_by_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join(f, 0, "a/k", NULL, NULL);
+
+    (void)fake_answer(&f->upstream, 0, 200, KEEP "ETag: W/\"weak\"\n", LIMIT);
+    turn(f);
+    assert_string_equal(first->join.pass->refusal, "too large");
+    drop_pass(first);
+    struct joiner *second = join(f, 1, "a/k", NULL, NULL);
+    turn(f);
+    assert_outcome(second, EDGE_FILL_ALONE);
+}
+
 static void what_turns_out_too_large_breaks_and_is_remembered(void **state)
 {
     static char bytes[LIMIT / 2];
@@ -517,6 +531,7 @@ int main(void)
         FILL_TEST(nobody_gets_what_was_meant_for_one_who_left),
         FILL_TEST(an_answer_to_one_request_alone_sends_the_rest_to_ask_again),
         FILL_TEST(a_part_that_nobody_asked_for_is_no_answer),
+        FILL_TEST(what_is_too_large_passes_by_the_store),
         FILL_TEST(what_turns_out_too_large_breaks_and_is_remembered),
         FILL_TEST(a_joiner_that_needs_another_variant_fetches_it),
         FILL_TEST(an_upstream_that_varies_by_the_wind_is_not_shared),

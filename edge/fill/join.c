@@ -1,0 +1,251 @@
+#include "base/core/check.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/map.h"
+#include "edge/fill/fill.h"
+#include "edge/fill/fill_internal.h"
+#include "edge/fill/part.h"
+#include "edge/fresh/key.h"
+
+enum { JOIN_MAX_TRIES = 3 };
+
+/* ---- joining ----------------------------------------------------------- */
+
+static void join_start(struct edge_fill_join *join);
+
+static void join_finish(struct edge_fill_join *join, int result)
+{
+    join->phase = JOIN_IDLE;
+    fb_buf_done(&join->own_key);
+    fb_op_finish(&join->op, result);
+}
+
+static void join_finish_with(struct edge_fill_join *join, struct edge_object *object)
+{
+    join->outcome = EDGE_FILL_OBJECT;
+    join->object = object;
+    join_finish(join, FB_OK);
+}
+
+/* Joins once more, or gives up sharing. */
+static void join_again(struct edge_fill_join *join)
+{
+    join->joins_again = false;
+    if (join->is_canceled) {
+        join_finish(join, FB_E_CANCELED);
+    } else if (++join->n_tries == JOIN_MAX_TRIES) {
+        join->outcome = EDGE_FILL_ALONE;
+        join_finish(join, FB_OK);
+    } else {
+        join_start(join);
+    }
+}
+
+/* The object is for other requests than this one: joins by variant, or gives up
+ * sharing. */
+static void join_mismatched(struct edge_fill_join *join)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+    const struct edge_object_head *head = edge_object_head(join->object);
+
+    struct fb_str variant = edge_variant_of(&arena, head->vary, &join->ask.request->headers);
+    fb_buf_clear(&join->own_key);
+    fb_buf_append(&join->own_key, join->ask.key);
+    fb_buf_append(&join->own_key, FB_STR("\n"));
+    fb_buf_append(&join->own_key, variant);
+    edge_object_unref(join->object);
+    join->object = NULL;
+    join->was_loaded = false;
+    join->was_stale = false;
+    join->was_validated = false;
+    join->is_stand_in = false;
+    join_again(join);
+}
+
+/* The answer has come home to the joiner's loop. */
+static void join_arrive(struct edge_fill_join *join)
+{
+    bool has_object = join->answer == FB_OK && join->outcome == EDGE_FILL_OBJECT;
+
+    if (has_object && !edge_object_suits(join->object, &join->ask.request->headers)) {
+        join_mismatched(join);
+    } else if (join->joins_again) {
+        join_again(join);
+    } else {
+        join_finish(join, join->answer);
+    }
+}
+
+static void join_on_mail(struct fb_post *post)
+{
+    join_arrive(FB_CONTAINER_OF(post, struct edge_fill_join, post));
+}
+
+static void join_cancel(struct fb_op *op)
+{
+    struct edge_fill_join *join = FB_CONTAINER_OF(op, struct edge_fill_join, op);
+
+    edge_fill_lock(join->table);
+    bool was_waiting = join->phase == JOIN_WAITING;
+    if (was_waiting) {
+        fb_list_remove(&join->link);
+    }
+    edge_fill_unlock(join->table);
+    join->is_canceled = true;
+    if (was_waiting) {
+        edge_fill_metric(join->table, FILL_READERS, -1);
+        join_finish(join, FB_E_CANCELED);
+    }
+    /* Else the answer is on its way, and is what `done` will see. */
+}
+
+/* Under the lock, with no fill running: what an earlier one may have brought
+ * since the caller looked. */
+static struct edge_object *join_look_again(const struct edge_fill_join *join, int64_t now_ms)
+{
+    const struct edge_fill_ask *ask = &join->ask;
+    struct edge_object *found =
+        edge_store_find(join->table->options.store, ask->key, &ask->request->headers);
+
+    if (found != NULL && (found == ask->stale || found == ask->lacking ||
+                          edge_terms_judge(&edge_object_head(found)->terms, now_ms) != EDGE_USE)) {
+        edge_object_unref(found);
+        return NULL;
+    }
+    return found;
+}
+
+/* True if a volume may have what memory has not. */
+static bool join_may_load(const struct edge_fill_join *join)
+{
+    const struct edge_fill_ask *ask = &join->ask;
+
+    return ask->stale == NULL && ask->lacking == NULL &&
+           edge_store_may_load(join->table->options.store, ask->key, edge_part_offset(ask->range));
+}
+
+static void join_start(struct edge_fill_join *join)
+{
+    struct edge_fill_table *table = join->table;
+    struct fb_str key = join->own_key.len > 0 ? fb_buf_str(&join->own_key) : join->ask.key;
+    int64_t now_ms = (int64_t)fb_clock_mono_ms(fb_loop_clock(join->op.loop));
+    struct edge_object *object = NULL;
+    struct edge_fill *begun = NULL;
+    bool loads = false;
+    int err = FB_OK;
+
+    edge_fill_lock(table);
+    bool is_alone = edge_fill_is_remembered(table, join->ask.key, now_ms);
+    struct edge_fill *fill = is_alone ? NULL : fb_map_find(table->by_key, key);
+    if (!is_alone && fill == NULL) {
+        object = join_look_again(join, now_ms);
+    }
+    if (!is_alone && fill == NULL && object == NULL) {
+        loads = join_may_load(join);
+        err = edge_fill_add(table, join->op.loop, key, &join->ask, !loads, &begun);
+        fill = begun;
+    }
+    if (fill != NULL) {
+        join->is_collapsed = begun == NULL;
+        join->phase = JOIN_WAITING;
+        fb_list_append(&fill->joiners, &join->link);
+    }
+    edge_fill_unlock(table);
+
+    if (fill != NULL) {
+        edge_fill_metric(table, FILL_READERS, 1);
+    } else if (object != NULL) {
+        join->is_collapsed = true;
+        join_finish_with(join, object);
+    } else {
+        join->outcome = EDGE_FILL_ALONE;
+        join_finish(join, err);
+    }
+    if (begun != NULL) {
+        edge_fill_begin(begun, loads);
+    }
+}
+
+void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join)
+{
+    fb_op_begin(&join->op, join_cancel);
+    join->object = NULL;
+    join->pass = NULL;
+    join->is_collapsed = false;
+    join->was_loaded = false;
+    join->was_stale = false;
+    join->was_validated = false;
+    join->is_stand_in = false;
+    join->upstream_status = 0;
+    join->table = table;
+    fb_list_init(&join->link);
+    join->phase = JOIN_IDLE;
+    join->post.run = join_on_mail;
+    join->own_key = (struct fb_buf){0};
+    join->n_tries = 0;
+    join->joins_again = false;
+    join->is_canceled = false;
+    join_start(join);
+}
+
+/* ---- answers ----------------------------------------------------------- */
+
+/* Writes the outputs of a joiner that is posted. `*pass` answers the request that
+ * was sent, and so goes to the joiner that began the fill, or to nobody. */
+static void answer_one(const struct fill_answer *answer, struct edge_fill_join *join,
+                       struct edge_pass **pass)
+{
+    join->answer = answer->result;
+    join->outcome = answer->outcome;
+    join->upstream_status = answer->status;
+    join->was_loaded = answer->was_loaded;
+    join->was_stale = answer->was_stale;
+    join->was_validated = answer->was_validated;
+    join->is_stand_in = answer->is_stand_in;
+    if (answer->result < 0) {
+        return;
+    }
+    if (answer->outcome == EDGE_FILL_OBJECT) {
+        join->object = edge_object_ref(answer->object);
+    } else if (!join->is_collapsed) {
+        join->length = answer->length;
+        join->pass = *pass;
+        *pass = NULL;
+    } else {
+        join->outcome = EDGE_FILL_ALONE;
+        join->answer = answer->rest;
+        join->joins_again = answer->is_personal;
+    }
+}
+
+void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer)
+{
+    struct edge_fill_table *table = fill->table;
+    struct edge_pass *pass = answer->pass;
+    struct fb_list joiners;
+    struct fb_list *node = NULL;
+
+    fb_list_init(&joiners);
+    edge_fill_lock(table);
+    if (fill->is_joinable) {
+        (void)fb_map_remove(table->by_key, fill->key); /* it is there */
+        fill->is_joinable = false;
+    }
+    fb_list_splice(&joiners, &fill->joiners);
+    FB_LIST_EACH(at, &joiners) {
+        FB_CONTAINER_OF(at, struct edge_fill_join, link)->phase = JOIN_POSTED;
+    }
+    edge_fill_unlock(table);
+
+    while ((node = fb_list_pop(&joiners)) != NULL) {
+        struct edge_fill_join *join = FB_CONTAINER_OF(node, struct edge_fill_join, link);
+        edge_fill_metric(table, FILL_READERS, -1);
+        answer_one(answer, join, &pass);
+        if (join->op.loop == fill->loop) {
+            join_arrive(join);
+        } else {
+            fb_loop_post(join->op.loop, &join->post);
+        }
+    }
+    edge_pass_free(pass);
+}

@@ -1,0 +1,265 @@
+#include "base/core/arena.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/http/conditional.h"
+#include "base/http/date.h"
+#include "edge/fill/fill.h"
+#include "edge/fill/fill_internal.h"
+#include "edge/fill/part.h"
+#include "edge/fresh/fields.h"
+
+/* ---- what is kept ------------------------------------------------------ */
+
+static struct edge_terms fill_terms(const struct edge_fill *fill,
+                                    const struct fb_response_head *response)
+{
+    return edge_terms_find(&(struct edge_terms_of){
+        .request = &fill->client,
+        .response = response,
+        .treatment = fill->ask.treatment,
+        .requested = fill->requested,
+        .received = edge_moment_now(fb_loop_clock(fill->loop)),
+    });
+}
+
+void edge_fill_add_date(struct edge_fill *fill, struct fb_headers *headers)
+{
+    struct fb_arena *arena = &fill->answer->arena;
+    char text[FB_DATE_MAX];
+
+    if (fb_headers_find(headers, FB_STR("date")).ptr == NULL) {
+        int64_t now_s = fb_clock_wall_ms(fb_loop_clock(fill->loop)) / 1000;
+        struct fb_str date = fb_arena_dup(arena, fb_date_format(now_s, text));
+        fb_headers_add(headers, arena, FB_STR("Date"), date);
+    }
+}
+
+/* The object that the answer begins, and its writer from `first`. An empty one has
+ * none. */
+static int fill_make_object(struct edge_fill *fill, const struct edge_object_spec *spec,
+                            uint64_t first, struct edge_object **ret_object)
+{
+    struct edge_object *object = NULL;
+
+    int err = edge_store_create(fill->table->options.store, spec, &object);
+    if (err < 0) {
+        return err;
+    }
+    if (spec->length != 0) {
+        err = edge_object_write(object, fill->loop, first, &fill->writer);
+    }
+    if (err < 0) {
+        edge_object_unref(object);
+        return err;
+    }
+    if (fill->writer != NULL) {
+        edge_writer_set_end(fill->writer, fill->goal);
+    }
+    *ret_object = object;
+    return FB_OK;
+}
+
+/* What could not be had again in parts must not outgrow the memory: every reader
+ * that falls behind would be cut. */
+static bool fill_is_too_large(const struct edge_fill *fill, int64_t length)
+{
+    struct edge_store_stats stats = edge_store_stats(fill->table->options.store);
+
+    return fill->if_range.len == 0 && length > 0 && (uint64_t)length > stats.memory_limit / 4;
+}
+
+/* The fields to keep, and what they say of the body's bytes. */
+static struct fb_headers fill_kept_fields(struct edge_fill *fill)
+{
+    struct edge_pass *answer = fill->answer;
+    struct fb_headers headers =
+        edge_fields_to_keep(&answer->arena, &answer->response.headers, fill->ask.treatment.class);
+
+    edge_fill_add_date(fill, &headers);
+    if (answer->response.status == 200) {
+        int64_t now_s = fb_clock_wall_ms(fb_loop_clock(fill->loop)) / 1000;
+        fill->if_range = fb_arena_dup(&fill->arena, fb_if_range_of(&headers, now_s));
+    }
+    return headers;
+}
+
+/* Keeps the answer, whose status is that of the whole, of `length` bytes. Its body begins
+ * at fill->at. */
+static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms, int64_t length)
+{
+    struct edge_pass *answer = fill->answer;
+    unsigned status = fill->is_part ? 206 : answer->response.status;
+    struct edge_object *object = NULL;
+    struct fb_headers headers = fill_kept_fields(fill);
+    int err = FB_E_LIMIT;
+
+    if (!fill_is_too_large(fill, length)) {
+        err = fill_make_object(fill,
+                               &(struct edge_object_spec){.key = fill->ask.key,
+                                                          .request = &fill->client.headers,
+                                                          .status = answer->response.status,
+                                                          .headers = &headers,
+                                                          .terms = *terms,
+                                                          .length = length},
+                               edge_chunk_ceil(fill->at), &object);
+    }
+    if (err < 0) {
+        answer->response.status = status;
+        edge_fill_pass(fill, err == FB_E_LIMIT ? "too large" : "store full", FB_OK);
+        return;
+    }
+    /* In the index before it leaves the keys: who finds no fill finds this. */
+    edge_store_publish(fill->table->options.store, object);
+    edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
+                                                 .object = object,
+                                                 .was_stale = fill->ask.stale != NULL,
+                                                 .status = status});
+    edge_object_unref(object);
+    if (fill->writer == NULL) {
+        edge_fill_end(fill);
+        return;
+    }
+    fb_machine_move(&fill->machine, FILL_PUMP);
+    edge_fill_pump(fill);
+}
+
+void edge_fill_whole(struct edge_fill *fill)
+{
+    struct edge_pass *answer = fill->answer;
+    struct edge_terms terms = fill_terms(fill, &answer->response);
+
+    if (terms.refusal != NULL) {
+        edge_fill_pass(fill, terms.refusal, FB_OK);
+        return;
+    }
+    fill->is_part = false;
+    fill->at = 0;
+    fill->end = answer->length == FB_LENGTH_UNKNOWN ? UINT64_MAX : (uint64_t)answer->length;
+    fill->goal = fill->end;
+    fill_keep(fill, &terms, answer->length);
+}
+
+/* ---- parts ------------------------------------------------------------- */
+
+/* Turns a 206's head into that of the whole. */
+static void fill_make_whole_head(struct fb_response_head *response)
+{
+    static const struct fb_str of_part[] = {FB_STR("content-range"), FB_STR("content-digest"),
+                                            FB_STR("content-md5")};
+
+    response->status = 200;
+    for (size_t i = 0; i < FB_ARRAY_LEN(of_part); i++) {
+        fb_headers_remove(&response->headers, of_part[i]);
+    }
+}
+
+/* A part of what nobody had yet. Its bytes are worth something only if more can be
+ * added to them. */
+void edge_fill_part(struct edge_fill *fill)
+{
+    struct fb_response_head *response = &fill->answer->response;
+    struct edge_part_answer part;
+    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(fill->loop)) / 1000;
+
+    int err = edge_part_read(fill->part, response, fill->answer->length, &part);
+    edge_fill_add_date(fill, &response->headers);
+    if (err < 0 || fb_if_range_of(&response->headers, now_s).len == 0 ||
+        edge_chunk_ceil(part.first) >= part.end) {
+        edge_fill_whole_instead(fill);
+        return;
+    }
+    struct fb_response_head whole = *response;
+    whole.headers = edge_fields_to_keep(&fill->answer->arena, &response->headers, EDGE_CLASS_OTHER);
+    struct fb_str age = fb_headers_find(&response->headers, FB_STR("age"));
+    if (age.ptr != NULL) {
+        fb_headers_add(&whole.headers, &fill->answer->arena, FB_STR("Age"), age);
+    }
+    fill_make_whole_head(&whole);
+    struct edge_terms terms = fill_terms(fill, &whole);
+    if (terms.refusal != NULL) {
+        edge_fill_pass(fill, terms.refusal, FB_OK);
+        return;
+    }
+    *response = whole;
+    fill->at = part.first;
+    fill->end = part.end;
+    fill->goal = fill->part.is_suffix ? part.length : FB_MIN(fill->part.last, part.length - 1) + 1;
+    fill_keep(fill, &terms, (int64_t)part.length);
+}
+
+/* Nothing of the range is there: whoever asked for it is told so, and the rest ask for
+ * what they want. */
+void edge_fill_past_end(struct edge_fill *fill)
+{
+    struct fb_str text = fb_headers_find(&fill->answer->response.headers, FB_STR("content-range"));
+    uint64_t length = 0;
+
+    int err = fb_content_range_parse_unsatisfied(text, &length);
+    bool is_past = fill->part.is_suffix ? length == 0 : fill->part.first >= length;
+    if (err < 0 || !is_past) {
+        edge_fill_whole_instead(fill);
+        return;
+    }
+    edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_PAST_END,
+                                                 .length = length,
+                                                 .is_personal = true,
+                                                 .status = 416});
+    edge_fill_end(fill);
+}
+
+/* ---- what is still right ------------------------------------------------ */
+
+/* The stale object's head, brought up to date by a 304, on the same body. NULL if
+ * there is no room even for that. */
+static struct edge_object *fill_renew(struct edge_fill *fill, struct edge_terms *ret_terms)
+{
+    const struct edge_object_head *stale = edge_object_head(fill->ask.stale);
+    struct fb_arena *arena = &fill->answer->arena;
+    const struct fb_headers *news = &fill->answer->response.headers;
+    struct fb_str age = fb_headers_find(news, FB_STR("age"));
+    struct edge_object *fresh = NULL;
+
+    struct fb_headers headers =
+        edge_fields_updated(arena, &stale->headers, news, fill->ask.treatment.class);
+    if (fb_headers_find(news, FB_STR("date")).ptr == NULL) {
+        fb_headers_remove(&headers, FB_STR("date")); /* it told of the first answer */
+        edge_fill_add_date(fill, &headers);
+    }
+    struct fb_response_head response = {.status = stale->status, .headers = headers};
+    if (age.ptr != NULL) {
+        fb_headers_add(&response.headers, arena, FB_STR("Age"), age);
+    }
+    *ret_terms = fill_terms(fill, &response);
+    int err = edge_store_renew(fill->table->options.store,
+                               &(struct edge_object_spec){.key = fill->ask.key,
+                                                          .request = &fill->client.headers,
+                                                          .status = stale->status,
+                                                          .headers = &headers,
+                                                          .terms = *ret_terms},
+                               fill->ask.stale, &fresh);
+    return err < 0 ? NULL : fresh;
+}
+
+void edge_fill_not_modified(struct edge_fill *fill)
+{
+    struct edge_store *store = fill->table->options.store;
+    struct edge_terms terms;
+
+    if (fill->ask.stale == NULL) {
+        edge_fill_fail(fill, FB_E_MALFORMED, 304);
+        return;
+    }
+    struct edge_object *fresh = fill_renew(fill, &terms);
+    if (terms.refusal != NULL) {
+        edge_store_remove(store, fill->ask.stale);
+    } else if (fresh != NULL) {
+        edge_store_publish(store, fresh);
+    }
+    edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
+                                                 .object = fresh != NULL ? fresh : fill->ask.stale,
+                                                 .was_stale = true,
+                                                 .was_validated = true,
+                                                 .status = 304});
+    edge_object_unref(fresh);
+    edge_fill_end(fill);
+}

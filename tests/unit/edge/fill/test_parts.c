@@ -1,0 +1,509 @@
+#include "parts_fixture.h"
+
+/* ---- parts of what nobody has yet ---------------------------------------- */
+
+static void a_range_of_what_is_not_kept_brings_its_chunks_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *joiner = join_range(f, 0, "bytes=1500000-1600000");
+
+    assert_sent(f, 0, "Range", "bytes=1048576-2097151");
+    assert_sent(f, 0, "If-Range", NULL);
+    struct fake_body *body =
+        answer_part(f, 0, STRONG "Age: 3\nContent-Digest: x\n", MIB, 2 * MIB, LENGTH);
+    turn(f);
+    struct edge_object *object = take_object(joiner);
+    const struct edge_object_head *head = edge_object_head(object);
+    assert_int_equal(head->status, 200);
+    assert_int_equal(head->terms.initial_age_ms, 3000);
+    assert_null(fb_headers_find(&head->headers, FB_STR("content-range")).ptr);
+    assert_null(fb_headers_find(&head->headers, FB_STR("content-digest")).ptr);
+    assert_int_equal(edge_object_length(object), LENGTH);
+    assert_int_equal(joiner->join.upstream_status, 206);
+
+    struct client client;
+    client_open(f, &client, object, 1500000, 100001);
+    push_span(body, MIB, 2 * MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    assert_int_equal(client.at, 1600001);
+    client_close(f, &client);
+    assert_true(edge_object_holds(object, MIB, (int64_t)MIB));
+    assert_false(edge_object_holds(object, 0, 1));
+    assert_false(edge_object_holds(object, 2 * MIB, 1));
+    assert_int_equal(f->upstream.n_fetches, 1);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_bytes_filled_total"), MIB);
+    edge_object_unref(object);
+}
+
+static void the_end_of_what_is_not_kept_is_found_by_the_upstream(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *joiner = join_range(f, 0, "bytes=-100");
+
+    assert_sent(f, 0, "Range", "bytes=-1048676");
+    uint64_t first = LENGTH - 1048676;
+    struct fake_body *body = answer_part(f, 0, STRONG, first, LENGTH, LENGTH);
+    turn(f);
+    struct edge_object *object = take_object(joiner);
+    struct client client;
+    client_open(f, &client, object, LENGTH - 100, 100);
+    push_span(body, first, LENGTH);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    client_close(f, &client);
+    /* What was in front of the first whole chunk is dropped. */
+    assert_true(edge_object_holds(object, 9 * MIB, FB_LENGTH_UNKNOWN) ||
+                edge_object_holds(object, 10 * MIB, FB_LENGTH_UNKNOWN));
+    assert_false(edge_object_holds(object, 8 * MIB, 1));
+    assert_int_equal(f->upstream.n_fetches, 1);
+    edge_object_unref(object);
+}
+
+static void a_part_of_no_use_makes_the_whole_be_fetched(void **state)
+{
+    static const char *const bad[] = {
+        "Content-Range: bytes 0-1048575/2000000\n",                /* no validator */
+        "ETag: W/\"s\"\nContent-Range: bytes 0-1048575/2000000\n", /* a weak one */
+        "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\n"
+        "Date: Thu, 01 Jan 2026 00:00:00 GMT\n"
+        "Content-Range: bytes 0-1048575/2000000\n",              /* too young a one */
+        "ETag: \"s\"\nContent-Range: bytes 1-1048575/2000000\n", /* another range */
+        "ETag: \"s\"\nContent-Range: bytes 0-1048576/2000000\n", /* a longer one */
+        "ETag: \"s\"\nContent-Range: bytes 0-1048575/*\n",       /* of unknown length */
+        "ETag: \"s\"\nContent-Range: bytes 0-1048575\n",         /* none */
+        "ETag: \"s\"\nContent-Type: multipart/byteranges\n"};    /* several */
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(bad); i++) {
+        struct joiner *joiner = join_range(f, 0, "bytes=5-9");
+        assert_sent(f, 2 * i, "Range", "bytes=0-1048575");
+        (void)fake_answer(&f->upstream, 2 * i, 206, bad[i], 1048576);
+        turn(f);
+        assert_int_equal(joiner->n_done, 0);
+        assert_sent(f, 2 * i + 1, "Range", NULL);
+        struct fake_body *body = fake_answer(&f->upstream, 2 * i + 1, 200, KEEP, 10);
+        push_span(body, 0, 10);
+        fake_body_end(body, FB_E_END);
+        turn(f);
+        struct edge_object *object = take_object(joiner);
+        assert_int_equal(edge_object_length(object), 10);
+        edge_object_unref(object);
+        edge_store_invalidate(f->store, f->loop, FB_STR("a/k"));
+        turn(f);
+    }
+}
+
+static void an_upstream_that_knows_no_ranges_gives_the_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *joiner = join_range(f, 0, "bytes=2097152-2097160");
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, KEEP, (int64_t)(3 * MIB));
+
+    turn(f);
+    struct edge_object *object = take_object(joiner);
+    struct client client;
+    client_open(f, &client, object, 2 * MIB, 9);
+    push_span(body, 0, 3 * MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    client_close(f, &client);
+    assert_true(edge_object_holds(object, 0, FB_LENGTH_UNKNOWN));
+    edge_object_unref(object);
+}
+
+static void a_part_that_may_not_be_kept_goes_to_nobody_else(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join_range(f, 0, "bytes=0-9");
+    struct joiner *second = join_range(f, 1, "bytes=0-9");
+
+    (void)answer_part(f, 0, "Cache-Control: private\nETag: \"s\"\n", 0, MIB, LENGTH);
+    turn(f);
+    assert_true(first->join.pass->is_part);
+    assert_int_equal(first->join.pass->response.status, 206);
+    drop_pass(first);
+    assert_outcome(second, EDGE_FILL_ALONE);
+}
+
+static void a_range_past_the_end_is_told_to_who_asked_for_it(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join_range(f, 0, "bytes=99999999-");
+    struct joiner *second = join_range(f, 1, "bytes=0-9");
+
+    assert_sent(f, 0, "Range", "bytes=99614720-");
+    (void)fake_answer(&f->upstream, 0, 416, "Content-Range: bytes */1000\n", 0);
+    turn(f);
+    assert_outcome(first, EDGE_FILL_PAST_END);
+    assert_int_equal(first->join.length, 1000);
+    assert_int_equal(first->join.upstream_status, 416);
+    assert_sent(f, 1, "Range", "bytes=0-1048575");
+    struct fake_body *body = answer_part(f, 1, STRONG, 0, 1000, 1000);
+    push_span(body, 0, 1000);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    drop_object(second);
+}
+
+static void a_refusal_that_cannot_be_true_makes_the_whole_be_fetched(void **state)
+{
+    static const char *const bad[] = {"", "Content-Range: bytes */1048577\n",
+                                      "Content-Range: bytes 0-1/2\n", "Content-Range: bytes */*\n"};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(bad); i++) {
+        struct joiner *joiner = join_range(f, 0, "bytes=1048580-1048590");
+        (void)fake_answer(&f->upstream, 2 * i, 416, bad[i], 0);
+        turn(f);
+        assert_sent(f, 2 * i + 1, "Range", NULL);
+        fake_fail(&f->upstream, 2 * i + 1, FB_E_UNAVAILABLE);
+        turn(f);
+        assert_failed(joiner, FB_E_UNAVAILABLE);
+    }
+}
+
+static void other_parts_join_the_object_that_one_part_made(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *first = join_range(f, 0, "bytes=0-9");
+    struct joiner *second = join_range(f, 1, "bytes=5242880-5242889");
+
+    assert_int_equal(f->upstream.n_fetches, 1);
+    struct fake_body *body = answer_part(f, 0, STRONG, 0, MIB, LENGTH);
+    turn(f);
+    struct edge_object *object = take_object(first);
+    assert_ptr_equal(take_object(second), object);
+    struct client one;
+    struct client two;
+    client_open(f, &one, object, 0, 10);
+    client_open(f, &two, object, 5 * MIB, 10);
+    turn(f);
+    assert_int_equal(f->upstream.n_fetches, 2);
+    assert_sent(f, 1, "Range", "bytes=5242880-6291455");
+    assert_sent(f, 1, "If-Range", "\"s\"");
+    struct fake_body *part = answer_part(f, 1, STRONG, 5 * MIB, 6 * MIB, LENGTH);
+    turn(f);
+    push_span(part, 5 * MIB, 6 * MIB);
+    fake_body_end(part, FB_E_END);
+    turn(f);
+    assert_int_equal(two.end, FB_E_END);
+    assert_int_equal(one.end, FB_E_LATER);
+    push_span(body, 0, MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(one.end, FB_E_END);
+    client_close(f, &one);
+    client_close(f, &two);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_parts_total"), 1);
+    edge_object_unref(object);
+    edge_object_unref(object);
+}
+
+/* ---- parts of what is kept ----------------------------------------------- */
+
+static void what_readers_lack_is_fetched_once(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct client clients[4];
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(clients); i++) {
+        client_open(f, &clients[i], object, 3 * MIB + 5 * i, 1000);
+    }
+    turn(f);
+    assert_int_equal(f->upstream.n_fetches, 1);
+    assert_sent(f, 0, "Range", "bytes=3145728-4194303");
+    struct fake_body *body = answer_part(f, 0, STRONG, 3 * MIB, 4 * MIB, LENGTH);
+    turn(f);
+    push_span(body, 3 * MIB, 4 * MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    for (unsigned i = 0; i < FB_ARRAY_LEN(clients); i++) {
+        assert_int_equal(clients[i].end, FB_E_END);
+        client_close(f, &clients[i]);
+    }
+    assert_int_equal(f->upstream.n_fetches, 1);
+    edge_object_unref(object);
+}
+
+/* Fetches chunk `chunk` of `object` for a client of its own. */
+static void bring(struct fixture *f, struct edge_object *object, uint64_t chunk)
+{
+    struct client client;
+
+    client_open(f, &client, object, chunk * MIB, 1);
+    turn(f);
+    struct fake_body *body = answer_part(f, f->upstream.n_fetches - 1, STRONG, chunk * MIB,
+                                         FB_MIN((chunk + 1) * MIB, LENGTH), LENGTH);
+    turn(f);
+    push_span(body, chunk * MIB, FB_MIN((chunk + 1) * MIB, LENGTH));
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    client_close(f, &client);
+}
+
+static void only_the_gaps_are_fetched(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct client client;
+
+    bring(f, object, 2);
+    bring(f, object, 10); /* the last, which is short */
+    client_open(f, &client, object, 0, FB_LENGTH_UNKNOWN);
+    turn(f);
+    assert_sent(f, 2, "Range", "bytes=0-2097151");
+    struct fake_body *body = answer_part(f, 2, STRONG, 0, 2 * MIB, LENGTH);
+    turn(f);
+    push_span(body, 0, 2 * MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.at, 3 * MIB);
+    assert_sent(f, 3, "Range", "bytes=3145728-10485759");
+    body = answer_part(f, 3, STRONG, 3 * MIB, 10 * MIB, LENGTH);
+    turn(f);
+    push_span(body, 3 * MIB, 10 * MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    assert_int_equal(client.at, LENGTH);
+    client_close(f, &client);
+    edge_object_unref(object);
+}
+
+static void an_upstream_may_ignore_the_range_of_the_same_object(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct client client;
+
+    client_open(f, &client, object, 4 * MIB + 5, 10);
+    turn(f);
+    struct fake_body *body = fake_answer(&f->upstream, 0, 200, STRONG, (int64_t)LENGTH);
+    turn(f);
+    push_span(body, 0, LENGTH);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    client_close(f, &client);
+    /* What came beyond it is not wasted. */
+    assert_true(edge_object_holds(object, 4 * MIB, FB_LENGTH_UNKNOWN));
+    assert_false(edge_object_holds(object, 3 * MIB, 1));
+    edge_object_unref(object);
+}
+
+static void an_object_that_changed_cuts_its_readers_and_leaves_the_index(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *fields;
+        int64_t length;
+    } news[] = {{206, KEEP "ETag: \"new\"\nContent-Range: bytes 0-1048575/10485837\n", 1048576},
+                {206, STRONG "Content-Range: bytes 0-1048575/10485836\n", 1048576},
+                {200, KEEP "ETag: \"new\"\n", (int64_t)LENGTH},
+                {200, STRONG, (int64_t)LENGTH - 1},
+                {200, KEEP, (int64_t)LENGTH},
+                {404, KEEP, 0},
+                {410, KEEP, 0},
+                {416, "Content-Range: bytes */0\n", 0}};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(news); i++) {
+        struct edge_object *object = make_empty(f, STRONG);
+        struct client client;
+        client_open(f, &client, object, 0, 10);
+        turn(f);
+        (void)fake_answer(&f->upstream, i, news[i].status, news[i].fields, news[i].length);
+        turn(f);
+        assert_int_equal(client.end, FB_E_CONFLICT);
+        client_close(f, &client);
+        assert_false(is_stored(f, "a/k"));
+        edge_object_unref(object);
+        assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_changed_total"), i + 1);
+    }
+}
+
+static void who_brought_the_new_object_keeps_it(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *old = make_empty(f, STRONG);
+    struct client client;
+
+    client_open(f, &client, old, 0, 10);
+    turn(f);
+    struct edge_object *fresh = make_empty(f, KEEP "ETag: \"new\"\n");
+    (void)answer_part(f, 0, KEEP "ETag: \"new\"\n", 0, MIB, LENGTH);
+    turn(f);
+    assert_int_equal(client.end, FB_E_CONFLICT);
+    client_close(f, &client);
+    struct edge_object *found = find(f, "a/k");
+    assert_ptr_equal(found, fresh);
+    edge_object_unref(found);
+    edge_object_unref(fresh);
+    edge_object_unref(old);
+}
+
+static void parts_are_asked_for_by_date_where_that_is_strong(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, KEEP "Last-Modified: Wed, 31 Dec 2025 00:00:00 GMT\n"
+                                                    "Date: Thu, 01 Jan 2026 00:00:00 GMT\n");
+    struct client client;
+
+    client_open(f, &client, object, 0, 10);
+    turn(f);
+    assert_sent(f, 0, "If-Range", "Wed, 31 Dec 2025 00:00:00 GMT");
+    struct fake_body *body = answer_part(f, 0, KEEP, 0, MIB, LENGTH); /* need not repeat it */
+    turn(f);
+    push_span(body, 0, MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    client_close(f, &client);
+    edge_object_unref(object);
+}
+
+static void nothing_is_added_to_what_has_no_strong_validator(void **state)
+{
+    static const char *const weak[] = {KEEP, KEEP "ETag: W/\"s\"\n"};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(weak); i++) {
+        struct edge_object *object = make_empty(f, weak[i]);
+        struct client client;
+        client_open(f, &client, object, 0, 10);
+        turn(f);
+        assert_int_equal(client.end, FB_E_CLOSED);
+        assert_int_equal(f->upstream.n_fetches, 0);
+        client_close(f, &client);
+        edge_object_unref(object);
+    }
+}
+
+static void a_weak_object_that_lacks_bytes_is_fetched_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *old = make_empty(f, KEEP);
+    struct joiner *joiner = &f->joiners[0];
+
+    joiner->request = (struct fb_request_head){.method = FB_METHOD_GET};
+    fb_op_init(&joiner->join.op, f->loop, on_joined);
+    joiner->join.ask = (struct edge_fill_ask){.key = FB_STR("a/k"),
+                                              .request = &joiner->request,
+                                              .lacking = old,
+                                              .upstream = &f->upstream};
+    edge_fill_join(f->table, &joiner->join);
+    assert_sent(f, 0, "If-None-Match", NULL);
+    fake_body_end(fake_answer(&f->upstream, 0, 200, KEEP, 0), FB_E_END);
+    turn(f);
+    struct edge_object *fresh = take_object(joiner);
+    assert_ptr_not_equal(fresh, old);
+    edge_object_unref(fresh);
+    edge_object_unref(old);
+}
+
+static void more_than_the_part_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct client client;
+
+    client_open(f, &client, object, 0, 10 * (int64_t)MIB);
+    turn(f);
+    struct fake_body *body = answer_part(f, 0, STRONG, 0, MIB, LENGTH);
+    turn(f);
+    push_span(body, 0, MIB + 1);
+    turn(f);
+    assert_int_equal(client.end, FB_E_MALFORMED);
+    client_close(f, &client);
+    edge_object_unref(object);
+}
+
+/* ---- leaving ----------------------------------------------------------- */
+
+static void on_drained(struct fb_op *op)
+{
+    FB_CONTAINER_OF(op, struct fixture, drain)->n_drained++;
+}
+
+static void no_part_is_fetched_on_a_loop_that_drains(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct client early;
+    struct client late;
+
+    client_open(f, &early, object, 0, 10);
+    turn(f);
+    assert_int_equal(edge_fill_count(f->table), 1);
+    fb_op_init(&f->drain, f->loop, on_drained);
+    edge_fill_drain(f->table, f->loop, &f->drain);
+    turn(f);
+    assert_int_equal(f->n_drained, 1);
+    assert_int_equal(f->upstream.n_canceled, 1);
+    assert_int_equal(early.end, FB_E_CANCELED);
+    client_open(f, &late, object, 0, 10);
+    turn(f);
+    assert_int_equal(late.end, FB_E_CANCELED);
+    client_close(f, &early);
+    client_close(f, &late);
+    edge_object_unref(object);
+}
+
+static void the_limit_of_fills_does_not_cut_readers(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct client client;
+
+    for (unsigned i = 0; i < MAX_FILLS; i++) {
+        char key[] = {'b', '/', (char)('0' + i), '\0'};
+        (void)join(f, i, key, NULL, NULL);
+    }
+    client_open(f, &client, object, 0, 10);
+    turn(f);
+    assert_int_equal(f->upstream.n_fetches, MAX_FILLS + 1);
+    struct fake_body *body = answer_part(f, MAX_FILLS, STRONG, 0, MIB, LENGTH);
+    turn(f);
+    push_span(body, 0, MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_int_equal(client.end, FB_E_END);
+    client_close(f, &client);
+    for (unsigned i = 0; i < MAX_FILLS; i++) {
+        fake_fail(&f->upstream, i, FB_E_UNAVAILABLE);
+    }
+    turn(f);
+    edge_object_unref(object);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FILL_TEST(a_range_of_what_is_not_kept_brings_its_chunks_alone),
+        FILL_TEST(the_end_of_what_is_not_kept_is_found_by_the_upstream),
+        FILL_TEST(a_part_of_no_use_makes_the_whole_be_fetched),
+        FILL_TEST(an_upstream_that_knows_no_ranges_gives_the_whole),
+        FILL_TEST(a_part_that_may_not_be_kept_goes_to_nobody_else),
+        FILL_TEST(a_range_past_the_end_is_told_to_who_asked_for_it),
+        FILL_TEST(a_refusal_that_cannot_be_true_makes_the_whole_be_fetched),
+        FILL_TEST(other_parts_join_the_object_that_one_part_made),
+        FILL_TEST(what_readers_lack_is_fetched_once),
+        FILL_TEST(only_the_gaps_are_fetched),
+        FILL_TEST(an_upstream_may_ignore_the_range_of_the_same_object),
+        FILL_TEST(an_object_that_changed_cuts_its_readers_and_leaves_the_index),
+        FILL_TEST(who_brought_the_new_object_keeps_it),
+        FILL_TEST(parts_are_asked_for_by_date_where_that_is_strong),
+        FILL_TEST(nothing_is_added_to_what_has_no_strong_validator),
+        FILL_TEST(a_weak_object_that_lacks_bytes_is_fetched_anew),
+        FILL_TEST(more_than_the_part_is_refused),
+        FILL_TEST(no_part_is_fetched_on_a_loop_that_drains),
+        FILL_TEST(the_limit_of_fills_does_not_cut_readers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
