@@ -1,23 +1,14 @@
 #include "edge/policy/rewriting.h"
 
-enum {
-    REWRITING_HITS = 2,       /* since written, when writes are cheap */
-    REWRITING_HITS_STRICT = 4 /* when they are not */
-};
+static const double rewriting_tight = 0.75; /* of the budget's line */
 
-bool edge_rewriting_ask(const struct edge_rewriting_ask *ask)
+bool edge_rewriting_passes(uint64_t warm_bytes, uint64_t zone_bytes)
 {
-    double strictness = ask->pressure > ask->strictness ? ask->pressure : ask->strictness;
-
-    if (ask->pressure >= 1) {
-        return false;
-    }
-    return ask->heat >=
-           REWRITING_HITS + strictness * (double)(REWRITING_HITS_STRICT - REWRITING_HITS);
+    return warm_bytes >= zone_bytes - zone_bytes / 2;
 }
 
-unsigned edge_rewriting_heat(unsigned heat)
+bool edge_rewriting_ask(unsigned heat, double pressure)
 {
-    (void)heat;
-    return 0; /* it has to earn the next round anew */
+    return pressure < 1 &&
+           heat >= (pressure < rewriting_tight ? EDGE_REWRITING_HEAT : 2 * EDGE_REWRITING_HEAT);
 }

@@ -1,13 +1,18 @@
 /*
- * Rewriting: when a zone is reclaimed, is this extent written again or dropped?
+ * Rewriting: when the oldest zone is reclaimed, what of it stays?
  *
- * Zones are reclaimed oldest first, so what is written again lives one more
- * round of the volume and what is dropped has to be fetched again when somebody
- * asks. Heat says which: hits since the extent was written, saturating at
- * EDGE_HEAT_MAX. A hit is a read from the volume, or a hit in RAM that RAM told
- * of when it evicted the extent.
+ * Heat says it: an extent's hits since it was written, or since its zone was last passed
+ * over, saturating at EDGE_HEAT_MAX. A hit is a read from the volume, or a hit in
+ * RAM that RAM told of when it evicted the extent.
  *
- * Ownership  The ask is the caller's.
+ *   - At least half of the zone has heat: it is passed over. It stays as it is,
+ *     becomes the youngest, and its heat starts at nothing: no byte is written.
+ *   - Else extents with EDGE_REWRITING_HEAT are written again, elsewhere, with no heat;
+ *     the others are dropped, and fetched again if somebody asks.
+ *
+ * Passing over does most of the work: over the traces it takes four fifths off what is
+ * written again, and costs a few hits, of what lies cold beside the hot.
+ *
  * Threads    Any: nothing is kept.
  */
 #pragma once
@@ -15,20 +20,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EDGE_HEAT_MAX = 15 };
+enum { EDGE_HEAT_MAX = 15, EDGE_REWRITING_HEAT = 3 };
 
-struct edge_rewriting_ask {
-    unsigned heat;
-    uint64_t size;
-    int64_t age_ms; /* since it was written, here or the last time */
-    uint32_t title;
-    bool is_in_ram;    /* RAM holds it now */
-    double pressure;   /* edge_budget_pressure() of the volume */
-    double strictness; /* edge_admission_strictness() */
-};
+/* True: pass the zone over. `warm_bytes` have heat, of `zone_bytes`. After a round of zones
+ * without any hit this is false for all of them. */
+bool edge_rewriting_passes(uint64_t warm_bytes, uint64_t zone_bytes);
 
-/* True: write it again. */
-bool edge_rewriting_ask(const struct edge_rewriting_ask *ask);
-
-/* The heat that the new copy starts with. */
-unsigned edge_rewriting_heat(unsigned heat);
+/* True: write the extent again. `pressure`: edge_budget_pressure() of the volume. */
+bool edge_rewriting_ask(unsigned heat, double pressure);
