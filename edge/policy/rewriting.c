@@ -2,9 +2,9 @@
 
 static const double rewriting_tight = 0.75; /* of the budget's line */
 
-bool edge_rewriting_passes(uint64_t warm_bytes, uint64_t zone_bytes)
+bool edge_rewriting_passes(uint64_t warm_bytes, uint64_t zone_bytes, unsigned n_passed)
 {
-    return warm_bytes >= zone_bytes - zone_bytes / 2;
+    return n_passed < EDGE_REWRITING_PASSES && warm_bytes >= zone_bytes - zone_bytes / 2;
 }
 
 bool edge_rewriting_ask(unsigned heat, double pressure)

@@ -20,11 +20,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EDGE_HEAT_MAX = 15, EDGE_REWRITING_HEAT = 3 };
+enum {
+    EDGE_HEAT_MAX = 15,
+    EDGE_REWRITING_HEAT = 3,
+    EDGE_REWRITING_PASSES = 8 /* in a row, at most: an owner's loop looks at each */
+};
 
-/* True: pass the zone over. `warm_bytes` have heat, of `zone_bytes`. After a round of zones
- * without any hit this is false for all of them. */
-bool edge_rewriting_passes(uint64_t warm_bytes, uint64_t zone_bytes);
+/* True: pass the zone over. `warm_bytes` have heat, of `zone_bytes` (any unit); `n_passed` were
+ * passed over just before. */
+bool edge_rewriting_passes(uint64_t warm_bytes, uint64_t zone_bytes, unsigned n_passed);
 
 /* True: write the extent again. `pressure`: edge_budget_pressure() of the volume. */
 bool edge_rewriting_ask(unsigned heat, double pressure);

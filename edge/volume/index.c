@@ -219,9 +219,10 @@ void edge_index_touch(struct edge_index *index, const struct edge_extent_id *id,
     link = edge_index_link_to(index, id, place, hash);
     if (link != NULL) {
         struct entry *entry = index_entry(index, *link);
-        unsigned heat = entry->heat + FB_MIN(hits, (unsigned)EDGE_HEAT_MAX);
+        /* The owner reads it, and cools it, without the lock. */
+        unsigned heat =
+            __atomic_load_n(&entry->heat, __ATOMIC_RELAXED) + FB_MIN(hits, (unsigned)EDGE_HEAT_MAX);
 
-        /* The owner reads it without the lock. */
         __atomic_store_n(&entry->heat, (uint8_t)FB_MIN(heat, (unsigned)EDGE_HEAT_MAX),
                          __ATOMIC_RELAXED);
     }

@@ -78,6 +78,9 @@ size_t edge_index_purge(struct edge_index *index, uint64_t fingerprint);
 bool edge_index_next_of_zone(const struct edge_index *index, uint32_t zone, uint32_t *cursor,
                              struct edge_extent_id *ret_id, struct edge_place *ret_place);
 
+/* Takes the heat from all of a zone; a hit at that very moment may be lost. */
+void edge_index_cool_zone(struct edge_index *index, uint32_t zone);
+
 /* Takes out all of a zone. Returns how many there were. */
 size_t edge_index_drop_zone(struct edge_index *index, uint32_t zone);
 

@@ -182,3 +182,11 @@ size_t edge_index_drop_zone(struct edge_index *index, uint32_t zone)
     *chain = (struct zone_chain){0};
     return n;
 }
+
+void edge_index_cool_zone(struct edge_index *index, uint32_t zone)
+{
+    FB_REQUIRE(zone < index->n_zones);
+    for (uint32_t i = index->zones[zone].first; i != 0; i = index_entry(index, i)->next_of_zone) {
+        __atomic_store_n(&index_entry(index, i)->heat, 0, __ATOMIC_RELAXED);
+    }
+}

@@ -4,11 +4,11 @@
 #include "edge/volume/volume_internal.h"
 
 /*
- * Reclaim empties the oldest sealed zone, so that VOLUME_FREE_ZONES stand ready: what the
- * policy wants again is read, verified, and written like anything else; the rest is dropped
- * from the index. At most half a zone is written again, the hottest of it, so that each
- * reclaim gains something; and at most VOLUME_FETCHES extents are read at a time, so that
- * viewers' reads are not behind many of ours.
+ * Reclaim empties the oldest sealed zone, so that VOLUME_FREE_ZONES stand ready, or passes it
+ * over as it is if most of it is in demand: then the next one. What the policy wants again is read,
+ * verified, and written like anything else; the rest is dropped from the index. At most half a zone
+ * is written again, the hottest of it, so that each reclaim gains something; and at most
+ * VOLUME_FETCHES extents are read at a time, so that viewers' reads are not behind many of ours.
  */
 
 struct volume_wanted {
@@ -28,19 +28,40 @@ static struct volume_wanted *reclaim_wanted(const struct volume_reclaim *reclaim
 
 /* ---- choosing -------------------------------------------------------------------- */
 
+static bool reclaim_passes(struct edge_volume *volume, uint32_t zone)
+{
+    struct edge_extent_id id;
+    struct edge_place place;
+    uint64_t n_warm_blocks = 0;
+    uint32_t cursor = 0;
+
+    while (edge_index_next_of_zone(volume->index, zone, &cursor, &id, &place)) {
+        n_warm_blocks += place.heat > 0 ? place.n_blocks : 0;
+    }
+    return edge_rewriting_passes(n_warm_blocks, volume->n_zone_blocks, volume->reclaim.n_passed);
+}
+
+/* The zone to be emptied: the oldest one that is not passed over. */
+static bool reclaim_next_zone(struct edge_volume *volume)
+{
+    struct volume_reclaim *reclaim = &volume->reclaim;
+
+    reclaim->n_passed = 0;
+    while (edge_zones_oldest_sealed(volume->zones, &reclaim->zone)) {
+        if (!reclaim_passes(volume, reclaim->zone)) {
+            return true;
+        }
+        edge_index_cool_zone(volume->index, reclaim->zone);
+        edge_zones_pass(volume->zones, reclaim->zone);
+        reclaim->n_passed++;
+    }
+    return false;
+}
+
 static bool reclaim_asks_for(const struct edge_volume *volume, const struct edge_place *place)
 {
-    uint32_t hour = edge_volume_hour(volume);
-    uint32_t age = hour > place->hour ? hour - place->hour : 0;
-    struct edge_rewriting_ask ask = {
-        .heat = place->heat,
-        .size = (uint64_t)place->n_blocks * EDGE_FORMAT_BLOCK,
-        .age_ms = (int64_t)age * VOLUME_HOUR_MS,
-        .title = place->title,
-        .pressure = edge_budget_pressure(&volume->ledger.budget, edge_volume_wall_ms(volume)),
-    };
-
-    return edge_rewriting_ask(&ask);
+    return edge_rewriting_ask(
+        place->heat, edge_budget_pressure(&volume->ledger.budget, edge_volume_wall_ms(volume)));
 }
 
 /* The least heat at which all that is as hot fits into half a zone. */
@@ -196,8 +217,7 @@ void edge_reclaim_poke(struct edge_volume *volume)
     if (!edge_volume_writes(volume)) {
         return;
     }
-    while (!reclaim->is_active && reclaim_is_due(volume) &&
-           edge_zones_oldest_sealed(volume->zones, &reclaim->zone)) {
+    while (!reclaim->is_active && reclaim_is_due(volume) && reclaim_next_zone(volume)) {
         edge_zones_reclaim(volume->zones, reclaim->zone);
         reclaim->is_active = true;
         reclaim->is_hurried = edge_volume_is(volume, VOLUME_DRAINING);

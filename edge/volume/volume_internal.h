@@ -319,6 +319,7 @@ struct volume_reclaim {
     bool is_active;
     bool is_hurried; /* rewrites nothing more */
     uint32_t zone;
+    unsigned n_passed;    /* zones, since one was emptied */
     struct fb_buf wanted; /* of struct volume_wanted, in order of their blocks */
     size_t next;
     unsigned n_moving; /* fetched or waiting to be written */

@@ -201,7 +201,6 @@ static struct edge_listing listing_of(const struct edge_volume *volume,
                                       const struct volume_job *job)
 {
     const struct edge_record *record = &job->record;
-    unsigned heat = record->is_rewritten ? edge_rewriting_heat(job->old.heat) : 0;
 
     return (struct edge_listing){
         .kind = record->kind,
@@ -215,7 +214,6 @@ static struct edge_listing listing_of(const struct edge_volume *volume,
                 .hour = edge_volume_hour(volume),
                 .n_head_blocks = record->n_head_blocks,
                 .mask = record->head.mask,
-                .heat = (uint8_t)FB_MIN(heat, (unsigned)EDGE_HEAT_MAX),
             },
     };
 }

@@ -1,11 +1,13 @@
 #include "edge/volume/zones.h"
 
 #include "base/core/alloc.h"
+#include "base/core/attr.h"
 #include "base/core/check.h"
 #include "base/core/list.h"
 
 struct zone {
     uint64_t generation; /* atomic; 0: free */
+    uint64_t turn;       /* the least one is reclaimed first */
     uint32_t n_used;
     enum edge_zone_state state;
     struct fb_list link; /* in `free` */
@@ -13,9 +15,10 @@ struct zone {
 
 struct edge_zones {
     uint32_t n;
-    uint32_t n_free;     /* atomic */
-    uint64_t first;      /* generation of the volume's life */
-    uint64_t last;       /* atomic; the greatest one given or seen */
+    uint32_t n_free; /* atomic */
+    uint64_t first;  /* generation of the volume's life */
+    uint64_t last;   /* atomic; the greatest one given or seen */
+    uint64_t last_turn;
     struct fb_list free; /* in the order in which they became so */
     struct zone *zones;
 };
@@ -87,7 +90,14 @@ void edge_zones_adopt(struct edge_zones *zones, uint32_t zone, enum edge_zone_st
     zones_remove_free(zones, adopted);
     adopted->state = state;
     zones_set_generation(adopted, generation);
+    adopted->turn = generation;
+    zones->last_turn = FB_MAX(zones->last_turn, generation);
     edge_zones_saw(zones, generation);
+}
+
+static uint64_t zones_next_turn(struct edge_zones *zones)
+{
+    return ++zones->last_turn;
 }
 
 bool edge_zones_open(struct edge_zones *zones, uint32_t *ret_zone, uint64_t *ret_generation)
@@ -103,6 +113,7 @@ bool edge_zones_open(struct edge_zones *zones, uint32_t *ret_zone, uint64_t *ret
     edge_zones_saw(zones, zones->last + 1);
     zone->state = EDGE_ZONE_OPEN;
     zones_set_generation(zone, zones->last);
+    zone->turn = zones_next_turn(zones);
     *ret_zone = (uint32_t)(zone - zones->zones);
     *ret_generation = zones->last;
     return true;
@@ -152,8 +163,7 @@ bool edge_zones_oldest_sealed(const struct edge_zones *zones, uint32_t *ret_zone
     for (uint32_t i = 0; i < zones->n; i++) {
         const struct zone *zone = &zones->zones[i];
 
-        if (zone->state == EDGE_ZONE_SEALED &&
-            (oldest == NULL || zone->generation < oldest->generation)) {
+        if (zone->state == EDGE_ZONE_SEALED && (oldest == NULL || zone->turn < oldest->turn)) {
             oldest = zone;
         }
     }
@@ -162,6 +172,14 @@ bool edge_zones_oldest_sealed(const struct edge_zones *zones, uint32_t *ret_zone
     }
     *ret_zone = (uint32_t)(oldest - zones->zones);
     return true;
+}
+
+void edge_zones_pass(struct edge_zones *zones, uint32_t zone)
+{
+    struct zone *passed = zones_get(zones, zone);
+
+    FB_REQUIRE(passed->state == EDGE_ZONE_SEALED);
+    passed->turn = zones_next_turn(zones);
 }
 
 void edge_zones_set_used(struct edge_zones *zones, uint32_t zone, uint32_t n_blocks)

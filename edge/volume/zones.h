@@ -59,8 +59,12 @@ FB_MUST_CHECK bool edge_zones_open(struct edge_zones *zones, uint32_t *ret_zone,
 /* OPEN to SEALED. */
 void edge_zones_seal(struct edge_zones *zones, uint32_t zone);
 
-/* The sealed zone with the least generation. False if none is sealed. */
+/* The sealed zone that was opened, or passed over, the longest ago. False if none is sealed. */
 bool edge_zones_oldest_sealed(const struct edge_zones *zones, uint32_t *ret_zone);
+
+/* A sealed zone becomes the youngest of all, as it is. Not for ever: after a restart zones are as
+ * old as their generations say. */
+void edge_zones_pass(struct edge_zones *zones, uint32_t zone);
 
 /* SEALED to RECLAIMING. */
 void edge_zones_reclaim(struct edge_zones *zones, uint32_t zone);

@@ -125,6 +125,28 @@ static void heat_grows_by_hits_up_to_its_bound(void **state)
     edge_index_free(index);
 }
 
+static void a_zone_that_cools_has_no_heat_and_others_keep_theirs(void **state)
+{
+    struct edge_index *index = edge_index_new(10, ZONES);
+    struct edge_place found;
+
+    (void)state;
+    for (uint32_t zone = 1; zone <= 2; zone++) {
+        struct edge_extent_id id = id_of(zone, 2, 0);
+        struct edge_place place = {.zone = zone, .block = 1, .n_head_blocks = 1, .mask = 1};
+        add(index, &id, &place);
+        edge_index_touch(index, &id, &place, 3);
+    }
+    edge_index_cool_zone(index, 1);
+    struct edge_extent_id cooled = id_of(1, 2, 0);
+    assert_true(edge_index_find(index, &cooled, -1, 0, &found));
+    assert_int_equal(found.heat, 0);
+    struct edge_extent_id other = id_of(2, 2, 0);
+    assert_true(edge_index_find(index, &other, -1, 0, &found));
+    assert_int_equal(found.heat, 3);
+    edge_index_free(index);
+}
+
 static void a_purge_takes_all_extents_of_a_key_and_no_other(void **state)
 {
     static const uint32_t numbers[] = {0, 1, 15, 16, 17, 500, 65535, 65536, 1U << 30, UINT32_MAX};
@@ -460,6 +482,7 @@ int main(void)
         cmocka_unit_test(what_was_added_is_found_as_it_was),
         cmocka_unit_test(the_newest_that_has_the_chunk_is_found_first),
         cmocka_unit_test(heat_grows_by_hits_up_to_its_bound),
+        cmocka_unit_test(a_zone_that_cools_has_no_heat_and_others_keep_theirs),
         cmocka_unit_test(a_purge_takes_all_extents_of_a_key_and_no_other),
         cmocka_unit_test(a_full_index_says_so_and_takes_more_after_a_removal),
         cmocka_unit_test(places_that_cannot_be_are_refused),

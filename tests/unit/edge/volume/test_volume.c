@@ -235,6 +235,27 @@ static void what_is_hot_is_written_again(void **state)
     assert_int_equal(version_read(w, 1000), 1000);
 }
 
+static void a_zone_that_is_wanted_stays_without_a_write(void **state)
+{
+    struct world *w = &((struct fixture *)*state)->world;
+
+    for (unsigned key = 1000; key < 1006; key++) {
+        assert_int_equal(give_small(w, key, key, 60000), FB_OK);
+    }
+    assert_int_equal(flush(w), FB_OK);
+    for (unsigned version = 1; version <= 200; version++) {
+        for (unsigned key = 1000; key < 1006; key++) {
+            assert_int_equal(version_read(w, key), key);
+        }
+        assert_int_equal(give_small(w, version, version, 60000), FB_OK);
+        assert_int_equal(flush(w), FB_OK);
+    }
+    assert_true(counts_of(w).n_zones_reclaimed > 10);
+    assert_int_equal(counts_of(w).n_rewritten, 0);
+    reopen(w);
+    assert_int_equal(version_read(w, 1005), 1005);
+}
+
 static void a_read_that_a_reclaim_overtakes_is_a_miss(void **state)
 {
     struct world *w = &((struct fixture *)*state)->world;
@@ -487,6 +508,7 @@ int main(void)
         TEST(a_head_that_is_too_long_is_refused),
         TEST(old_zones_are_reclaimed_and_the_newest_stays),
         TEST(what_is_hot_is_written_again),
+        TEST(a_zone_that_is_wanted_stays_without_a_write),
         TEST(a_read_that_a_reclaim_overtakes_is_a_miss),
         TEST(a_purge_takes_all_of_a_key_also_what_waits),
         TEST(a_volume_comes_back_as_it_was_drained),
