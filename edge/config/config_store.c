@@ -150,14 +150,20 @@ static const struct fb_conf_section volume_section = {
     .check = conf_check_volume,
 };
 
-static const char *const eviction_names[] =
-    {[EDGE_POLICY_S3FIFO] = "s3-fifo", [EDGE_POLICY_LRU] = "lru", NULL};
+static const char *const eviction_names[] = {[EDGE_POLICY_RATE] = "rate",
+                                             [EDGE_POLICY_S3FIFO] = "s3-fifo",
+                                             [EDGE_POLICY_LRU] = "lru",
+                                             NULL};
 
 static const struct fb_conf_item store_items[] = {
     {"memory", FB_CONF_SIZE, AT(edge_conf_store, memory), .min = EDGE_STORE_MIN_BYTES,
      .max = INT64_MAX, .preset = "256MiB", .help = "Bound of the RAM tier, everything counted."},
     {"eviction", FB_CONF_ENUM, AT(edge_conf_store, eviction), .names = eviction_names,
-     .preset = "s3-fifo", .help = "Which objects go when room is needed."},
+     .preset = "rate",
+     .help =
+         "What goes when room is needed: by `rate`, what was asked for least often for its age; "
+         "by `s3-fifo`, what was not asked for again soon; by `lru`, what was asked for longest "
+         "ago."},
     {"endurance", FB_CONF_SECTION, AT(edge_conf_store, endurance), .section = &endurance_section,
      .help = "What may be written in a day to each volume that says nothing of its own."},
     {"volumes", FB_CONF_SECTIONS, AT(edge_conf_store, volumes), .section = &volume_section,

@@ -7,7 +7,7 @@ enum { GHOST_FIRST_CAP = 256 };
 
 void edge_ghost_init(struct edge_ghost *ghost, uint64_t max_bytes)
 {
-    *ghost = (struct edge_ghost){.max_bytes = max_bytes};
+    *ghost = (struct edge_ghost){.max_bytes = max_bytes, .max_entries = EDGE_POLICY_GHOST_MAX};
 }
 
 void edge_ghost_done(struct edge_ghost *ghost)
@@ -55,7 +55,7 @@ static void ghost_clear_slot(struct edge_ghost *ghost, size_t slot)
     ghost->slots[hole] = 0;
 }
 
-bool edge_ghost_take(struct edge_ghost *ghost, uint64_t id)
+bool edge_ghost_take_noted(struct edge_ghost *ghost, uint64_t id, struct edge_ghost_note *ret_note)
 {
     if (ghost->cap == 0) {
         return false;
@@ -68,7 +68,15 @@ bool edge_ghost_take(struct edge_ghost *ghost, uint64_t id)
     ghost_clear_slot(ghost, slot);
     entry->is_live = false;
     ghost->n_bytes -= entry->size;
+    *ret_note = entry->note;
     return true;
+}
+
+bool edge_ghost_take(struct edge_ghost *ghost, uint64_t id)
+{
+    struct edge_ghost_note note;
+
+    return edge_ghost_take_noted(ghost, id, &note);
 }
 
 static void ghost_drop_oldest(struct edge_ghost *ghost)
@@ -102,14 +110,15 @@ static void ghost_grow(struct edge_ghost *ghost)
     fb_free(old.slots);
 }
 
-void edge_ghost_add(struct edge_ghost *ghost, uint64_t id, uint64_t size)
+void edge_ghost_add_noted(struct edge_ghost *ghost, uint64_t id, uint64_t size,
+                          struct edge_ghost_note note)
 {
     if (size > ghost->max_bytes) {
         return;
     }
     (void)edge_ghost_take(ghost, id); /* it goes to the young end */
     if (ghost->tail - ghost->head == ghost->cap) {
-        if (ghost->cap < EDGE_POLICY_GHOST_MAX) {
+        if (ghost->cap < ghost->max_entries) {
             ghost_grow(ghost);
         } else {
             ghost_drop_oldest(ghost);
@@ -119,8 +128,14 @@ void edge_ghost_add(struct edge_ghost *ghost, uint64_t id, uint64_t size)
         ghost_drop_oldest(ghost);
     }
     size_t place = ghost->tail & (ghost->cap - 1);
-    ghost->ring[place] = (struct ghost_entry){.id = id, .size = size, .is_live = true};
+    ghost->ring[place] =
+        (struct ghost_entry){.id = id, .size = size, .note = note, .is_live = true};
     ghost->slots[ghost_probe(ghost, id)] = (uint32_t)place + 1;
     ghost->tail++;
     ghost->n_bytes += size;
+}
+
+void edge_ghost_add(struct edge_ghost *ghost, uint64_t id, uint64_t size)
+{
+    edge_ghost_add_noted(ghost, id, size, (struct edge_ghost_note){0});
 }

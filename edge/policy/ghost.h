@@ -5,7 +5,7 @@
  * it. Both grow as needed up to a bound of entries.
  *
  * Threads    One at a time.
- * Limits     `max_bytes` of evicted sizes, EDGE_POLICY_GHOST_MAX entries.
+ * Limits     `max_bytes` of evicted sizes, `max_entries` identities.
  */
 #pragma once
 
@@ -13,14 +13,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What may be noted of an identity. */
+struct edge_ghost_note {
+    uint32_t seen; /* when it was last asked for */
+    uint16_t heat; /* how often */
+};
+
 struct ghost_entry {
     uint64_t id;
     uint64_t size;
+    struct edge_ghost_note note;
     bool is_live; /* false once forgotten before its turn */
 };
 
 struct edge_ghost {
     uint64_t max_bytes;
+    size_t max_entries; /* a power of two; EDGE_POLICY_GHOST_MAX unless lowered before use */
 
     /* Private to ghost.c. */
     struct ghost_entry *ring; /* owned; `cap` entries, a power of two */
@@ -37,5 +45,9 @@ void edge_ghost_done(struct edge_ghost *ghost);
 /* Remembers `id`, which was `size` bytes. */
 void edge_ghost_add(struct edge_ghost *ghost, uint64_t id, uint64_t size);
 
+void edge_ghost_add_noted(struct edge_ghost *ghost, uint64_t id, uint64_t size,
+                          struct edge_ghost_note note);
+
 /* True if `id` was remembered; it no longer is. */
 bool edge_ghost_take(struct edge_ghost *ghost, uint64_t id);
+bool edge_ghost_take_noted(struct edge_ghost *ghost, uint64_t id, struct edge_ghost_note *ret_note);

@@ -3,8 +3,9 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "edge/policy/ghost.h"
+#include "edge/policy/rate.h"
 
-enum policy_queue { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN, N_QUEUES };
+enum policy_queue { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN, N_QUEUES, QUEUE_RATE };
 
 enum {
     POLICY_MAX_HITS = 3,
@@ -23,6 +24,7 @@ struct edge_policy {
     struct queue queues[N_QUEUES]; /* LRU has all in main */
     size_t n_nodes;
     struct edge_ghost ghost;
+    struct edge_rate rate; /* holds all nodes of RATE, which has no queues */
 };
 
 /* ---- queues ------------------------------------------------------------ */
@@ -115,14 +117,16 @@ struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacit
         fb_list_init(&policy->queues[i].nodes);
     }
     edge_ghost_init(&policy->ghost, capacity - capacity / POLICY_SMALL_SHARE);
+    edge_rate_init(&policy->rate, capacity);
     return policy;
 }
 
 void edge_policy_free(struct edge_policy *policy)
 {
     if (policy != NULL) {
-        FB_REQUIRE(policy->n_nodes == 0);
+        FB_REQUIRE(edge_policy_count(policy) == 0);
         edge_ghost_done(&policy->ghost);
+        edge_rate_done(&policy->rate);
         fb_free(policy);
     }
 }
@@ -130,6 +134,11 @@ void edge_policy_free(struct edge_policy *policy)
 void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *node)
 {
     FB_REQUIRE(node->queue == QUEUE_NONE);
+    if (policy->kind == EDGE_POLICY_RATE) {
+        node->queue = QUEUE_RATE;
+        edge_rate_insert(&policy->rate, node);
+        return;
+    }
     fb_list_init(&node->link);
     atomic_store_explicit(&node->hits, 0, memory_order_relaxed);
     if (policy->kind == EDGE_POLICY_LRU || edge_ghost_take(&policy->ghost, node->id)) {
@@ -141,7 +150,9 @@ void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *nod
 
 void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node)
 {
-    if (policy->kind == EDGE_POLICY_S3FIFO) {
+    if (policy->kind == EDGE_POLICY_RATE) {
+        edge_rate_hit(&policy->rate, node);
+    } else if (policy->kind == EDGE_POLICY_S3FIFO) {
         /* Two hits at once may count as one; a node that is often asked for is
          * only read, so its cache line is shared. */
         uint8_t hits = atomic_load_explicit(&node->hits, memory_order_relaxed);
@@ -161,12 +172,15 @@ bool edge_policy_is_linked(const struct edge_policy_node *node)
 
 bool edge_policy_hit_is_free(const struct edge_policy *policy)
 {
-    return policy->kind == EDGE_POLICY_S3FIFO;
+    return policy->kind != EDGE_POLICY_LRU;
 }
 
 void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *node)
 {
-    if (node->queue != QUEUE_NONE) {
+    if (node->queue == QUEUE_RATE) {
+        node->queue = QUEUE_NONE;
+        edge_rate_remove(&policy->rate, node);
+    } else if (node->queue != QUEUE_NONE) {
         queue_take(policy, node);
     }
 }
@@ -175,6 +189,12 @@ void edge_policy_replace(struct edge_policy *policy, struct edge_policy_node *ol
                          struct edge_policy_node *fresh)
 {
     FB_REQUIRE(old->queue != QUEUE_NONE && fresh->queue == QUEUE_NONE);
+    if (old->queue == QUEUE_RATE) {
+        fresh->queue = QUEUE_RATE;
+        old->queue = QUEUE_NONE;
+        edge_rate_replace(&policy->rate, old, fresh);
+        return;
+    }
     struct queue *queue = &policy->queues[old->queue];
 
     fresh->queue = old->queue;
@@ -188,7 +208,9 @@ void edge_policy_replace(struct edge_policy *policy, struct edge_policy_node *ol
 
 void edge_policy_resize(struct edge_policy *policy, struct edge_policy_node *node, uint64_t size)
 {
-    if (node->queue != QUEUE_NONE) {
+    if (node->queue == QUEUE_RATE) {
+        policy->rate.n_bytes += size - node->size;
+    } else if (node->queue != QUEUE_NONE) {
         policy->queues[node->queue].n_bytes += size - node->size;
     }
     node->size = size;
@@ -198,22 +220,33 @@ struct edge_policy_node *edge_policy_evict(struct edge_policy *policy)
 {
     struct edge_policy_node *victim = NULL;
 
-    if (policy->kind == EDGE_POLICY_S3FIFO) {
-        return s3fifo_evict(policy);
-    }
-    victim = queue_oldest(&policy->queues[QUEUE_MAIN]);
-    if (victim != NULL) {
-        queue_take(policy, victim);
+    switch (policy->kind) {
+    case EDGE_POLICY_RATE:
+        victim = edge_rate_evict(&policy->rate);
+        if (victim != NULL) {
+            victim->queue = QUEUE_NONE;
+        }
+        break;
+    case EDGE_POLICY_S3FIFO:
+        victim = s3fifo_evict(policy);
+        break;
+    case EDGE_POLICY_LRU:
+        victim = queue_oldest(&policy->queues[QUEUE_MAIN]);
+        if (victim != NULL) {
+            queue_take(policy, victim);
+        }
+        break;
     }
     return victim;
 }
 
 uint64_t edge_policy_bytes(const struct edge_policy *policy)
 {
-    return policy->queues[QUEUE_SMALL].n_bytes + policy->queues[QUEUE_MAIN].n_bytes;
+    return policy->queues[QUEUE_SMALL].n_bytes + policy->queues[QUEUE_MAIN].n_bytes +
+           policy->rate.n_bytes;
 }
 
 size_t edge_policy_count(const struct edge_policy *policy)
 {
-    return policy->n_nodes;
+    return policy->n_nodes + policy->rate.n_nodes;
 }

@@ -2,9 +2,11 @@
  * Eviction policies: which object goes when room is needed.
  *
  * A policy knows identities and sizes and does no I/O, so a trace can drive the
- * same code as the server. Nodes are embedded in what is kept: neither an
- * insertion nor a hit allocates.
+ * same code as the server. Nodes are embedded in what is kept: neither a
+ * hit nor an eviction allocates, and an insertion only to double a table.
  *
+ *   RATE      what was asked for least often for its age goes: see rate.h. A hit
+ *             raises a count in the node.
  *   S3-FIFO   new objects enter a small queue (10 %); those asked for again
  *             move to the main queue when their turn comes; the others leave and
  *             are remembered for a while (the ghost), and enter main if they
@@ -13,8 +15,8 @@
  *
  * Ownership  Nodes are the caller's; a node is linked from insert to remove or
  *            evict.
- * Threads    One at a time, except edge_policy_hit() with S3-FIFO, which any
- *            thread may call at any time on a node that stays alive.
+ * Threads    One at a time, except edge_policy_hit() with RATE and S3-FIFO,
+ *            which any thread may call at any time on a node that stays alive.
  * Limits     The ghost remembers at most EDGE_POLICY_GHOST_MAX identities.
  */
 #pragma once
@@ -26,18 +28,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum edge_policy_kind { EDGE_POLICY_S3FIFO, EDGE_POLICY_LRU };
+enum edge_policy_kind { EDGE_POLICY_RATE, EDGE_POLICY_S3FIFO, EDGE_POLICY_LRU };
 
 enum { EDGE_POLICY_GHOST_MAX = 1 << 20 };
 
+/* Zero but for its inputs before it is first inserted. */
 struct edge_policy_node {
     uint64_t id;   /* in: the same for the same key, ever; such as its hash */
     uint64_t size; /* in: bytes; while linked see edge_policy_resize() */
 
     /* Private to edge/policy. */
-    struct fb_list link;
-    _Atomic uint8_t hits; /* saturates at 3 */
-    uint8_t queue;        /* 0: not linked */
+    struct fb_list link;   /* S3-FIFO, LRU */
+    uint32_t place;        /* RATE: in its table */
+    _Atomic uint32_t seen; /* RATE: when it was last asked for */
+    _Atomic uint16_t heat; /* RATE: how often; 0: not known */
+    _Atomic uint8_t hits;  /* S3-FIFO: saturates at 3 */
+    uint8_t queue;         /* 0: not linked */
 };
 
 struct edge_policy;
@@ -48,6 +54,8 @@ struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacit
 /* Requires that no node is linked. Accepts NULL. */
 void edge_policy_free(struct edge_policy *policy);
 
+/* `node` was asked for and is kept from now on. One that was removed goes on as it
+ * stood; this is no further request for it. */
 void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *node);
 
 /* `node` was asked for. Harmless if it is not linked. */

@@ -301,6 +301,170 @@ static void the_ghost_forgets_beyond_its_bound(void **state)
     edge_policy_free(policy);
 }
 
+/* ---- by rate ------------------------------------------------------------ */
+
+/* Inserts `n` nodes of 50 bytes that nobody asks for again. */
+static void pass_by(struct edge_policy *policy, struct edge_policy_node *nodes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        nodes[i] = (struct edge_policy_node){.id = 1000 + i, .size = 50};
+        edge_policy_insert(policy, &nodes[i]);
+        while (edge_policy_bytes(policy) > CAPACITY) {
+            assert_non_null(edge_policy_evict(policy));
+        }
+    }
+}
+
+static void empty_out(struct edge_policy *policy)
+{
+    while (edge_policy_evict(policy) != NULL) {
+    }
+    assert_int_equal(edge_policy_bytes(policy), 0);
+    assert_int_equal(edge_policy_count(policy), 0);
+    edge_policy_free(policy);
+}
+
+static void by_rate_what_is_asked_for_again_outlives_a_scan(void **state)
+{
+    static struct edge_policy_node scan[500];
+    struct edge_policy_node hot = {.id = 1, .size = 50};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, CAPACITY);
+
+    (void)state;
+    edge_policy_insert(policy, &hot);
+    for (unsigned i = 0; i < 4; i++) {
+        pass_by(policy, scan, 2);
+        for (size_t k = 0; k < 2; k++) {
+            edge_policy_remove(policy, &scan[k]);
+        }
+        edge_policy_hit(policy, &hot);
+    }
+    pass_by(policy, scan, 30); /* a turn and a half: older than all, but asked for 5 times */
+    assert_true(edge_policy_is_linked(&hot));
+    pass_by(policy, &scan[100], 400); /* twenty turns without a request */
+    assert_false(edge_policy_is_linked(&hot));
+    empty_out(policy);
+}
+
+static void by_rate_what_comes_back_goes_on_where_it_stood(void **state)
+{
+    static struct edge_policy_node scan[200];
+    struct edge_policy_node back = {.id = 1, .size = 50};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, CAPACITY);
+
+    (void)state;
+    for (unsigned visit = 0; visit < 5; visit++) {
+        edge_policy_insert(policy, &back);
+        while (edge_policy_is_linked(&back)) {
+            assert_non_null(edge_policy_evict(policy));
+        }
+        pass_by(policy, scan, 20);
+    }
+    edge_policy_insert(policy, &back); /* the sixth request, though never a hit */
+    pass_by(policy, scan, 40);
+    assert_true(edge_policy_is_linked(&back));
+    empty_out(policy);
+}
+
+static void by_rate_the_small_stay_longer_than_the_large(void **state)
+{
+    enum { LARGE = 4 << 20, SMALL = 64 << 10 };
+    struct edge_policy_node large = {.id = 1, .size = LARGE};
+    struct edge_policy_node small = {.id = 2, .size = SMALL};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, LARGE);
+
+    (void)state;
+    edge_policy_insert(policy, &small);
+    edge_policy_insert(policy, &large);
+    assert_ptr_equal(edge_policy_evict(policy), &large); /* though asked for later */
+    assert_ptr_equal(edge_policy_evict(policy), &small);
+    empty_out(policy);
+}
+
+static void by_rate_hits_at_one_moment_are_one(void **state)
+{
+    struct edge_policy_node once = {.id = 1, .size = 50};
+    struct edge_policy_node crowd = {.id = 2, .size = 50};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, 1 << 20);
+
+    (void)state;
+    edge_policy_insert(policy, &once);
+    edge_policy_insert(policy, &crowd);
+    for (unsigned i = 0; i < 100; i++) {
+        edge_policy_hit(policy, &crowd);
+    }
+    assert_ptr_equal(edge_policy_evict(policy), &once); /* equal: the first drawn goes */
+    edge_policy_hit(policy, &once);                     /* out: harmless */
+    assert_int_equal(edge_policy_count(policy), 1);
+    empty_out(policy);
+}
+
+static void by_rate_a_node_put_back_keeps_its_standing(void **state)
+{
+    struct edge_policy_node nodes[3] = {
+        {.id = 1, .size = 400}, {.id = 2, .size = 300}, {.id = 3, .size = 300}};
+    struct edge_policy_node fresh = {.id = 1, .size = 500};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, CAPACITY);
+
+    (void)state;
+    edge_policy_insert(policy, &nodes[0]);
+    edge_policy_insert(policy, &nodes[1]);
+    edge_policy_hit(policy, &nodes[0]);
+    edge_policy_insert(policy, &nodes[2]);
+    edge_policy_hit(policy, &nodes[0]);
+    edge_policy_remove(policy, &nodes[0]);
+    edge_policy_remove(policy, &nodes[0]); /* out already */
+    assert_int_equal(edge_policy_bytes(policy), 600);
+    edge_policy_resize(policy, &nodes[0], 450);
+    edge_policy_insert(policy, &nodes[0]);
+    assert_int_equal(edge_policy_bytes(policy), 1050);
+    edge_policy_replace(policy, &nodes[0], &fresh);
+    edge_policy_resize(policy, &fresh, 100);
+    assert_int_equal(edge_policy_bytes(policy), 700);
+    assert_int_equal(edge_policy_count(policy), 3);
+    assert_ptr_equal(edge_policy_evict(policy), &nodes[1]); /* the oldest of one request */
+    assert_ptr_equal(edge_policy_evict(policy), &nodes[2]);
+    assert_ptr_equal(edge_policy_evict(policy), &fresh); /* three requests */
+    empty_out(policy);
+}
+
+static void by_rate_books_balance_under_random_operations(void **state)
+{
+    static struct edge_policy_node nodes[N_IDS];
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, CAPACITY);
+    uint64_t random = 7;
+
+    (void)state;
+    memset(nodes, 0, sizeof(nodes));
+    for (unsigned step = 0; step < N_STEPS; step++) {
+        struct edge_policy_node *node = &nodes[next_random(&random) % N_IDS];
+        uint64_t choice = next_random(&random) % 16;
+        if (!edge_policy_is_linked(node)) {
+            node->id = (uint64_t)(node - nodes) + 1;
+            node->size = 1 + next_random(&random) % 120;
+            edge_policy_insert(policy, node);
+        } else if (choice == 0) {
+            edge_policy_remove(policy, node);
+        } else if (choice == 1) {
+            edge_policy_resize(policy, node, 1 + next_random(&random) % 120);
+        } else {
+            edge_policy_hit(policy, node);
+        }
+        while (edge_policy_bytes(policy) > CAPACITY) {
+            assert_false(edge_policy_is_linked(edge_policy_evict(policy)));
+        }
+        uint64_t n_bytes = 0;
+        size_t n_linked = 0;
+        for (size_t i = 0; i < N_IDS; i++) {
+            n_bytes += edge_policy_is_linked(&nodes[i]) ? nodes[i].size : 0;
+            n_linked += edge_policy_is_linked(&nodes[i]) ? 1 : 0;
+        }
+        assert_int_equal(edge_policy_bytes(policy), n_bytes);
+        assert_int_equal(edge_policy_count(policy), n_linked);
+    }
+    empty_out(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +473,12 @@ int main(void)
         cmocka_unit_test(a_scan_does_not_push_out_what_is_asked_for_again),
         cmocka_unit_test(a_replacement_inherits_place_and_hits),
         cmocka_unit_test(the_ghost_forgets_beyond_its_bound),
+        cmocka_unit_test(by_rate_what_is_asked_for_again_outlives_a_scan),
+        cmocka_unit_test(by_rate_what_comes_back_goes_on_where_it_stood),
+        cmocka_unit_test(by_rate_the_small_stay_longer_than_the_large),
+        cmocka_unit_test(by_rate_hits_at_one_moment_are_one),
+        cmocka_unit_test(by_rate_a_node_put_back_keeps_its_standing),
+        cmocka_unit_test(by_rate_books_balance_under_random_operations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
