@@ -7,7 +7,9 @@
 #include "base/sys/file.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -208,7 +210,11 @@ bool fb_disk_is_present(const struct fb_disk *disk)
         return false;
     }
     if (disk->is_device) {
-        return S_ISBLK(st.st_mode) && st.st_rdev == disk->dev;
+        /* One that was pulled out has no size left, and its number may be
+         * another's by now. */
+        uint64_t size = 0;
+        return S_ISBLK(st.st_mode) && st.st_rdev == disk->dev &&
+               ioctl(disk->fd, BLKGETSIZE64, &size) == 0 && size >= disk->size;
     }
     return st.st_dev == disk->dev && st.st_ino == disk->ino;
 }

@@ -82,7 +82,9 @@ const char *fb_disk_path(const struct fb_disk *disk);
 /* False where the file system cannot do without the page cache. */
 bool fb_disk_is_direct(const struct fb_disk *disk);
 
-/* Whether the path still names this very file or device. */
+/* Whether the path still names this very file or device. A file that was moved
+ * away may come back; a device that was pulled out, and a file that was
+ * replaced by a copy, must be opened anew. */
 bool fb_disk_is_present(const struct fb_disk *disk);
 
 /* For tools: all `n` bytes, or the error. */

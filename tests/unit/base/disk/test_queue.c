@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -281,6 +282,24 @@ static void a_turn_is_handed_over_at_once(void **state)
     }
 }
 
+static void where_a_ring_is_denied_threads_do_the_work(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_disk_queue *usual = f->queue;
+    struct rlimit before;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int err = fb_disk_queue_new(f->loop, NULL, &f->queue);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(err, FB_OK);
+    assert_false(fb_disk_queue_has_ring(f->queue));
+    fill_disk(f);
+    fb_disk_queue_free(f->queue);
+    f->queue = usual;
+}
+
 /* ---- a disk of our own ------------------------------------------------- */
 
 static void a_disk_in_memory_takes_the_place_of_the_kernel(void **state)
@@ -383,6 +402,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_turn_is_handed_over_at_once, set_up_ring, tear_down),
+        cmocka_unit_test_setup_teardown(where_a_ring_is_denied_threads_do_the_work, set_up_ring,
+                                        tear_down),
         BOTH_WAYS(what_was_written_is_read),
         BOTH_WAYS(many_more_than_fit_are_all_done),
         BOTH_WAYS(past_the_end_there_is_nothing),
