@@ -24,7 +24,8 @@ enum {
 static const struct fb_state slot_states[] = {
     [EDGE_SLOT_IDLE] = {"idle", FB_TO(EDGE_SLOT_OPENING) | FB_TO(EDGE_SLOT_CLOSED)},
     [EDGE_SLOT_OPENING] = {"opening", FB_TO(EDGE_SLOT_RECOVERING) | FB_TO(EDGE_SLOT_CLOSING) |
-                                          FB_TO(EDGE_SLOT_WAITING) | FB_TO(EDGE_SLOT_CLOSED)},
+                                          FB_TO(EDGE_SLOT_WAITING) | FB_TO(EDGE_SLOT_DRAINING) |
+                                          FB_TO(EDGE_SLOT_CLOSED)},
     [EDGE_SLOT_RECOVERING] = {"recovering", FB_TO(EDGE_SLOT_CATCHING_UP) |
                                                 FB_TO(EDGE_SLOT_DRAINING) |
                                                 FB_TO(EDGE_SLOT_CLOSING)},
@@ -36,9 +37,11 @@ static const struct fb_state slot_states[] = {
     [EDGE_SLOT_CHECKING] = {"checking", FB_TO(EDGE_SLOT_ONLINE) | FB_TO(EDGE_SLOT_SUSPENDING) |
                                             FB_TO(EDGE_SLOT_DRAINING)},
     [EDGE_SLOT_SUSPENDING] = {"suspending", FB_TO(EDGE_SLOT_CLOSING)},
-    [EDGE_SLOT_DRAINING] = {"draining", FB_TO(EDGE_SLOT_CLOSING)},
-    [EDGE_SLOT_CLOSING] = {"closing", FB_TO(EDGE_SLOT_WAITING) | FB_TO(EDGE_SLOT_CLOSED)},
-    [EDGE_SLOT_WAITING] = {"waiting", FB_TO(EDGE_SLOT_OPENING) | FB_TO(EDGE_SLOT_CLOSED)},
+    [EDGE_SLOT_DRAINING] = {"draining", FB_TO(EDGE_SLOT_CLOSING) | FB_TO(EDGE_SLOT_CLOSED)},
+    [EDGE_SLOT_CLOSING] = {"closing", FB_TO(EDGE_SLOT_WAITING) | FB_TO(EDGE_SLOT_DRAINING) |
+                                          FB_TO(EDGE_SLOT_CLOSED)},
+    [EDGE_SLOT_WAITING] = {"waiting", FB_TO(EDGE_SLOT_OPENING) | FB_TO(EDGE_SLOT_DRAINING) |
+                                          FB_TO(EDGE_SLOT_CLOSED)},
     [EDGE_SLOT_CLOSED] = {"closed", 0},
 };
 
@@ -259,15 +262,32 @@ static void slot_close(struct edge_slot *slot)
     slot_call_pool(slot, slot_run_closing);
 }
 
+static void slot_drain_volume(struct edge_slot *slot)
+{
+    fb_timer_clear(&slot->timer);
+    slot_tell(slot, EDGE_VOLUME_OFFLINE, "the node stops");
+    slot->was_drained = true;
+    fb_machine_move(&slot->machine, EDGE_SLOT_DRAINING);
+    edge_volume_drain(slot->volume, slot_op(slot));
+}
+
+static void slot_end(struct edge_slot *slot)
+{
+    fb_machine_move(&slot->machine, EDGE_SLOT_CLOSED);
+    edge_volumes_loop_check(slot->owner);
+}
+
+/* With the disk closed, or never opened. */
 static void slot_wait(struct edge_slot *slot)
 {
-    if (slot->is_draining) {
-        fb_machine_move(&slot->machine, EDGE_SLOT_CLOSED);
-        edge_volumes_loop_check(slot->owner);
-        return;
+    if (!slot->is_draining) {
+        fb_machine_move(&slot->machine, EDGE_SLOT_WAITING);
+        fb_timer_set(&slot->timer, slot->pause_ms);
+    } else if (slot->volume != NULL && !slot->was_drained) {
+        slot_drain_volume(slot); /* requests may still be on their way to it */
+    } else {
+        slot_end(slot);
     }
-    fb_machine_move(&slot->machine, EDGE_SLOT_WAITING);
-    fb_timer_set(&slot->timer, slot->pause_ms);
 }
 
 static void slot_on_open_failed(struct edge_slot *slot, int err)
@@ -308,14 +328,6 @@ static void slot_on_opened(struct edge_slot *slot)
 }
 
 /* ---- into service ------------------------------------------------------------------ */
-
-static void slot_drain_volume(struct edge_slot *slot)
-{
-    fb_timer_clear(&slot->timer);
-    slot_tell(slot, EDGE_VOLUME_OFFLINE, "the node stops");
-    fb_machine_move(&slot->machine, EDGE_SLOT_DRAINING);
-    edge_volume_drain(slot->volume, slot_op(slot));
-}
 
 /* Twice as long before it is looked at again, if it failed soon after it came back. */
 static void slot_slow_down(struct edge_slot *slot)
@@ -493,6 +505,19 @@ static void slot_on_closed(struct edge_slot *slot)
     slot_wait(slot);
 }
 
+static void slot_on_drained(struct edge_slot *slot, int err)
+{
+    if (err < 0) {
+        FB_LOG(ERROR, "volume", "could not be written out, the last seconds are lost",
+               FB_LOG_TEXT("path", slot->spec.path), FB_LOG_TEXT("reason", fb_err_text(err)));
+    }
+    if (slot->disk != NULL) {
+        slot_close(slot);
+    } else {
+        slot_end(slot);
+    }
+}
+
 /* What the slot waited for is there. */
 static void slot_step(struct edge_slot *slot, int result)
 {
@@ -514,12 +539,7 @@ static void slot_step(struct edge_slot *slot, int result)
         slot_on_checked(slot);
         break;
     case EDGE_SLOT_DRAINING:
-        if (result < 0) {
-            FB_LOG(ERROR, "volume", "could not be written out, the last seconds are lost",
-                   FB_LOG_TEXT("path", slot->spec.path),
-                   FB_LOG_TEXT("reason", fb_err_text(result)));
-        }
-        slot_close(slot);
+        slot_on_drained(slot, result);
         break;
     case EDGE_SLOT_SUSPENDING:
         slot_close(slot);
@@ -541,8 +561,7 @@ static void slot_on_start(struct fb_post *post)
 
     fb_timer_init(&slot->timer, slot->owner->loop, slot_on_timer);
     if (slot->is_draining) {
-        fb_machine_move(&slot->machine, EDGE_SLOT_CLOSED);
-        edge_volumes_loop_check(slot->owner);
+        slot_end(slot);
         return;
     }
     slot_open(slot);

@@ -156,6 +156,9 @@ static void volume_close(struct edge_volume *volume)
 /* The last steps before closing, one at a time: everything out, then the index. */
 static void volume_go_on_draining(struct edge_volume *volume)
 {
+    if (edge_mailbox_is_posted(volume)) {
+        return; /* what was taken before is on its way */
+    }
     if (!edge_writer_drain(volume) || !edge_volume_is(volume, VOLUME_DRAINING)) {
         return;
     }

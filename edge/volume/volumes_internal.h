@@ -7,7 +7,7 @@
  *                │  ▼           ▼              └─► SUSPENDING ◄──────────┘
  *              WAITING ◄───── CLOSING ◄───────────────┘
  *
- *     drain: ONLINE ──► DRAINING ──► CLOSING ──► CLOSED; the others when their call is over
+ *     drain: ──► DRAINING ──► CLOSING ──► CLOSED, when the call under way is over
  *
  * Each state but ONLINE, IDLE and CLOSED waits for one thing: a call on the pool,
  * an operation of the volume, or a timer.
@@ -100,6 +100,7 @@ struct edge_slot {
     int failure;                       /* why it has to be suspended; FB_OK: it need not be */
     bool was_opened;                   /* a file is not made a second time */
     bool is_draining;
+    bool was_drained;
     uint64_t began_ms;  /* to open, or to serve */
     uint64_t pause_ms;  /* before the next look */
     uint64_t repeat_ms; /* the pause of one that keeps failing */
