@@ -123,7 +123,7 @@ static void json_superblock(struct fb_json *json, const struct tool_survey *surv
 
 static void json_checkpoints(struct fb_json *array, const struct tool_survey *survey)
 {
-    const struct edge_checkpoint *newest = edge_tool_survey_checkpoint(survey);
+    const struct tool_slot *newest = edge_tool_survey_checkpoint(survey);
 
     for (unsigned i = 0; i < FB_ARRAY_LEN(survey->slots); i++) {
         const struct tool_slot *slot = &survey->slots[i];
@@ -135,7 +135,7 @@ static void json_checkpoints(struct fb_json *array, const struct tool_survey *su
             fb_json_set_text(json, "made", fb_timestamp(slot->checkpoint.wall_ms, made));
             fb_json_set_int(json, "extents", (int64_t)slot->checkpoint.n_listings);
             fb_json_set_int(json, "bytes", (int64_t)slot->checkpoint.n_bytes);
-            fb_json_set_bool(json, "counts", &slot->checkpoint == newest);
+            fb_json_set_bool(json, "counts", slot == newest);
         }
     }
 }
@@ -226,8 +226,7 @@ static void text_checkpoints(struct fb_buf *text, const struct tool_survey *surv
             fb_buf_printf(text, ", number %" PRIu64 " of %s, %" PRIu64 " extents%s",
                           slot->checkpoint.sequence, fb_timestamp(slot->checkpoint.wall_ms, made),
                           slot->checkpoint.n_listings,
-                          &slot->checkpoint == edge_tool_survey_checkpoint(survey) ? ": counts"
-                                                                                   : "");
+                          slot == edge_tool_survey_checkpoint(survey) ? ": counts" : "");
         }
         fb_buf_append_byte(text, '\n');
     }

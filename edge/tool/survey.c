@@ -78,10 +78,29 @@ static void survey_learn(struct tool_survey *survey, const struct edge_written *
     }
 }
 
-/* What is older than the oldest that the newest header speaks of is free. */
+/* What the checkpoint that counts knows. Returns the least generation in use then, or 0. */
+static uint64_t survey_take_checkpoint(struct tool_survey *survey)
+{
+    const struct tool_slot *slot = edge_tool_survey_checkpoint(survey);
+    uint32_t n = survey->layout.superblock.n_zones;
+    uint64_t oldest = UINT64_MAX;
+
+    for (uint32_t i = 0; slot != NULL && i < n && i < slot->checkpoint.n_zones; i++) {
+        const struct edge_checkpoint_zone *known = &slot->zones[i];
+        struct tool_zone *zone = &survey->zones[i];
+        if (known->generation != 0) {
+            oldest = FB_MIN(oldest, known->generation);
+            zone->n_known_blocks =
+                known->generation == zone->header.generation ? known->n_blocks : 0;
+        }
+    }
+    return oldest == UINT64_MAX ? 0 : oldest;
+}
+
+/* A generation below the oldest that any header or the checkpoint speaks of is free. */
 static void survey_settle(struct tool_survey *survey)
 {
-    uint64_t oldest = 0;
+    uint64_t oldest = survey_take_checkpoint(survey);
 
     for (uint32_t i = 0; i < survey->layout.superblock.n_zones; i++) {
         const struct tool_zone *zone = &survey->zones[i];
@@ -119,7 +138,7 @@ int edge_tool_survey_open(const char *path, struct tool_survey *ret_survey, stru
     survey.n_zone_blocks = edge_superblock_zone_blocks(&survey.layout.superblock);
     survey.zones = fb_alloc_array(survey.layout.superblock.n_zones, sizeof(*survey.zones));
     for (unsigned i = 0; err == FB_OK && i < FB_ARRAY_LEN(survey.slots); i++) {
-        err = edge_tool_survey_slot(&survey, i, &survey.slots[i]);
+        err = edge_tool_survey_slot(&survey, i);
     }
     for (uint32_t i = 0; err == FB_OK && i < survey.layout.superblock.n_zones; i++) {
         survey.zones[i] = edge_tool_survey_zone(&survey, i);
@@ -137,6 +156,9 @@ void edge_tool_survey_close(struct tool_survey *survey)
 {
     fb_disk_close(survey->disk);
     fb_free(survey->zones);
+    for (unsigned i = 0; i < FB_ARRAY_LEN(survey->slots); i++) {
+        fb_free(survey->slots[i].zones);
+    }
     memset(survey, 0, sizeof(*survey));
 }
 
@@ -192,39 +214,57 @@ struct tool_zone edge_tool_survey_zone(const struct tool_survey *survey, uint32_
     return found;
 }
 
-int edge_tool_survey_slot(const struct tool_survey *survey, unsigned slot,
-                          struct tool_slot *ret_slot)
+/* The whole checkpoint, of which the head was read. */
+static int slot_load(const struct tool_survey *survey, uint64_t offset, struct tool_slot *slot)
 {
-    const struct edge_superblock *superblock = &survey->layout.superblock;
-    uint64_t offset = superblock->checkpoint_offset + slot * superblock->checkpoint_bytes;
-    FB_AUTO(fb_freep) char *bytes = fb_disk_buffer(EDGE_FORMAT_BLOCK);
-    struct tool_slot found = {.state = TOOL_SLOT_BLANK};
+    struct edge_checkpoint *checkpoint = &slot->checkpoint;
+    FB_AUTO(fb_freep) char *bytes = fb_disk_buffer(checkpoint->n_bytes);
 
-    int err = fb_disk_read_now(survey->disk, offset, bytes, EDGE_FORMAT_BLOCK);
+    int err = fb_disk_read_now(survey->disk, offset, bytes, checkpoint->n_bytes);
     if (err < 0) {
         return err;
     }
-    err = edge_checkpoint_decode_head(bytes, &found.checkpoint);
-    if (err == FB_OK &&
-        memcmp(found.checkpoint.uuid, superblock->uuid, sizeof(found.checkpoint.uuid)) != 0) {
-        found.state = TOOL_SLOT_OTHER_LIFE;
-    } else if (err == FB_OK && found.checkpoint.n_bytes <= superblock->checkpoint_bytes) {
-        fb_free(bytes);
-        bytes = fb_disk_buffer(found.checkpoint.n_bytes);
-        err = fb_disk_read_now(survey->disk, offset, bytes, found.checkpoint.n_bytes);
-        if (err < 0) {
-            return err;
-        }
-        err = edge_checkpoint_verify(bytes, &found.checkpoint);
-        found.state = err == FB_OK ? TOOL_SLOT_GOOD : TOOL_SLOT_DAMAGED;
-    } else if (err != FB_E_MALFORMED) {
-        found.state = TOOL_SLOT_DAMAGED;
+    if (edge_checkpoint_verify(bytes, checkpoint) < 0) {
+        slot->state = TOOL_SLOT_DAMAGED;
+        return FB_OK;
     }
-    *ret_slot = found;
+    slot->state = TOOL_SLOT_GOOD;
+    slot->zones = fb_alloc_array(checkpoint->n_zones, sizeof(*slot->zones));
+    for (uint32_t i = 0; i < checkpoint->n_zones; i++) {
+        edge_checkpoint_zone(bytes, checkpoint, i, &slot->zones[i]);
+    }
     return FB_OK;
 }
 
-const struct edge_checkpoint *edge_tool_survey_checkpoint(const struct tool_survey *survey)
+int edge_tool_survey_slot(struct tool_survey *survey, unsigned slot)
+{
+    const struct edge_superblock *superblock = &survey->layout.superblock;
+    uint64_t offset = superblock->checkpoint_offset + slot * superblock->checkpoint_bytes;
+    FB_AUTO(fb_freep) char *block = fb_disk_buffer(EDGE_FORMAT_BLOCK);
+    struct tool_slot found = {.state = TOOL_SLOT_BLANK};
+    struct edge_checkpoint *head = &found.checkpoint;
+
+    int err = fb_disk_read_now(survey->disk, offset, block, EDGE_FORMAT_BLOCK);
+    if (err < 0) {
+        return err;
+    }
+    err = edge_checkpoint_decode_head(block, head);
+    if (err == FB_OK && memcmp(head->uuid, superblock->uuid, sizeof(head->uuid)) != 0) {
+        found.state = TOOL_SLOT_OTHER_LIFE;
+    } else if (err == FB_OK && head->n_bytes <= superblock->checkpoint_bytes) {
+        err = slot_load(survey, offset, &found);
+        if (err < 0) {
+            return err;
+        }
+    } else if (err != FB_E_MALFORMED) {
+        found.state = TOOL_SLOT_DAMAGED;
+    }
+    fb_free(survey->slots[slot].zones);
+    survey->slots[slot] = found;
+    return FB_OK;
+}
+
+const struct tool_slot *edge_tool_survey_checkpoint(const struct tool_survey *survey)
 {
     const struct tool_slot *best = NULL;
 
@@ -235,5 +275,5 @@ const struct edge_checkpoint *edge_tool_survey_checkpoint(const struct tool_surv
             best = slot;
         }
     }
-    return best == NULL ? NULL : &best->checkpoint;
+    return best;
 }

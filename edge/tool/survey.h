@@ -37,6 +37,9 @@ struct tool_zone {
     struct edge_summary summary;    /* of a sealed one */
     bool has_torn_summary;          /* of an open one: a footer that does not fit */
     int err;                        /* of a damaged one that cannot even be read */
+
+    /* Blocks that the checkpoint that counts saw written in this life of the zone. */
+    uint32_t n_known_blocks;
 };
 
 enum tool_slot_state { TOOL_SLOT_BLANK, TOOL_SLOT_GOOD, TOOL_SLOT_OTHER_LIFE, TOOL_SLOT_DAMAGED };
@@ -44,6 +47,9 @@ enum tool_slot_state { TOOL_SLOT_BLANK, TOOL_SLOT_GOOD, TOOL_SLOT_OTHER_LIFE, TO
 struct tool_slot {
     enum tool_slot_state state;
     struct edge_checkpoint checkpoint; /* of a good one */
+
+    /* Owned; of a good one: what it knows of each zone. */
+    struct edge_checkpoint_zone *zones;
 };
 
 struct tool_survey {
@@ -66,11 +72,11 @@ void edge_tool_survey_close(struct tool_survey *survey);
 /* Looks at one zone again. */
 struct tool_zone edge_tool_survey_zone(const struct tool_survey *survey, uint32_t zone);
 
-FB_MUST_CHECK int edge_tool_survey_slot(const struct tool_survey *survey, unsigned slot,
-                                        struct tool_slot *ret_slot);
+/* Looks at a slot again, in place. */
+FB_MUST_CHECK int edge_tool_survey_slot(struct tool_survey *survey, unsigned slot);
 
-/* The good checkpoint that counts, or NULL. */
-const struct edge_checkpoint *edge_tool_survey_checkpoint(const struct tool_survey *survey);
+/* The slot whose checkpoint counts, or NULL. */
+const struct tool_slot *edge_tool_survey_checkpoint(const struct tool_survey *survey);
 
 const char *edge_tool_zone_state_name(enum tool_zone_state state);
 

@@ -129,6 +129,21 @@ static void keep_rate(const struct verification *verification)
     }
 }
 
+/* A chain that breaks is where a crash cut it, unless the checkpoint knows better. */
+static void verify_end(struct verification *verification, const struct tool_cursor *cursor)
+{
+    uint32_t n_known = verification->survey.zones[verification->zone].n_known_blocks;
+    char what[128];
+
+    if (cursor->listings == NULL && cursor->block < n_known) {
+        (void)snprintf(what, sizeof(what),
+                       "zone %u block %u: no record begins there, but the checkpoint saw some up "
+                       "to block %u",
+                       verification->zone, cursor->block, n_known);
+        damage(verification, what);
+    }
+}
+
 static int verify_records(struct verification *verification)
 {
     struct tool_cursor cursor;
@@ -153,6 +168,9 @@ static int verify_records(struct verification *verification)
         }
         keep_rate(verification);
         tell_progress(verification);
+    }
+    if (err == FB_E_END) {
+        verify_end(verification, &cursor);
     }
     edge_tool_cursor_done(&cursor);
     return err == FB_E_END ? FB_OK : err;
@@ -202,6 +220,7 @@ static int verify_zone(struct verification *verification)
     if (again.header.generation != zone->header.generation) {
         return FB_OK;
     }
+    again.n_known_blocks = zone->n_known_blocks;
     *zone = again;
     return verify_state(verification);
 }
@@ -215,7 +234,7 @@ static int verify_slot(struct verification *verification, unsigned i)
 
     if (slot->state == TOOL_SLOT_DAMAGED && verification->survey.is_in_use) {
         sleep_ns((uint64_t)WRITER_MS * FB_NS_PER_MS);
-        int err = edge_tool_survey_slot(&verification->survey, i, slot);
+        int err = edge_tool_survey_slot(&verification->survey, i);
         if (err < 0) {
             return err;
         }

@@ -173,7 +173,12 @@ static void put_checkpoint(struct fixture *fixture, unsigned slot, uint64_t sequ
     memcpy(checkpoint.uuid, fixture->superblock.uuid, sizeof(checkpoint.uuid));
     edge_checkpoint_begin(&checkpoint, &bytes);
     for (uint32_t i = 0; i < checkpoint.n_zones; i++) {
-        edge_checkpoint_add_zone(&bytes, &(struct edge_checkpoint_zone){.generation = 0});
+        bool is_used = i == 1 || i == 2;
+        edge_checkpoint_add_zone(&bytes, &(struct edge_checkpoint_zone){
+                                             .generation = is_used ? generation_of(fixture, i) : 0,
+                                             .n_blocks = is_used ? LAST_OF_OPEN + 3 : 0,
+                                             .is_sealed = i == 1,
+                                         });
     }
     edge_checkpoint_end(&bytes);
     memcpy(fixture->blocks, bytes.ptr, bytes.len);
@@ -375,6 +380,8 @@ static void verify_says_what_is_damaged_and_where(void **state)
         {at(fixture, 1, 7) + 100, "zone 1 block 7: purge of fingerprint 0000000000000005"},
         {at(fixture, 2, 0) - 8192 + 100, "zone 1: its summary does not fit its checksum"},
         {at(fixture, 2, 0) - 4096 + 100, "zone 1: the footer of its summary does not fit"},
+        {at(fixture, 2, LAST_OF_OPEN) + 100,
+         "zone 2 block 5: no record begins there, but the checkpoint saw some up to block 8"},
         {at(fixture, 2, 2) + 7, "zone 2 block 1: extent 0 of \"http://v/c\": chunk 0 does not fit"},
     };
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
