@@ -230,7 +230,8 @@ static const struct fb_route node_routes[] = {
 static const struct fb_daemon_command node_commands[] = {
     {"replay", "Print what the store would have done with the requests of a trace.",
      edge_replay_main},
-    {"store", "Look after a volume of the store: inspect, verify, format.", edge_store_tool_main},
+    {"store", "Look after a volume of the store: inspect, verify, format, bench.",
+     edge_store_tool_main},
 };
 
 static const struct fb_daemon_program program = {

@@ -9,6 +9,9 @@ enum option_id {
     OPTION_QUIET,
     OPTION_NODE,
     OPTION_SIZE,
+    OPTION_OBJECT,
+    OPTION_SECONDS,
+    OPTION_KEEP,
     OPTION_FORCE,
     OPTION_HELP
 };
@@ -24,17 +27,22 @@ struct option_row {
 };
 
 static const struct option_row option_rows[] = {
-    [OPTION_JSON] = {"--json", NULL, OF(TOOL_INSPECT), "Print one JSON document."},
+    [OPTION_JSON] = {"--json", NULL, OF(TOOL_INSPECT) | OF(TOOL_BENCH), "Print one JSON document."},
     [OPTION_ZONE] = {"--zone", "N", OF(TOOL_INSPECT), "List the records of zone N instead."},
     [OPTION_RATE] = {"--rate", "SIZE", OF(TOOL_VERIFY),
                      "Read at most so much a second, such as 100MiB."},
     [OPTION_QUIET] = {"--quiet", NULL, OF(TOOL_VERIFY), "Do not tell how far it is."},
     [OPTION_NODE] = {"--node", "NAME", OF(TOOL_FORMAT),
                      "Whose volume it will be: `node` in the configuration of the edge."},
-    [OPTION_SIZE] = {"--size", "SIZE", OF(TOOL_FORMAT),
+    [OPTION_SIZE] = {"--size", "SIZE", OF(TOOL_FORMAT) | OF(TOOL_BENCH),
                      "How long to make a file that is not there, such as 100GiB. Its room is\n"
                      "        reserved."},
-    [OPTION_FORCE] = {"--force", NULL, OF(TOOL_FORMAT), "Give up what is there."},
+    [OPTION_OBJECT] = {"--object", "SIZE", OF(TOOL_BENCH),
+                       "Bytes of an object, at most 4MiB (1MiB)."},
+    [OPTION_SECONDS] = {"--seconds", "N", OF(TOOL_BENCH), "How long each part takes (5)."},
+    [OPTION_KEEP] = {"--keep", NULL, OF(TOOL_BENCH),
+                     "Leave the volume as it was written, of node 'bench'."},
+    [OPTION_FORCE] = {"--force", NULL, OF(TOOL_FORMAT) | OF(TOOL_BENCH), "Give up what is there."},
     [OPTION_HELP] = {"--help", NULL, OF_ALL, "Print this page and exit."},
 };
 
@@ -90,6 +98,13 @@ static int option_apply(struct tool_args *args, enum option_id id, const char *v
         return FB_OK;
     case OPTION_SIZE:
         return size_read(value, &args->size, diag);
+    case OPTION_OBJECT:
+        return size_read(value, &args->object_bytes, diag);
+    case OPTION_SECONDS:
+        return number_read(value, &args->seconds, diag);
+    case OPTION_KEEP:
+        args->keep = true;
+        return FB_OK;
     case OPTION_FORCE:
         args->force = true;
         return FB_OK;

@@ -65,6 +65,24 @@ static const struct verb_page verb_pages[TOOL_VERBS] = {
             "    2   Wrong arguments.\n",
             "format --node box-7 --force /dev/nvme0n1",
         },
+    [TOOL_BENCH] =
+        {
+            "bench",
+            "how fast a volume is",
+            "[--size SIZE] [--object SIZE] [--seconds N] [--json] [--keep] [--force] PATH",
+            "    Writes objects to a volume at PATH, then reads chunks of them back in random\n"
+            "    order, 32 at a time, then does both at once; through the code of the edge, on one\n"
+            "    loop. Prints requests and bytes per second, also by processor time, and how long\n"
+            "    reads took. What a full volume gives up makes room, as in an edge.\n"
+            "\n"
+            "    A file that does not exist is made, as long as --size says (1GiB), and removed\n"
+            "    afterwards. What exists must be blank, unless --force is given, and is blank\n"
+            "    afterwards.\n",
+            "    0   Done.\n"
+            "    1   Refused, or failed; standard error says why.\n"
+            "    2   Wrong arguments.\n",
+            "bench --size 4GiB --seconds 10 /var/cache/scratch",
+        },
 };
 
 const char *edge_tool_verb_name(enum tool_verb verb)

@@ -1,10 +1,12 @@
 #include "edge/tool/tool.h"
 
 #include "base/core/err.h"
+#include "base/log/log.h"
 #include "edge/tool/tool_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int edge_tool_complain(const struct tool_args *args, const struct fb_diag *diag, int exit_code)
 {
@@ -55,6 +57,8 @@ static int tool_run(const struct tool_args *args)
         return edge_tool_verify(args);
     case TOOL_FORMAT:
         return edge_tool_format(args);
+    case TOOL_BENCH:
+        return edge_tool_bench(args);
     case TOOL_VERBS:
         break;
     }
@@ -67,6 +71,7 @@ int edge_store_tool_main(int argc, char **argv)
     struct fb_diag diag = {0};
     struct tool_args args = {0};
 
+    fb_log_open(STDERR_FILENO, FB_LOG_FORMAT_TEXT, FB_LOG_WARN);
     if (fb_str_equal(name, FB_STR("--help"))) {
         return tool_help(TOOL_VERBS);
     }
@@ -82,7 +87,7 @@ int edge_store_tool_main(int argc, char **argv)
         return args.wants_help ? tool_help(verb) : tool_run(&args);
     }
     (void)fprintf(stderr,
-                  "forebay-edge store: '%.*s' is none of inspect, verify and format "
+                  "forebay-edge store: '%.*s' is none of inspect, verify, format and bench "
                   "(--help tells more)\n",
                   FB_STR_ARG(name));
     return TOOL_EXIT_USAGE;

@@ -4,6 +4,7 @@
  *     inspect   what is on it
  *     verify    whether it is whole
  *     format    makes a volume of it
+ *     bench     how fast it is
  *
  * Each verb is a file of its own name; manual.c has their pages.
  */

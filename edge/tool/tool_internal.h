@@ -14,7 +14,7 @@
 
 enum { TOOL_EXIT_DONE = 0, TOOL_EXIT_FAILED = 1, TOOL_EXIT_USAGE = 2, TOOL_EXIT_UNREADABLE = 3 };
 
-enum tool_verb { TOOL_INSPECT, TOOL_VERIFY, TOOL_FORMAT, TOOL_VERBS };
+enum tool_verb { TOOL_INSPECT, TOOL_VERIFY, TOOL_FORMAT, TOOL_BENCH, TOOL_VERBS };
 
 struct tool_args {
     enum tool_verb verb;
@@ -28,6 +28,9 @@ struct tool_args {
     const char *node;
     uint64_t size; /* 0: not given */
     bool force;
+    bool keep;
+    uint32_t seconds;      /* 0: not given */
+    uint64_t object_bytes; /* 0: not given */
 };
 
 /* `argv[0]` is the verb's name. Views borrow from argv. */
@@ -46,6 +49,7 @@ void edge_tool_manual(struct fb_buf *buf, enum tool_verb verb);
 int edge_tool_inspect(const struct tool_args *args);
 int edge_tool_verify(const struct tool_args *args);
 int edge_tool_format(const struct tool_args *args);
+int edge_tool_bench(const struct tool_args *args);
 
 /* "forebay-edge store VERB: sentence" to standard error; returns `exit_code`. */
 int edge_tool_complain(const struct tool_args *args, const struct fb_diag *diag, int exit_code);

@@ -6,7 +6,7 @@ import subprocess
 import uuid
 
 import pytest
-from lab import BUILD, ROOT
+from lab import BUILD, ROOT, until
 
 MIB = 1 << 20
 TABLES = (ROOT / "docs" / "store-format.md").read_text()
@@ -132,6 +132,87 @@ def test_a_damaged_superblock_is_told_and_its_copy_used(volume):
     assert "superblock: it does not fit its checksum; its copy is good" in verified.stdout
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A volume that was written to for a while, until it was full and more."""
+    path = tmp_path_factory.mktemp("store") / "volume"
+    done = store("bench", "--size", "64MiB", "--object", "300KiB", "--seconds", "1", "--keep", "--json",
+                 path)
+    assert done.returncode == 0, done.stderr
+    done = json.loads(done.stdout)
+    assert done["write"]["writes"] > 0 and done["read"]["reads"] > 0
+    assert done["read"]["failed"] == done["both"]["failed"] == 0
+    return path
+
+
+def records(path):
+    """(zone, record) of each record on the volume."""
+    for zone in range(inspect(path)["n_zones"]):
+        for record in json.loads(store("inspect", "--json", "--zone", zone, path).stdout)["records"]:
+            yield zone, record
+
+
+def test_what_was_written_is_whole_and_can_be_listed(written):
+    found = inspect(written)
+    listed = [record for _, record in records(written)]
+    assert len(listed) == found["records"]["extents"] > 0
+    assert all(record["bytes"] == 300 * 1024 for record in listed)
+    assert found["written"]["admission"] >= found["bytes"]["chunks"]
+    assert any(slot.get("counts") and slot["extents"] == len(listed)
+               for slot in found["checkpoints"])
+    done = store("verify", written)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith(f"{len(listed)} records")
+
+
+def test_verify_names_the_object_whose_bit_flipped(lab, written):
+    path = lab.dir / "flipped"
+    path.write_bytes(written.read_bytes())
+    found = inspect(path)
+    zone, record = list(records(path))[-1]
+    at = found["zones_offset"] + zone * found["zone_bytes"] + (record["block"] + 1) * 4096 + 99
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 16]))
+    done = store("verify", path)
+    assert done.returncode == 1
+    assert (f'zone {zone} block {record["block"]}: extent 0 of "{record["key"]}": '
+            "chunk 0 does not fit its checksum\n") in done.stdout
+    assert done.stdout.endswith(": 1 damaged\n")
+
+
+def test_a_volume_in_use_is_read_with_a_warning_and_never_formatted(lab):
+    path = lab.dir / "volume"
+    with subprocess.Popen([str(BUILD / "forebay-edge"), "store", "bench", "--size", "64MiB",
+                           "--object", "100KiB", "--seconds", "3", str(path)],
+                          stdout=subprocess.DEVNULL) as writer:
+        until(lambda: store("inspect", path).stderr.endswith("is in use\n"), "is in use")
+        verified = store("verify", path)
+        assert writer.poll() is None
+        assert (verified.returncode, verified.stderr.count("in use")) == (0, 1), verified.stdout
+        refused = store("format", "--node", "box-7", "--force", path)
+        assert refused.returncode == 1 and "in use" in refused.stderr
+        assert writer.wait(60) == 0
+
+
+def test_bench_takes_only_what_is_blank_and_leaves_it_so(lab, volume):
+    before = volume.read_bytes()
+    refused = store("bench", "--seconds", "1", volume)
+    assert refused.returncode == 1 and "--force" in refused.stderr
+    assert volume.read_bytes() == before
+    done = store("bench", "--seconds", "1", "--force", volume)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^both +reads .* p99 \d+ us", done.stdout, re.M)
+    assert inspect_fails(volume, "blank")
+    assert store("format", "--node", "box-7", volume).returncode == 0
+
+    scratch = lab.dir / "scratch"
+    assert store("bench", "--size", "64MiB", "--seconds", "1", scratch).returncode == 0
+    assert not scratch.exists()
+
+
 def test_an_empty_volume_is_whole(volume):
     done = store("verify", volume)
     assert (done.returncode, done.stdout) == (0, "0 records, 0 B: all is whole\n")
@@ -145,7 +226,7 @@ def test_wrong_use_is_told_with_what_would_be_right():
         assert done.returncode == 2 and words in done.stderr, args
 
 
-@pytest.mark.parametrize("verb", ["inspect", "verify", "format"])
+@pytest.mark.parametrize("verb", ["inspect", "verify", "format", "bench"])
 def test_each_verb_has_a_page(verb):
     done = store(verb, "--help")
     assert done.returncode == 0
