@@ -9,7 +9,8 @@
  *
  * Memory is used for blocks that were written; copies share them, so that
  * thousands of cut disks of one run cost little. Time is counted in events: each
- * write and each sync that succeeded is one.
+ * write and each sync that took place is one, also a write that failed and left
+ * a part.
  *
  * Ownership  A test_disk outlives every fb_disk opened over it.
  * Threads    Any; fb_disk_resume() rules where held requests are let go.

@@ -3,6 +3,7 @@
 #include "base/core/err.h"
 #include "base/disk/queue.h"
 #include "base/loop/loop.h"
+#include "base/loop/thread.h"
 #include "tests/support/test_disk.h"
 
 #include <errno.h>
@@ -349,6 +350,51 @@ static void held_requests_are_performed_when_let_go(void **state)
     fb_loop_free(loop);
 }
 
+/* ---- from threads ------------------------------------------------------ */
+
+enum { N_THREADS = 3, N_ROUNDS = 200 };
+
+struct worker {
+    struct fixture f;
+    uint64_t block; /* its own */
+    unsigned n_wrong;
+};
+
+static void write_sync_read(void *ctx)
+{
+    struct worker *worker = ctx;
+    struct fixture *f = &worker->f;
+
+    for (unsigned i = 0; i < N_ROUNDS; i++) {
+        char byte = (char)(1 + i % 100);
+        worker->n_wrong += put(f, worker->block, 1, byte) < 0;
+        worker->n_wrong += i % 16 == 0 && fb_disk_sync_now(f->disk) < 0;
+        memset(f->bytes, 0, BLOCK);
+        worker->n_wrong += fb_disk_read_now(f->disk, worker->block * BLOCK, f->bytes, BLOCK) < 0 ||
+                           f->bytes[i % BLOCK] != byte;
+        test_disk_free(test_disk_cut(f->power, i));
+    }
+}
+
+static void threads_may_share_a_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct worker workers[N_THREADS];
+    struct fb_thread *threads[N_THREADS];
+
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        workers[i] = (struct worker){.f = *f, .block = i};
+        workers[i].f.bytes = fb_disk_buffer(BLOCK);
+        assert_int_equal(fb_thread_start_body("worker", write_sync_read, &workers[i], &threads[i]),
+                         FB_OK);
+    }
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        fb_thread_join(threads[i]);
+        fb_free(workers[i].f.bytes);
+        assert_int_equal(workers[i].n_wrong, 0);
+    }
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -369,6 +415,7 @@ int main(void)
         TEST(a_disk_that_was_pulled_out_comes_back),
         TEST(a_bit_that_turned_stays_turned),
         TEST(held_requests_are_performed_when_let_go),
+        TEST(threads_may_share_a_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
