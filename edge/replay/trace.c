@@ -158,6 +158,11 @@ static int trace_read_objects(struct edge_trace *trace, struct fb_str bytes, con
         }
         trace_identify(object, u32_at(bytes, columns.titles + 4 * i));
         trace->footprint += object->size;
+        if (trace->footprint > EDGE_TRACE_MAX_FOOTPRINT) {
+            return fb_diag_set(diag, FB_E_LIMIT,
+                               "%s: objects up to %zu are more than 64 TiB (byte %llu)", name, i,
+                               (unsigned long long)(columns.sizes + 4 * i));
+        }
     }
     return FB_OK;
 }

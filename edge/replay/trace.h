@@ -19,7 +19,7 @@
  *
  * Ownership  The caller owns the trace: load or parse → free.
  * Threads    Plain data that stands still once loaded.
- * Limits     EDGE_TRACE_MAX_BYTES of file; a century of time.
+ * Limits     EDGE_TRACE_MAX_BYTES of file; a century of time; EDGE_TRACE_MAX_FOOTPRINT.
  * Failures   FB_E_MALFORMED with the place in the file, FB_E_LIMIT, negative errno.
  */
 #pragma once
@@ -31,7 +31,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EDGE_TRACE_MAX_BYTES ((uint64_t)4 << 30)
+#define EDGE_TRACE_MAX_BYTES     ((uint64_t)4 << 30)
+#define EDGE_TRACE_MAX_FOOTPRINT ((uint64_t)64 << 40)
 
 enum edge_trace_kind {
     EDGE_TRACE_MEDIA,
