@@ -146,13 +146,8 @@ static void purge_on_done(struct fb_op *op)
     struct admin_purge *purge = FB_CONTAINER_OF(op, struct admin_purge, io.op);
     struct fb_buf body = {0};
 
-    if (op->result < 0) {
-        fb_exchange_problem(purge->exchange, 503, NULL,
-                            "It is out of reach now, but may come back after a crash: "
-                            "a drive did not take the news.");
-        return;
-    }
-    fb_buf_printf(&body, "{\"purged\":%zu}\n", purge->io.n_objects);
+    fb_buf_printf(&body, "{\"purged\":%zu%s}\n", purge->io.n_objects,
+                  purge->io.is_durable ? "" : ",\"durable\":false");
     int64_t length = (int64_t)body.len;
     fb_exchange_respond(purge->exchange, &(struct fb_response){.status = 200,
                                                                .headers = headers,

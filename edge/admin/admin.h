@@ -4,7 +4,8 @@
  * The admin server itself is base/daemon's; this gives it the members of
  * /status and the route POST /purge?url=URL, which drops what is kept under the
  * URL, all variants of it, in both tiers, and answers {"purged": N} when it would not
- * come back after a crash either.
+ * come back after a crash either; with "durable": false if a volume that is out of service
+ * could not be told, which forgets it before it serves again unless the process ends.
  *
  * Ownership  Everything is borrowed.
  * Threads    The main loop's.

@@ -109,7 +109,7 @@ static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms, in
         return;
     }
     /* In the index before it leaves the keys: who finds no fill finds this. */
-    edge_store_publish(fill->table->options.store, object);
+    edge_store_publish(fill->table->options.store, fill->loop, object);
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
                                                  .object = object,
                                                  .was_stale = fill->ask.stale != NULL,
@@ -253,7 +253,7 @@ void edge_fill_not_modified(struct edge_fill *fill)
     if (terms.refusal != NULL) {
         edge_store_remove(store, fill->ask.stale);
     } else if (fresh != NULL) {
-        edge_store_publish(store, fresh);
+        edge_store_publish(store, fill->loop, fresh);
     }
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
                                                  .object = fresh != NULL ? fresh : fill->ask.stale,

@@ -40,6 +40,25 @@ int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **
     buffer->cap = (uint32_t)cap;
     buffer->charge = charge;
     buffer->bytes = (char *)(buffer + 1);
+    buffer->memory = NULL;
+    *ret_buffer = buffer;
+    return FB_OK;
+}
+
+int edge_buffer_new_aligned(struct edge_store *store, size_t n, struct store_buffer **ret_buffer)
+{
+    /* A page more, for the alignment. */
+    size_t charge = edge_buffer_cost(0) + n + BUFFER_PAGE_BYTES;
+
+    int err = edge_room_claim(store, charge);
+    if (err < 0) {
+        return err;
+    }
+    struct store_buffer *buffer = FB_NEW(struct store_buffer);
+    buffer->store = store;
+    atomic_init(&buffer->refs, 1);
+    buffer->charge = charge;
+    buffer->memory = fb_alloc_aligned(BUFFER_PAGE_BYTES, n);
     *ret_buffer = buffer;
     return FB_OK;
 }
@@ -57,6 +76,7 @@ void edge_buffer_unref(struct store_buffer *buffer)
     }
     struct edge_store *store = buffer->store;
     size_t charge = buffer->charge;
+    fb_free(buffer->memory);
     fb_free(buffer);
     edge_room_release(store, charge);
 }
@@ -97,6 +117,15 @@ enum chunk_state edge_body_chunk_state(const struct edge_body *body, uint64_t ch
     const struct store_chunk *found = edge_body_chunk(body, chunk);
 
     return found != NULL ? (enum chunk_state)found->state : CHUNK_ABSENT;
+}
+
+struct edge_extent_id edge_body_extent_id(const struct edge_body *body, uint64_t chunk)
+{
+    return (struct edge_extent_id){
+        .fingerprint = body->fingerprint,
+        .version = atomic_load_explicit(&body->version, memory_order_relaxed),
+        .number = (uint32_t)(chunk / EDGE_EXTENT_CHUNKS),
+    };
 }
 
 void edge_body_remove(struct edge_body *body, struct store_extent *extent)
@@ -198,7 +227,7 @@ void edge_extent_free(struct edge_store *store, struct store_extent *extent)
 static struct store_extent *extent_new(struct edge_body *body, uint32_t number)
 {
     struct store_extent *extent = FB_NEW(struct store_extent);
-    uint64_t id[] = {body->hash, number};
+    uint64_t id[] = {body->fingerprint, number};
 
     extent->node.node.id = fb_str_hash((struct fb_str){(const char *)id, sizeof(id)}, 0);
     fb_list_init(&extent->node.node.link);
@@ -304,15 +333,16 @@ bool edge_body_is_long(const struct edge_body *body)
     return atomic_load_explicit(&body->length, memory_order_relaxed) > 2 * EDGE_WRITER_AHEAD;
 }
 
-struct edge_body *edge_body_new(struct edge_store *store, uint64_t hash, int64_t length)
+struct edge_body *edge_body_new(struct edge_store *store, struct fb_str key, int64_t length)
 {
     struct edge_body *body = FB_NEW(struct edge_body);
 
     body->store = store;
-    body->hash = hash;
+    body->hash = fb_str_hash(key, store->seed);
+    body->fingerprint = edge_fingerprint_of(key);
     atomic_init(&body->refs, 1);
     fb_list_init(&body->heads);
-    body->anchor.node.id = hash;
+    body->anchor.node.id = body->fingerprint;
     body->anchor.node.size = edge_body_cost();
     fb_list_init(&body->anchor.node.link);
     body->anchor.body = body;

@@ -3,6 +3,8 @@
 #include "base/core/alloc.h"
 #include "base/core/arena.h"
 #include "base/core/check.h"
+#include "base/core/clock.h"
+#include "base/crypto/hash.h"
 #include "base/http/conditional.h"
 #include "base/http/date.h"
 #include "edge/fresh/key.h"
@@ -73,6 +75,47 @@ static bool head_is_strong(const struct edge_object_head *head)
         return false;
     }
     return fb_if_range_holds(head->last_modified, &validators, validators.date);
+}
+
+static void version_add_number(struct fb_sha256 *hash, uint64_t number)
+{
+    uint8_t bytes[8];
+
+    for (unsigned i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(number >> 8 * i);
+    }
+    fb_sha256_update(hash, (struct fb_str){(const char *)bytes, sizeof(bytes)});
+}
+
+static void version_add(struct fb_sha256 *hash, struct fb_str str)
+{
+    version_add_number(hash, str.len);
+    fb_sha256_update(hash, str);
+}
+
+void edge_object_set_version(struct edge_object *object)
+{
+    const struct edge_object_head *head = &object->head;
+    struct edge_store *store = object->store;
+    uint8_t digest[FB_SHA256_SIZE];
+    struct fb_sha256 hash;
+    uint64_t version = 0;
+
+    fb_sha256_init(&hash);
+    version_add(&hash, head->key);
+    version_add(&hash, head->variant);
+    version_add_number(&hash, head->status);
+    version_add(&hash, head->etag);
+    version_add(&hash, head->last_modified);
+    version_add_number(&hash, (uint64_t)edge_object_length(object));
+    if (!object->is_strong) { /* nothing proves another response to be of the same bytes */
+        version_add_number(&hash, store->seed);
+        version_add_number(&hash, (uint64_t)fb_clock_wall_ms(store->clock));
+        version_add_number(&hash, atomic_fetch_add(&store->n_versions, 1));
+    }
+    fb_sha256_finish(&hash, digest);
+    memcpy(&version, digest, sizeof(version));
+    atomic_store_explicit(&object->body->version, version != 0 ? version : 1, memory_order_relaxed);
 }
 
 struct edge_object *edge_object_new(struct edge_store *store, const struct edge_object_spec *spec,
@@ -191,40 +234,44 @@ static uint64_t body_coming_until(const struct edge_body *body, uint64_t chunk)
     return edge_body_written_until(body, at);
 }
 
-/* Under the body's lock. */
-static bool body_holds(const struct edge_body *body, uint64_t first, uint64_t end)
+/* The first chunk from `first` to `end` that is neither in memory nor on its way there. */
+static uint64_t body_find_absent(struct edge_body *body, uint64_t first, uint64_t end)
 {
+    uint64_t chunk = first;
+
+    (void)pthread_mutex_lock(&body->lock);
     uint64_t until =
         first < end && !fb_list_empty(&body->writers) ? body_coming_until(body, first) : 0;
-
-    for (uint64_t chunk = first; chunk < end; chunk++) {
+    for (; chunk < end; chunk++) {
         uint64_t from_here = edge_body_written_until(body, chunk);
         if (from_here > 0) {
             until = from_here;
         } else if (edge_body_chunk_state(body, chunk) != CHUNK_ABSENT) {
             until = 0; /* whoever gets here ends here */
         } else if (chunk * EDGE_CHUNK_BYTES >= until) {
-            return false;
+            break;
         }
     }
-    return true;
+    (void)pthread_mutex_unlock(&body->lock);
+    return chunk;
 }
 
-bool edge_object_holds(const struct edge_object *object, uint64_t offset, int64_t length)
+bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t length)
 {
-    struct edge_body *body = object->body;
-    int64_t whole = edge_object_length(object);
-
     if (edge_object_state(object) != EDGE_OBJECT_READY) {
         return edge_object_state(object) == EDGE_OBJECT_FILLING;
     }
-    uint64_t end = (uint64_t)whole;
+    uint64_t end = (uint64_t)edge_object_length(object);
     if (length != FB_LENGTH_UNKNOWN && offset < end) {
         end = FB_MIN(end, offset + (uint64_t)length);
     }
-    (void)pthread_mutex_lock(&body->lock);
-    bool is_held = body_holds(body, offset / EDGE_CHUNK_BYTES,
-                              (end + EDGE_CHUNK_BYTES - 1) / EDGE_CHUNK_BYTES);
-    (void)pthread_mutex_unlock(&body->lock);
-    return is_held;
+    uint64_t n = (end + EDGE_CHUNK_BYTES - 1) / EDGE_CHUNK_BYTES;
+    uint64_t chunk = offset / EDGE_CHUNK_BYTES;
+    while ((chunk = body_find_absent(object->body, chunk, n)) < n) {
+        if (!edge_chunk_is_on_volume(object, chunk)) {
+            return false;
+        }
+        chunk++;
+    }
+    return true;
 }

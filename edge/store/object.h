@@ -72,7 +72,7 @@ int64_t edge_object_length(const struct edge_object *object);
 
 /* True if all bytes of the range are in memory, on a volume or on their way; to the
  * end with FB_LENGTH_UNKNOWN. */
-bool edge_object_holds(const struct edge_object *object, uint64_t offset, int64_t length);
+bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t length);
 
 enum edge_object_state edge_object_state(const struct edge_object *object);
 

@@ -62,6 +62,17 @@ void edge_readers_fail(struct edge_body *body, uint64_t chunk, int err)
     }
 }
 
+void edge_readers_skip_volumes(struct edge_body *body, uint64_t chunk)
+{
+    FB_LIST_EACH(node, &body->readers) {
+        struct body_reader *reader = FB_CONTAINER_OF(node, struct body_reader, link);
+        if (reader->needs == chunk) {
+            reader->skips = chunk;
+        }
+        reader_wake(reader); /* the others may have hoped for a writer before this chunk */
+    }
+}
+
 void edge_object_fail(struct edge_object *object, uint64_t offset, int err)
 {
     struct edge_body *body = object->body;
@@ -145,12 +156,33 @@ static bool reader_enter(struct body_reader *self, struct store_extent *extent, 
     return true;
 }
 
+/* What taking a slice brings about once the lock is released. */
+struct reader_after {
+    bool is_hit;
+    bool wants_next; /* chunk last + 1, from a volume */
+};
+
+/* Under the lock: will the reader come to the chunk after the one it is in, and find
+ * nothing there? */
+static bool reader_wants_next(const struct body_reader *self)
+{
+    const struct edge_body *body = self->object->body;
+    uint64_t next = self->last + 1;
+    uint64_t offset = next * EDGE_CHUNK_BYTES;
+    int64_t length = atomic_load_explicit(&body->length, memory_order_relaxed);
+
+    return length != FB_LENGTH_UNKNOWN && offset < (uint64_t)length && offset < self->end &&
+           edge_body_chunk_state(body, next) == CHUNK_ABSENT && !edge_body_is_coming(body, offset);
+}
+
 /* Under the lock. */
-static bool reader_take(struct body_reader *self, struct store_extent *extent,
-                        struct fb_slice *ret_slice)
+static struct reader_after reader_take(struct body_reader *self, struct store_extent *extent,
+                                       struct fb_slice *ret_slice)
 {
     struct edge_body *body = self->object->body;
-    unsigned i = (unsigned)(self->offset / EDGE_CHUNK_BYTES % EDGE_EXTENT_CHUNKS);
+    struct reader_after after = {0};
+    uint64_t number = self->offset / EDGE_CHUNK_BYTES;
+    unsigned i = (unsigned)(number % EDGE_EXTENT_CHUNKS);
     uint64_t within = self->offset % EDGE_CHUNK_BYTES;
     const struct store_chunk *chunk = &extent->chunks[i];
     uint64_t n = FB_MIN(chunk->n_filled - within, self->end - self->offset);
@@ -161,12 +193,33 @@ static bool reader_take(struct body_reader *self, struct store_extent *extent,
         .release = slice_release,
         .owner = edge_buffer_ref(chunk->buffer),
     };
-    bool is_hit = reader_enter(self, extent, i);
+    after.is_hit = reader_enter(self, extent, i);
+    if (after.is_hit && edge_policy_hit_is_free(body->store->policy)) {
+        edge_policy_hit(body->store->policy, &extent->node.node);
+    }
+    if (self->last != number) {
+        self->last = number;
+        after.wants_next = body->store->volumes != NULL && reader_wants_next(self);
+    }
     self->offset += n;
     if (self->is_linked) {
         edge_writers_release(body);
     }
-    return is_hit;
+    return after;
+}
+
+/* Without the lock. */
+static void reader_follow_up(struct body_reader *self, const struct reader_after *after)
+{
+    struct edge_object *object = self->object;
+    struct edge_store *store = object->store;
+
+    if (after->is_hit && !edge_policy_hit_is_free(store->policy)) {
+        edge_room_hit(object->body, self->extent);
+    }
+    if (after->wants_next) {
+        FB_IGNORE(edge_chunk_fetch(object, self->loop, self->last + 1)); /* or when it is there */
+    }
 }
 
 static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice)
@@ -174,7 +227,8 @@ static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice
     struct body_reader *self = reader_of(reader);
     struct edge_body *body = self->object->body;
     struct store_extent *from = NULL;
-    bool is_hit = false;
+    struct reader_after after = {0};
+    uint64_t chunk = self->offset / EDGE_CHUNK_BYTES;
     int result = FB_E_LATER;
 
     if (self->offset >= self->end) {
@@ -183,22 +237,20 @@ static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice
     (void)pthread_mutex_lock(&body->lock);
     enum reader_view view = reader_look(self, &from, &result);
     if (view == VIEW_BYTES) {
-        is_hit = reader_take(self, from, ret_slice);
-        if (is_hit && edge_policy_hit_is_free(body->store->policy)) {
-            edge_policy_hit(body->store->policy, &from->node.node);
-            is_hit = false;
-        }
+        after = reader_take(self, from, ret_slice);
         result = FB_OK;
-    } else if (view == VIEW_ABSENT && self->source == NULL) {
-        result = FB_E_CLOSED;
     } else if (view != VIEW_END) {
         reader_join(self);
-        self->needs = self->offset / EDGE_CHUNK_BYTES;
+        self->needs = chunk;
     }
+    bool is_skipped = self->skips == chunk;
     (void)pthread_mutex_unlock(&body->lock);
 
-    if (is_hit) {
-        edge_room_hit(body, self->extent);
+    if (result == FB_OK) {
+        reader_follow_up(self, &after);
+    } else if (view == VIEW_ABSENT && self->source == NULL &&
+               (is_skipped || !edge_chunk_is_on_volume(self->object, chunk))) {
+        return FB_E_CLOSED;
     }
     if (result == FB_E_LATER && !self->is_trailing) {
         self->is_trailing = true;
@@ -269,6 +321,31 @@ static void wait_cancel(struct fb_op *op)
     fb_op_finish(op, FB_E_CANCELED);
 }
 
+/* Has the chunk where the reader stands read from a volume, if nobody brings it. */
+static void reader_fetch(struct body_reader *self)
+{
+    struct edge_body *body = self->object->body;
+    struct store_extent *from = NULL;
+    int ignored = FB_OK;
+
+    if (body->store->volumes == NULL || self->offset >= self->end) {
+        return;
+    }
+    (void)pthread_mutex_lock(&body->lock);
+    enum reader_view view = reader_look(self, &from, &ignored);
+    bool is_skipped = self->skips == self->offset / EDGE_CHUNK_BYTES;
+    (void)pthread_mutex_unlock(&body->lock);
+    if (view != VIEW_ABSENT || is_skipped) {
+        return;
+    }
+    int err = edge_chunk_fetch(self->object, self->loop, self->offset / EDGE_CHUNK_BYTES);
+    if (err < 0 && err != FB_E_NOT_FOUND) {
+        (void)pthread_mutex_lock(&body->lock);
+        self->error = err;
+        (void)pthread_mutex_unlock(&body->lock);
+    }
+}
+
 static void body_reader_wait(struct fb_reader *reader, struct fb_op *op)
 {
     struct body_reader *self = reader_of(reader);
@@ -280,6 +357,7 @@ static void body_reader_wait(struct fb_reader *reader, struct fb_op *op)
     FB_REQUIRE(self->waiter == NULL);
     fb_op_begin(op, wait_cancel);
     op->provider = self;
+    reader_fetch(self);
 
     (void)pthread_mutex_lock(&body->lock);
     enum reader_view view = reader_look(self, &from, &ignored);
@@ -378,6 +456,8 @@ struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop 
     self->extent = READER_NO_CHUNK;
     self->needs = READER_NO_CHUNK;
     self->asked = READER_NO_CHUNK;
+    self->skips = READER_NO_CHUNK;
+    self->last = READER_NO_CHUNK;
     self->post.run = reader_on_mail;
     fb_list_init(&self->link);
     if (edge_body_is_long(body)) { /* its writers go at its pace */

@@ -11,7 +11,8 @@
  *         ▲                  │                    │ close
  *         └── cancel, close ─┘                    └──► CLOSED ──► freed
  *
- * A reader that nobody is about to serve asks its source. Nobody else asks for that
+ * A reader that nobody is about to serve has the chunk read from a volume, and the next one
+ * with it; if no volume gives it, the reader asks its source. Nobody else asks for that
  * chunk until the chunk leaves ABSENT, or is failed, or the asker is closed: then those
  * who waited look again, and one of them asks.
  *
@@ -42,6 +43,7 @@ struct body_reader {
     struct edge_source *source; /* borrowed; may be NULL */
     struct fb_op *waiter;       /* borrowed until finished; NULL if nobody waits */
     uint64_t end;               /* UINT64_MAX: of the body */
+    uint64_t last;              /* the chunk it took from last */
     bool is_trailing;           /* counted as one that waits */
     bool is_closed;
 
@@ -53,6 +55,7 @@ struct body_reader {
     bool is_posted;
     uint64_t needs; /* the chunk it ran dry in; gets that one's failure */
     uint64_t asked; /* the chunk its source was asked for and nobody has brought */
+    uint64_t skips; /* the chunk for which no volume is asked any more */
     int error;      /* what it gets from now on */
     struct fb_post post;
 };
@@ -67,3 +70,6 @@ void edge_readers_satisfy(struct edge_body *body, uint64_t chunk);
 
 /* `chunk` cannot be had. */
 void edge_readers_fail(struct edge_body *body, uint64_t chunk, int err);
+
+/* No volume gives `chunk`, of which one should have had it. */
+void edge_readers_skip_volumes(struct edge_body *body, uint64_t chunk);

@@ -27,6 +27,8 @@ struct room_waste {
     struct store_extent *extent;
     struct store_buffer *buffers[EDGE_EXTENT_CHUNKS];
     struct edge_object *gone; /* chain */
+    struct edge_extent_id id;
+    unsigned n_hits; /* that its volume has not heard of */
 };
 
 static void waste_dispose(struct edge_store *store, struct room_waste *waste)
@@ -37,6 +39,9 @@ static void waste_dispose(struct edge_store *store, struct room_waste *waste)
     if (waste->extent != NULL) {
         edge_extent_free(store, waste->extent);
     }
+    if (waste->n_hits > 0) {
+        edge_volumes_touch(store->volumes, &waste->id, waste->n_hits);
+    }
     edge_store_let_go(waste->gone);
 }
 
@@ -44,6 +49,14 @@ static void waste_dispose(struct edge_store *store, struct room_waste *waste)
  * on its way stays. */
 static void evict_extent(struct store_extent *extent, struct room_waste *waste)
 {
+    struct edge_body *body = extent->node.body;
+
+    if (atomic_load_explicit(&body->is_on_volumes, memory_order_relaxed)) {
+        waste->id = edge_body_extent_id(body, (uint64_t)extent->number * EDGE_EXTENT_CHUNKS);
+        waste->n_hits = extent->n_hits;
+    }
+    extent->n_hits = 0;
+    extent->given = 0; /* whether it got there is seen when it comes again */
     for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
         struct store_chunk *chunk = &extent->chunks[i];
         if (chunk->state == CHUNK_PRESENT) {
@@ -52,7 +65,7 @@ static void evict_extent(struct store_extent *extent, struct room_waste *waste)
         }
     }
     if (extent->n_pins == 0) {
-        edge_body_remove(extent->node.body, extent);
+        edge_body_remove(body, extent);
         waste->extent = extent;
     }
 }

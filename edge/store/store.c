@@ -8,20 +8,28 @@
 
 enum { SHARD_FIRST_BUCKETS = 64 };
 
-static const struct fb_metric store_rows[] = {
+static const struct fb_metric store_rows[STORE_N_METRICS] = {
     [STORE_BYTES] = {"edge_store_bytes", FB_METRIC_GAUGE, NULL,
                      "Memory that stored responses take, overhead included."},
     [STORE_OBJECTS] = {"edge_store_objects", FB_METRIC_GAUGE, NULL,
                        "Responses that the index knows."},
     [STORE_EVICTIONS] = {"edge_store_evictions_total", FB_METRIC_COUNTER, NULL,
-                         "Responses that had to make room for others."},
+                         "Extents that had to make room for others in memory."},
     [STORE_READERS] = {"edge_fill_readers", FB_METRIC_GAUGE, NULL,
                        "Requests that wait for a fill or read what it brings."},
+    [STORE_LOADED] = {"edge_store_loaded_total", FB_METRIC_COUNTER, NULL,
+                      "Chunks that came from volumes."},
+    [STORE_LOAD_MISSES] = {"edge_store_load_misses_total", FB_METRIC_COUNTER, NULL,
+                           "Chunks that a volume should have had and did not give."},
+    [STORE_OFFERED] = {"edge_store_admitted_total", FB_METRIC_COUNTER, NULL,
+                       "Extents given to volumes to write."},
+    [STORE_DECLINED] = {"edge_store_declined_total", FB_METRIC_COUNTER, NULL,
+                        "Extents that were not worth a write, or for which there was no room."},
 };
 
 /* ---- shards ------------------------------------------------------------ */
 
-static struct store_shard *shard_of(struct edge_store *store, uint64_t hash)
+struct store_shard *edge_store_shard(struct edge_store *store, uint64_t hash)
 {
     return &store->shards[hash >> 58]; /* the top six bits; buckets use the low ones */
 }
@@ -112,7 +120,7 @@ static bool body_is_unused(const struct edge_body *body)
 struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
                                            bool only_unused)
 {
-    struct store_shard *shard = shard_of(store, body->hash);
+    struct store_shard *shard = edge_store_shard(store, body->hash);
     struct edge_object *chain = NULL;
     struct fb_list *node = NULL;
 
@@ -145,7 +153,7 @@ struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
                                     const struct fb_headers *request)
 {
     uint64_t hash = fb_str_hash(key, store->seed);
-    struct store_shard *shard = shard_of(store, hash);
+    struct store_shard *shard = edge_store_shard(store, hash);
     struct edge_object *found = NULL;
 
     (void)pthread_mutex_lock(&shard->lock);
@@ -167,7 +175,7 @@ struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
 bool edge_store_has(struct edge_store *store, struct fb_str key)
 {
     uint64_t hash = fb_str_hash(key, store->seed);
-    struct store_shard *shard = shard_of(store, hash);
+    struct store_shard *shard = edge_store_shard(store, hash);
 
     (void)pthread_mutex_lock(&shard->lock);
     struct edge_object *at = *shard_bucket(shard, hash);
@@ -175,14 +183,14 @@ bool edge_store_has(struct edge_store *store, struct fb_str key)
         at = at->next;
     }
     (void)pthread_mutex_unlock(&shard->lock);
-    return at != NULL;
+    return at != NULL || edge_store_may_load(store, key, 0);
 }
 
 /* ---- coming and going -------------------------------------------------- */
 
 void edge_store_remove(struct edge_store *store, struct edge_object *object)
 {
-    struct store_shard *shard = shard_of(store, object->hash);
+    struct store_shard *shard = edge_store_shard(store, object->hash);
 
     (void)pthread_mutex_lock(&shard->lock);
     bool was_indexed = object->is_indexed;
@@ -193,6 +201,13 @@ void edge_store_remove(struct edge_store *store, struct edge_object *object)
     if (was_indexed) {
         edge_object_unref(object);
     }
+}
+
+/* Under the shard's lock. */
+static bool object_is_same_variant(const struct edge_object *a, const struct edge_object *b)
+{
+    return fb_str_equal(a->head.vary, b->head.vary) &&
+           fb_str_equal(a->head.variant, b->head.variant);
 }
 
 /* Under the shard's lock: who has to give way to `object`. */
@@ -206,8 +221,7 @@ static struct edge_object *publish_rival(const struct store_shard *shard,
         if (!object_has_key(at, object->hash, object->head.key)) {
             continue;
         }
-        if (fb_str_equal(at->head.vary, object->head.vary) &&
-            fb_str_equal(at->head.variant, object->head.variant)) {
+        if (object_is_same_variant(at, object)) {
             return at;
         }
         oldest = at;
@@ -216,9 +230,26 @@ static struct edge_object *publish_rival(const struct store_shard *shard,
     return n_variants >= EDGE_STORE_MAX_VARIANTS ? oldest : NULL;
 }
 
-void edge_store_publish(struct edge_store *store, struct edge_object *object)
+/* What `fresh` replaces must not come back from a volume, unless it is the same. */
+static void publish_over(struct edge_store *store, struct fb_loop *loop,
+                         const struct edge_object *fresh, struct edge_object *rival)
 {
-    struct store_shard *shard = shard_of(store, object->hash);
+    uint64_t version = atomic_load_explicit(&fresh->body->version, memory_order_relaxed);
+
+    bool is_other = rival->body != fresh->body && object_is_same_variant(rival, fresh) &&
+                    (version == 0 ||
+                     atomic_load_explicit(&rival->body->version, memory_order_relaxed) != version);
+
+    if (is_other &&
+        atomic_exchange_explicit(&rival->body->is_on_volumes, false, memory_order_relaxed)) {
+        edge_store_forget(store, loop, rival->body->fingerprint);
+    }
+    edge_object_unref(rival);
+}
+
+void edge_store_publish(struct edge_store *store, struct fb_loop *loop, struct edge_object *object)
+{
+    struct store_shard *shard = edge_store_shard(store, object->hash);
 
     (void)pthread_mutex_lock(&shard->lock);
     FB_REQUIRE(!object->is_indexed);
@@ -231,16 +262,47 @@ void edge_store_publish(struct edge_store *store, struct edge_object *object)
         shard_link(store, shard, edge_object_ref(object));
     }
     (void)pthread_mutex_unlock(&shard->lock);
-    edge_object_unref(rival);
+    if (rival != NULL) {
+        publish_over(store, loop, object, rival);
+    }
     if (!is_broken) {
         edge_room_anchor(object->body);
     }
 }
 
+struct edge_object *edge_store_publish_loaded(struct edge_store *store, struct edge_object *object,
+                                              uint64_t n_purges)
+{
+    struct store_shard *shard = edge_store_shard(store, object->hash);
+    struct edge_object *rival = NULL;
+    struct edge_object *found = NULL;
+
+    (void)pthread_mutex_lock(&shard->lock);
+    if (shard->n_purges == n_purges) {
+        rival = publish_rival(shard, object);
+        bool is_there = rival != NULL && object_is_same_variant(rival, object) &&
+                        edge_object_state(rival) != EDGE_OBJECT_BROKEN;
+        found = edge_object_ref(is_there ? rival : object);
+        rival = is_there ? NULL : rival;
+        if (rival != NULL) {
+            shard_unlink(store, shard, rival);
+        }
+        if (!is_there) {
+            shard_link(store, shard, edge_object_ref(object));
+        }
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    edge_object_unref(rival);
+    if (found == object) {
+        edge_room_anchor(object->body);
+    }
+    return found;
+}
+
 /* Takes one variant of `key` out and returns it with the index' reference. */
 static struct edge_object *purge_one(struct edge_store *store, struct fb_str key, uint64_t hash)
 {
-    struct store_shard *shard = shard_of(store, hash);
+    struct store_shard *shard = edge_store_shard(store, hash);
     struct edge_object *found = NULL;
 
     (void)pthread_mutex_lock(&shard->lock);
@@ -248,6 +310,7 @@ static struct edge_object *purge_one(struct edge_store *store, struct fb_str key
     while (found != NULL && !object_has_key(found, hash, key)) {
         found = found->next;
     }
+    shard->n_purges++;
     if (found != NULL) {
         shard_unlink(store, shard, found);
     }
@@ -279,9 +342,11 @@ int edge_store_create(struct edge_store *store, const struct edge_object_spec *s
     if (err < 0) {
         return err;
     }
-    uint64_t hash = fb_str_hash(spec->key, store->seed);
-    struct edge_body *body = edge_body_new(store, hash, spec->length);
+    struct edge_body *body = edge_body_new(store, spec->key, spec->length);
     *ret_object = edge_object_new(store, spec, head_cost, body);
+    if (store->volumes != NULL && spec->length != FB_LENGTH_UNKNOWN) {
+        edge_object_set_version(*ret_object);
+    }
     return FB_OK;
 }
 
@@ -308,6 +373,11 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
     store->seed = options->seed;
     store->limit = options->memory_bytes;
     store->policy = edge_policy_new(options->policy, options->memory_bytes);
+    store->clock = options->clock;
+    store->volumes = options->volumes;
+    (void)pthread_mutex_init(&store->purge_lock, NULL);
+    fb_list_init(&store->purges);
+    (void)pthread_mutex_init(&store->admission_lock, NULL);
     if (options->metrics != NULL) {
         store->metrics =
             fb_metrics_table_new(options->metrics, store_rows, FB_ARRAY_LEN(store_rows), NULL);
@@ -337,6 +407,9 @@ void edge_store_free(struct edge_store *store)
     }
     FB_REQUIRE(atomic_load(&store->used) == 0);
     edge_policy_free(store->policy);
+    edge_admission_free(store->admission);
+    (void)pthread_mutex_destroy(&store->admission_lock);
+    (void)pthread_mutex_destroy(&store->purge_lock);
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {
         fb_free(store->shards[i].buckets);
         (void)pthread_mutex_destroy(&store->shards[i].lock);
@@ -352,5 +425,8 @@ struct edge_store_stats edge_store_stats(const struct edge_store *store)
         .memory_limit = store->limit,
         .n_objects = atomic_load_explicit(&store->n_indexed, memory_order_relaxed),
         .n_trailing = atomic_load_explicit(&store->n_trailing, memory_order_relaxed),
+        .n_loaded = atomic_load_explicit(&store->n_loaded, memory_order_relaxed),
+        .n_offered = atomic_load_explicit(&store->n_offered, memory_order_relaxed),
+        .n_declined = atomic_load_explicit(&store->n_declined, memory_order_relaxed),
     };
 }

@@ -14,7 +14,7 @@
  *
  * Ownership  The caller frees the store after every object reference, reader,
  *            writer and slice, and before its volumes.
- * Threads    Any; operations on attached loops of the volumes.
+ * Threads    Any; with volumes those of loops that are attached to them.
  * Limits     `memory_bytes` for bodies, heads and overhead together;
  *            EDGE_STORE_MAX_VARIANTS per key in memory, of which the oldest
  *            gives way.
@@ -78,23 +78,21 @@ struct edge_store_load {
 
     /* Out: a reference, the caller's. */
     struct edge_object *object;
-
-    /* Private to edge/store. */
-    void *internal;
 };
 
 void edge_store_load(struct edge_store *store, struct edge_store_load *load);
 
 /* Takes all variants of `key` out of both tiers, at once for whoever looks from
- * now on. `op` finishes when they would not come back after a crash either. */
+ * now on. `op` finishes, with FB_OK, when they would not come back after a crash
+ * either, or when a volume cannot be told that now. */
 struct edge_store_purge {
     struct fb_op op;
     struct fb_str key; /* borrowed until done */
-    size_t n_objects;  /* out: how many there were, an object of several extents counted once if
-                        * that is known */
 
-    /* Private to edge/store. */
-    void *internal;
+    /* Out. */
+    size_t n_objects; /* in memory; if there were none, 1 if a volume had any */
+    bool is_durable;  /* false: after a crash, a volume that is out of service now may still
+                       * have them */
 };
 
 void edge_store_purge(struct edge_store *store, struct edge_store_purge *purge);
@@ -136,10 +134,11 @@ FB_MUST_CHECK int edge_store_create(struct edge_store *store, const struct edge_
 FB_MUST_CHECK int edge_store_renew(struct edge_store *store, const struct edge_object_spec *spec,
                                    struct edge_object *old, struct edge_object **ret_object);
 
-/* Puts `object` into the index, in the place of the same variant if there is
- * one; of what that has on volumes nothing is found any more unless it is of the same
- * version. Does nothing for a broken one. */
-void edge_store_publish(struct edge_store *store, struct edge_object *object);
+/* On the thread of `loop`: puts `object` into the index, in the place of the same variant if there
+ * is one; of what that has on volumes nothing is found any more unless it is of the same version.
+ * Does nothing for a broken one. */
+void edge_store_publish(struct edge_store *store, struct fb_loop *loop, struct edge_object *object);
 
-/* Takes `object` out of the index, if it is there. */
+/* Takes `object` out of the index, if it is there. What volumes have of it stays: see
+ * edge_store_invalidate(). */
 void edge_store_remove(struct edge_store *store, struct edge_object *object);

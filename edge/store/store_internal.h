@@ -8,9 +8,14 @@
  *     writer.c  runs of bytes on their way in
  *     reader.c  readers that pull from a body
  *     purge.c   taking a key out of both tiers
+ *     fetch.c   a chunk of a body from a volume
+ *     load.c    an object from a volume
+ *     offer.c   an extent to a volume, if admission says so
+ *     meta.c    heads as they stand on volumes
  *
  * Locks, in the order in which they may be held together: the room's, then a
- * shard's or a body's. Memory is claimed with none of them held.
+ * shard's or a body's; inside of a shard's, the volumes'. Memory is claimed with none
+ * of them held.
  *
  * A body is held by its objects, and lives while the policy has one of its nodes
  * and the room's lock is held: who frees it takes them out first.
@@ -20,9 +25,11 @@
 #include "base/core/list.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
+#include "edge/policy/admission.h"
 #include "edge/policy/policy.h"
 #include "edge/store/object.h"
 #include "edge/store/store.h"
+#include "edge/volume/volumes.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -36,7 +43,17 @@ enum { STORE_N_SHARDS = 64 };
 /* What a block of memory costs besides its bytes. */
 enum { STORE_BLOCK_OVERHEAD = 32 };
 
-enum store_metric { STORE_BYTES, STORE_OBJECTS, STORE_EVICTIONS, STORE_READERS };
+enum store_metric {
+    STORE_BYTES,
+    STORE_OBJECTS,
+    STORE_EVICTIONS,
+    STORE_READERS,
+    STORE_LOADED,
+    STORE_LOAD_MISSES,
+    STORE_OFFERED,
+    STORE_DECLINED,
+    STORE_N_METRICS
+};
 
 /* ---- buffers ----------------------------------------------------------- */
 
@@ -46,7 +63,8 @@ struct store_buffer {
     _Atomic unsigned refs;
     uint32_t cap;  /* bytes at `bytes` */
     size_t charge; /* claimed */
-    char *bytes;   /* in this very block */
+    char *bytes;   /* in this very block, or in `memory` */
+    char *memory;  /* owned; NULL, or what was read from a volume */
 };
 
 /* Memory that a buffer of `cap` bytes takes. */
@@ -55,6 +73,11 @@ size_t edge_buffer_cost(size_t cap);
 /* Claims room. FB_E_BUSY, -ENOMEM. */
 FB_MUST_CHECK int edge_buffer_new(struct edge_store *store, size_t cap,
                                   struct store_buffer **ret_buffer);
+
+/* The same with `memory` of `n` bytes for a read from a volume, which tells where in it
+ * `bytes` lie. */
+FB_MUST_CHECK int edge_buffer_new_aligned(struct edge_store *store, size_t n,
+                                          struct store_buffer **ret_buffer);
 struct store_buffer *edge_buffer_ref(struct store_buffer *buffer);
 
 /* Accepts NULL. */
@@ -77,6 +100,9 @@ struct store_chunk {
     uint8_t state;
 };
 
+/* Whether it is worth a write: asked once. */
+enum extent_verdict { EXTENT_UNASKED, EXTENT_DECLINED, EXTENT_ADMITTED };
+
 /* All under the body's lock, but for the node. */
 struct store_extent {
     struct store_node node;
@@ -85,6 +111,8 @@ struct store_extent {
     uint32_t n_pins; /* writers and loads that are in it */
     uint8_t unread;  /* bit i: nobody has taken of chunk i since it came */
     uint8_t n_hits;  /* readers since then, but for the first */
+    uint8_t verdict; /* enum extent_verdict */
+    uint8_t given;   /* bit i: chunk i was given to a volume, and may yet be on its way */
     struct store_chunk chunks[EDGE_EXTENT_CHUNKS];
 };
 
@@ -92,12 +120,15 @@ struct edge_body {
     struct edge_store *store; /* borrowed */
     _Atomic unsigned refs;    /* objects */
     uint64_t hash;            /* of the key */
+    uint64_t fingerprint;     /* of the key, for volumes */
     struct fb_list heads;     /* objects in the index, under the shard's lock */
     struct store_node anchor; /* linked while there may be heads but no extents */
 
-    _Atomic int64_t length; /* FB_LENGTH_UNKNOWN until known */
-    _Atomic int state;      /* enum edge_object_state, after `result` */
-    int result;             /* of a broken one */
+    _Atomic int64_t length;     /* FB_LENGTH_UNKNOWN until known */
+    _Atomic int state;          /* enum edge_object_state, after `result` */
+    _Atomic uint64_t version;   /* for volumes; 0 until the length is known */
+    _Atomic bool is_on_volumes; /* came from there, or was given to them */
+    int result;                 /* of a broken one */
 
     pthread_mutex_t lock; /* of all that follows */
     struct store_extent **buckets;
@@ -113,7 +144,7 @@ struct edge_body {
 uint64_t edge_body_cost(void);
 
 /* A body whose cost was claimed already; one reference. */
-struct edge_body *edge_body_new(struct edge_store *store, uint64_t hash, int64_t length);
+struct edge_body *edge_body_new(struct edge_store *store, struct fb_str key, int64_t length);
 struct edge_body *edge_body_ref(struct edge_body *body);
 void edge_body_unref(struct edge_body *body);
 
@@ -147,6 +178,9 @@ uint64_t edge_body_written_until(const struct edge_body *body, uint64_t chunk);
 
 /* True if a writer is about to come to `offset`. */
 bool edge_body_is_coming(const struct edge_body *body, uint64_t offset);
+
+/* Which extent `chunk` is of, for volumes. */
+struct edge_extent_id edge_body_extent_id(const struct edge_body *body, uint64_t chunk);
 
 /* Takes `extent` out of the table, with its chunks. Its memory is the caller's. */
 void edge_body_remove(struct edge_body *body, struct store_extent *extent);
@@ -184,6 +218,9 @@ uint64_t edge_object_cost(const struct edge_object_spec *spec);
 struct edge_object *edge_object_new(struct edge_store *store, const struct edge_object_spec *spec,
                                     uint64_t charge, struct edge_body *body);
 
+/* Names the bytes of the object's body, whose length is known now. */
+void edge_object_set_version(struct edge_object *object);
+
 /* True if the index or anybody but writers has the object or its body. */
 bool edge_object_is_needed(const struct edge_object *object);
 
@@ -194,13 +231,26 @@ struct store_shard {
     struct edge_object **buckets; /* owned; chains, newest first */
     size_t n_buckets;             /* a power of two */
     size_t n_objects;
-    char padding[64]; /* no two shards' locks in one cache line */
+    uint64_t n_purges; /* of keys of this shard */
+    char padding[64];  /* no two shards' locks in one cache line */
 };
 
 struct edge_store {
     uint64_t seed;
     uint64_t limit;
     struct fb_metrics_table *metrics; /* borrowed, may be NULL */
+    struct edge_volumes *volumes;     /* borrowed, may be NULL */
+    const struct fb_clock *clock;     /* borrowed */
+    _Atomic uint64_t n_versions;      /* made of objects that are not strong */
+
+    pthread_mutex_t purge_lock;
+    struct fb_list purges; /* that volumes have yet to hear of; of struct store_purge */
+
+    pthread_mutex_t admission_lock;
+    struct edge_admission *admission; /* owned; NULL until a volume is in service */
+    _Atomic uint64_t n_loaded;
+    _Atomic uint64_t n_offered;
+    _Atomic uint64_t n_declined;
 
     pthread_mutex_t room_lock;
     struct edge_policy *policy; /* owned */
@@ -217,6 +267,14 @@ struct edge_store {
  * lock. */
 struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
                                            bool only_unused);
+
+struct store_shard *edge_store_shard(struct edge_store *store, uint64_t hash);
+
+/* Publishes `object`, which came from a volume, unless the same variant is there already, or
+ * a purge came since there were `n_purges`. Returns what is in the index now, as a
+ * reference, or NULL. */
+struct edge_object *edge_store_publish_loaded(struct edge_store *store, struct edge_object *object,
+                                              uint64_t n_purges);
 
 /* Takes all variants of `key` out of the index. Returns how many there were. */
 size_t edge_store_purge_memory(struct edge_store *store, struct fb_str key);
@@ -237,6 +295,39 @@ void edge_room_anchor(struct edge_body *body);
 
 /* Counts a use of extent `number`, or if that is not there, of the heads. Without locks. */
 void edge_room_hit(struct edge_body *body, uint64_t number);
+
+/* ---- purge.c ------------------------------------------------------------- */
+
+/* True while the volumes may still have what was purged. */
+bool edge_store_is_purging(struct edge_store *store, uint64_t fingerprint);
+
+/* Has the volumes forget all of a key, with nobody waiting. */
+void edge_store_forget(struct edge_store *store, struct fb_loop *loop, uint64_t fingerprint);
+
+/* ---- fetch.c ------------------------------------------------------------- */
+
+/* True if a volume has `chunk`, as far as the index knows. Without locks. */
+bool edge_chunk_is_on_volume(struct edge_object *object, uint64_t chunk);
+
+/* Begins to read `chunk` from a volume, on the thread of `loop`; FB_OK also if it is there or
+ * on its way. FB_E_NOT_FOUND, FB_E_BUSY. Without locks. */
+FB_MUST_CHECK int edge_chunk_fetch(struct edge_object *object, struct fb_loop *loop,
+                                   uint64_t chunk);
+
+/* Puts `buffer`, of which the first `n` bytes are those of `chunk`, in its place, unless it is
+ * there or on its way; takes the reference over. */
+void edge_chunk_install(struct edge_object *object, uint64_t chunk, struct store_buffer *buffer,
+                        uint32_t n);
+
+/* ---- offer.c ------------------------------------------------------------- */
+
+/* A writer ended in extent `number`, or left it: asks admission, if the object may be on
+ * volumes at all and the extent was not asked for since it came to memory, and writes
+ * what of it is not there yet. On the thread of an attached loop, without locks. */
+void edge_extent_offer(struct edge_object *object, uint64_t number);
+
+/* Tells admission of a read from a volume; what else comes of the extent belongs there too. */
+void edge_extent_seen(struct edge_object *object, uint64_t number);
 
 /* A reader that waits for chunks came (1) or went (-1). */
 void edge_store_count_trailing(struct edge_store *store, int n);

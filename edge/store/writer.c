@@ -126,7 +126,7 @@ static int writer_complete_chunk(struct edge_writer *writer, struct store_chunk 
     place->state = CHUNK_PRESENT;
     writer->buffer = NULL;
     writer->offset += place->n_filled - writer->offset % EDGE_CHUNK_BYTES;
-    if (length != FB_LENGTH_UNKNOWN && writer->offset == (uint64_t)length) {
+    if (writer->offset == (uint64_t)length || writer->offset >= writer->end) {
         writer->is_done = true;
         return FB_OK;
     }
@@ -169,6 +169,7 @@ static int writer_publish(struct edge_writer *writer, size_t n)
     (void)pthread_mutex_unlock(&body->lock);
     if (left != NULL) {
         edge_body_unpin(body, left);
+        edge_extent_offer(writer->object, from / EDGE_EXTENT_BYTES);
     }
     return err;
 }
@@ -184,9 +185,8 @@ int edge_writer_append(struct edge_writer *writer, struct fb_str bytes)
     if (length != FB_LENGTH_UNKNOWN && bytes.len > (uint64_t)length - writer->offset) {
         return FB_E_MALFORMED;
     }
-    FB_REQUIRE(!writer->is_done || bytes.len == 0);
     while (bytes.len > 0 && err == FB_OK) {
-        err = writer_make_room(writer);
+        err = writer->is_done ? FB_E_EXISTS : writer_make_room(writer);
         if (err < 0) {
             break;
         }
@@ -419,6 +419,7 @@ void edge_writer_set_end(struct edge_writer *writer, uint64_t end)
 
     (void)pthread_mutex_lock(&body->lock);
     writer->end = end;
+    edge_readers_wake(body, end, UINT64_MAX); /* some hoped that it would come to them */
     (void)pthread_mutex_unlock(&body->lock);
 }
 
@@ -468,6 +469,22 @@ static struct store_buffer *finish_known(struct edge_writer *writer, int result)
     return waste;
 }
 
+/* What was not offered on the way: of a known length the last extent, if it is not complete;
+ * of an unknown one all. */
+static void writer_offer(struct edge_writer *writer, bool was_unknown, uint64_t last)
+{
+    struct edge_object *object = writer->object;
+
+    if (was_unknown && object->store->volumes != NULL) {
+        edge_object_set_version(object);
+        for (uint64_t at = 0; at < writer->offset; at += EDGE_EXTENT_BYTES) {
+            edge_extent_offer(object, at / EDGE_EXTENT_BYTES);
+        }
+    } else if (last != UINT64_MAX) {
+        edge_extent_offer(object, last);
+    }
+}
+
 void edge_writer_finish(struct edge_writer *writer, int result)
 {
     struct edge_object *object = writer->object;
@@ -490,14 +507,17 @@ void edge_writer_finish(struct edge_writer *writer, int result)
     (void)pthread_mutex_unlock(&body->lock);
 
     edge_buffer_unref(waste);
+    uint64_t number = writer->extent != NULL ? writer->extent->number : UINT64_MAX;
     if (writer->extent != NULL) {
-        edge_body_unpin(body, writer->extent);
+        edge_body_unpin(body, writer->extent); /* and may be gone then */
     }
     if (is_unknown) {
         edge_body_settle(body);
     }
     if (is_unknown && result < 0) {
         edge_store_let_go(edge_store_unlink_body(object->store, body, false));
+    } else if (result == FB_OK) {
+        writer_offer(writer, is_unknown, number);
     }
     atomic_fetch_sub_explicit(&object->n_writers, 1, memory_order_relaxed);
     if (!is_posted) { /* else the mail does that */

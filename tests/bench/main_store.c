@@ -53,7 +53,7 @@ static void store_fill(struct edge_store *store, struct fb_loop *loop)
         FB_REQUIRE(edge_object_write(object, loop, 0, &writer) == FB_OK);
         FB_REQUIRE(edge_writer_append(writer, (struct fb_str){body, BODY}) == FB_OK);
         edge_writer_finish(writer, FB_OK);
-        edge_store_publish(store, object);
+        edge_store_publish(store, loop, object);
         edge_object_unref(object);
     }
 }

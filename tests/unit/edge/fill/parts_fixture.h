@@ -202,6 +202,6 @@ static inline struct edge_object *make_empty(struct fixture *f, const char *fiel
                                                      .length = (int64_t)LENGTH},
                           &object),
         FB_OK);
-    edge_store_publish(f->store, object);
+    edge_store_publish(f->store, f->loop, object);
     return object;
 }

@@ -148,7 +148,7 @@ static inline void put(struct fixture *f, const char *key, size_t n)
     struct edge_object *object = create(f, key, (int64_t)n);
     struct edge_writer *writer = write_from(f, object, 0);
 
-    edge_store_publish(f->store, object);
+    edge_store_publish(f->store, f->loop, object);
     append(writer, n);
     edge_writer_finish(writer, FB_OK);
     edge_object_unref(object);

@@ -118,7 +118,7 @@ static void a_fill_of_unknown_length_that_breaks_gives_its_error_after_the_bytes
     struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN, NULL);
     uint64_t offset = 0;
 
-    edge_store_publish(f->store, object);
+    edge_store_publish(f->store, f->loop, object);
     assert_true(is_there(f, "k"));
     append(writer, 10);
     assert_int_equal(read_on(reader, &offset), FB_E_LATER);

@@ -36,10 +36,10 @@ static void variants_are_told_apart_by_vary(void **state)
     struct edge_object *a = create_with(f, "k", 0, &vary, &wants_a);
     struct edge_object *b = create_with(f, "k", 0, &vary, &wants_b);
 
-    edge_store_publish(f->store, a);
+    edge_store_publish(f->store, f->loop, a);
     assert_null(edge_store_find(f->store, FB_STR("k"), &wants_b));
     assert_null(edge_store_find(f->store, FB_STR("k"), &f->none));
-    edge_store_publish(f->store, b);
+    edge_store_publish(f->store, f->loop, b);
     struct edge_object *found = edge_store_find(f->store, FB_STR("k"), &wants_a);
     assert_ptr_equal(found, a);
     edge_object_unref(found);
@@ -63,7 +63,7 @@ static void the_oldest_of_too_many_variants_gives_way(void **state)
         (void)snprintf(text, sizeof(text), "%u", i);
         struct fb_headers wants = one_header(f, "Accept", text);
         struct edge_object *object = create_with(f, "k", 0, &vary, &wants);
-        edge_store_publish(f->store, object);
+        edge_store_publish(f->store, f->loop, object);
         edge_object_unref(object);
     }
     struct fb_headers first = one_header(f, "Accept", "0");
@@ -98,7 +98,7 @@ static struct edge_object *renew(struct fixture *f, struct edge_object *old)
                                     .terms = {.lifetime_ms = 9000}};
 
     assert_int_equal(edge_store_renew(f->store, &spec, old, &fresh), FB_OK);
-    edge_store_publish(f->store, fresh);
+    edge_store_publish(f->store, f->loop, fresh);
     return fresh;
 }
 
@@ -125,13 +125,13 @@ static void a_body_that_breaks_takes_validated_heads_along(void **state)
     struct edge_object *old = create(f, "k", FB_LENGTH_UNKNOWN);
     struct edge_writer *writer = write_from(f, old, 0);
 
-    edge_store_publish(f->store, old);
+    edge_store_publish(f->store, f->loop, old);
     struct edge_object *fresh = renew(f, old);
     append(writer, 10);
     edge_writer_finish(writer, FB_E_CLOSED);
     assert_null(find(f, "k"));
     assert_int_equal(edge_store_stats(f->store).n_objects, 0);
-    edge_store_publish(f->store, old); /* too late */
+    edge_store_publish(f->store, f->loop, old); /* too late */
     assert_null(find(f, "k"));
     edge_object_unref(fresh);
     edge_object_unref(old);
@@ -338,7 +338,7 @@ static void with_all_in_use_nothing_is_evicted_in_vain(void **state)
     for (unsigned i = 0; i < FB_ARRAY_LEN(held); i++) {
         (void)snprintf(key, sizeof(key), "held/%u", i);
         last = create(f, key, 1 * MIB);
-        edge_store_publish(f->store, last);
+        edge_store_publish(f->store, f->loop, last);
         held[i] = write_from(f, last, 0);
         append(held[i], 1000 * KIB);
         edge_object_unref(last);
@@ -362,7 +362,7 @@ static void a_body_of_unknown_length_takes_a_quarter_at_most(void **state)
     struct edge_writer *writer = write_from(f, object, 0);
     int err = FB_OK;
 
-    edge_store_publish(f->store, object);
+    edge_store_publish(f->store, f->loop, object);
     while (err == FB_OK) {
         err = try_append(writer, 100 * KIB);
     }
@@ -381,7 +381,7 @@ static void a_body_larger_than_the_store_streams_through_it(void **state)
     struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN, NULL);
     uint64_t offset = 0;
 
-    edge_store_publish(f->store, object);
+    edge_store_publish(f->store, f->loop, object);
     while (edge_writer_offset(writer) < PATTERN) {
         append(writer, 256 * KIB);
         assert_int_equal(read_on(reader, &offset),

@@ -261,7 +261,7 @@ static void readers_on_all_loops_trail_one_writer(void **state)
         struct edge_object *object =
             create(f, "k", round % 2 == 0 ? (int64_t)BODY : FB_LENGTH_UNKNOWN);
         assert_int_equal(edge_object_write(object, f->home, 0, &writer), FB_OK);
-        edge_store_publish(f->store, object);
+        edge_store_publish(f->store, f->home, object);
         start_clients(f, object, &seed, breaks ? FB_E_TIMEOUT : FB_E_END);
         write_some(writer, breaks ? BODY / 2 : BODY, &seed);
         edge_writer_finish(writer, breaks ? FB_E_TIMEOUT : FB_OK);
@@ -297,7 +297,7 @@ static void churn_put(struct churner *self, const char *key)
         return;
     }
     assert_int_equal(edge_object_write(object, f->home, 0, &writer), FB_OK);
-    edge_store_publish(f->store, object);
+    edge_store_publish(f->store, f->home, object);
     for (size_t left = n; left > 0 && err == FB_OK;) {
         size_t piece = FB_MIN(left, sizeof(zeros));
         err = edge_writer_append(writer, (struct fb_str){zeros, piece});
@@ -329,7 +329,7 @@ static void churn_renew(struct churner *self, struct edge_object *old)
         .key = edge_object_head(old)->key, .request = &f->none, .status = 200, .headers = &f->none};
 
     if (edge_store_renew(f->store, &spec, old, &fresh) == FB_OK) {
-        edge_store_publish(f->store, fresh);
+        edge_store_publish(f->store, f->home, fresh);
         edge_object_unref(fresh);
     }
 }
