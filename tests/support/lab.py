@@ -186,16 +186,19 @@ class Lab:
         self.programs.append(program)
         return program.start() if start else program
 
-    def edge(self, upstreams, name="box-1", role="edge", memory="64MiB", rules=None, extra="",
-             workers=2, start=True):
-        """forebay-edge; `rules` and `extra` are YAML in place of the usual rules and
-        for further top-level keys."""
+    def edge(self, upstreams, name="box-1", role="edge", memory="64MiB", volumes=(), rules=None,
+             extra="", workers=2, start=True):
+        """forebay-edge; `volumes` are (path, size) or (path, size, further YAML); `rules` and
+        `extra` are YAML in place of the usual rules and for further top-level keys."""
         port, admin = free_port(), free_port()
         listed = "".join(f"  - url: {url}\n" for url in upstreams)
+        drives = "  volumes:\n" if volumes else ""
+        for path, size, *more in volumes:
+            drives += f"  - path: {path}\n    size: {size}\n" + indent("".join(more), 4)
         config = (f"node: {name}\nrole: {role}\nworkers: {workers}\n"
                   f"listen:\n  - address: 127.0.0.1:{port}\n"
                   f"admin:\n  address: 127.0.0.1:{admin}\n"
-                  f"upstreams:\n{listed}store:\n  memory: {memory}\n"
+                  f"upstreams:\n{listed}store:\n  memory: {memory}\n{drives}"
                   f"rules:\n{indent(rules or USUAL_RULES)}{extra}")
         return self.program("forebay-edge", name, config, port, admin, start)
 

@@ -1,0 +1,115 @@
+"""Drives that fail, fill up, rot, go and come back: service goes on."""
+import os
+
+from lab import get, until
+from lab_load import Load, bytes_of, publish
+
+PATHS = [f"/v/seg-{i}.m4s" for i in range(60)]
+MIB = 1024 * 1024
+
+
+def fetch(edge, paths=PATHS, times=1):
+    """Asks for each path; the Cache-Status of the last round."""
+    stories = {}
+    for _ in range(times):
+        for path in paths:
+            response = get(edge.url + path)
+            assert response.status == 200 and response.body == bytes_of(path), path
+            stories[path] = response.headers["Cache-Status"]
+    return stories
+
+
+def hits(stories):
+    return sum("; hit" in story for story in stories.values())
+
+
+def volume(edge, i=0):
+    return edge.status()["volumes"][i]
+
+
+def fill(lab, edge):
+    """All of PATHS on the volumes; returns with the edge started anew, memory empty."""
+    fetch(edge, times=2)
+    until(lambda: sum(v["extents"] for v in edge.status()["volumes"]) == len(PATHS),
+          "all objects are on the volumes")
+    edge.stop()
+    edge.start()
+    until(lambda: all(v["state"] == "online" for v in edge.status()["volumes"]), "all are back")
+
+
+def test_a_restart_serves_from_the_volume_what_it_held(lab):
+    origin = lab.scripted_origin()
+    publish(origin, PATHS)
+    edge = lab.edge(upstreams=[origin.url], memory="4MiB", volumes=[("volume", "256MiB")])
+    fill(lab, edge)
+    before = origin.count()
+    assert hits(fetch(edge)) == len(PATHS)
+    assert origin.count() == before
+
+
+def test_a_flipped_bit_is_a_miss_that_is_counted_and_fetched_again(lab):
+    origin = lab.scripted_origin()
+    publish(origin, PATHS)
+    edge = lab.edge(upstreams=[origin.url], memory="4MiB", volumes=[("volume", "256MiB")])
+    fill(lab, edge)
+    edge.stop()
+    path = edge.dir / "volume"
+    image = path.read_bytes()
+    with open(path, "r+b") as file:
+        for victim in PATHS[:10]:
+            at = image.find(bytes_of(victim)[1000:1064])
+            assert at > 0, f"{victim} is not on the volume"
+            file.seek(at)
+            file.write(bytes([image[at] ^ 0x10]))
+    edge.start()
+    until(lambda: volume(edge)["state"] == "online", "the volume serves")
+    stories = fetch(edge)
+    assert hits(stories) == len(PATHS) - 10
+    assert not any("; hit" in stories[victim] for victim in PATHS[:10])
+    assert volume(edge)["corrupt"] == 10
+    assert hits(fetch(edge)) == len(PATHS)
+
+
+def test_a_volume_that_is_taken_away_under_load_costs_its_objects_and_comes_back(lab):
+    origin = lab.scripted_origin()
+    publish(origin, PATHS)
+    edge = lab.edge(upstreams=[origin.url], memory="2MiB",
+                    volumes=[("one", "128MiB"), ("two", "128MiB")])
+    fill(lab, edge)
+    load = Load(edge.port, PATHS)
+    (edge.dir / "one").rename(edge.dir / "elsewhere")
+    until(lambda: volume(edge, 0)["state"] == "offline", "the loss is noticed")
+    assert "one" in volume(edge, 0)["path"] and volume(edge, 0)["reason"]
+    answered = load.count()
+    until(lambda: load.count() > answered + 100, "the load goes on")
+    (edge.dir / "elsewhere").rename(edge.dir / "one")
+    until(lambda: volume(edge, 0)["state"] == "online", "the volume is back", 30)
+    assert volume(edge, 0)["extents"] > 0
+    load.stop()
+
+
+def test_a_volume_of_another_node_is_refused_and_left_as_it_is(lab):
+    origin = lab.scripted_origin()
+    publish(origin, PATHS)
+    first = lab.edge(upstreams=[origin.url], name="box-1", volumes=[(lab.dir / "drive", "128MiB")])
+    fill(lab, first)
+    first.stop()
+    before = (lab.dir / "drive").read_bytes()
+    second = lab.edge(upstreams=[origin.url], name="box-2", volumes=[(lab.dir / "drive", "128MiB")])
+    until(lambda: volume(second)["state"] == "refused", "it is refused")
+    assert "box-1" in volume(second)["reason"]
+    assert hits(fetch(second, times=2)) == len(PATHS)  # from memory
+    second.stop()
+    assert (lab.dir / "drive").read_bytes() == before
+
+
+def test_a_file_system_without_room_leaves_the_edge_serving(lab):
+    origin = lab.scripted_origin()
+    publish(origin, PATHS)
+    free = os.statvfs(lab.dir).f_bavail * os.statvfs(lab.dir).f_frsize
+    edge = lab.edge(upstreams=[origin.url], memory="32MiB",
+                    volumes=[("small", "128MiB"), ("huge", f"{free // MIB + 1024}MiB")])
+    until(lambda: volume(edge, 0)["state"] == "online", "the other volume serves")
+    assert volume(edge, 1)["state"] == "offline" and "space" in volume(edge, 1)["reason"]
+    assert hits(fetch(edge, times=2)) == len(PATHS)
+    assert not (edge.dir / "huge").exists()
