@@ -32,6 +32,7 @@ struct edge_node {
     struct edge_fill_table *fills;
     struct edge_crew *crew;
     struct edge_admin admin;
+    bool was_ready; /* a drive that comes back later takes nobody out of service */
 };
 
 static void node_stop(void *ctx)
@@ -208,6 +209,15 @@ static void node_drain(void *ctx, struct fb_op *op)
     edge_crew_drain(((struct edge_node *)ctx)->crew, op);
 }
 
+/* What the volumes hold counts: without it, all would be asked of the upstream. */
+static bool node_is_ready(void *ctx)
+{
+    struct edge_node *node = ctx;
+
+    node->was_ready |= node->volumes == NULL || edge_volumes_are_started(node->volumes);
+    return node->was_ready;
+}
+
 static void node_status(void *ctx, struct fb_json *status)
 {
     edge_admin_status(&((struct edge_node *)ctx)->admin, status);
@@ -242,6 +252,7 @@ static const struct fb_daemon_program program = {
     .start = node_start,
     .drain = node_drain,
     .stop = node_stop,
+    .is_ready = node_is_ready,
     .status = node_status,
     .routes = node_routes,
     .n_routes = FB_ARRAY_LEN(node_routes),

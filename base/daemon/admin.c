@@ -65,21 +65,29 @@ static void admin_healthz(void *ctx, struct fb_exchange *exchange)
     admin_answer_text(exchange, 200, "ok");
 }
 
-static const char *admin_state(const struct fb_daemon *daemon)
+static enum fb_daemon_state admin_state(const struct fb_daemon *daemon)
+{
+    bool is_ready = daemon->state != FB_DAEMON_READY || daemon->program->is_ready == NULL ||
+                    daemon->program->is_ready(daemon->ctx);
+
+    return is_ready ? daemon->state : FB_DAEMON_STARTING;
+}
+
+static const char *admin_state_name(enum fb_daemon_state state)
 {
     static const char *const names[] = {
         [FB_DAEMON_STARTING] = "starting",
         [FB_DAEMON_READY] = "ready",
         [FB_DAEMON_DRAINING] = "draining",
     };
-    return names[daemon->state];
+    return names[state];
 }
 
 static void admin_readyz(void *ctx, struct fb_exchange *exchange)
 {
-    const struct fb_daemon *daemon = ctx;
+    enum fb_daemon_state state = admin_state(ctx);
 
-    admin_answer_text(exchange, daemon->state == FB_DAEMON_READY ? 200 : 503, admin_state(daemon));
+    admin_answer_text(exchange, state == FB_DAEMON_READY ? 200 : 503, admin_state_name(state));
 }
 
 static void admin_status(void *ctx, struct fb_exchange *exchange)
@@ -90,7 +98,7 @@ static void admin_status(void *ctx, struct fb_exchange *exchange)
     uint64_t now_ms = fb_clock_mono_ms(fb_loop_clock(daemon->loop));
 
     fb_json_set_text(status, "version", FB_VERSION);
-    fb_json_set_text(status, "state", admin_state(daemon));
+    fb_json_set_text(status, "state", admin_state_name(admin_state(daemon)));
     fb_json_set_int(status, "uptime_s", (int64_t)((now_ms - daemon->started_ms) / 1000));
     if (daemon->program->status != NULL && daemon->state != FB_DAEMON_STARTING) {
         daemon->program->status(daemon->ctx, status);

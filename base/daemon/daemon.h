@@ -36,6 +36,7 @@
 #include "base/log/log.h"
 #include "base/loop/op.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct fb_daemon;
@@ -76,6 +77,10 @@ struct fb_daemon_program {
 
     /* Frees all. The loop does not turn any more. */
     void (*stop)(void *ctx);
+
+    /* False while what was started is not up to its work yet: /readyz waits for it. May be
+     * NULL. */
+    bool (*is_ready)(void *ctx);
 
     /* Adds members to /status, beside version, state and uptime_s. May be NULL. */
     void (*status)(void *ctx, struct fb_json *status);

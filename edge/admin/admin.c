@@ -68,6 +68,7 @@ static void status_of_volume(const struct edge_volume_status *from, struct fb_js
     fb_json_set_int(written, "metadata", (int64_t)from->written_metadata);
     fb_json_set_int(written, "today", (int64_t)from->written_today);
     fb_json_set_int(written, "daily_limit", (int64_t)from->daily_bytes);
+    fb_json_set_int(volume, "queued_bytes", (int64_t)from->queued_bytes);
     fb_json_set_int(volume, "corrupt", (int64_t)from->n_corrupt);
     fb_json_set_int(volume, "io_errors", (int64_t)from->n_io_errors);
 }

@@ -407,4 +407,5 @@ void edge_volume_describe(const struct edge_volume *volume, struct edge_volume_s
     ret->daily_bytes = volume->daily_bytes;
     ret->n_corrupt = counts.n_torn + counts.n_rotten_heads + counts.n_rotten_chunks;
     ret->n_io_errors = counts.n_io_errors;
+    ret->queued_bytes = counts.queued_bytes;
 }

@@ -203,7 +203,11 @@ struct edge_volume_status {
     uint64_t daily_bytes; /* 0: no limit */
     uint64_t n_corrupt;   /* chunks and heads that did not fit their checksums */
     uint64_t n_io_errors;
+    uint64_t queued_bytes; /* given to be written, and not written yet */
 };
 
 size_t edge_volumes_count(const struct edge_volumes *volumes);
 void edge_volumes_status(struct edge_volumes *volumes, size_t i, struct edge_volume_status *ret);
+
+/* True once no volume is STARTING. */
+bool edge_volumes_are_started(struct edge_volumes *volumes);

@@ -102,6 +102,18 @@ void edge_volumes_status(struct edge_volumes *volumes, size_t i, struct edge_vol
     FB_REQUIRE(pthread_rwlock_unlock(&volumes->lock) == 0);
 }
 
+bool edge_volumes_are_started(struct edge_volumes *volumes)
+{
+    bool are_started = true;
+
+    FB_REQUIRE(pthread_rwlock_rdlock(&volumes->lock) == 0);
+    for (size_t i = 0; i < volumes->n; i++) {
+        are_started &= volumes->slots[i].state != EDGE_VOLUME_STARTING;
+    }
+    FB_REQUIRE(pthread_rwlock_unlock(&volumes->lock) == 0);
+    return are_started;
+}
+
 static void slot_refresh(const struct edge_slot *slot)
 {
     struct edge_volume_status status;

@@ -47,6 +47,7 @@ static const struct fb_conf_section toy_section = {.name = "toy.yaml",
 struct toy {
     struct fb_op *drain; /* not NULL while draining */
     bool is_eager;
+    bool is_busy;
 };
 
 static int toy_check(const void *conf, struct fb_diag *diag)
@@ -105,7 +106,20 @@ static void toy_finish(void *ctx, struct fb_exchange *exchange)
     }
 }
 
+static bool toy_is_ready(void *ctx)
+{
+    return !((struct toy *)ctx)->is_busy;
+}
+
+static void toy_busy(void *ctx, struct fb_exchange *exchange)
+{
+    struct toy *toy = ctx;
+    toy->is_busy = !toy->is_busy;
+    fb_exchange_respond(exchange, &(struct fb_response){.status = 204});
+}
+
 static const struct fb_route toy_routes[] = {
+    {.method = FB_METHOD_POST, .pattern = "/busy", .handle = toy_busy},
     {.method = FB_METHOD_POST, .pattern = "/finish", .handle = toy_finish},
 };
 
@@ -118,6 +132,7 @@ static const struct fb_daemon_program toy_program = {
     .start = toy_start,
     .drain = toy_drain,
     .stop = toy_stop,
+    .is_ready = toy_is_ready,
     .status = toy_status,
     .routes = toy_routes,
     .n_routes = FB_ARRAY_LEN(toy_routes),
@@ -266,6 +281,21 @@ static void admin_address_tells_how_the_program_is(void **state)
     assert_int_equal(exit_code(f), FB_EXIT_OK);
 }
 
+static void program_that_is_not_up_to_its_work_is_not_ready(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    (void)ask(f, "POST", "/busy");
+    assert_answer(f, "/readyz", "503", "starting");
+    assert_answer(f, "/status", "200", "\"state\":\"starting\"");
+    (void)ask(f, "POST", "/busy");
+    assert_answer(f, "/readyz", "200", "ready");
+    kill(f->pid, SIGTERM);
+    (void)await(f, "draining");
+    (void)ask(f, "POST", "/finish");
+    assert_int_equal(exit_code(f), FB_EXIT_OK);
+}
+
 static void draining_program_is_not_ready_until_it_ends(void **state)
 {
     struct fixture *f = *state;
@@ -372,6 +402,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(admin_address_tells_how_the_program_is),
+        TEST(program_that_is_not_up_to_its_work_is_not_ready),
         TEST(draining_program_is_not_ready_until_it_ends),
         TEST(second_signal_ends_at_once),
         TEST(program_that_cannot_start_says_why),
