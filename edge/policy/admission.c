@@ -44,9 +44,9 @@ struct edge_admission *edge_admission_new(uint64_t volume_bytes)
     edge_chance_init(&admission->chance);
     edge_trials_init(&admission->trials, &admission->chance, volume_bytes);
     /* So many that a trial sees its window's end before the ring comes round. */
-    admission->sample =
-        FB_MIN((uint64_t)EDGE_TRIALS_MAX * ADMISSION_RECALL_BYTES / (volume_bytes >> 16 | 1),
-               (uint64_t)1 << ADMISSION_SAMPLE_BITS);
+    uint64_t sample = (uint64_t)EDGE_TRIALS_MAX * ADMISSION_RECALL_BYTES /
+                      (volume_bytes >> ADMISSION_SAMPLE_BITS | 1);
+    admission->sample = FB_MIN(FB_MAX(sample, 1U), (uint64_t)1 << ADMISSION_SAMPLE_BITS);
     return admission;
 }
 

@@ -80,7 +80,7 @@ uint64_t edge_replay_size_of(const struct edge_replay_size *size, uint64_t footp
 
 /* ---- arguments --------------------------------------------------------- */
 
-enum option_id { OPTION_CONFIG, OPTION_MEMORY, OPTION_HELP };
+enum option_id { OPTION_CONFIG, OPTION_MEMORY, OPTION_VOLUMES, OPTION_DAILY, OPTION_HELP };
 
 struct option_row {
     const char *name;
@@ -94,6 +94,11 @@ static const struct option_row option_rows[] = {
     [OPTION_MEMORY] = {"--memory", "SHARE|SIZE",
                        "Instead of store.memory: a size such as 8GiB, or a share of each trace's\n"
                        "        footprint such as 1% or 0.01."},
+    [OPTION_VOLUMES] = {"--volumes", "SHARE|SIZE",
+                        "Instead of store.volumes: one volume of this size. Their endurance does\n"
+                        "        not count then, since a trace's days are not to the scale of a\n"
+                        "        drive's; --daily sets a budget."},
+    [OPTION_DAILY] = {"--daily", "SHARE|SIZE", "What may be written to the volumes in a day."},
     [OPTION_HELP] = {"--help", NULL, "Print this page and exit."},
 };
 
@@ -108,6 +113,12 @@ static int option_apply(struct edge_replay_args *args, enum option_id id, const 
         break;
     case OPTION_MEMORY:
         err = edge_replay_size_parse(fb_str_from(value), &args->memory, diag);
+        break;
+    case OPTION_VOLUMES:
+        err = edge_replay_size_parse(fb_str_from(value), &args->volumes, diag);
+        break;
+    case OPTION_DAILY:
+        err = edge_replay_size_parse(fb_str_from(value), &args->daily, diag);
         break;
     case OPTION_HELP:
         args->wants_help = true;
@@ -184,16 +195,19 @@ void edge_replay_help(struct fb_buf *buf)
                               "\n"
                               "SYNOPSIS\n"
                               "    forebay-edge replay --config FILE [--memory SHARE|SIZE] "
-                              "TRACE...\n"
+                              "[--volumes SHARE|SIZE]\n"
+                              "        [--daily SHARE|SIZE] TRACE...\n"
                               "\n"
                               "DESCRIPTION\n"
                               "    Runs each TRACE, a file in the FBTR1 format, through the "
                               "policies that the\n"
                               "    server links, in virtual time and from an empty store, and "
                               "prints one JSON\n"
-                              "    document: hits, misses and evictions of each tier, and the "
-                              "means over the\n"
-                              "    traces. docs/replay.md tells what each number means.\n"
+                              "    document: hits, misses and evictions of each tier, bytes "
+                              "written to the\n"
+                              "    volumes by reason, and the means over the traces. "
+                              "docs/replay.md tells what\n"
+                              "    each number means.\n"
                               "\n"
                               "OPTIONS\n"));
     for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
@@ -209,5 +223,6 @@ void edge_replay_help(struct fb_buf *buf)
                               "    2   Wrong arguments or configuration.\n"
                               "\n"
                               "EXAMPLE\n"
-                              "    forebay-edge replay --config edge.yaml --memory 1% vod.fbt\n"));
+                              "    forebay-edge replay --config edge.yaml --memory 0.2% \\\n"
+                              "        --volumes 10% vod.fbt\n"));
 }

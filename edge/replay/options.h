@@ -26,7 +26,9 @@ struct edge_replay_args {
     bool wants_help;
     const char *config_path;
     struct edge_replay_size memory;
-    char *const *paths; /* of the traces */
+    struct edge_replay_size volumes;
+    struct edge_replay_size daily; /* may be written to the volumes */
+    char *const *paths;            /* of the traces */
     size_t n_paths;
 };
 

@@ -187,6 +187,7 @@ void edge_replay_run(const struct edge_trace *trace, const struct edge_replay_op
     if (replay.tier != NULL) {
         replay.result.tier.n_evictions = replay.tier->n_evictions;
         replay.result.written = replay.tier->written;
+        replay.result.tier_bytes = replay.tier->n_bytes;
     }
     *ret_result = replay.result;
     replay_tear_down(&replay);

@@ -78,6 +78,7 @@ struct edge_replay_tier_ops {
 
 struct edge_replay_tier {
     const struct edge_replay_tier_ops *ops;
+    uint64_t n_bytes;                   /* its size */
     uint64_t n_evictions;               /* out: extents that left */
     struct edge_replay_written written; /* out */
 };
@@ -99,6 +100,7 @@ struct edge_replay_options {
 
 struct edge_replay_result {
     uint64_t memory_bytes;
+    uint64_t tier_bytes; /* 0 without one */
     uint64_t duration_ms;
     uint64_t n_requests;
     uint64_t n_bytes;

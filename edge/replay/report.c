@@ -67,6 +67,7 @@ void edge_replay_report(struct fb_json *json, const char *path, const struct edg
     report_count(memory, &result->memory);
     if (has_tier) {
         struct fb_json *volumes = fb_json_set_object(json, "volumes");
+        fb_json_set_int(volumes, "size_bytes", (int64_t)result->tier_bytes);
         report_count(volumes, &result->tier);
         report_written(fb_json_set_object(volumes, "bytes_written"), result);
     }
