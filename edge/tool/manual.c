@@ -42,7 +42,8 @@ static const struct verb_page verb_pages[TOOL_VERBS] = {
             "    was open. They are listed too, and mean no fault of the drive.\n"
             "\n"
             "    Nothing is written. A volume that an edge has open is read all the same, with a\n"
-            "    warning; what changes meanwhile is not taken for damage.\n",
+            "    warning; what changes meanwhile is not taken for damage. One that is not in use is\n"
+            "    locked until verify ends: an edge that starts takes it then.\n",
             "    0   Everything fits.\n"
             "    1   Something is damaged.\n"
             "    2   Wrong arguments.\n"
