@@ -1,4 +1,5 @@
 """forebay-edge store: what an operator does to a volume."""
+import hashlib
 import json
 import re
 import struct
@@ -31,11 +32,15 @@ def volume(lab):
     return path
 
 
-def documented(section):
-    """The fields of the head described in a section of docs/store-format.md."""
-    text = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", TABLES, re.M | re.S)[1]
-    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \|", text, re.M)
-    return {name: (int(offset), int(size)) for offset, size, name in rows}
+def documented(section, table=0):
+    """The fields in one of the tables of a section of docs/store-format.md, and of all heads."""
+    fields = {}
+    for title, number in (("Heads", 0), (section, table)):
+        text = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", TABLES, re.M | re.S)[1]
+        rows = re.findall(r"(?:^\|.*\n)+", text, re.M)[number]
+        for offset, size, name in re.findall(r"^\| (\d+) \| ?(\d*) \| (\w+)", rows, re.M):
+            fields.setdefault(name, (int(offset), int(size or 0)))
+    return fields
 
 
 def field(block, fields, name):
@@ -54,7 +59,7 @@ def test_format_makes_a_file_with_all_its_room(volume):
 
 def test_the_superblock_lies_as_documented(volume):
     found = inspect(volume)
-    fields = documented("Heads") | documented("Superblock")
+    fields = documented("Superblock")
     front = volume.read_bytes()[:8192]
     assert front[:4096] == front[4096:]
     assert front[:8] == b"FBVOLUME"
@@ -148,8 +153,12 @@ def written(tmp_path_factory):
 def records(path):
     """(zone, record) of each record on the volume."""
     for zone in range(inspect(path)["n_zones"]):
-        for record in json.loads(store("inspect", "--json", "--zone", zone, path).stdout)["records"]:
+        for record in inspect_zone(path, zone)["records"]:
             yield zone, record
+
+
+def inspect_zone(path, zone):
+    return json.loads(store("inspect", "--json", "--zone", zone, path).stdout)
 
 
 def test_what_was_written_is_whole_and_can_be_listed(written):
@@ -163,6 +172,65 @@ def test_what_was_written_is_whole_and_can_be_listed(written):
     done = store("verify", written)
     assert done.returncode == 0, done.stdout
     assert done.stdout.startswith(f"{len(listed)} records")
+
+
+def read(path, offset, n):
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(n)
+
+
+def test_zones_and_records_lie_as_documented(written):
+    found = inspect(written)
+    listed = next(zone for zone in (inspect_zone(written, i) for i in range(found["n_zones"]))
+                  if zone["state"] == "sealed")
+    number, record = listed["zone"], listed["records"][0]
+    begin = found["zones_offset"] + number * found["zone_bytes"]
+
+    head, fields = read(written, begin, 4096), documented("Zone")
+    assert head[:8] == b"FBZONE\0\0"
+    assert field(head, fields, "zone") == number
+    assert field(head, fields, "generation") == listed["generation"]
+    assert field(head, fields, "oldest") <= listed["generation"]
+    at = fields["uuid"][0]
+    assert head[at:at + 16] == uuid.UUID(found["uuid"]).bytes
+
+    at = begin + record["block"] * 4096
+    head, fields = read(written, at, 4096), documented("Records")
+    key = record["key"].encode()
+    assert head[:8] == b"FBEXTENT"
+    assert field(head, fields, "generation") == listed["generation"]
+    assert field(head, fields, "block") == record["block"]
+    assert field(head, fields, "length") == record["length"] == 300 * 1024
+    assert field(head, fields, "n_blocks") == 1 + 75
+    assert field(head, fields, "mask") == 1
+    assert head[40:48] == hashlib.sha256(key).digest()[:8]
+    assert field(head, fields, "key_len") == len(key)
+    assert head[fields["key"][0]:][:len(key)] == key
+
+    footer, fields = read(written, begin + found["zone_bytes"] - 4096, 4096), documented("Summary")
+    assert footer[:8] == b"FBSUMMRY"
+    assert field(footer, fields, "n") == len(listed["records"])
+    size = field(footer, fields, "n_blocks") * 4096
+    table = read(written, begin + found["zone_bytes"] - size, 48)
+    fields = documented("Summary", 1) | {"fingerprint": (0, 8)}
+    assert field(table, fields, "block") == record["block"]
+    assert table[:8] == head[40:48]
+
+
+def test_checkpoints_lie_as_documented(written):
+    found = inspect(written)
+    fields = documented("Checkpoint")
+    for slot, told in enumerate(found["checkpoints"]):
+        head = read(written, found["checkpoint_offset"] + slot * found["checkpoint_bytes"], 4096)
+        assert head[:8] == b"FBCHECKP"
+        assert field(head, fields, "sequence") == told["sequence"]
+        assert field(head, fields, "n_listings") == told["extents"]
+        assert field(head, fields, "n_zones") == found["n_zones"]
+        assert field(head, fields, "n_bytes") == told["bytes"]
+        if told["counts"]:
+            at = fields["written"][0] + documented("Zone", 1)["admission"][0]
+            assert 0 < int.from_bytes(head[at:at + 8], "little") <= found["written"]["admission"]
 
 
 def test_verify_names_the_object_whose_bit_flipped(lab, written):
