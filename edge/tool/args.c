@@ -137,7 +137,7 @@ static int option_read(int argc, char **argv, int *at, struct tool_args *args, s
     struct fb_str arg = fb_str_from(argv[*at]);
     size_t equals = fb_str_find(arg, '=');
     const char *value = equals < arg.len ? argv[*at] + equals + 1 : NULL;
-    enum option_id id;
+    enum option_id id = OPTION_HELP;
 
     int err = option_find(fb_str_first(arg, equals), args->verb, &id, diag);
     if (err < 0) {

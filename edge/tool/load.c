@@ -46,8 +46,8 @@ struct load {
     uint64_t n_objects;  /* that were ever taken */
     uint64_t n_retained; /* of them the last ones, that are likely there */
     uint64_t chance;
-    char *content; /* owned; an extent's */
-    struct load_reader readers[TOOL_LOAD_READERS];
+    char *content;               /* owned; an extent's */
+    struct load_reader *readers; /* owned; TOOL_LOAD_READERS */
     unsigned n_busy;
     struct fb_buf samples; /* of uint32_t, microseconds of reads */
     struct tool_load_result *results;
@@ -341,6 +341,7 @@ static void load_start(struct load *load)
     load->chance = fb_random_u64();
     load->content = fb_disk_buffer(EDGE_EXTENT_BYTES);
     fb_random_bytes(load->content, EDGE_EXTENT_BYTES);
+    load->readers = fb_alloc_array(TOOL_LOAD_READERS, sizeof(*load->readers));
     for (unsigned i = 0; i < TOOL_LOAD_READERS; i++) {
         load->readers[i].load = load;
         load->readers[i].memory = fb_disk_buffer(n_memory);
@@ -357,9 +358,10 @@ static void load_done(struct load *load)
     edge_volumes_free(load->volumes);
     fb_loop_free(load->loop);
     fb_free(load->content);
-    for (unsigned i = 0; i < TOOL_LOAD_READERS; i++) {
+    for (unsigned i = 0; load->readers != NULL && i < TOOL_LOAD_READERS; i++) {
         fb_free(load->readers[i].memory);
     }
+    fb_free(load->readers);
     fb_buf_done(&load->samples);
 }
 

@@ -23,7 +23,7 @@ static void try_record(const char *blocks, size_t n)
 {
     struct edge_record record;
     struct edge_record again;
-    char encoded[HEAD_MAX];
+    FB_AUTO(fb_freep) char *encoded = fb_alloc(HEAD_MAX);
 
     if (edge_record_decode(blocks, n, &record) != FB_OK) {
         return;
@@ -42,7 +42,7 @@ static void try_record(const char *blocks, size_t n)
         }
     }
     edge_record_encode(&record, encoded);
-    FB_REQUIRE(edge_record_decode(encoded, sizeof(encoded), &again) == FB_OK);
+    FB_REQUIRE(edge_record_decode(encoded, HEAD_MAX, &again) == FB_OK);
     FB_REQUIRE(fb_str_equal(again.head.key, record.head.key));
     FB_REQUIRE(again.n_blocks == record.n_blocks && again.head.mask == record.head.mask);
 }

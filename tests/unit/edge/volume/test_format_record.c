@@ -1,4 +1,3 @@
-#include "base/core/alloc.h"
 #include "base/core/bytes.h"
 #include "base/core/err.h"
 #include "edge/volume/format.h"
@@ -15,6 +14,7 @@
 enum { HEAD_MAX = EDGE_FORMAT_MAX_HEAD_BLOCKS * EDGE_FORMAT_BLOCK };
 
 static char long_text[HEAD_MAX];
+static char blocks[HEAD_MAX]; /* what is read and written */
 
 /* Fills in what follows from head and strings. */
 static void settle(struct edge_record *record)
@@ -80,7 +80,6 @@ static void assert_same(const struct edge_record *a, const struct edge_record *b
 static void an_extent_comes_back(void **state)
 {
     (void)state;
-    char blocks[HEAD_MAX];
     struct edge_record read;
     struct edge_record written = sample();
     edge_record_encode(&written, blocks);
@@ -103,7 +102,6 @@ static void any_extent_comes_back(void **state)
 {
     (void)state;
     struct test_random random = test_random_new();
-    char blocks[HEAD_MAX];
     for (unsigned i = 0; i < 2000; i++) {
         struct edge_record read;
         struct edge_record written = sample();
@@ -179,7 +177,6 @@ static void heads_take_four_blocks_at_most(void **state)
 static void every_flipped_bit_of_a_head_is_found(void **state)
 {
     (void)state;
-    FB_AUTO(fb_freep) char *blocks = fb_alloc(HEAD_MAX);
     struct edge_record read;
     struct edge_record written = sample();
     written.head.meta = (struct fb_str){long_text, EDGE_FORMAT_BLOCK};
@@ -197,7 +194,6 @@ static void every_flipped_bit_of_a_head_is_found(void **state)
 static void a_head_cut_at_any_block_asks_for_the_rest(void **state)
 {
     (void)state;
-    FB_AUTO(fb_freep) char *blocks = fb_alloc(HEAD_MAX);
     struct edge_record written = sample();
     written.head.meta = (struct fb_str){long_text, 3 * EDGE_FORMAT_BLOCK};
     settle(&written);
@@ -212,7 +208,6 @@ static void a_head_cut_at_any_block_asks_for_the_rest(void **state)
 static void a_head_torn_at_any_block_is_damage(void **state)
 {
     (void)state;
-    FB_AUTO(fb_freep) char *blocks = fb_alloc(HEAD_MAX);
     struct edge_record read;
     struct edge_record written = sample();
     memset(long_text, 'x', sizeof(long_text));
@@ -257,7 +252,6 @@ static void numbers_that_do_not_fit_each_other_are_damage(void **state)
         {108, 4096},                    /* too few */
     };
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
-        char blocks[HEAD_MAX];
         struct edge_record read;
         struct edge_record written = sample();
         edge_record_encode(&written, blocks);
@@ -272,7 +266,6 @@ static void impossible_counts_of_head_blocks_are_damage(void **state)
     (void)state;
     static const unsigned char counts[] = {0, 5, 255};
     for (size_t i = 0; i < sizeof(counts); i++) {
-        char blocks[HEAD_MAX];
         struct edge_record read;
         struct edge_record written = sample();
         edge_record_encode(&written, blocks);
@@ -285,7 +278,6 @@ static void impossible_counts_of_head_blocks_are_damage(void **state)
 static void another_version_is_not_supported(void **state)
 {
     (void)state;
-    char blocks[HEAD_MAX];
     struct edge_record read;
     struct edge_record written = sample();
     edge_record_encode(&written, blocks);
