@@ -39,6 +39,7 @@ void edge_fill_end(struct edge_fill *fill)
     edge_fill_leave(fill);
     edge_pass_free(fill->answer);
     edge_object_unref(fill->ask.stale);
+    edge_object_unref(fill->ask.partial);
     fb_arena_done(&fill->arena);
     fb_free(fill);
 }
@@ -144,6 +145,8 @@ static void fill_on_head(struct fb_op *op)
     unsigned status = fill->answer->response.status;
     if (fill->is_canceled) {
         edge_fill_fail(fill, FB_E_CANCELED, status);
+    } else if (fill->ask.partial != NULL && edge_fill_go_on(fill)) {
+        return; /* and perhaps gone */
     } else if (status == 304) {
         edge_fill_not_modified(fill);
     } else if (status == 206 && fill->is_part) {
@@ -163,6 +166,7 @@ void edge_fill_whole_instead(struct edge_fill *fill)
 {
     fill->is_part = false;
     fb_headers_remove(&fill->request.headers, FB_STR("range"));
+    fb_headers_remove(&fill->request.headers, FB_STR("if-range"));
     edge_fill_metric(fill->table, FILL_STARTED, 1);
     edge_fill_send(fill, fill_on_head);
 }
@@ -302,6 +306,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
         .treatment = ask->treatment,
         .range = fill_copy_range(&fill->arena, ask->range),
         .stale = is_usable ? edge_object_ref(ask->stale) : NULL,
+        .partial = ask->partial != NULL ? edge_object_ref(ask->partial) : NULL,
         .upstream = ask->upstream,
     };
     return fill;
@@ -322,6 +327,11 @@ static void fill_start_fetch(struct edge_fill *fill)
 {
     edge_fill_metric(fill->table, FILL_STARTED, 1);
     edge_fill_make_request(fill);
+    if (fill->ask.partial != NULL) {
+        edge_fill_ask_missing(fill);
+        edge_fill_send(fill, fill_on_head);
+        return;
+    }
     if (fill->ask.stale != NULL) {
         fill_add_conditions(fill);
     }

@@ -27,8 +27,10 @@
  * Parts      A single range of what no tier has is asked for as a Range, rounded
  *            outward to chunks, and makes an object that lacks the rest. Such an
  *            answer counts only with a strong validator and the range that was
- *            asked for; else the whole is fetched. What readers lack of an object is
- *            fetched by struct edge_fill_chunks.
+ *            asked for; else the whole is fetched. What an object lacks is fetched with
+ *            If-Range: before a client is answered if it is the first it wants (then
+ *            an upstream that fails is told, and one that has a new object gives
+ *            that), else when its reader gets there, by struct edge_fill_chunks.
  * Bodies     One that breaks off goes on from its next byte, with Range and If-Range,
  *            first of all from another upstream; readers do not notice. Without a
  *            strong validator they are cut, since nothing tells that the next bytes
@@ -103,9 +105,11 @@ struct edge_fill_ask {
     struct edge_treatment treatment;
     const struct fb_range_spec *range; /* all that is wanted of it; NULL: the whole */
     struct edge_object *stale;         /* what the store had, to be validated; or NULL */
-    struct edge_object *lacking;       /* what it had, but without the bytes wanted, and they
-                                        * cannot be fetched alone: to be passed over; or NULL */
-    void *upstream;                    /* ctx for `fetch`, if this loop has to run it */
+    struct edge_object *partial; /* what it had, without the first bytes that are wanted: `range`
+                                  * is what is missing then; or NULL */
+    struct edge_object *lacking; /* what it had, but without the bytes wanted, and they
+                                  * cannot be fetched alone: to be passed over; or NULL */
+    void *upstream;              /* ctx for `fetch`, if this loop has to run it */
 };
 
 /* A response that is not kept: streamed from upstream to one client. */
@@ -176,7 +180,7 @@ struct edge_fill_chunks {
     struct edge_fill_ask ask;
 };
 
-/* `ask` is that of the request that the reader answers; its range, stale and lacking
+/* `ask` is that of the request that the reader answers; its range and objects
  * are not read. What it names, and `chunks`, stand until the reader is closed. */
 void edge_fill_chunks_init(struct edge_fill_chunks *chunks, struct edge_fill_table *table,
                            struct fb_loop *loop, const struct edge_fill_ask *ask);

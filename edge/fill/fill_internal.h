@@ -5,7 +5,8 @@
  *     join.c    joining, answers, leaving
  *     fill.c    one fill, from looking on the volumes to the response's head
  *     keep.c    what the head says: an object, whole or in parts, or a renewed one
- *     body.c    its body, to the last byte; what readers lack
+ *     body.c    its body, to the last byte
+ *     rest.c    bytes that are missing: of a body that broke, of what is kept
  *     part.c    ranges, as numbers
  *
  * A joiner belongs to its own loop, except while it is POSTED: then the fill
@@ -76,7 +77,7 @@ struct edge_fill {
 
     struct fb_arena arena;          /* the request */
     struct fb_str key;              /* in the table: the object's, perhaps with its variant */
-    struct edge_fill_ask ask;       /* copies in the arena; `stale` counted */
+    struct edge_fill_ask ask;       /* copies in the arena; `stale` and `partial` counted */
     struct fb_request_head client;  /* what ask.request points at */
     struct fb_request_head request; /* what is sent */
     struct edge_moment requested;
@@ -173,6 +174,25 @@ void edge_fill_pump(struct edge_fill *fill);
 
 /* Ends a PUMP, PAUSE or RESUME soon. */
 void edge_fill_cancel_body(struct edge_fill *fill);
+
+/* Ends the fill and its writer, with what readers that wait will get. */
+void edge_fill_end_body(struct edge_fill *fill, int result);
+
+/* ---- rest.c -------------------------------------------------------------- */
+
+/* Makes of the request one for what ask.partial lacks. */
+void edge_fill_ask_missing(struct edge_fill *fill);
+
+/* The answer to that: true if it goes on with the object, and was seen to. Else it is to be
+ * taken like that of any other request. */
+bool edge_fill_go_on(struct edge_fill *fill);
+
+/* The body stops, because of `err`, before all that is wanted has come: another try to go
+ * on, or the end. */
+void edge_fill_retry(struct edge_fill *fill, int err);
+
+/* The same, and the upstream that gave it is asked last. */
+void edge_fill_retry_elsewhere(struct edge_fill *fill, int err);
 
 /* ---- join.c -------------------------------------------------------------- */
 

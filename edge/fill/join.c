@@ -99,6 +99,19 @@ static void join_cancel(struct fb_op *op)
     /* Else the answer is on its way, and is what `done` will see. */
 }
 
+/* True if `found` serves the request as it is. */
+static bool join_is_served_by(const struct edge_fill_ask *ask, struct edge_object *found,
+                              int64_t now_ms)
+{
+    if (found == ask->stale || found == ask->lacking) {
+        return false;
+    }
+    if (found == ask->partial) { /* somebody may have brought what was missing */
+        return edge_object_holds(found, edge_part_offset(ask->range), 1);
+    }
+    return edge_terms_judge(&edge_object_head(found)->terms, now_ms) == EDGE_USE;
+}
+
 /* Under the lock, with no fill running: what an earlier one may have brought
  * since the caller looked. */
 static struct edge_object *join_look_again(const struct edge_fill_join *join, int64_t now_ms)
@@ -107,8 +120,7 @@ static struct edge_object *join_look_again(const struct edge_fill_join *join, in
     struct edge_object *found =
         edge_store_find(join->table->options.store, ask->key, &ask->request->headers);
 
-    if (found != NULL && (found == ask->stale || found == ask->lacking ||
-                          edge_terms_judge(&edge_object_head(found)->terms, now_ms) != EDGE_USE)) {
+    if (found != NULL && !join_is_served_by(ask, found, now_ms)) {
         edge_object_unref(found);
         return NULL;
     }
@@ -120,7 +132,7 @@ static bool join_may_load(const struct edge_fill_join *join)
 {
     const struct edge_fill_ask *ask = &join->ask;
 
-    return ask->stale == NULL && ask->lacking == NULL &&
+    return ask->stale == NULL && ask->lacking == NULL && ask->partial == NULL &&
            edge_store_may_load(join->table->options.store, ask->key, edge_part_offset(ask->range));
 }
 

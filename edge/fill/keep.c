@@ -76,6 +76,7 @@ static struct fb_headers fill_kept_fields(struct edge_fill *fill)
         edge_fields_to_keep(&answer->arena, &answer->response.headers, fill->ask.treatment.class);
 
     edge_fill_add_date(fill, &headers);
+    fill->if_range = FB_STR_NONE;
     if (answer->response.status == 200) {
         int64_t now_s = fb_clock_wall_ms(fb_loop_clock(fill->loop)) / 1000;
         fill->if_range = fb_arena_dup(&fill->arena, fb_if_range_of(&headers, now_s));

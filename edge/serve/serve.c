@@ -198,10 +198,15 @@ static enum edge_verdict serve_judge(const struct serve_request *request)
 static void serve_take_object(struct serve_request *request)
 {
     const struct edge_fill_join *join = &request->join->io;
+    bool is_rest = join->object == join->ask.partial;
 
-    edge_object_unref(request->object); /* what was stale */
+    edge_object_unref(request->object); /* what was there */
     request->object = join->object;
     edge_serve_select(request);
+    if (is_rest) {
+        serve_send_object(request, EDGE_SERVE_PARTIAL);
+        return;
+    }
     if (join->was_loaded) {
         request->trail = (struct serve_trail){0};
         enum edge_verdict verdict = serve_judge(request);
@@ -269,9 +274,18 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request)
     };
 }
 
-static const char *serve_cause(const struct serve_request *request, bool is_lacking)
+/* What the store has for a request. */
+enum serve_had {
+    SERVE_HAD_NONE,
+    SERVE_HAD_ENOUGH, /* to begin with; the rest is fetched when the client gets there */
+    SERVE_HAD_STALE,
+    SERVE_HAD_PART, /* fresh, but not the first byte that is wanted: better ask first */
+    SERVE_HAD_WEAK  /* bytes are missing, which cannot be had but with all the others */
+};
+
+static const char *serve_cause(const struct serve_request *request, enum serve_had had)
 {
-    if (is_lacking) {
+    if (had == SERVE_HAD_PART || had == SERVE_HAD_WEAK) {
         return "partial";
     }
     if (request->object != NULL) {
@@ -280,42 +294,73 @@ static const char *serve_cause(const struct serve_request *request, bool is_lack
     return edge_store_has(request->serve->options.store, request->key) ? "vary-miss" : "uri-miss";
 }
 
-/* `is_lacking`: of the object that is there bytes are missing, which cannot be had but
- * with all the others. */
-static void serve_join(struct serve_request *request, bool is_lacking)
+/* All that is wanted of the object, as a range. */
+static const struct fb_range_spec *serve_selected(struct serve_request *request)
+{
+    const struct edge_selection *selection = &request->selection;
+    struct fb_range_spec *range = fb_arena_alloc(request->arena, sizeof(*range));
+
+    *range = (struct fb_range_spec){.last = UINT64_MAX};
+    if (selection->status == 206) {
+        range->first = selection->offset;
+        range->last = selection->offset + (uint64_t)selection->length - 1;
+    }
+    return range;
+}
+
+static void serve_join(struct serve_request *request, enum serve_had had)
 {
     struct serve_join *shared = fb_arena_alloc(request->arena, sizeof(*shared));
+    struct edge_fill_ask *ask = &shared->io.ask;
 
     fb_machine_move(&request->machine, SERVE_JOIN);
-    request->trail.forward = serve_cause(request, is_lacking);
+    request->trail.forward = serve_cause(request, had);
     request->join = shared;
     shared->request = request;
     fb_op_init(&shared->io.op, request->serve->loop, serve_on_joined);
-    shared->io.ask = edge_serve_ask(request);
-    if (is_lacking) {
-        shared->io.ask.stale = NULL;
-        shared->io.ask.lacking = request->object;
+    *ask = edge_serve_ask(request);
+    if (had == SERVE_HAD_WEAK) {
+        ask->stale = NULL;
+        ask->lacking = request->object;
+    } else if (had == SERVE_HAD_PART) {
+        ask->stale = NULL;
+        ask->partial = request->object;
+        ask->range = serve_selected(request);
     }
     edge_fill_join(request->serve->options.fills, &shared->io);
 }
 
 /* ---- the beginning ----------------------------------------------------- */
 
-static void serve_lookup(struct serve_request *request)
+static enum serve_had serve_look(struct serve_request *request, enum edge_verdict *ret_verdict)
 {
     request->object =
         edge_store_find(request->serve->options.store, request->key, &request->client->headers);
     if (request->object == NULL) {
-        serve_join(request, false);
-        return;
+        return SERVE_HAD_NONE;
     }
     edge_serve_select(request);
-    bool is_lacking = !edge_object_is_strong(request->object) && !serve_has_all(request);
-    enum edge_verdict verdict = serve_judge(request);
-    if (is_lacking || verdict == EDGE_VALIDATE) {
-        serve_join(request, is_lacking);
-    } else {
+    bool has_all = serve_has_all(request);
+    *ret_verdict = serve_judge(request);
+    if (!has_all && !edge_object_is_strong(request->object)) {
+        return SERVE_HAD_WEAK;
+    }
+    if (*ret_verdict == EDGE_VALIDATE) {
+        return SERVE_HAD_STALE;
+    }
+    bool has_first = has_all || edge_object_holds(request->object, request->selection.offset, 1);
+    return *ret_verdict == EDGE_USE && !has_first ? SERVE_HAD_PART : SERVE_HAD_ENOUGH;
+}
+
+static void serve_lookup(struct serve_request *request)
+{
+    enum edge_verdict verdict = EDGE_VALIDATE;
+    enum serve_had had = serve_look(request, &verdict);
+
+    if (had == SERVE_HAD_ENOUGH) {
         serve_use_stored(request, verdict);
+    } else {
+        serve_join(request, had);
     }
 }
 

@@ -99,7 +99,7 @@ def test_a_cut_body_never_looks_whole(lab, framing):
 
     def cut(exchange):
         if framing == "length":
-            exchange.head(200, ALL)
+            exchange.head(200, {**ALL, "ETag": 'W/"w"'})  # nothing to go on with
             exchange.send(HALF)
         else:
             exchange.head(200, {"Transfer-Encoding": "chunked", "Cache-Control": "max-age=60"})

@@ -1,5 +1,10 @@
 #include "parts_fixture.h"
 
+static void on_drained(struct fb_op *op)
+{
+    FB_CONTAINER_OF(op, struct fixture, drain)->n_drained++;
+}
+
 /* ---- parts of what nobody has yet ---------------------------------------- */
 
 static void a_range_of_what_is_not_kept_brings_its_chunks_alone(void **state)
@@ -424,12 +429,180 @@ static void more_than_the_part_is_refused(void **state)
     edge_object_unref(object);
 }
 
-/* ---- leaving ----------------------------------------------------------- */
+/* ---- what is missing from the first byte on ------------------------------- */
 
-static void on_drained(struct fb_op *op)
+/* Joiner `i` wants `range` of `object`, which lacks it. */
+static struct joiner *join_missing(struct fixture *f, unsigned i, struct edge_object *object,
+                                   struct fb_range_spec *range)
 {
-    FB_CONTAINER_OF(op, struct fixture, drain)->n_drained++;
+    struct joiner *joiner = &f->joiners[i];
+
+    joiner->request = (struct fb_request_head){.method = FB_METHOD_GET};
+    joiner->n_done = 0;
+    fb_op_init(&joiner->join.op, f->loop, on_joined);
+    joiner->join.ask = (struct edge_fill_ask){.key = FB_STR("a/k"),
+                                              .request = &joiner->request,
+                                              .range = range,
+                                              .partial = object,
+                                              .upstream = &f->upstream};
+    edge_fill_join(f->table, &joiner->join);
+    return joiner;
 }
+
+static void what_is_missing_is_asked_for_before_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct fb_range_spec range = {.first = 4 * MIB + 9, .last = 9 * MIB};
+
+    bring(f, object, 6);
+    struct joiner *first = join_missing(f, 0, object, &range);
+    struct joiner *second = join_missing(f, 1, object, &range);
+    assert_int_equal(f->upstream.n_fetches, 2);
+    assert_sent(f, 1, "Range", "bytes=4194304-6291455");
+    assert_sent(f, 1, "If-Range", "\"s\"");
+    struct fake_body *body = answer_part(f, 1, STRONG, 4 * MIB, 6 * MIB, LENGTH);
+    turn(f);
+    assert_ptr_equal(first->join.object, object);
+    assert_int_equal(first->join.upstream_status, 206);
+    drop_object(first);
+    drop_object(second);
+    assert_true(edge_object_holds(object, 4 * MIB, 2 * (int64_t)MIB)); /* on its way */
+    assert_false(edge_object_holds(object, 7 * MIB, 1));
+    push_span(body, 4 * MIB, 5 * MIB);
+    turn(f);
+    fake_body_end(body, FB_E_CLOSED);
+    turn(f);
+    assert_sent(f, 2, "Range", "bytes=5242880-6291455"); /* and it goes on like any other */
+    body = answer_part(f, 2, STRONG, 5 * MIB, 6 * MIB, LENGTH);
+    turn(f);
+    push_span(body, 5 * MIB, 6 * MIB);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_true(edge_object_holds(object, 4 * MIB, 3 * (int64_t)MIB));
+    edge_object_unref(object);
+}
+
+static void a_new_object_takes_the_place_of_one_that_lacks_bytes(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *fields;
+        int64_t length;
+    } news[] = {{200, KEEP "ETag: \"new\"\n", 10},
+                {206, KEEP "ETag: \"new\"\nContent-Range: bytes 0-1048575/1048576\n", 1048576},
+                {404, KEEP, 10}};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(news); i++) {
+        struct edge_object *old = make_empty(f, STRONG);
+        struct fb_range_spec range = {.first = 5, .last = 7};
+        struct joiner *joiner = join_missing(f, 0, old, &range);
+        struct fake_body *body =
+            fake_answer(&f->upstream, i, news[i].status, news[i].fields, news[i].length);
+        push_span(body, 0, (uint64_t)news[i].length);
+        fake_body_end(body, FB_E_END);
+        turn(f);
+        struct edge_object *fresh = take_object(joiner);
+        assert_ptr_not_equal(fresh, old);
+        assert_int_equal(edge_object_length(fresh), news[i].length);
+        assert_true(edge_object_holds(fresh, 0, FB_LENGTH_UNKNOWN));
+        struct edge_object *found = find(f, "a/k");
+        assert_ptr_equal(found, fresh);
+        edge_object_unref(found);
+        edge_object_unref(fresh);
+        edge_object_unref(old);
+        assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_changed_total"), i + 1);
+    }
+}
+
+static void an_object_that_shrank_is_told_by_its_end(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *old = make_empty(f, STRONG);
+    struct fb_range_spec range = {.first = 5 * MIB, .last = 5 * MIB + 7};
+    struct joiner *joiner = join_missing(f, 0, old, &range);
+
+    (void)fake_answer(&f->upstream, 0, 416, "Content-Range: bytes */100\n", 0);
+    turn(f);
+    assert_outcome(joiner, EDGE_FILL_PAST_END);
+    assert_int_equal(joiner->join.length, 100);
+    assert_false(is_stored(f, "a/k"));
+    edge_object_unref(old);
+}
+
+static void an_upstream_that_fails_is_told_and_the_rest_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct fb_range_spec range = {.last = 7};
+    struct joiner *joiner = join_missing(f, 0, object, &range);
+
+    fake_fail(&f->upstream, 0, FB_E_TIMEOUT);
+    turn(f);
+    assert_failed(joiner, FB_E_TIMEOUT);
+    joiner = join_missing(f, 0, object, &range);
+    (void)fake_answer(&f->upstream, 1, 503, "", 0);
+    turn(f);
+    assert_int_equal(joiner->join.pass->response.status, 503);
+    drop_pass(joiner);
+    assert_true(is_stored(f, "a/k"));
+    edge_object_unref(object);
+}
+
+static void a_part_that_does_not_fit_makes_the_same_object_be_fetched_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct fb_range_spec range = {.first = 2 * MIB, .last = 2 * MIB + 7};
+    struct joiner *joiner = join_missing(f, 0, object, &range);
+
+    (void)answer_part(f, 0, STRONG, 0, MIB, LENGTH);
+    turn(f);
+    assert_sent(f, 1, "Range", NULL);
+    assert_sent(f, 1, "If-Range", NULL);
+    struct fake_body *body = fake_answer(&f->upstream, 1, 200, STRONG, (int64_t)LENGTH);
+    turn(f);
+    assert_ptr_equal(joiner->join.object, object);
+    drop_object(joiner);
+    push_span(body, 0, LENGTH);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    assert_true(edge_object_holds(object, 2 * MIB, FB_LENGTH_UNKNOWN));
+    edge_object_unref(object);
+}
+
+static void who_finds_it_brought_meanwhile_asks_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = make_empty(f, STRONG);
+    struct fb_range_spec range = {.first = 3 * MIB, .last = 3 * MIB + 7};
+
+    bring(f, object, 3);
+    struct joiner *joiner = join_missing(f, 0, object, &range);
+    turn(f);
+    assert_ptr_equal(joiner->join.object, object);
+    drop_object(joiner);
+    assert_int_equal(f->upstream.n_fetches, 1);
+
+    range = (struct fb_range_spec){.first = 5 * MIB, .last = 5 * MIB + 7};
+    joiner = join_missing(f, 0, object, &range);
+    struct client client;
+    client_open(f, &client, object, 5 * MIB, 1); /* nobody knows of the other yet */
+    turn(f);
+    (void)answer_part(f, 2, STRONG, 5 * MIB, 6 * MIB, LENGTH);
+    turn(f);
+    (void)answer_part(f, 1, STRONG, 5 * MIB, 6 * MIB, LENGTH);
+    turn(f);
+    drop_object(joiner);
+    assert_int_equal(edge_fill_count(f->table), 1);
+    client_close(f, &client);
+    edge_object_unref(object);
+    fb_op_init(&f->drain, f->loop, on_drained);
+    edge_fill_drain(f->table, f->loop, &f->drain);
+}
+
+/* ---- leaving ----------------------------------------------------------- */
 
 static void no_part_is_fetched_on_a_loop_that_drains(void **state)
 {
@@ -502,6 +675,12 @@ int main(void)
         FILL_TEST(nothing_is_added_to_what_has_no_strong_validator),
         FILL_TEST(a_weak_object_that_lacks_bytes_is_fetched_anew),
         FILL_TEST(more_than_the_part_is_refused),
+        FILL_TEST(what_is_missing_is_asked_for_before_the_answer),
+        FILL_TEST(a_new_object_takes_the_place_of_one_that_lacks_bytes),
+        FILL_TEST(an_object_that_shrank_is_told_by_its_end),
+        FILL_TEST(an_upstream_that_fails_is_told_and_the_rest_is_kept),
+        FILL_TEST(a_part_that_does_not_fit_makes_the_same_object_be_fetched_whole),
+        FILL_TEST(who_finds_it_brought_meanwhile_asks_nobody),
         FILL_TEST(no_part_is_fetched_on_a_loop_that_drains),
         FILL_TEST(the_limit_of_fills_does_not_cut_readers),
     };
