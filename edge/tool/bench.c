@@ -160,7 +160,7 @@ static int bench_tell(const struct tool_args *args, const struct tool_load_resul
 
 int edge_tool_bench(const struct tool_args *args)
 {
-    struct tool_load_result results[TOOL_LOAD_PHASES];
+    struct tool_load_result results[TOOL_LOAD_PHASES] = {{.seconds = 0}};
     struct fb_diag diag = {0};
     struct stat status;
     bool is_new = stat(args->path, &status) < 0;

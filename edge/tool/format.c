@@ -53,7 +53,7 @@ static int check_size(const struct tool_args *args, const struct fb_disk *disk,
 static int format_disk(const struct tool_args *args, struct fb_disk *disk, struct fb_diag *diag)
 {
     struct edge_layout layout;
-    struct edge_superblock superblock;
+    struct edge_superblock superblock = {.size = 0};
     char sizes[2][TOOL_SIZE_MAX];
 
     int err = edge_layout_look(disk, &layout);

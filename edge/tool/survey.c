@@ -20,20 +20,6 @@ const char *edge_tool_zone_state_name(enum tool_zone_state state)
 
 /* ---- opening ------------------------------------------------------------- */
 
-/* Locked, so that nobody begins to write meanwhile, if that can be had. */
-static int survey_open_disk(const char *path, struct tool_survey *survey, struct fb_diag *diag)
-{
-    struct fb_disk_options options = {.size = 0};
-
-    int err = fb_disk_open(path, &options, &survey->disk, NULL);
-    if (err == FB_OK) {
-        return FB_OK;
-    }
-    survey->is_in_use = err == FB_E_BUSY;
-    options.is_read_only = true;
-    return fb_disk_open(path, &options, &survey->disk, diag);
-}
-
 static int survey_identify(struct tool_survey *survey, struct fb_diag *diag)
 {
     const char *path = fb_disk_path(survey->disk);
@@ -123,14 +109,12 @@ static void survey_settle(struct tool_survey *survey)
     }
 }
 
-int edge_tool_survey_open(const char *path, struct tool_survey *ret_survey, struct fb_diag *diag)
+int edge_tool_survey_take(struct fb_disk *disk, struct tool_survey *ret_survey,
+                          struct fb_diag *diag)
 {
-    struct tool_survey survey = {.disk = NULL};
+    struct tool_survey survey = {.disk = disk};
 
-    int err = survey_open_disk(path, &survey, diag);
-    if (err == FB_OK) {
-        err = survey_identify(&survey, diag);
-    }
+    int err = survey_identify(&survey, diag);
     if (err < 0) {
         edge_tool_survey_close(&survey);
         return err;
@@ -140,16 +124,38 @@ int edge_tool_survey_open(const char *path, struct tool_survey *ret_survey, stru
     for (unsigned i = 0; err == FB_OK && i < FB_ARRAY_LEN(survey.slots); i++) {
         err = edge_tool_survey_slot(&survey, i);
     }
-    for (uint32_t i = 0; err == FB_OK && i < survey.layout.superblock.n_zones; i++) {
-        survey.zones[i] = edge_tool_survey_zone(&survey, i);
-    }
     if (err < 0) {
+        (void)fb_diag_set(diag, err, "cannot read '%s': %s", fb_disk_path(disk), fb_err_text(err));
         edge_tool_survey_close(&survey);
-        return fb_diag_set(diag, err, "cannot read '%s': %s", path, fb_err_text(err));
+        return err;
+    }
+    for (uint32_t i = 0; i < survey.layout.superblock.n_zones; i++) {
+        survey.zones[i] = edge_tool_survey_zone(&survey, i);
     }
     survey_settle(&survey);
     *ret_survey = survey;
     return FB_OK;
+}
+
+/* Locked, so that nobody begins to write meanwhile, if that can be had. */
+int edge_tool_survey_open(const char *path, struct tool_survey *ret_survey, struct fb_diag *diag)
+{
+    struct fb_disk_options options = {.size = 0};
+    struct fb_disk *disk = NULL;
+
+    int err = fb_disk_open(path, &options, &disk, NULL);
+    bool is_in_use = err == FB_E_BUSY;
+    if (err < 0) {
+        options.is_read_only = true;
+        err = fb_disk_open(path, &options, &disk, diag);
+    }
+    if (err == FB_OK) {
+        err = edge_tool_survey_take(disk, ret_survey, diag);
+    }
+    if (err == FB_OK) {
+        ret_survey->is_in_use = is_in_use;
+    }
+    return err;
 }
 
 void edge_tool_survey_close(struct tool_survey *survey)

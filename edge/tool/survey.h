@@ -66,6 +66,10 @@ struct tool_survey {
 FB_MUST_CHECK int edge_tool_survey_open(const char *path, struct tool_survey *ret_survey,
                                         struct fb_diag *diag);
 
+/* Of a disk that is open, which the survey takes over, also when it fails. */
+FB_MUST_CHECK int edge_tool_survey_take(struct fb_disk *disk, struct tool_survey *ret_survey,
+                                        struct fb_diag *diag);
+
 /* Safe on zero. */
 void edge_tool_survey_close(struct tool_survey *survey);
 
