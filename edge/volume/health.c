@@ -1,13 +1,9 @@
-#include "base/core/alloc.h"
-#include "base/core/check.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/log/log.h"
 #include "edge/volume/volumes_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 /*
  * The life of one slot on its owner's loop (volumes_internal.h has the diagram). What
@@ -17,8 +13,7 @@ enum {
     LOOK_MS = 1000,         /* between looks at a volume, in service or not */
     LOOK_SELDOM_MS = 5000,  /* what is refused, or lacks room, changes slowly */
     LOOK_RARELY_MS = 60000, /* a volume that fails again and again */
-    STEADY_MS = 60000,      /* so long in service: the failures before do not count */
-    THOUSANDTHS = 1000
+    STEADY_MS = 60000       /* so long in service: the failures before do not count */
 };
 
 static const struct fb_state slot_states[] = {
@@ -47,16 +42,6 @@ static const struct fb_state slot_states[] = {
 
 static void slot_step(struct edge_slot *slot, int result);
 
-static void slot_lock(struct edge_slot *slot)
-{
-    FB_REQUIRE(pthread_rwlock_wrlock(&slot->set->lock) == 0);
-}
-
-static void slot_unlock(struct edge_slot *slot)
-{
-    FB_REQUIRE(pthread_rwlock_unlock(&slot->set->lock) == 0);
-}
-
 static void slot_on_done(struct fb_op *op)
 {
     slot_step(FB_CONTAINER_OF(op, struct edge_slot, op), op->result);
@@ -81,51 +66,6 @@ static struct fb_op *slot_op(struct edge_slot *slot)
     return &slot->op;
 }
 
-/* ---- telling ------------------------------------------------------------------- */
-
-static void log_state(const struct edge_slot *slot, enum edge_volume_state state)
-{
-    struct fb_log_field path = FB_LOG_TEXT("path", slot->spec.path);
-    struct fb_log_field reason = FB_LOG_TEXT("reason", slot->reason);
-
-    switch (state) {
-    case EDGE_VOLUME_STARTING:
-    case EDGE_VOLUME_ONLINE:
-        break; /* said where more is known */
-    case EDGE_VOLUME_OFFLINE:
-        FB_LOG(ERROR, "volume", "out of service, what it holds is fetched again", path, reason);
-        break;
-    case EDGE_VOLUME_REFUSED:
-        FB_LOG(ERROR, "volume", "refused, nothing is written to it", path, reason);
-        break;
-    }
-}
-
-/* Takes the slot out of service, says why, and logs the change; that one which is out of
- * service is so for another reason by now can be seen in the status. */
-static void slot_tell(struct edge_slot *slot, enum edge_volume_state state, const char *reason)
-{
-    bool is_news = false;
-
-    slot_lock(slot);
-    is_news = slot->state != state;
-    slot->state = state;
-    slot->is_serving = false;
-    (void)snprintf(slot->reason, sizeof(slot->reason), "%s", reason);
-    slot_unlock(slot);
-    if (is_news && !slot->is_draining) {
-        log_state(slot, state);
-    }
-}
-
-static void slot_tell_failure(struct edge_slot *slot, const char *what, int err)
-{
-    char reason[sizeof(slot->reason)];
-
-    (void)snprintf(reason, sizeof(reason), "%s: %s", what, fb_err_text(err));
-    slot_tell(slot, EDGE_VOLUME_OFFLINE, reason);
-}
-
 /* ---- opening --------------------------------------------------------------------- */
 
 static int slot_run_opening(struct fb_work *work)
@@ -140,10 +80,10 @@ static void slot_open(struct edge_slot *slot)
     const struct edge_volumes_options *options = &slot->set->options;
     bool formats = false;
 
-    slot_lock(slot);
+    edge_slot_lock(slot);
     formats = slot->missed.is_over;
     slot->missed.is_over = false; /* from here on they are kept again */
-    slot_unlock(slot);
+    edge_slot_unlock(slot);
     slot->opening = (struct edge_opening){
         .path = slot->spec.path,
         /* A folder where the drive was mounted is not the drive. */
@@ -172,82 +112,6 @@ static void slot_on_failed(void *ctx, int err)
     }
 }
 
-static uint64_t slot_daily_bytes(const struct edge_slot *slot)
-{
-    const struct edge_volume_spec *spec = &slot->spec;
-
-    return spec->daily_share == 0 ? spec->daily_bytes
-                                  : slot->superblock.size / THOUSANDTHS * spec->daily_share;
-}
-
-static void slot_make_volume(struct edge_slot *slot)
-{
-    struct edge_volume *volume = NULL;
-    uint64_t seed = 0;
-
-    slot->superblock = slot->opening.superblock;
-    volume = edge_volume_new(&(struct edge_volume_options){
-        .loop = slot->owner->loop,
-        .queue = slot->owner->queue,
-        .disk = slot->disk,
-        .superblock = &slot->superblock,
-        .daily_bytes = slot_daily_bytes(slot),
-        .scrub_rate = slot->spec.scrub_rate,
-        .failed = slot_on_failed,
-        .ctx = slot,
-    });
-    seed = fb_str_hash(
-        (struct fb_str){(const char *)slot->superblock.uuid, sizeof(slot->superblock.uuid)}, 0);
-    slot_lock(slot);
-    slot->volume = volume;
-    slot->seed = seed;
-    slot->weight = (double)slot->superblock.size;
-    slot_unlock(slot);
-}
-
-/* Gives up the volume that stood here, for another one does. False while somebody still waits
- * for an answer from it. */
-static bool slot_forget_volume(struct edge_slot *slot)
-{
-    struct edge_volume *volume = NULL;
-
-    slot_lock(slot);
-    if (__atomic_load_n(&slot->n_requests, __ATOMIC_ACQUIRE) == 0) {
-        volume = slot->volume;
-        slot->volume = NULL;
-    }
-    slot_unlock(slot);
-    edge_volume_free(volume);
-    return volume != NULL;
-}
-
-static bool superblocks_are_same(const struct edge_superblock *a, const struct edge_superblock *b)
-{
-    return memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0 && a->size == b->size &&
-           a->zone_bytes == b->zone_bytes && a->n_zones == b->n_zones &&
-           a->zones_offset == b->zones_offset && a->checkpoint_offset == b->checkpoint_offset &&
-           a->checkpoint_bytes == b->checkpoint_bytes;
-}
-
-static void slot_tell_opened(const struct edge_slot *slot)
-{
-    const struct edge_superblock *superblock = &slot->opening.superblock;
-
-    if (slot->opening.was_formatted) {
-        FB_LOG(INFO, "volume", "formatted", FB_LOG_TEXT("path", slot->spec.path),
-               FB_LOG_INT("bytes", superblock->size), FB_LOG_INT("zones", superblock->n_zones));
-    } else if (!slot->was_opened && slot->spec.size != 0 &&
-               slot->spec.size / FB_DISK_BLOCK != superblock->size / FB_DISK_BLOCK) {
-        FB_LOG(WARN, "volume", "keeps the size it was made with",
-               FB_LOG_TEXT("path", slot->spec.path), FB_LOG_INT("bytes", superblock->size),
-               FB_LOG_INT("configured", slot->spec.size));
-    }
-    if (!slot->was_opened && !fb_disk_is_direct(slot->disk)) {
-        FB_LOG(WARN, "volume", "no direct access there, so the page cache stands between",
-               FB_LOG_TEXT("path", slot->spec.path));
-    }
-}
-
 static int slot_run_closing(struct fb_work *work)
 {
     struct edge_slot *slot = FB_CONTAINER_OF(work, struct edge_slot, work);
@@ -265,7 +129,7 @@ static void slot_close(struct edge_slot *slot)
 static void slot_drain_volume(struct edge_slot *slot)
 {
     fb_timer_clear(&slot->timer);
-    slot_tell(slot, EDGE_VOLUME_OFFLINE, "the node stops");
+    edge_slot_tell(slot, EDGE_VOLUME_OFFLINE, "the node stops");
     slot->was_drained = true;
     fb_machine_move(&slot->machine, EDGE_SLOT_DRAINING);
     edge_volume_drain(slot->volume, slot_op(slot));
@@ -295,25 +159,25 @@ static void slot_on_open_failed(struct edge_slot *slot, int err)
     bool is_refused = edge_opening_is_refusal(err);
 
     if (slot->opening.formats) {
-        slot_lock(slot);
+        edge_slot_lock(slot);
         slot->missed.is_over = true; /* still to be emptied */
-        slot_unlock(slot);
+        edge_slot_unlock(slot);
     }
-    slot_tell(slot, is_refused ? EDGE_VOLUME_REFUSED : EDGE_VOLUME_OFFLINE, slot->diag.text);
+    edge_slot_tell(slot, is_refused ? EDGE_VOLUME_REFUSED : EDGE_VOLUME_OFFLINE, slot->diag.text);
     slot->pause_ms = is_refused || err == -ENOSPC ? LOOK_SELDOM_MS : LOOK_MS;
     slot_wait(slot);
 }
 
 static void slot_on_opened(struct edge_slot *slot)
 {
-    bool is_known =
-        slot->volume != NULL && superblocks_are_same(&slot->superblock, &slot->opening.superblock);
+    bool is_known = edge_slot_is_same_volume(slot);
 
     slot->disk = slot->opening.disk;
-    slot_tell_opened(slot);
+    edge_slot_tell_opened(slot);
     slot->was_opened = true;
     slot->pause_ms = LOOK_MS;
-    if (slot->is_draining || (slot->volume != NULL && !is_known && !slot_forget_volume(slot))) {
+    if (slot->is_draining ||
+        (slot->volume != NULL && !is_known && !edge_slot_forget_volume(slot))) {
         slot_close(slot);
         return;
     }
@@ -322,7 +186,7 @@ static void slot_on_opened(struct edge_slot *slot)
         edge_volume_resume(slot->volume, slot->disk, slot_op(slot));
         return;
     }
-    slot_make_volume(slot);
+    edge_slot_make_volume(slot, slot_on_failed);
     fb_machine_move(&slot->machine, EDGE_SLOT_RECOVERING);
     edge_volume_recover(slot->volume, slot_op(slot));
 }
@@ -347,7 +211,7 @@ static void slot_suspend(struct edge_slot *slot)
 
 static void slot_give_up(struct edge_slot *slot)
 {
-    slot_tell_failure(slot, "a read or write failed", slot->failure);
+    edge_slot_tell_failure(slot, "a read or write failed", slot->failure);
     slot_slow_down(slot);
     slot_suspend(slot);
 }
@@ -364,9 +228,9 @@ static void catch_up_on_done(struct fb_op *op)
         return;
     }
     if (slot->catch_up_result == FB_OK) {
-        slot_lock(slot);
+        edge_slot_lock(slot);
         edge_missed_drop(&slot->missed, slot->n_catching_up);
-        slot_unlock(slot);
+        edge_slot_unlock(slot);
     }
     slot_step(slot, slot->catch_up_result);
 }
@@ -376,12 +240,12 @@ static void slot_catch_up(struct edge_slot *slot)
 {
     slot->n_caught_up = 0;
     slot->catch_up_result = FB_OK;
-    slot_lock(slot);
+    edge_slot_lock(slot);
     slot->n_catching_up = FB_MIN(slot->missed.n, (size_t)EDGE_SLOT_CATCH_UP);
     for (size_t i = 0; i < slot->n_catching_up; i++) {
         slot->catch_up[i].request.fingerprint = slot->missed.fingerprints[i];
     }
-    slot_unlock(slot);
+    edge_slot_unlock(slot);
     for (size_t i = 0; i < slot->n_catching_up; i++) {
         struct edge_catch_up *one = &slot->catch_up[i];
 
@@ -391,25 +255,17 @@ static void slot_catch_up(struct edge_slot *slot)
     }
 }
 
-static void slot_tell_online(struct edge_slot *slot)
-{
-    uint64_t now_ms = fb_loop_now_ms(slot->owner->loop);
-    struct edge_volume_status status = {0};
-
-    edge_volume_describe(slot->volume, &status);
-    FB_LOG(INFO, "volume", "in service", FB_LOG_TEXT("path", slot->spec.path),
-           FB_LOG_INT("bytes", slot->superblock.size), FB_LOG_INT("extents", status.n_extents),
-           FB_LOG_INT("ms", now_ms - slot->began_ms));
-    slot->began_ms = now_ms;
-}
-
 /* Serves as soon as there is no purge that it has not heard of. */
 static void slot_serve(struct edge_slot *slot)
 {
     bool is_over = false;
     bool serves = false;
 
-    slot_lock(slot);
+    if (slot->failure != FB_OK) {
+        slot_give_up(slot);
+        return;
+    }
+    edge_slot_lock(slot);
     is_over = slot->missed.is_over;
     serves = !is_over && slot->missed.n == 0;
     if (serves) {
@@ -417,12 +273,12 @@ static void slot_serve(struct edge_slot *slot)
         slot->state = EDGE_VOLUME_ONLINE;
         slot->reason[0] = '\0';
     }
-    slot_unlock(slot);
+    edge_slot_unlock(slot);
     if (is_over) {
         slot->pause_ms = 0;
         slot_suspend(slot);
     } else if (serves) {
-        slot_tell_online(slot);
+        edge_slot_tell_online(slot);
         fb_machine_move(&slot->machine, EDGE_SLOT_ONLINE);
         fb_timer_set(&slot->timer, LOOK_MS);
     } else {
@@ -461,7 +317,7 @@ static void slot_on_checked(struct edge_slot *slot)
     } else if (slot->failure != FB_OK) {
         slot_give_up(slot);
     } else if (!slot->is_present) {
-        slot_tell(slot, EDGE_VOLUME_OFFLINE, "its path is gone, or names something else now");
+        edge_slot_tell(slot, EDGE_VOLUME_OFFLINE, "its path is gone, or names something else now");
         slot->pause_ms = LOOK_MS;
         slot->repeat_ms = LOOK_MS; /* put back it may be another one */
         slot_suspend(slot);
@@ -476,7 +332,7 @@ static void slot_on_checked(struct edge_slot *slot)
 static void slot_on_recovered(struct edge_slot *slot, int err)
 {
     if (err < 0) {
-        slot_tell_failure(slot, "its index could not be read back", err);
+        edge_slot_tell_failure(slot, "its index could not be read back", err);
         slot_slow_down(slot);
         slot_close(slot);
     } else if (slot->is_draining) {
@@ -491,10 +347,8 @@ static void slot_on_caught_up(struct edge_slot *slot, int err)
 {
     if (slot->is_draining) {
         slot_drain_volume(slot);
-    } else if (err < 0 || slot->failure != FB_OK) {
-        slot->failure = slot->failure != FB_OK ? slot->failure : err;
-        slot_give_up(slot);
     } else {
+        slot->failure = slot->failure != FB_OK ? slot->failure : err;
         slot_serve(slot);
     }
 }

@@ -140,6 +140,31 @@ void edge_volumes_loop_check(struct edge_volumes_loop *user);
 void edge_slot_enter(struct edge_slot *slot);
 void edge_slot_leave(struct edge_slot *slot);
 
+/* ---- slot.c: on the owner's loop --------------------------------------------- */
+
+/* The set's lock, for writing. */
+void edge_slot_lock(struct edge_slot *slot);
+void edge_slot_unlock(struct edge_slot *slot);
+
+/* Takes the slot out of service, says why, and logs the change; that one which is out of
+ * service is so for another reason by now can be seen in the status. */
+void edge_slot_tell(struct edge_slot *slot, enum edge_volume_state state, const char *reason);
+void edge_slot_tell_failure(struct edge_slot *slot, const char *what, int err);
+
+/* Log what was opened, or that it serves. */
+void edge_slot_tell_opened(const struct edge_slot *slot);
+void edge_slot_tell_online(struct edge_slot *slot);
+
+/* True if what was opened is the volume that stood here before. */
+bool edge_slot_is_same_volume(const struct edge_slot *slot);
+
+/* Makes the volume for what was opened. */
+void edge_slot_make_volume(struct edge_slot *slot, void (*failed)(void *ctx, int err));
+
+/* Gives up the volume that stood here, for another one does. False while somebody still waits
+ * for an answer from it. */
+bool edge_slot_forget_volume(struct edge_slot *slot);
+
 /* ---- health.c -------------------------------------------------------------- */
 
 /* Posts the first step to the owner's loop. */
