@@ -1,23 +1,26 @@
 /*
  * Eviction by rate: what was asked for least often, for its age, goes first.
  *
- *                     requests, halved every 32 turns      256 KiB
- *     worth of a node ─────────────────────────────── × (1 + ───────)
- *                         age + 2 turns                      size
+ *                     requests, halved every 4 beats      256 KiB
+ *     worth of a node ────────────────────────────── × (1 + ───────)
+ *                          age + 3/8 of a beat               size
  *
- * A turn is the time in which as much is inserted as there is room; age is the time
- * since the last request. What is evicted is remembered with its count for 64
- * turns, so that what comes back goes on where it stood: the count is of
- * requests, not of hits. That keeps a scan out, for it has one request each, and
- * keeps what a crowd asks for through its pauses. The last factor is of those
- * hits that cost little room.
+ * Age is the time since the last request. Time is told in bytes inserted: a turn is
+ * as much as there is room. A beat is the mean age at which what is known is asked
+ * for again, as it goes: 10 turns where there is little room, a tenth of one where there
+ * is much. So nothing here depends on how large the room is beside the traffic.
+ *
+ * What is evicted is remembered with its count for 64 turns, so that what comes back
+ * goes on where it stood: the count is of requests, not of hits. That keeps a scan out,
+ * for it has one request each, and keeps what a crowd asks for through its pauses. The
+ * last factor is of those hits that cost little room.
  *
  * The victim is the least worthy of 32 nodes drawn at random, so that worth need not
  * be kept in any order and a hit touches the node alone.
  *
  * Threads    One at a time, except edge_rate_hit(), which any thread may call at
  *            any time: two hits at once may count as one. Hits of one node within
- *            1/1024 of a turn are one, so a busy node is only read.
+ *            1/8192 of a turn are one, so a busy node is only read.
  * Limits     16 bytes of table a node; 32 bytes for each 16 KiB of room to remember.
  */
 #pragma once
@@ -34,9 +37,10 @@ struct edge_rate {
     size_t n_nodes;
     size_t max_nodes;
     uint64_t n_bytes;        /* of the nodes */
-    uint64_t tick_bytes;     /* inserted bytes that make a tick: 1/1024 of a turn */
+    uint64_t tick_bytes;     /* inserted bytes that make a tick: 1/8192 of a turn */
     uint64_t n_inserted;     /* bytes, since the last tick */
     _Atomic uint32_t now;    /* ticks; wraps */
+    _Atomic uint32_t beat;   /* ticks × 256 */
     uint64_t random;         /* the state of the draw */
     struct edge_ghost ghost; /* what was evicted, with its count */
 };
@@ -45,7 +49,7 @@ void edge_rate_init(struct edge_rate *rate, uint64_t capacity);
 void edge_rate_done(struct edge_rate *rate);
 
 void edge_rate_insert(struct edge_rate *rate, struct edge_policy_node *node);
-void edge_rate_hit(const struct edge_rate *rate, struct edge_policy_node *node);
+void edge_rate_hit(struct edge_rate *rate, struct edge_policy_node *node);
 void edge_rate_remove(struct edge_rate *rate, struct edge_policy_node *node);
 void edge_rate_replace(struct edge_rate *rate, struct edge_policy_node *old,
                        struct edge_policy_node *fresh);

@@ -303,13 +303,15 @@ static void the_ghost_forgets_beyond_its_bound(void **state)
 
 /* ---- by rate ------------------------------------------------------------ */
 
-/* Inserts `n` nodes of 50 bytes that nobody asks for again. */
+enum { PIECE = 50 * 1024, ROOM = 20 * PIECE };
+
+/* Inserts `n` nodes of a twentieth of the room that nobody asks for again. */
 static void pass_by(struct edge_policy *policy, struct edge_policy_node *nodes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        nodes[i] = (struct edge_policy_node){.id = 1000 + i, .size = 50};
+        nodes[i] = (struct edge_policy_node){.id = 1000 + i, .size = PIECE};
         edge_policy_insert(policy, &nodes[i]);
-        while (edge_policy_bytes(policy) > CAPACITY) {
+        while (edge_policy_bytes(policy) > ROOM) {
             assert_non_null(edge_policy_evict(policy));
         }
     }
@@ -327,8 +329,8 @@ static void empty_out(struct edge_policy *policy)
 static void by_rate_what_is_asked_for_again_outlives_a_scan(void **state)
 {
     static struct edge_policy_node scan[500];
-    struct edge_policy_node hot = {.id = 1, .size = 50};
-    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, CAPACITY);
+    struct edge_policy_node hot = {.id = 1, .size = PIECE};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, ROOM);
 
     (void)state;
     edge_policy_insert(policy, &hot);
@@ -349,8 +351,8 @@ static void by_rate_what_is_asked_for_again_outlives_a_scan(void **state)
 static void by_rate_what_comes_back_goes_on_where_it_stood(void **state)
 {
     static struct edge_policy_node scan[200];
-    struct edge_policy_node back = {.id = 1, .size = 50};
-    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, CAPACITY);
+    struct edge_policy_node back = {.id = 1, .size = PIECE};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, ROOM);
 
     (void)state;
     for (unsigned visit = 0; visit < 5; visit++) {
@@ -404,7 +406,7 @@ static void by_rate_a_node_put_back_keeps_its_standing(void **state)
     struct edge_policy_node nodes[3] = {
         {.id = 1, .size = 400}, {.id = 2, .size = 300}, {.id = 3, .size = 300}};
     struct edge_policy_node fresh = {.id = 1, .size = 500};
-    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, CAPACITY);
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, 16 * 1000);
 
     (void)state;
     edge_policy_insert(policy, &nodes[0]);
