@@ -105,6 +105,16 @@ static void body_over(struct edge_fill *fill)
     }
 }
 
+/* The store takes no more. */
+static void body_stop(struct edge_fill *fill, int err)
+{
+    if (err == FB_E_BUSY) {
+        edge_fill_retry(fill, err); /* there may be room in a moment */
+    } else {
+        edge_fill_end_body(fill, err == FB_E_EXISTS ? FB_OK : err);
+    }
+}
+
 void edge_fill_pump(struct edge_fill *fill)
 {
     struct fb_reader *body = fill->answer->body;
@@ -134,7 +144,7 @@ void edge_fill_pump(struct edge_fill *fill)
         err = body_append(fill, slice.bytes);
         fb_slice_release(&slice);
         if (err < 0) {
-            edge_fill_end_body(fill, err == FB_E_EXISTS ? FB_OK : err);
+            body_stop(fill, err);
             return;
         }
     }
