@@ -334,6 +334,20 @@ bool edge_index_remove(struct edge_index *index, const struct edge_extent_id *id
     return link != NULL;
 }
 
+void edge_index_supersede(struct edge_index *index, const struct edge_extent_id *id,
+                          const struct edge_place *place)
+{
+    struct edge_place old;
+    unsigned nth = 0;
+
+    while (edge_index_find(index, id, -1, nth, &old)) {
+        bool is_same = old.zone == place->zone && old.block == place->block;
+        if (is_same || (old.mask & ~place->mask) != 0 || !edge_index_remove(index, id, &old)) {
+            nth++;
+        }
+    }
+}
+
 /* Takes the first entry of the key out of the chain of `hash`. */
 static bool index_purge_one(struct edge_index *index, uint64_t fingerprint, uint64_t hash,
                             uint32_t *ret_zone)

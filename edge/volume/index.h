@@ -63,6 +63,11 @@ void edge_index_touch(struct edge_index *index, const struct edge_extent_id *id,
 FB_MUST_CHECK int edge_index_add(struct edge_index *index, const struct edge_extent_id *id,
                                  const struct edge_place *place);
 
+/* Takes out entries of `id` elsewhere than at `place` whose chunks are all in place->mask: the
+ * same bytes twice. */
+void edge_index_supersede(struct edge_index *index, const struct edge_extent_id *id,
+                          const struct edge_place *place);
+
 /* Takes the entry at `place` out. Returns false if it was not there. */
 bool edge_index_remove(struct edge_index *index, const struct edge_extent_id *id,
                        const struct edge_place *place);

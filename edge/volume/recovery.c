@@ -132,6 +132,7 @@ void edge_recovery_apply(struct volume_recovery *recovery, const struct edge_lis
         FB_IGNORE(edge_index_purge(volume->index, listing->id.fingerprint));
     } else if (listing->kind == EDGE_RECORD_EXTENT) {
         /* Full, or listed twice: a miss at worst. */
+        edge_index_supersede(volume->index, &listing->id, &listing->place);
         FB_IGNORE(edge_index_add(volume->index, &listing->id, &listing->place));
     }
 }

@@ -271,6 +271,14 @@ void edge_writer_reset(struct edge_volume *volume);
 /* For pieces: more is on the disk. */
 void edge_writer_on_written(struct edge_volume *volume);
 
+/* ---- entries: what is written can be found ----------------------------------------- */
+
+void edge_entry_publish(struct edge_volume *volume, const struct volume_entry *entry);
+
+/* The volume holds all these chunks already: they left memory before they could be found here,
+ * and came again. */
+bool edge_extent_is_known(const struct edge_volume *volume, const struct edge_extent_head *head);
+
 /* ---- zones: opening and sealing ----------------------------------------------------- */
 
 /* FB_OK: a record of `n_blocks` can be placed now. FB_E_LATER: soon, it was seen to.

@@ -108,22 +108,6 @@ static void on_flush_due(struct fb_timer *timer)
 
 /* ---- entries ------------------------------------------------------------------- */
 
-static void writer_publish(struct edge_volume *volume, const struct volume_entry *entry)
-{
-    const struct edge_listing *listing = &entry->listing;
-    bool is_wanted = listing->kind == EDGE_RECORD_EXTENT && !entry->is_dead;
-
-    if (is_wanted && entry->is_rewritten) {
-        /* What went meanwhile does not come back. */
-        is_wanted = edge_index_remove(volume->index, &listing->id, &entry->old);
-    }
-    if (is_wanted && edge_index_add(volume->index, &listing->id, &listing->place) < 0) {
-        volume_count(&volume->shared.counts.n_dropped, 1);
-    } else if (is_wanted && entry->is_rewritten) {
-        volume_count(&volume->shared.counts.n_rewritten, 1);
-    }
-}
-
 void edge_writer_on_written(struct edge_volume *volume)
 {
     struct volume_writer *writer = &volume->writer;
@@ -137,7 +121,7 @@ void edge_writer_on_written(struct edge_volume *volume)
         }
         fb_list_remove(&entry->link);
         writer->n_entries--;
-        writer_publish(volume, entry);
+        edge_entry_publish(volume, entry);
         writer->zone.written = place->block + place->n_blocks;
         edge_zones_set_used(volume->zones, place->zone, writer->zone.written);
         if (entry->is_rewritten) {
@@ -393,6 +377,11 @@ static bool writer_place_next(struct edge_volume *volume)
     job = FB_CONTAINER_OF(first, struct volume_job, link);
     if (job->kind == VOLUME_JOB_FLUSH) {
         writer_await(volume, job->request);
+        writer_finish_job(volume, job, false);
+        return true;
+    }
+    if (job->kind == VOLUME_JOB_EXTENT && !job_is_again(job) &&
+        edge_extent_is_known(volume, &job->record.head)) {
         writer_finish_job(volume, job, false);
         return true;
     }

@@ -73,7 +73,7 @@ def test_a_flipped_bit_is_a_miss_that_is_counted_and_fetched_again(lab):
 def test_a_volume_that_is_taken_away_under_load_costs_its_objects_and_comes_back(lab):
     origin = lab.scripted_origin()
     publish(origin, PATHS)
-    edge = lab.edge(upstreams=[origin.url], memory="2MiB",
+    edge = lab.edge(upstreams=[origin.url], memory="4MiB",
                     volumes=[("one", "128MiB"), ("two", "128MiB")])
     fill(lab, edge)
     load = Load(edge.port, PATHS)
@@ -110,6 +110,6 @@ def test_a_file_system_without_room_leaves_the_edge_serving(lab):
     edge = lab.edge(upstreams=[origin.url], memory="32MiB",
                     volumes=[("small", "128MiB"), ("huge", f"{free // MIB + 1024}MiB")])
     until(lambda: volume(edge, 0)["state"] == "online", "the other volume serves")
-    assert volume(edge, 1)["state"] == "offline" and "space" in volume(edge, 1)["reason"]
+    assert volume(edge, 1)["state"] == "offline" and "no room" in volume(edge, 1)["reason"]
     assert hits(fetch(edge, times=2)) == len(PATHS)
     assert not (edge.dir / "huge").exists()

@@ -106,6 +106,31 @@ static void the_newest_that_has_the_chunk_is_found_first(void **state)
     edge_index_free(index);
 }
 
+static void what_has_the_same_chunks_and_more_takes_the_place_of_others(void **state)
+{
+    struct edge_index *index = edge_index_new(10, ZONES);
+    struct edge_extent_id id = id_of(1, 2, 0);
+    struct edge_extent_id other = id_of(1, 3, 0);
+    struct edge_place first = {.zone = 0, .block = 1, .n_head_blocks = 1, .mask = 3};
+    struct edge_place more = {.zone = 1, .block = 1, .n_head_blocks = 1, .mask = 7};
+    struct edge_place apart = {.zone = 1, .block = 9, .n_head_blocks = 1, .mask = 8};
+    struct edge_place another = {.zone = 2, .block = 1, .n_head_blocks = 1, .mask = 3};
+
+    (void)state;
+    add(index, &id, &first);
+    add(index, &id, &apart);
+    add(index, &other, &another);
+    add(index, &id, &more);
+    edge_index_supersede(index, &id, &more);
+    assert_false(edge_index_has(index, &id, &first));
+    assert_true(edge_index_has(index, &id, &more));
+    assert_true(edge_index_has(index, &id, &apart));
+    assert_true(edge_index_has(index, &other, &another));
+    edge_index_supersede(index, &id, &first);
+    assert_true(edge_index_has(index, &id, &more));
+    edge_index_free(index);
+}
+
 static void heat_grows_by_hits_up_to_its_bound(void **state)
 {
     struct edge_index *index = edge_index_new(10, ZONES);
@@ -481,6 +506,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_is_found_as_it_was),
         cmocka_unit_test(the_newest_that_has_the_chunk_is_found_first),
+        cmocka_unit_test(what_has_the_same_chunks_and_more_takes_the_place_of_others),
         cmocka_unit_test(heat_grows_by_hits_up_to_its_bound),
         cmocka_unit_test(a_zone_that_cools_has_no_heat_and_others_keep_theirs),
         cmocka_unit_test(a_purge_takes_all_extents_of_a_key_and_no_other),
