@@ -152,7 +152,9 @@ static bool reader_enter(struct body_reader *self, struct store_extent *extent, 
     if (is_first || !is_new) {
         return false;
     }
-    extent->n_hits += extent->n_hits < UINT8_MAX ? 1 : 0;
+    if (extent->n_hits < UINT8_MAX) {
+        extent->n_hits++;
+    }
     return true;
 }
 

@@ -32,9 +32,9 @@ static struct edge_place place_at(uint32_t zone, uint32_t block, uint8_t mask)
         .n_blocks = BLOCKS_A_RECORD,
         .title = block * 7,
         .hour = 490000,
-        .n_head_blocks = 1 + block % 4,
+        .n_head_blocks = (uint8_t)(1 + block % 4),
         .mask = mask,
-        .heat = block % 16,
+        .heat = (uint8_t)(block % 16),
     };
 }
 
@@ -338,7 +338,7 @@ static void model_add(struct model *model)
     struct edge_extent_id id = model_id(model);
     uint32_t zone = (uint32_t)test_random_below(&model->random, ZONES);
     struct edge_place place = place_at(zone, model->next_block[zone] + 1,
-                                       1 + (uint8_t)test_random_below(&model->random, 15));
+                                       (uint8_t)(1 + test_random_below(&model->random, 15)));
 
     if (place.block > MAX_BLOCK) {
         return;
@@ -388,7 +388,7 @@ static void model_remove_or_touch(struct model *model)
     assert_true(edge_index_has(model->index, &entry->id, &entry->place));
     if (test_random_below(&model->random, 2) == 0) {
         edge_index_touch(model->index, &entry->id, &entry->place, 2);
-        entry->place.heat = FB_MIN(entry->place.heat + 2, EDGE_HEAT_MAX);
+        entry->place.heat = (uint8_t)FB_MIN(entry->place.heat + 2, EDGE_HEAT_MAX);
         return;
     }
     assert_true(edge_index_remove(model->index, &entry->id, &entry->place));

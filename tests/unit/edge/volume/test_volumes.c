@@ -269,8 +269,8 @@ static void what_is_under_way_is_answered_by_a_drain(void **state)
     enum { N = 30 };
     struct bank *bank = bank_new(2, two);
     struct edge_volume_place place;
-    struct reading readings[N];
-    struct purging purgings[N];
+    FB_AUTO(fb_freep) struct reading *readings = fb_alloc_array(N, sizeof(*readings));
+    FB_AUTO(fb_freep) struct purging *purgings = fb_alloc_array(N, sizeof(*purgings));
     struct waiting flushing = {0};
 
     (void)state;
