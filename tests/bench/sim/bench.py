@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 MEMORY = ("0.002", "0.005", "0.01", "0.05", "0.1", "0.25")  # of the footprint, alone
-VOLUMES = ("0.05", "0.1", "0.25")  # of the footprint, below RAM
+VOLUMES = ("0.01", "0.05", "0.1", "0.25")  # of the footprint, below RAM
 RAM_OF_VOLUMES = 0.02
 WRITE_COST = 0.2  # of a byte written, beside one missed
 CONFIG = """\
@@ -143,14 +143,14 @@ def print_memory(bench, rows):
 
 def print_volumes(bench, rows):
     print("\nRAM over volumes (RAM: a fiftieth of them): byte miss ratio / written per byte served\n")
-    print(f"{'trace':<10} {'volumes':>7}  {'LRU':^11} {'optimum':^11}  {'ours':^11}  {'above LRU':>9} "
-          f"{'score':>6}")
+    print(f"{'trace':<10} {'volumes':>7}  {'LRU':^11} {'optimum':^11}  {'ours':^11}  {'objects':>7} "
+          f"{'above LRU':>9} {'score':>6}")
     for row in rows:
         base = bench.baselines[row["trace"]][row["share"]]
         lru, best = base["lru"], base["belady_bypass"]
         print(f"{row['trace']:<10} {percent(row['share']):>7}  {lru['byte']:.3f}/{lru['byte']:.3f} "
               f"{best['byte']:.3f}/{best['entered']:.3f}  {row['byte']:.3f}/{row['written']:.3f}  "
-              f"{row['above_lru']:9.3f} {row['score']:6.2f}")
+              f"{row['object']:7.3f} {row['above_lru']:9.3f} {row['score']:6.2f}")
     print(f"\n{'volumes':>7}  {'mean score':>10}  {'above LRU, worst':>16}  "
           f"{'written, mean':>13} {'worst':>6}")
     for share in VOLUMES:
