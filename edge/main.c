@@ -164,7 +164,8 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     node_make_volumes(node);
     node->store = edge_store_new(&(struct edge_store_options){
         .memory_bytes = conf->store.memory,
-        .policy = (enum edge_policy_kind)conf->store.eviction,
+        .policy =
+            edge_policy_resolve((enum edge_policy_kind)conf->store.eviction, node->volumes != NULL),
         .seed = fb_random_u64(),
         .volumes = node->volumes,
         .clock = fb_clock_system(),

@@ -150,20 +150,21 @@ static const struct fb_conf_section volume_section = {
     .check = conf_check_volume,
 };
 
-static const char *const eviction_names[] = {[EDGE_POLICY_RATE] = "rate",
-                                             [EDGE_POLICY_S3FIFO] = "s3-fifo",
-                                             [EDGE_POLICY_LRU] = "lru",
-                                             NULL};
+static const char *const eviction_names[] = {
+    [EDGE_POLICY_RATE] = "rate", [EDGE_POLICY_RECENT] = "recent", [EDGE_POLICY_S3FIFO] = "s3-fifo",
+    [EDGE_POLICY_LRU] = "lru",   [EDGE_POLICY_AUTO] = "auto",     NULL};
 
 static const struct fb_conf_item store_items[] = {
     {"memory", FB_CONF_SIZE, AT(edge_conf_store, memory), .min = EDGE_STORE_MIN_BYTES,
      .max = INT64_MAX, .preset = "256MiB", .help = "Bound of the RAM tier, everything counted."},
     {"eviction", FB_CONF_ENUM, AT(edge_conf_store, eviction), .names = eviction_names,
-     .preset = "rate",
+     .preset = "auto",
      .help =
-         "What goes when room is needed: by `rate`, what was asked for least often for its age; "
+         "What goes from memory when room is needed: by `rate`, what was asked for least often for "
+         "its age; by `recent`, nearly what was asked for longest ago, at no cost to a hit; "
          "by `s3-fifo`, what was not asked for again soon; by `lru`, what was asked for longest "
-         "ago."},
+         "ago; `auto` is `recent` above volumes, which keep what is asked for often, and `rate` "
+         "without them."},
     {"endurance", FB_CONF_SECTION, AT(edge_conf_store, endurance), .section = &endurance_section,
      .help = "What may be written in a day to each volume that says nothing of its own."},
     {"volumes", FB_CONF_SECTIONS, AT(edge_conf_store, volumes), .section = &volume_section,

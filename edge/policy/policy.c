@@ -107,17 +107,31 @@ static struct edge_policy_node *s3fifo_evict(struct edge_policy *policy)
 
 /* ---- the interface ----------------------------------------------------- */
 
+enum edge_policy_kind edge_policy_resolve(enum edge_policy_kind kind, bool is_above_volumes)
+{
+    if (kind != EDGE_POLICY_AUTO) {
+        return kind;
+    }
+    return is_above_volumes ? EDGE_POLICY_RECENT : EDGE_POLICY_RATE;
+}
+
+static bool policy_draws(const struct edge_policy *policy)
+{
+    return policy->kind == EDGE_POLICY_RATE || policy->kind == EDGE_POLICY_RECENT;
+}
+
 struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacity)
 {
     struct edge_policy *policy = FB_NEW(struct edge_policy);
 
+    FB_REQUIRE(kind != EDGE_POLICY_AUTO);
     policy->kind = kind;
     policy->capacity = capacity;
     for (unsigned i = 0; i < N_QUEUES; i++) {
         fb_list_init(&policy->queues[i].nodes);
     }
     edge_ghost_init(&policy->ghost, capacity - capacity / POLICY_SMALL_SHARE);
-    edge_rate_init(&policy->rate, capacity);
+    edge_rate_init(&policy->rate, capacity, kind == EDGE_POLICY_RECENT);
     return policy;
 }
 
@@ -134,7 +148,7 @@ void edge_policy_free(struct edge_policy *policy)
 void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *node)
 {
     FB_REQUIRE(node->queue == QUEUE_NONE);
-    if (policy->kind == EDGE_POLICY_RATE) {
+    if (policy_draws(policy)) {
         node->queue = QUEUE_RATE;
         edge_rate_insert(&policy->rate, node);
         return;
@@ -150,7 +164,7 @@ void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *nod
 
 void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node)
 {
-    if (policy->kind == EDGE_POLICY_RATE) {
+    if (policy_draws(policy)) {
         edge_rate_hit(&policy->rate, node);
     } else if (policy->kind == EDGE_POLICY_S3FIFO) {
         /* Two hits at once may count as one; a node that is often asked for is
@@ -222,6 +236,7 @@ struct edge_policy_node *edge_policy_evict(struct edge_policy *policy)
 
     switch (policy->kind) {
     case EDGE_POLICY_RATE:
+    case EDGE_POLICY_RECENT:
         victim = edge_rate_evict(&policy->rate);
         if (victim != NULL) {
             victim->queue = QUEUE_NONE;
@@ -235,6 +250,8 @@ struct edge_policy_node *edge_policy_evict(struct edge_policy *policy)
         if (victim != NULL) {
             queue_take(policy, victim);
         }
+        break;
+    case EDGE_POLICY_AUTO: /* was resolved */
         break;
     }
     return victim;

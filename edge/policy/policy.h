@@ -7,6 +7,8 @@
  *
  *   RATE      what was asked for least often for its age goes: see rate.h. A hit
  *             raises a count in the node.
+ *   RECENT    what was asked for longest ago goes, or nearly: of some drawn at random,
+ *             so that a hit touches the node alone.
  *   S3-FIFO   new objects enter a small queue (10 %); those asked for again
  *             move to the main queue when their turn comes; the others leave and
  *             are remembered for a while (the ghost), and enter main if they
@@ -15,9 +17,13 @@
  *
  * Ownership  Nodes are the caller's; a node is linked from insert to remove or
  *            evict.
- * Threads    One at a time, except edge_policy_hit() with RATE and S3-FIFO,
- *            which any thread may call at any time on a node that stays alive.
- * Limits     The ghost remembers at most EDGE_POLICY_GHOST_MAX identities.
+ * AUTO stands for RECENT above volumes and for RATE without them. Volumes keep what is asked
+ * for often, so memory above them serves best what is asked for again at once; and
+ * admission, which counts what memory does not serve, sees the rest undistorted.
+ *
+ * Threads    One at a time, except edge_policy_hit() with any but LRU, which any thread may call at
+ * any time on a node that stays alive. Limits     The ghost remembers at most EDGE_POLICY_GHOST_MAX
+ * identities.
  */
 #pragma once
 
@@ -28,7 +34,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum edge_policy_kind { EDGE_POLICY_RATE, EDGE_POLICY_S3FIFO, EDGE_POLICY_LRU };
+enum edge_policy_kind {
+    EDGE_POLICY_RATE,
+    EDGE_POLICY_RECENT,
+    EDGE_POLICY_S3FIFO,
+    EDGE_POLICY_LRU,
+    EDGE_POLICY_AUTO /* see edge_policy_resolve() */
+};
 
 enum { EDGE_POLICY_GHOST_MAX = 1 << 20 };
 
@@ -47,6 +59,9 @@ struct edge_policy_node {
 };
 
 struct edge_policy;
+
+/* What AUTO stands for; any other kind stands for itself. */
+enum edge_policy_kind edge_policy_resolve(enum edge_policy_kind kind, bool is_above_volumes);
 
 /* `capacity` in bytes sizes the queues; when to evict is the caller's affair. */
 struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacity);

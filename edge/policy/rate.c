@@ -88,10 +88,14 @@ static void rate_raise(struct edge_rate *rate, struct edge_policy_node *node,
              (struct edge_ghost_note){.seen = now, .heat = (uint16_t)FB_MIN(heat, UINT16_MAX)});
 }
 
-static double rate_worth(const struct edge_policy_node *node, uint32_t now, uint32_t beat)
+static double rate_worth(const struct edge_rate *rate, const struct edge_policy_node *node,
+                         uint32_t now, uint32_t beat)
 {
     struct edge_ghost_note note = note_of(node);
     uint32_t age = now - note.seen;
+    if (rate->is_by_recency) {
+        return 1.0 / (1.0 + age);
+    }
     uint32_t heat = heat_after(note.heat, age, RATE_HALVING_BEATS * beat);
     double size = (double)FB_MAX(node->size, (uint64_t)RATE_SMALLEST_BYTES);
 
@@ -138,7 +142,7 @@ static struct edge_policy_node *rate_least_worthy(struct edge_rate *rate)
 
     for (size_t i = 0; i < n_drawn; i++) {
         struct edge_policy_node *node = rate->nodes[all ? i : rate_draw(rate) % rate->n_nodes];
-        double worth = rate_worth(node, now, beat);
+        double worth = rate_worth(rate, node, now, beat);
         if (least == NULL || worth < least_worth) {
             least = node;
             least_worth = worth;
@@ -160,9 +164,10 @@ static size_t ghost_entries(uint64_t capacity)
     return n;
 }
 
-void edge_rate_init(struct edge_rate *rate, uint64_t capacity)
+void edge_rate_init(struct edge_rate *rate, uint64_t capacity, bool is_by_recency)
 {
     *rate = (struct edge_rate){
+        .is_by_recency = is_by_recency,
         .tick_bytes = FB_MAX(capacity / RATE_TICKS, 1U),
         .beat = (uint32_t)RATE_FIRST_BEAT * RATE_BEAT_SCALE,
         .random = 0x9E3779B97F4A7C15U,
@@ -224,7 +229,9 @@ struct edge_policy_node *edge_rate_evict(struct edge_rate *rate)
 
     if (node != NULL) {
         edge_rate_remove(rate, node);
-        edge_ghost_add_noted(&rate->ghost, node->id, node->size, note_of(node));
+        if (!rate->is_by_recency) {
+            edge_ghost_add_noted(&rate->ghost, node->id, node->size, note_of(node));
+        }
         note_put(node, (struct edge_ghost_note){0});
     }
     return node;

@@ -15,6 +15,9 @@
  * for it has one request each, and keeps what a crowd asks for through its pauses. The
  * last factor is of those hits that cost little room.
  *
+ * By recency the age alone counts, and nothing is remembered: for a room above a larger and
+ * slower one, which remembers better.
+ *
  * The victim is the least worthy of 32 nodes drawn at random, so that worth need not
  * be kept in any order and a hit touches the node alone.
  *
@@ -29,10 +32,12 @@
 #include "edge/policy/policy.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct edge_rate {
+    bool is_by_recency;
     struct edge_policy_node **nodes; /* owned; in no order */
     size_t n_nodes;
     size_t max_nodes;
@@ -45,7 +50,7 @@ struct edge_rate {
     struct edge_ghost ghost; /* what was evicted, with its count */
 };
 
-void edge_rate_init(struct edge_rate *rate, uint64_t capacity);
+void edge_rate_init(struct edge_rate *rate, uint64_t capacity, bool is_by_recency);
 void edge_rate_done(struct edge_rate *rate);
 
 void edge_rate_insert(struct edge_rate *rate, struct edge_policy_node *node);

@@ -93,7 +93,7 @@ static int command_run_trace(const struct edge_replay_args *args, const struct e
         return err;
     }
     struct edge_replay_options options = {
-        .eviction = (enum edge_policy_kind)conf->store.eviction,
+        .eviction = edge_policy_resolve((enum edge_policy_kind)conf->store.eviction, flash != NULL),
         .memory_bytes = args->memory.is_set ? edge_replay_size_of(&args->memory, trace->footprint)
                                             : conf->store.memory,
         .tier = flash != NULL ? edge_replay_flash_tier(flash) : NULL,

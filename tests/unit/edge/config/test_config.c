@@ -52,7 +52,7 @@ static void the_contract_loads(void **state)
     assert_int_equal(conf.role, EDGE_ROLE_EDGE);
     assert_int_equal(conf.workers, FB_CONF_AUTO);
     assert_int_equal(conf.store.memory, 256 * 1024 * 1024);
-    assert_int_equal(conf.store.eviction, EDGE_POLICY_RATE);
+    assert_int_equal(conf.store.eviction, EDGE_POLICY_AUTO);
     assert_int_equal(conf.upstreams.n, 1);
 
     struct edge_rule *rules = edge_conf_rules(&conf);

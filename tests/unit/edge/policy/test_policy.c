@@ -430,6 +430,37 @@ static void by_rate_a_node_put_back_keeps_its_standing(void **state)
     empty_out(policy);
 }
 
+static void by_recency_what_was_asked_for_longest_ago_goes(void **state)
+{
+    struct edge_policy_node nodes[4] = {{.id = 1, .size = PIECE},
+                                        {.id = 2, .size = PIECE},
+                                        {.id = 3, .size = PIECE / 64},
+                                        {.id = 4, .size = PIECE}};
+    struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RECENT, ROOM);
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        edge_policy_insert(policy, &nodes[i]);
+        edge_policy_hit(policy, &nodes[0]);
+    }
+    edge_policy_insert(policy, &nodes[3]);
+    assert_true(edge_policy_hit_is_free(policy));
+    assert_ptr_equal(edge_policy_evict(policy), &nodes[1]);
+    edge_policy_hit(policy, &nodes[3]);
+    assert_ptr_not_equal(edge_policy_evict(policy), &nodes[3]); /* the first and the third are */
+    assert_ptr_not_equal(edge_policy_evict(policy), &nodes[3]); /* of one age: either goes */
+    assert_ptr_equal(edge_policy_evict(policy), &nodes[3]);
+    empty_out(policy);
+}
+
+static void above_volumes_recency_is_preset(void **state)
+{
+    (void)state;
+    assert_int_equal(edge_policy_resolve(EDGE_POLICY_AUTO, true), EDGE_POLICY_RECENT);
+    assert_int_equal(edge_policy_resolve(EDGE_POLICY_AUTO, false), EDGE_POLICY_RATE);
+    assert_int_equal(edge_policy_resolve(EDGE_POLICY_LRU, true), EDGE_POLICY_LRU);
+}
+
 static void by_rate_books_balance_under_random_operations(void **state)
 {
     static struct edge_policy_node nodes[N_IDS];
@@ -481,6 +512,8 @@ int main(void)
         cmocka_unit_test(by_rate_hits_at_one_moment_are_one),
         cmocka_unit_test(by_rate_a_node_put_back_keeps_its_standing),
         cmocka_unit_test(by_rate_books_balance_under_random_operations),
+        cmocka_unit_test(by_recency_what_was_asked_for_longest_ago_goes),
+        cmocka_unit_test(above_volumes_recency_is_preset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
