@@ -1,6 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/disk/memory.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
 #include "edge/store/writer_internal.h"
@@ -47,18 +48,23 @@ int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **
 
 int edge_buffer_new_aligned(struct edge_store *store, size_t n, struct store_buffer **ret_buffer)
 {
-    /* A page more, for the alignment. */
-    size_t charge = edge_buffer_cost(0) + n + BUFFER_PAGE_BYTES;
+    size_t charge = edge_buffer_cost(0) + n;
 
     int err = edge_room_claim(store, charge);
     if (err < 0) {
         return err;
     }
+    char *memory = fb_disk_memory_take(store->memory, n);
+    if (memory == NULL) {
+        edge_room_release(store, charge);
+        return -ENOMEM;
+    }
     struct store_buffer *buffer = FB_NEW(struct store_buffer);
     buffer->store = store;
     atomic_init(&buffer->refs, 1);
     buffer->charge = charge;
-    buffer->memory = fb_alloc_aligned(BUFFER_PAGE_BYTES, n);
+    buffer->memory = memory;
+    buffer->n_memory = n;
     *ret_buffer = buffer;
     return FB_OK;
 }
@@ -76,7 +82,9 @@ void edge_buffer_unref(struct store_buffer *buffer)
     }
     struct edge_store *store = buffer->store;
     size_t charge = buffer->charge;
-    fb_free(buffer->memory);
+    if (buffer->memory != NULL) {
+        fb_disk_memory_give(store->memory, buffer->memory, buffer->n_memory);
+    }
     fb_free(buffer);
     edge_room_release(store, charge);
 }

@@ -3,6 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/disk/memory.h"
 #include "base/metrics/metrics.h"
 #include "edge/store/store_internal.h"
 
@@ -231,18 +232,19 @@ static struct edge_object *publish_rival(const struct store_shard *shard,
 }
 
 /* What `fresh` replaces must not come back from a volume, unless it is the same. */
-static void publish_over(struct edge_store *store, struct fb_loop *loop,
-                         const struct edge_object *fresh, struct edge_object *rival)
+static void publish_over(struct edge_store *store, struct fb_loop *loop, struct edge_object *fresh,
+                         struct edge_object *rival)
 {
+    struct edge_body *body = rival->body;
     uint64_t version = atomic_load_explicit(&fresh->body->version, memory_order_relaxed);
 
-    bool is_other = rival->body != fresh->body && object_is_same_variant(rival, fresh) &&
-                    (version == 0 ||
-                     atomic_load_explicit(&rival->body->version, memory_order_relaxed) != version);
-
-    if (is_other &&
-        atomic_exchange_explicit(&rival->body->is_on_volumes, false, memory_order_relaxed)) {
-        edge_store_forget(store, loop, rival->body->fingerprint);
+    if (body != fresh->body && object_is_same_variant(rival, fresh) &&
+        atomic_load_explicit(&body->is_on_volumes, memory_order_relaxed)) {
+        if (version == atomic_load_explicit(&body->version, memory_order_relaxed)) {
+            atomic_store_explicit(&fresh->body->is_on_volumes, true, memory_order_relaxed);
+        } else {
+            edge_store_forget(store, loop, body->fingerprint);
+        }
     }
     edge_object_unref(rival);
 }
@@ -375,6 +377,7 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
     store->policy = edge_policy_new(options->policy, options->memory_bytes);
     store->clock = options->clock;
     store->volumes = options->volumes;
+    store->memory = options->volumes != NULL ? fb_disk_memory_new() : NULL;
     (void)pthread_mutex_init(&store->purge_lock, NULL);
     fb_list_init(&store->purges);
     (void)pthread_mutex_init(&store->admission_lock, NULL);
@@ -408,6 +411,7 @@ void edge_store_free(struct edge_store *store)
     FB_REQUIRE(atomic_load(&store->used) == 0);
     edge_policy_free(store->policy);
     edge_admission_free(store->admission);
+    fb_disk_memory_free(store->memory);
     (void)pthread_mutex_destroy(&store->admission_lock);
     (void)pthread_mutex_destroy(&store->purge_lock);
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {

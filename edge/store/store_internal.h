@@ -64,7 +64,8 @@ struct store_buffer {
     uint32_t cap;  /* bytes at `bytes` */
     size_t charge; /* claimed */
     char *bytes;   /* in this very block, or in `memory` */
-    char *memory;  /* owned; NULL, or what was read from a volume */
+    char *memory;  /* owned; NULL, or what was read from a volume: of store->memory */
+    size_t n_memory;
 };
 
 /* Memory that a buffer of `cap` bytes takes. */
@@ -241,6 +242,7 @@ struct edge_store {
     struct fb_metrics_table *metrics; /* borrowed, may be NULL */
     struct edge_volumes *volumes;     /* borrowed, may be NULL */
     const struct fb_clock *clock;     /* borrowed */
+    struct fb_disk_memory *memory;    /* owned; NULL without volumes */
     _Atomic uint64_t n_versions;      /* made of objects that are not strong */
 
     pthread_mutex_t purge_lock;
