@@ -202,7 +202,7 @@ static inline void answer(struct fixture *f, int status, const char *name, const
 {
     struct edge_fetch *fetch = take_fetch();
 
-    if (status > 0) {
+    if (status > 0 && text != NULL) {
         fetch->response = (struct fb_response_head){.status = (unsigned)status};
         if (name != NULL) {
             fb_headers_add(&fetch->response.headers, fetch->arena, fb_str_from(name),
