@@ -131,8 +131,9 @@ static const struct fb_conf_item volume_items[] = {
      .help = "A block device, such as `/dev/disk/by-id/…`, or a file. It must be blank, missing, "
              "or this node's volume already: anything else is refused and left as it is."},
     {"size", FB_CONF_SIZE, AT(edge_conf_volume, size), .max = INT64_MAX, .preset = "0",
-     .help = "Of a file that is missing: it is made that long, at least `64MiB`, with all its "
-             "room reserved. 0: it must be there. What is there keeps its size."},
+     .help = "Of a file that is missing when the node starts: it is made that long, at least "
+             "`64MiB`, with all its room reserved, so mount first what it lies on. 0: it must be "
+             "there. What is there keeps its size."},
     {"endurance", FB_CONF_SECTION, AT(edge_conf_volume, endurance), .section = &endurance_section,
      .help = "What may be written to it in a day; the store's if not written."},
     {"scrub", FB_CONF_RATE, AT(edge_conf_volume, scrub), .preset = "32Mbit/s",

@@ -48,12 +48,12 @@ struct edge_index *edge_index_new(size_t max_entries, uint32_t n_zones)
     for (unsigned i = 0; i < N_STRIPES; i++) {
         FB_REQUIRE(pthread_mutex_init(&index->stripes[i].lock, NULL) == 0);
     }
-    index->entries = fb_alloc_array(n_entry_segments, sizeof(*index->entries));
+    index->entries = fb_alloc_array(n_entry_segments, sizeof(struct entry *));
     index->buckets = fb_alloc_array(n_bucket_segments, sizeof(*index->buckets));
     index->zones = fb_alloc_array(n_zones, sizeof(*index->zones));
     index->marks = FB_NEW(struct marks);
     index->n_bytes = sizeof(*index) + N_STRIPES * sizeof(*index->stripes) +
-                     n_entry_segments * sizeof(*index->entries) +
+                     n_entry_segments * sizeof(struct entry *) +
                      n_bucket_segments * sizeof(*index->buckets) + n_zones * sizeof(*index->zones) +
                      sizeof(*index->marks);
     index->n_buckets = N_STRIPES;

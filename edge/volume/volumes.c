@@ -103,7 +103,8 @@ int edge_volumes_attach(struct edge_volumes *volumes, struct fb_loop *loop)
     }
     user = FB_NEW(struct edge_volumes_loop);
     *user = (struct edge_volumes_loop){.set = volumes, .loop = loop, .queue = queue};
-    volumes->loops = fb_realloc(volumes->loops, (volumes->n_loops + 1) * sizeof(*volumes->loops));
+    volumes->loops =
+        fb_realloc(volumes->loops, (volumes->n_loops + 1) * sizeof(struct edge_volumes_loop *));
     volumes->loops[volumes->n_loops++] = user;
     return FB_OK;
 }

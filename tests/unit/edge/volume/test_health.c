@@ -343,7 +343,7 @@ static int open_file(void *ctx, const char *path, const struct fb_disk_options *
 
 static void start_on_file(struct bank *bank, const struct files *files)
 {
-    bank->specs[0] = (struct edge_volume_spec){.path = files->path, .size = 48 * MIB};
+    bank->specs[0] = (struct edge_volume_spec){.path = files->path, .size = UINT64_C(48) * MIB};
     bank->volumes = edge_volumes_new(&(struct edge_volumes_options){
         .volumes = bank->specs,
         .n = 1,

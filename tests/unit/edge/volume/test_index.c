@@ -480,7 +480,7 @@ static void it_does_as_a_naive_twin_under_random_operations(void **state)
 static void an_extent_of_a_million_costs_less_than_64_bytes(void **state)
 {
     enum { N = 1000000, A_ZONE = 16384 };
-    struct edge_index *index = edge_index_new(2 * N, 1000);
+    struct edge_index *index = edge_index_new((size_t)2 * N, 1000);
     struct edge_place found;
 
     (void)state;

@@ -107,7 +107,7 @@ static void a_blank_disk_is_formatted_once(void **state)
 
 static void foreign_data_is_left_alone(void **state)
 {
-    static const uint64_t places[] = {0, FB_DISK_BLOCK, 64 * 1024, MIB - FB_DISK_BLOCK};
+    static const uint64_t places[] = {0, FB_DISK_BLOCK, UINT64_C(64) * 1024, MIB - FB_DISK_BLOCK};
 
     (void)state;
     for (size_t i = 0; i <= FB_ARRAY_LEN(places); i++) {
@@ -155,7 +155,7 @@ static void a_damaged_superblock_is_mended_from_its_copy(void **state)
 
 static void what_is_too_small_is_refused(void **state)
 {
-    struct test_disk *disk = test_disk_new(16 * MIB);
+    struct test_disk *disk = test_disk_new(UINT64_C(16) * MIB);
     struct test_disk *tiny = test_disk_new(FB_DISK_BLOCK);
     struct edge_opening opening = opening_of(disk);
 
@@ -236,7 +236,7 @@ static void a_missing_file_is_made_only_if_it_has_a_size(void **state)
     (void)snprintf(path, sizeof(path), "%s/v", folder.path);
     assert_int_equal(run(&opening, NULL), -ENOENT);
     assert_int_not_equal(access(path, F_OK), 0);
-    opening.size = 40 * MIB;
+    opening.size = UINT64_C(40) * MIB;
     assert_int_equal(run(&opening, NULL), FB_OK);
     assert_true(opening.was_formatted);
     opening.size = 0;
