@@ -98,7 +98,7 @@ static uint64_t checkpointer_left_in_zone(const struct edge_volume *volume)
     const struct volume_zone *zone = &volume->writer.zone;
 
     if (zone->step < VOLUME_ZONE_OPEN) {
-        return EDGE_FORMAT_BLOCK;
+        return 0;
     }
     return (uint64_t)(volume->n_zone_blocks - zone->n_blocks) * EDGE_FORMAT_BLOCK;
 }
@@ -116,8 +116,7 @@ static void checkpointer_put_head(struct edge_volume *volume)
 
     memcpy(head.uuid, volume->superblock.uuid, sizeof(head.uuid));
     checkpoint->promise = checkpoint->is_last ? 0 : edge_checkpointer_estimate(volume);
-    edge_ledger_promise(volume,
-                        checkpoint->is_last ? EDGE_FORMAT_BLOCK : checkpointer_left_in_zone(volume),
+    edge_ledger_promise(volume, checkpoint->is_last ? 0 : checkpointer_left_in_zone(volume),
                         checkpoint->promise, &head.written);
     edge_checkpoint_begin(&head, &block);
     memcpy(checkpoint->bytes.ptr, block.ptr, EDGE_FORMAT_BLOCK);

@@ -5,7 +5,8 @@
  * What is durable about the budget always covers what may be on the drive: before
  * bytes are written, a header, ledger or checkpoint that has room for them is durable
  * (its reserve). Zones: their whole capacity, or what was left of it. Outside of zones
- * there are only checkpoints: one is promised at a time.
+ * there are only checkpoints: one is promised at a time. And the block of the next header or
+ * ledger: only a blank volume's very first one has nothing durable before it.
  */
 
 enum { PRESSURE_FULL = 1000 };
@@ -34,7 +35,7 @@ void edge_ledger_promise(struct edge_volume *volume, uint64_t in_zone, uint64_t 
 {
     const struct volume_ledger *ledger = &volume->ledger;
     struct edge_budget budget = ledger->budget;
-    uint64_t reserve = in_zone + checkpoint;
+    uint64_t reserve = in_zone + checkpoint + EDGE_FORMAT_BLOCK; /* the next header or ledger */
 
     edge_budget_charge(&budget, reserve, edge_volume_wall_ms(volume));
     *ret_written = (struct edge_written){

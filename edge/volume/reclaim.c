@@ -201,11 +201,17 @@ static void reclaim_end_if_done(struct edge_volume *volume)
 
 /* ---- entry points -------------------------------------------------------------------- */
 
-/* An index that is full needs room as much as a volume. */
+/* An index that is full needs room as much as a volume. Before the first write after a restart
+ * nothing does, and what is hot has yet to be found out again. */
 static bool reclaim_is_due(const struct edge_volume *volume)
 {
+    const struct volume_writer *writer = &volume->writer;
     size_t max = edge_superblock_max_entries(&volume->superblock);
 
+    if ((writer->zone.step == VOLUME_ZONE_NONE || writer->zone.step == VOLUME_ZONE_FOUND) &&
+        fb_list_empty(&writer->jobs)) {
+        return false;
+    }
     return edge_zones_n_free(volume->zones) < VOLUME_FREE_ZONES ||
            edge_index_count(volume->index) + volume->writer.n_entries >= max;
 }

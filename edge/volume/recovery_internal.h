@@ -33,7 +33,8 @@ struct recovery_walk {
     uint64_t sum;      /* of the record before */
     uint32_t window;   /* first block in `bytes` */
     uint32_t n_window; /* blocks in it */
-    bool is_newest;    /* it may be continued */
+    bool is_newest;    /* it may be continued ... */
+    uint32_t sealed;   /* ... unless its summary tells up to here: then only ledgers count */
 
     /* Bytes of the records that came after the latest count of written bytes. */
     uint64_t since[VOLUME_METADATA + 1];

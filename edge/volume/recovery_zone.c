@@ -48,9 +48,10 @@ static void walk_end(struct volume_recovery *recovery, bool is_broken)
     const struct recovery_zone *zone = replay_zone(recovery);
     struct volume_zone *open = &recovery->volume->writer.zone;
 
-    if (!walk->is_newest || !zone->has_header || is_broken || walk->block < zone->known.n_blocks) {
+    if (!walk->is_newest || walk->sealed > 0 || !zone->has_header || is_broken ||
+        walk->block < zone->known.n_blocks) {
         edge_zone_clear(recovery->volume);
-        replay_adopt(recovery, EDGE_ZONE_SEALED, walk->block);
+        replay_adopt(recovery, EDGE_ZONE_SEALED, FB_MAX(walk->block, walk->sealed));
         return;
     }
     open->step = VOLUME_ZONE_FOUND;
@@ -108,14 +109,14 @@ static void walk_take(struct volume_recovery *recovery, const struct edge_record
         }
         return;
     }
-    if (walk->is_newest) {
+    if (walk->is_newest && !is_known) {
+        walk_count(walk, record);
+    }
+    if (walk->is_newest && walk->sealed == 0) {
         edge_zone_list(recovery->volume, &listing);
     }
-    if (!is_known) {
+    if (!is_known && walk->sealed == 0) {
         edge_recovery_apply(recovery, &listing);
-        if (walk->is_newest) {
-            walk_count(walk, record);
-        }
     }
 }
 
@@ -175,12 +176,14 @@ static void walk_window(struct volume_recovery *recovery)
                        (size_t)walk->n_window * EDGE_FORMAT_BLOCK, on_window);
 }
 
-static void walk_begin(struct volume_recovery *recovery)
+/* `sealed`: blocks that a summary told of; 0: none did. */
+static void walk_begin(struct volume_recovery *recovery, uint32_t sealed)
 {
     recovery->walk = (struct recovery_walk){
         .zone = recovery->order[recovery->next],
         .block = 1,
         .is_newest = replay_is_newest(recovery),
+        .sealed = sealed,
     };
     walk_window(recovery);
 }
@@ -192,13 +195,13 @@ static void on_summary(struct volume_recovery *recovery, int result)
     const struct recovery_zone *zone = replay_zone(recovery);
     const struct edge_summary *summary = &zone->summary;
     struct edge_listing listing;
-    uint32_t n_blocks = 0;
+    uint32_t n_blocks = 1;
 
     if (result == FB_OK) {
         result = edge_summary_verify(recovery->bytes, summary);
     }
     if (result < 0) {
-        walk_begin(recovery);
+        walk_begin(recovery, 0);
         return;
     }
     for (uint32_t i = 0; i < summary->n; i++) {
@@ -210,7 +213,11 @@ static void on_summary(struct volume_recovery *recovery, int result)
             edge_recovery_apply(recovery, &listing);
         }
     }
-    replay_adopt(recovery, EDGE_ZONE_SEALED, n_blocks);
+    if (replay_is_newest(recovery)) {
+        walk_begin(recovery, n_blocks); /* no later header has the count of its ledgers */
+    } else {
+        replay_adopt(recovery, EDGE_ZONE_SEALED, n_blocks);
+    }
 }
 
 /* ---- all zones ----------------------------------------------------------------------------- */
@@ -246,7 +253,7 @@ static void replay_next(struct volume_recovery *recovery)
                                             volume->n_zone_blocks - zone->summary.n_blocks),
                            (size_t)zone->summary.n_blocks * EDGE_FORMAT_BLOCK, on_summary);
     } else {
-        walk_begin(recovery);
+        walk_begin(recovery, 0);
     }
 }
 
