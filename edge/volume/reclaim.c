@@ -184,6 +184,15 @@ static void reclaim_fetch_more(struct edge_volume *volume)
     }
 }
 
+static void reclaim_free_buffers(struct volume_reclaim *reclaim)
+{
+    for (unsigned i = 0; i < VOLUME_FETCHES; i++) {
+        if (!reclaim->fetches[i].is_busy) {
+            edge_fetch_done(&reclaim->fetches[i]);
+        }
+    }
+}
+
 /* All that was wanted lies elsewhere: the zone is free. */
 static void reclaim_end_if_done(struct edge_volume *volume)
 {
@@ -196,6 +205,7 @@ static void reclaim_end_if_done(struct edge_volume *volume)
     FB_IGNORE(edge_index_drop_zone(volume->index, reclaim->zone));
     edge_zones_release(volume->zones, reclaim->zone);
     reclaim->is_active = false;
+    reclaim_free_buffers(reclaim);
     volume_count(&volume->shared.counts.n_zones_reclaimed, 1);
 }
 
@@ -267,14 +277,12 @@ void edge_reclaim_abort(struct edge_volume *volume)
     reclaim->n_moving = 0;
     for (unsigned i = 0; i < VOLUME_FETCHES; i++) {
         reclaim->fetches[i].is_busy = false;
-        edge_fetch_done(&reclaim->fetches[i]);
     }
+    reclaim_free_buffers(reclaim);
 }
 
 void edge_reclaim_done(struct edge_volume *volume)
 {
     fb_buf_done(&volume->reclaim.wanted);
-    for (unsigned i = 0; i < VOLUME_FETCHES; i++) {
-        edge_fetch_done(&volume->reclaim.fetches[i]);
-    }
+    reclaim_free_buffers(&volume->reclaim);
 }

@@ -58,7 +58,6 @@ static void walk_end(struct volume_recovery *recovery, bool is_broken)
     open->number = walk->zone;
     open->generation = zone->generation;
     open->is_continued = true;
-    open->is_headed = true;
     open->n_blocks = walk->block;
     open->written = walk->block;
     open->sum = walk->sum;
@@ -231,6 +230,9 @@ static void replay_finish(struct volume_recovery *recovery)
     written->rewriting += recovery->walk.since[VOLUME_REWRITING];
     written->metadata += recovery->walk.since[VOLUME_METADATA];
     edge_ledger_restore(volume, recovery->has_written ? written : NULL);
+    if (written->reserve <= EDGE_FORMAT_BLOCK) { /* the latest count is that of a drain */
+        __atomic_store_n(&volume->shared.suspect_end, 0, __ATOMIC_RELAXED);
+    }
     volume->checkpoint.at_total = edge_written_total(written);
     edge_recovery_end(recovery, FB_OK);
 }

@@ -217,6 +217,7 @@ static void on_tick(struct fb_timer *timer)
     struct edge_volume *volume = FB_CONTAINER_OF(timer, struct edge_volume, tick);
 
     edge_ledger_publish(volume); /* time passes, and with it what is granted */
+    edge_writer_retry(volume);
     edge_checkpointer_poke(volume);
     fb_timer_set(timer, TICK_MS);
 }

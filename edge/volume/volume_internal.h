@@ -184,10 +184,10 @@ struct volume_zone {
     uint32_t number;
     uint64_t generation;
     bool is_continued;      /* a ledger is due, not a header */
-    bool is_headed;         /* its header is durable */
     bool is_over;           /* to be sealed as soon as possible */
     uint32_t n_blocks;      /* placed */
     uint64_t sum;           /* of the last record placed */
+    uint64_t ledger_sum;    /* of the one that is written */
     uint32_t written;       /* blocks on the disk without a gap, whole records */
     struct fb_buf listings; /* of struct edge_listing, of what was placed */
     uint64_t sync;          /* the one that is awaited */
@@ -258,6 +258,9 @@ void edge_writer_drop_again(struct edge_volume *volume);
 /* Sends everything on its way, and tells when it has arrived: nothing waits, all is
  * synced. Call it again until then. */
 bool edge_writer_drain(struct edge_volume *volume);
+
+/* Tries purges again that could not be written. */
+void edge_writer_retry(struct edge_volume *volume);
 
 /* After recovery or resume: what was asked for meanwhile is done. */
 void edge_writer_start(struct edge_volume *volume);

@@ -488,21 +488,29 @@ void edge_writer_init(struct edge_volume *volume)
     fb_timer_init(&writer->sync_timer, volume->loop, on_sync_due);
 }
 
-void edge_writer_start(struct edge_volume *volume)
+static void writer_add_all(struct edge_volume *volume, struct fb_list *from)
 {
-    struct volume_writer *writer = &volume->writer;
     struct fb_list jobs;
     struct fb_list *node = NULL;
 
-    /* Purges apply to all that was there before. */
     fb_list_init(&jobs);
-    fb_list_splice(&jobs, &writer->owed);
-    fb_list_splice(&jobs, &writer->jobs);
-    writer->n_owed = 0;
+    fb_list_splice(&jobs, from);
     while ((node = fb_list_pop(&jobs)) != NULL) {
         edge_writer_add(volume, FB_CONTAINER_OF(node, struct volume_job, link));
     }
+}
+
+void edge_writer_retry(struct edge_volume *volume)
+{
+    volume->writer.n_owed = 0;
+    writer_add_all(volume, &volume->writer.owed);
     edge_writer_pump(volume);
+}
+
+void edge_writer_start(struct edge_volume *volume)
+{
+    writer_add_all(volume, &volume->writer.jobs);
+    edge_writer_retry(volume);
 }
 
 bool edge_writer_drain(struct edge_volume *volume)

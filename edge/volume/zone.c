@@ -104,7 +104,7 @@ static void zone_encode_ledger(struct edge_volume *volume, const struct edge_wri
     };
 
     edge_record_encode(&record, zone->bytes);
-    zone->sum = record.sum;
+    zone->ledger_sum = record.sum;
 }
 
 /* Writes the header or the ledger. Its block was counted. */
@@ -134,8 +134,8 @@ static void zone_opened(struct edge_volume *volume)
     struct volume_zone *zone = &volume->writer.zone;
 
     zone->step = VOLUME_ZONE_OPEN;
-    zone->is_headed = true;
     zone->n_blocks = zone->is_continued ? zone->n_blocks + 1 : 1;
+    zone->sum = zone->is_continued ? zone->ledger_sum : 0;
     zone->written = zone->n_blocks;
     edge_zones_set_used(volume->zones, zone->number, zone->n_blocks);
     edge_pieces_seek(volume, edge_zone_offset(volume, zone->number, zone->n_blocks));
@@ -307,9 +307,13 @@ void edge_zone_reset(struct edge_volume *volume)
     if (zone->step == VOLUME_ZONE_NONE || zone->step == VOLUME_ZONE_FOUND) {
         return;
     }
-    if (!zone->is_headed && !zone->is_continued) {
-        edge_zones_release(volume->zones, zone->number);
-        edge_zone_clear(volume);
+    if (zone->step < VOLUME_ZONE_OPEN) { /* a header or ledger that may not be there */
+        if (zone->is_continued) {
+            zone->step = VOLUME_ZONE_FOUND;
+        } else {
+            edge_zones_release(volume->zones, zone->number);
+            edge_zone_clear(volume);
+        }
         return;
     }
     zone_trim_listings(zone);

@@ -4,11 +4,9 @@
  * again. What must hold then is in check_after_cut().
  *
  * By default every FB_POWER_STEP-th moment is cut with FB_POWER_SEEDS seeds; FB_POWER_STEP=1
- * FB_POWER_SEEDS=8 cuts at all of them, for half an hour or so.
+ * FB_POWER_SEEDS=8 cuts at all of them, in a minute or two.
  */
 #include "volume_fixture.h"
-
-#include <stdlib.h>
 
 enum { KEYS = 24, MAX_MOMENTS = 400, MAX_VERSIONS = 600, STEP = 7, SEEDS = 2, DAY_MS = 86400000 };
 
@@ -279,18 +277,11 @@ static void check_after_cut(struct script *s, size_t n_events, struct expected *
     test_disk_free(cut);
 }
 
-static unsigned long option(const char *name, unsigned long usual)
-{
-    uint64_t value = 0;
-
-    return fb_str_to_u64(fb_str_from(getenv(name)), &value) == FB_OK ? value : usual;
-}
-
 static void sweep(uint64_t script_seed, unsigned n_steps)
 {
     static struct script script;
-    unsigned long step = option("FB_POWER_STEP", STEP);
-    unsigned long n_seeds = option("FB_POWER_SEEDS", SEEDS);
+    uint64_t step = test_option("FB_POWER_STEP", STEP);
+    uint64_t n_seeds = test_option("FB_POWER_SEEDS", SEEDS);
     size_t at = 0;
 
     run_script(&script, script_seed, n_steps);

@@ -20,6 +20,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -48,6 +49,14 @@ struct world {
     unsigned n_failed;
     int fail_err;
 };
+
+/* A number from the environment, to make a sampled sweep complete. */
+static inline uint64_t test_option(const char *name, uint64_t usual)
+{
+    uint64_t value = 0;
+
+    return fb_str_to_u64(fb_str_from(getenv(name)), &value) == FB_OK ? value : usual;
+}
 
 /* ---- extents ---------------------------------------------------------------- */
 
