@@ -234,6 +234,7 @@ static void checkpointer_take_zones(struct edge_volume *volume)
                 .generation = edge_zones_generation(volume->zones, i),
                 .n_blocks = n_blocks,
                 .is_sealed = state != EDGE_ZONE_OPEN,
+                .has_gaps = edge_index_has_gaps(volume->index, i),
             };
             checkpoint->order[checkpoint->n_order++] = i;
         }

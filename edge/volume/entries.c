@@ -17,8 +17,13 @@ void edge_entry_publish(struct edge_volume *volume, const struct volume_entry *e
     }
     if (is_wanted && edge_index_add(volume->index, &listing->id, &listing->place) < 0) {
         volume_count(&volume->shared.counts.n_dropped, 1);
-    } else if (is_wanted && entry->is_rewritten) {
+        is_wanted = false;
+    }
+    if (is_wanted && entry->is_rewritten) {
         volume_count(&volume->shared.counts.n_rewritten, 1);
+    }
+    if (!is_wanted && listing->kind == EDGE_RECORD_EXTENT) {
+        edge_index_note_gap(volume->index, listing->place.zone);
     }
 }
 

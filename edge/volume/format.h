@@ -212,6 +212,7 @@ struct edge_checkpoint_zone {
     uint64_t generation; /* 0: free */
     uint32_t n_blocks;   /* written so far, as indexed here */
     bool is_sealed;
+    bool has_gaps; /* some of its records are not listed: edge_index_has_gaps() */
 };
 
 uint64_t edge_checkpoint_bytes(uint32_t n_zones, size_t n_listings);

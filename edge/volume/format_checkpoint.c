@@ -17,7 +17,13 @@ enum {
 };
 
 /* A zone. */
-enum { ZONE_GENERATION = 0, ZONE_N_BLOCKS = 8, ZONE_IS_SEALED = 12, ZONE_BYTES = 16 };
+enum {
+    ZONE_GENERATION = 0,
+    ZONE_N_BLOCKS = 8,
+    ZONE_IS_SEALED = 12,
+    ZONE_HAS_GAPS = 13,
+    ZONE_BYTES = 16
+};
 
 uint64_t edge_checkpoint_bytes(uint32_t n_zones, size_t n_listings)
 {
@@ -61,6 +67,7 @@ void edge_checkpoint_add_zone(struct fb_buf *bytes, const struct edge_checkpoint
     fb_put_u64(at + ZONE_GENERATION, zone->generation);
     fb_put_u32(at + ZONE_N_BLOCKS, zone->n_blocks);
     at[ZONE_IS_SEALED] = zone->is_sealed ? 1 : 0;
+    at[ZONE_HAS_GAPS] = zone->has_gaps ? 1 : 0;
     fb_buf_add(bytes, ZONE_BYTES);
 }
 
@@ -142,6 +149,7 @@ void edge_checkpoint_zone(const char *bytes, const struct edge_checkpoint *check
         .generation = fb_get_u64(at + ZONE_GENERATION),
         .n_blocks = fb_get_u32(at + ZONE_N_BLOCKS),
         .is_sealed = at[ZONE_IS_SEALED] != 0,
+        .has_gaps = at[ZONE_HAS_GAPS] != 0,
     };
 }
 

@@ -147,6 +147,7 @@ static void index_kill(struct edge_index *index, uint32_t *link)
     entry->shape |= SHAPE_DEAD;
     edge_index_count_out(index, entry);
     index->zones[entry->zone].n_dead++;
+    index->zones[entry->zone].has_gaps = true;
     index->n_dead++;
 }
 

@@ -83,6 +83,11 @@ size_t edge_index_purge(struct edge_index *index, uint64_t fingerprint);
 bool edge_index_next_of_zone(const struct edge_index *index, uint32_t zone, uint32_t *cursor,
                              struct edge_extent_id *ret_id, struct edge_place *ret_place);
 
+/* A record of the zone has no entry (any more), though it may be whole: it was purged, removed,
+ * or never added. Until the zone is dropped. purge and remove note it themselves. */
+void edge_index_note_gap(struct edge_index *index, uint32_t zone);
+bool edge_index_has_gaps(const struct edge_index *index, uint32_t zone);
+
 /* Takes the heat from all of a zone; a hit at that very moment may be lost. */
 void edge_index_cool_zone(struct edge_index *index, uint32_t zone);
 

@@ -70,6 +70,7 @@ struct zone_chain {
     uint32_t last;
     uint32_t n_live;
     uint32_t n_dead;
+    bool has_gaps;
 };
 
 /* Where an iteration stands: a cursor names the block after the last visited record's

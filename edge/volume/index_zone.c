@@ -149,6 +149,18 @@ bool edge_index_next_of_zone(const struct edge_index *index, uint32_t zone, uint
     return true;
 }
 
+void edge_index_note_gap(struct edge_index *index, uint32_t zone)
+{
+    FB_REQUIRE(zone < index->n_zones);
+    index->zones[zone].has_gaps = true;
+}
+
+bool edge_index_has_gaps(const struct edge_index *index, uint32_t zone)
+{
+    FB_REQUIRE(zone < index->n_zones);
+    return index->zones[zone].has_gaps;
+}
+
 size_t edge_index_drop_zone(struct edge_index *index, uint32_t zone)
 {
     struct zone_chain *chain = NULL;

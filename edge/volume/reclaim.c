@@ -9,6 +9,9 @@
  * verified, and written like anything else; the rest is dropped from the index. At most half a zone
  * is written again, the hottest of it, so that each reclaim gains something; and at most
  * VOLUME_FETCHES extents are read at a time, so that viewers' reads are not behind many of ours.
+ *
+ * A zone of which something was purged is not passed over, and loses its passes: it must go before
+ * the zone that holds the record of the purge does, or a crash could bring back what was purged.
  */
 
 struct volume_wanted {
@@ -35,6 +38,9 @@ static bool reclaim_passes(struct edge_volume *volume, uint32_t zone)
     uint64_t n_warm_blocks = 0;
     uint32_t cursor = 0;
 
+    if (edge_index_has_gaps(volume->index, zone)) {
+        return false;
+    }
     while (edge_index_next_of_zone(volume->index, zone, &cursor, &id, &place)) {
         n_warm_blocks += place.heat > 0 ? place.n_blocks : 0;
     }
@@ -47,6 +53,11 @@ static bool reclaim_next_zone(struct edge_volume *volume)
     struct volume_reclaim *reclaim = &volume->reclaim;
 
     reclaim->n_passed = 0;
+    for (uint32_t i = 0; i < volume->superblock.n_zones; i++) {
+        if (edge_index_has_gaps(volume->index, i)) {
+            edge_zones_unpass(volume->zones, i);
+        }
+    }
     while (edge_zones_oldest_sealed(volume->zones, &reclaim->zone)) {
         if (!reclaim_passes(volume, reclaim->zone)) {
             return true;
@@ -272,6 +283,7 @@ void edge_reclaim_abort(struct edge_volume *volume)
 
     if (reclaim->is_active) {
         edge_zones_keep(volume->zones, reclaim->zone);
+        edge_index_note_gap(volume->index, reclaim->zone);
         reclaim->is_active = false;
     }
     reclaim->n_moving = 0;

@@ -18,9 +18,11 @@
  *   1. A zone's generation is what its header says. A header is durable before any record
  *      of its life, so a zone whose header cannot be read was free, or rotted: then it is in
  *      use if the checkpoint or its footer names it.
- *   2. Zones are reclaimed oldest first. A generation below the oldest that any header or the
- *      checkpoint knows of is free, whatever the zone still holds: the purges that applied
- *      to it may be gone already.
+ *   2. A generation below the oldest that any header or the checkpoint knows of is free, and so
+ *      is one that the checkpoint does not know though it knows a later one: such zones were
+ *      reclaimed, whatever they still hold. The purges that applied to it may be gone already.
+ *      Those that applied to what is still there are not: a zone of which something was purged
+ *      is reclaimed, and written over, before the zone that has the purge (reclaim.c).
  *   3. The checkpoint's listings count for zones of the generation that it names, as
  *      far as it saw them written. What follows there, and all of newer zones, comes from the
  *      summary of a zone, or from a walk over its records if it has none.
@@ -121,6 +123,13 @@ bool edge_recovery_saw_written(struct volume_recovery *recovery, const struct ed
     return true;
 }
 
+/* A crash may have torn its chunks: then the same bytes elsewhere are not superseded. */
+static bool recovery_is_suspect(const struct volume_recovery *recovery,
+                                const struct edge_listing *listing)
+{
+    return listing->place.zone == recovery->order[recovery->n_order - 1];
+}
+
 void edge_recovery_apply(struct volume_recovery *recovery, const struct edge_listing *listing)
 {
     struct edge_volume *volume = recovery->volume;
@@ -132,8 +141,12 @@ void edge_recovery_apply(struct volume_recovery *recovery, const struct edge_lis
         FB_IGNORE(edge_index_purge(volume->index, listing->id.fingerprint));
     } else if (listing->kind == EDGE_RECORD_EXTENT) {
         /* Full, or listed twice: a miss at worst. */
-        edge_index_supersede(volume->index, &listing->id, &listing->place);
-        FB_IGNORE(edge_index_add(volume->index, &listing->id, &listing->place));
+        if (!recovery_is_suspect(recovery, listing)) {
+            edge_index_supersede(volume->index, &listing->id, &listing->place);
+        }
+        if (edge_index_add(volume->index, &listing->id, &listing->place) < 0) {
+            edge_index_note_gap(volume->index, listing->place.zone);
+        }
     }
 }
 
@@ -191,11 +204,12 @@ static int compare_generations(const void *a, const void *b, void *ctx)
     return (left > right) - (left < right);
 }
 
-/* Takes what the checkpoint knows; returns the oldest generation in use then. */
-static uint64_t recovery_take_known(struct volume_recovery *recovery)
+/* Takes what the checkpoint knows; returns the oldest generation in use then, and the newest. */
+static uint64_t recovery_take_known(struct volume_recovery *recovery, uint64_t *ret_newest)
 {
     const struct edge_checkpoint *head = &recovery->heads[FB_MAX(recovery->slot, 0)];
     uint64_t oldest = UINT64_MAX;
+    uint64_t newest = 0;
 
     for (uint32_t i = 0; recovery->slot >= 0 && i < head->n_zones; i++) {
         struct edge_checkpoint_zone *known = &recovery->zones[i].known;
@@ -203,12 +217,38 @@ static uint64_t recovery_take_known(struct volume_recovery *recovery)
         if (known->generation != 0) {
             edge_zones_saw(recovery->volume->zones, known->generation);
             oldest = FB_MIN(oldest, known->generation);
+            newest = FB_MAX(newest, known->generation);
         }
     }
+    *ret_newest = newest;
     return oldest == UINT64_MAX ? 0 : oldest;
 }
 
-static void recovery_order_zones(struct volume_recovery *recovery, uint64_t floor)
+/* What a zone bears is of no use any more: it was reclaimed. */
+static bool recovery_is_stale(const struct recovery_zone *zone, uint64_t floor, uint64_t newest)
+{
+    return zone->generation < floor || (zone->known.generation == 0 && zone->generation <= newest);
+}
+
+/* Zones that are free are opened in the order of what they bear, as they were reclaimed: what
+ * a purge applied to is written over before the purge is. */
+static void recovery_order_free(struct volume_recovery *recovery)
+{
+    struct edge_zones *zones = recovery->volume->zones;
+
+    qsort_r(recovery->order, recovery->n_order, sizeof(*recovery->order), compare_generations,
+            recovery);
+    for (uint32_t i = 0; i < recovery->n_order; i++) {
+        uint32_t number = recovery->order[i];
+        edge_zones_adopt(zones, number, EDGE_ZONE_SEALED, recovery->zones[number].generation);
+        edge_zones_reclaim(zones, number);
+        edge_zones_release(zones, number);
+        recovery->zones[number] = (struct recovery_zone){0};
+    }
+    recovery->n_order = 0;
+}
+
+static void recovery_order_zones(struct volume_recovery *recovery, uint64_t floor, uint64_t newest)
 {
     struct edge_volume *volume = recovery->volume;
 
@@ -218,14 +258,21 @@ static void recovery_order_zones(struct volume_recovery *recovery, uint64_t floo
             zone->generation = recovery_guess(recovery, zone, &zone->known);
         }
         edge_zones_saw(volume->zones, zone->generation);
-        if (zone->generation < floor) {
-            zone->generation = 0;
+        if (zone->generation != 0 && recovery_is_stale(zone, floor, newest)) {
+            recovery->order[recovery->n_order++] = i;
         }
+    }
+    recovery_order_free(recovery);
+    for (uint32_t i = 0; i < volume->superblock.n_zones; i++) {
+        struct recovery_zone *zone = &recovery->zones[i];
         if (zone->known.generation != zone->generation) {
             zone->known = (struct edge_checkpoint_zone){0};
         }
         if (zone->summary.generation != zone->generation) {
             zone->summary = (struct edge_summary){0};
+        }
+        if (zone->known.has_gaps) {
+            edge_index_note_gap(volume->index, i);
         }
         if (zone->generation != 0) {
             recovery->order[recovery->n_order++] = i;
@@ -237,9 +284,10 @@ static void recovery_order_zones(struct volume_recovery *recovery, uint64_t floo
 
 static void recovery_decide(struct volume_recovery *recovery, uint64_t floor)
 {
-    uint64_t oldest = recovery_take_known(recovery);
+    uint64_t newest = 0;
+    uint64_t oldest = recovery_take_known(recovery, &newest);
 
-    recovery_order_zones(recovery, FB_MAX(floor, oldest));
+    recovery_order_zones(recovery, FB_MAX(floor, oldest), newest);
     recovery->next_listing = 0;
     if (recovery->slot >= 0) {
         recovery_list_slice(recovery);

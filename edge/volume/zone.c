@@ -317,6 +317,7 @@ void edge_zone_reset(struct edge_volume *volume)
         return;
     }
     zone_trim_listings(zone);
+    edge_index_note_gap(volume->index, zone->number);
     zone->n_blocks = zone->written;
     zone->step = VOLUME_ZONE_OPEN;
     zone->is_over = true;

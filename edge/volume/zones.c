@@ -8,6 +8,7 @@
 struct zone {
     uint64_t generation; /* atomic; 0: free */
     uint64_t turn;       /* the least one is reclaimed first */
+    uint64_t opened;     /* its turn when it was opened */
     uint32_t n_used;
     enum edge_zone_state state;
     struct fb_list link; /* in `free` */
@@ -91,6 +92,7 @@ void edge_zones_adopt(struct edge_zones *zones, uint32_t zone, enum edge_zone_st
     adopted->state = state;
     zones_set_generation(adopted, generation);
     adopted->turn = generation;
+    adopted->opened = generation;
     zones->last_turn = FB_MAX(zones->last_turn, generation);
     edge_zones_saw(zones, generation);
 }
@@ -114,6 +116,7 @@ bool edge_zones_open(struct edge_zones *zones, uint32_t *ret_zone, uint64_t *ret
     zone->state = EDGE_ZONE_OPEN;
     zones_set_generation(zone, zones->last);
     zone->turn = zones_next_turn(zones);
+    zone->opened = zone->turn;
     *ret_zone = (uint32_t)(zone - zones->zones);
     *ret_generation = zones->last;
     return true;
@@ -180,6 +183,11 @@ void edge_zones_pass(struct edge_zones *zones, uint32_t zone)
 
     FB_REQUIRE(passed->state == EDGE_ZONE_SEALED);
     passed->turn = zones_next_turn(zones);
+}
+
+void edge_zones_unpass(struct edge_zones *zones, uint32_t zone)
+{
+    zones_get(zones, zone)->turn = zones_get(zones, zone)->opened;
 }
 
 void edge_zones_set_used(struct edge_zones *zones, uint32_t zone, uint32_t n_blocks)

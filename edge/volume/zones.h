@@ -66,6 +66,9 @@ bool edge_zones_oldest_sealed(const struct edge_zones *zones, uint32_t *ret_zone
  * old as their generations say. */
 void edge_zones_pass(struct edge_zones *zones, uint32_t zone);
 
+/* Takes a pass back: the zone is as old as it was opened again. */
+void edge_zones_unpass(struct edge_zones *zones, uint32_t zone);
+
 /* SEALED to RECLAIMING. */
 void edge_zones_reclaim(struct edge_zones *zones, uint32_t zone);
 

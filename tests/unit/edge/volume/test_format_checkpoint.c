@@ -30,8 +30,10 @@ static const struct edge_checkpoint sample = {
 
 static struct edge_checkpoint_zone zone_of(uint32_t i)
 {
-    return (struct edge_checkpoint_zone){
-        .generation = i == 2 ? 0 : UINT64_MAX - i, .n_blocks = i * 100, .is_sealed = i % 2 == 1};
+    return (struct edge_checkpoint_zone){.generation = i == 2 ? 0 : UINT64_MAX - i,
+                                         .n_blocks = i * 100,
+                                         .is_sealed = i % 2 == 1,
+                                         .has_gaps = i % 3 == 1};
 }
 
 static struct edge_listing listing_of(uint32_t i)
@@ -107,6 +109,7 @@ static void a_checkpoint_comes_back(void **state)
         assert_true(zone.generation == expected.generation);
         assert_int_equal(zone.n_blocks, expected.n_blocks);
         assert_int_equal(zone.is_sealed, expected.is_sealed);
+        assert_int_equal(zone.has_gaps, expected.has_gaps);
     }
     for (uint32_t i = 0; i < N_LISTINGS; i++) {
         struct edge_listing expected = listing_of(i);

@@ -150,6 +150,31 @@ static void heat_grows_by_hits_up_to_its_bound(void **state)
     edge_index_free(index);
 }
 
+static void a_zone_has_gaps_from_what_was_taken_out_to_its_end(void **state)
+{
+    struct edge_index *index = edge_index_new(10, ZONES);
+
+    (void)state;
+    for (uint32_t zone = 1; zone <= 3; zone++) {
+        struct edge_extent_id id = id_of(zone, 2, 0);
+        struct edge_place place = {.zone = zone, .block = 1, .n_head_blocks = 1, .mask = 1};
+        add(index, &id, &place);
+        assert_false(edge_index_has_gaps(index, zone));
+        if (zone == 1) {
+            assert_true(edge_index_remove(index, &id, &place));
+        } else if (zone == 2) {
+            assert_int_equal(edge_index_purge(index, id.fingerprint), 1);
+        }
+    }
+    edge_index_note_gap(index, 4);
+    for (uint32_t zone = 1; zone <= 4; zone++) {
+        assert_int_equal(edge_index_has_gaps(index, zone), zone != 3);
+        (void)edge_index_drop_zone(index, zone);
+        assert_false(edge_index_has_gaps(index, zone));
+    }
+    edge_index_free(index);
+}
+
 static void a_zone_that_cools_has_no_heat_and_others_keep_theirs(void **state)
 {
     struct edge_index *index = edge_index_new(10, ZONES);
@@ -508,6 +533,7 @@ int main(void)
         cmocka_unit_test(the_newest_that_has_the_chunk_is_found_first),
         cmocka_unit_test(what_has_the_same_chunks_and_more_takes_the_place_of_others),
         cmocka_unit_test(heat_grows_by_hits_up_to_its_bound),
+        cmocka_unit_test(a_zone_has_gaps_from_what_was_taken_out_to_its_end),
         cmocka_unit_test(a_zone_that_cools_has_no_heat_and_others_keep_theirs),
         cmocka_unit_test(a_purge_takes_all_extents_of_a_key_and_no_other),
         cmocka_unit_test(a_full_index_says_so_and_takes_more_after_a_removal),

@@ -91,6 +91,22 @@ static void a_zone_that_is_passed_over_is_the_youngest(void **state)
     edge_zones_free(zones);
 }
 
+static void a_pass_can_be_taken_back(void **state)
+{
+    struct edge_zones *zones = edge_zones_new(4, 1);
+    uint32_t oldest = 0;
+
+    (void)state;
+    edge_zones_adopt(zones, 0, EDGE_ZONE_SEALED, 9);
+    edge_zones_adopt(zones, 3, EDGE_ZONE_SEALED, 7);
+    edge_zones_pass(zones, 3);
+    edge_zones_unpass(zones, 3);
+    edge_zones_unpass(zones, 0);
+    assert_true(edge_zones_oldest_sealed(zones, &oldest));
+    assert_int_equal(oldest, 3);
+    edge_zones_free(zones);
+}
+
 static void what_is_opened_after_recovery_is_newer_than_all_that_was_seen(void **state)
 {
     struct edge_zones *zones = edge_zones_new(4, 1);
@@ -156,6 +172,7 @@ int main(void)
         cmocka_unit_test(zones_are_opened_in_turn_with_growing_generations),
         cmocka_unit_test(the_oldest_sealed_zone_has_the_least_generation),
         cmocka_unit_test(a_zone_that_is_passed_over_is_the_youngest),
+        cmocka_unit_test(a_pass_can_be_taken_back),
         cmocka_unit_test(what_is_opened_after_recovery_is_newer_than_all_that_was_seen),
         cmocka_unit_test(a_reclaimed_zone_loses_its_generation_and_is_used_last),
         cmocka_unit_test(generations_go_on_from_where_the_volume_began),
