@@ -89,7 +89,7 @@ static void on_piece_written(struct volume_io *io, int result)
         return;
     }
     checkpoint->step = VOLUME_CHECKPOINT_SYNCING;
-    checkpoint->sync = edge_writer_sync(volume);
+    checkpoint->sync = edge_sync_ask(volume);
 }
 
 /* What may still go to the zone that is written: nothing yet but a header, or the rest. */

@@ -265,9 +265,6 @@ void edge_writer_retry(struct edge_volume *volume);
 /* After recovery or resume: what was asked for meanwhile is done. */
 void edge_writer_start(struct edge_volume *volume);
 
-/* The number of a sync that begins from now on; `n_synced` tells when it is over. */
-uint64_t edge_writer_sync(struct edge_volume *volume);
-
 /* After closing: what was placed and is not on the disk never was. */
 void edge_writer_reset(struct edge_volume *volume);
 
@@ -281,6 +278,19 @@ void edge_entry_publish(struct edge_volume *volume, const struct volume_entry *e
 /* The volume holds all these chunks already: they left memory before they could be found here,
  * and came again. */
 bool edge_extent_is_known(const struct edge_volume *volume, const struct edge_extent_head *head);
+
+/* ---- syncs ---------------------------------------------------------------------------- */
+
+void edge_sync_init(struct edge_volume *volume);
+
+/* The number of a sync that begins from now on; `n_synced` tells when it is over. */
+uint64_t edge_sync_ask(struct edge_volume *volume);
+
+/* The request is answered when all that was placed so far is durable. */
+void edge_sync_await(struct edge_volume *volume, struct edge_volume_request *request);
+
+/* Answers what is durable; asks for a sync if one would make more so. */
+void edge_sync_answer(struct edge_volume *volume);
 
 /* ---- zones: opening and sealing ----------------------------------------------------- */
 

@@ -10,102 +10,6 @@
  * reach the index in the order of their records, so that what a sync covers has no gap.
  */
 
-/* ---- sync -------------------------------------------------------------------- */
-
-static void writer_start_sync(struct edge_volume *volume)
-{
-    struct volume_writer *writer = &volume->writer;
-
-    writer->is_syncing = true;
-    writer->n_syncs++;
-    writer->covers = volume->pieces.written;
-    writer->sync.io.verb = FB_DISK_SYNC;
-    edge_volume_io_start(volume, &writer->sync);
-}
-
-uint64_t edge_writer_sync(struct edge_volume *volume)
-{
-    struct volume_writer *writer = &volume->writer;
-
-    if (writer->is_syncing) {
-        writer->wants_sync = true;
-        return writer->n_syncs + 1;
-    }
-    writer_start_sync(volume);
-    return writer->n_syncs;
-}
-
-/* Answers what is durable; asks for a sync if one would make more so. */
-static void writer_see_to_awaiting(struct edge_volume *volume)
-{
-    struct volume_writer *writer = &volume->writer;
-
-    while (!fb_list_empty(&writer->awaiting)) {
-        struct edge_volume_request *first =
-            FB_CONTAINER_OF(writer->awaiting.next, struct edge_volume_request, link);
-        if (first->ticket > writer->durable) {
-            if (first->ticket <= volume->pieces.written &&
-                (!writer->is_syncing || writer->covers < first->ticket)) {
-                (void)edge_writer_sync(volume);
-            }
-            return;
-        }
-        fb_list_remove(&first->link);
-        edge_request_answer(first, FB_OK);
-    }
-}
-
-static void on_synced(struct volume_io *io, int result)
-{
-    struct edge_volume *volume = io->volume;
-    struct volume_writer *writer = &volume->writer;
-
-    writer->is_syncing = false;
-    if (result < 0) {
-        edge_volume_fail(volume, result);
-        return;
-    }
-    writer->n_synced = writer->n_syncs;
-    writer->durable = writer->covers;
-    if (!edge_volume_writes(volume)) {
-        return;
-    }
-    if (writer->wants_sync) {
-        writer->wants_sync = false;
-        writer_start_sync(volume);
-    }
-    if (edge_pieces_position(volume) > writer->durable && !fb_timer_is_set(&writer->sync_timer)) {
-        fb_timer_set(&writer->sync_timer, EDGE_VOLUME_SYNC_MS);
-    }
-    writer_see_to_awaiting(volume);
-    edge_zone_step(volume);
-    edge_checkpointer_on_sync(volume);
-    edge_writer_pump(volume);
-}
-
-static void on_sync_due(struct fb_timer *timer)
-{
-    struct edge_volume *volume = FB_CONTAINER_OF(timer, struct edge_volume, writer.sync_timer);
-
-    if (!edge_volume_writes(volume) || volume->writer.durable == edge_pieces_position(volume)) {
-        return;
-    }
-    if (volume->pieces.written > volume->writer.durable) {
-        (void)edge_writer_sync(volume);
-    } else {
-        fb_timer_set(timer, EDGE_VOLUME_FLUSH_MS);
-    }
-}
-
-static void on_flush_due(struct fb_timer *timer)
-{
-    struct edge_volume *volume = FB_CONTAINER_OF(timer, struct edge_volume, writer.flush_timer);
-
-    if (edge_volume_writes(volume)) {
-        edge_pieces_submit(volume);
-    }
-}
-
 /* ---- entries ------------------------------------------------------------------- */
 
 void edge_writer_on_written(struct edge_volume *volume)
@@ -129,7 +33,7 @@ void edge_writer_on_written(struct edge_volume *volume)
         }
         fb_free(entry);
     }
-    writer_see_to_awaiting(volume);
+    edge_sync_answer(volume);
     edge_zone_step(volume);
     edge_writer_pump(volume);
 }
@@ -274,19 +178,13 @@ static bool writer_go_on(struct edge_volume *volume)
     return true;
 }
 
-static void writer_await(struct edge_volume *volume, struct edge_volume_request *request)
-{
-    request->ticket = edge_pieces_position(volume);
-    fb_list_append(&volume->writer.awaiting, &request->link);
-}
-
 static void writer_end(struct edge_volume *volume)
 {
     struct volume_job *job = volume->writer.placing.job;
 
     volume->writer.placing.job = NULL;
     if (job->request != NULL) {
-        writer_await(volume, job->request);
+        edge_sync_await(volume, job->request);
     }
     writer_finish_job(volume, job, false);
 }
@@ -376,7 +274,7 @@ static bool writer_place_next(struct edge_volume *volume)
     }
     job = FB_CONTAINER_OF(first, struct volume_job, link);
     if (job->kind == VOLUME_JOB_FLUSH) {
-        writer_await(volume, job->request);
+        edge_sync_await(volume, job->request);
         writer_finish_job(volume, job, false);
         return true;
     }
@@ -410,7 +308,7 @@ void edge_writer_pump(struct edge_volume *volume)
     }
     if (!fb_list_empty(&writer->awaiting)) {
         edge_pieces_submit(volume);
-        writer_see_to_awaiting(volume);
+        edge_sync_answer(volume);
     }
     edge_reclaim_poke(volume);
 }
@@ -481,11 +379,8 @@ void edge_writer_init(struct edge_volume *volume)
     fb_list_init(&writer->jobs);
     fb_list_init(&writer->again);
     fb_list_init(&writer->entries);
-    fb_list_init(&writer->awaiting);
     fb_list_init(&writer->owed);
-    writer->sync.done = on_synced;
-    fb_timer_init(&writer->flush_timer, volume->loop, on_flush_due);
-    fb_timer_init(&writer->sync_timer, volume->loop, on_sync_due);
+    edge_sync_init(volume);
 }
 
 static void writer_add_all(struct edge_volume *volume, struct fb_list *from)
@@ -529,7 +424,7 @@ bool edge_writer_drain(struct edge_volume *volume)
         return false;
     }
     if (writer->durable < volume->pieces.written) {
-        (void)edge_writer_sync(volume);
+        (void)edge_sync_ask(volume);
         return false;
     }
     return fb_list_empty(&writer->awaiting);

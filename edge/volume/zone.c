@@ -167,7 +167,7 @@ static int zone_open(struct edge_volume *volume)
     edge_zone_clear(volume);
     FB_REQUIRE(edge_zones_open(volume->zones, &zone->number, &zone->generation));
     zone->step = VOLUME_ZONE_SYNCING;
-    zone->sync = edge_writer_sync(volume);
+    zone->sync = edge_sync_ask(volume);
     return FB_E_LATER;
 }
 
@@ -247,7 +247,7 @@ static void on_zone_written(struct volume_io *io, int result)
     }
     if (zone->step == VOLUME_ZONE_HEADING) {
         zone->step = VOLUME_ZONE_HEADED;
-        zone->sync = edge_writer_sync(volume);
+        zone->sync = edge_sync_ask(volume);
     } else {
         zone_sealed(volume);
         edge_checkpointer_poke(volume);

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-enum { KEYS = 40, STEPS = 60, EVERY = 5 };
+enum { KEYS = 40, STEPS = 60, EVERY = 11 };
 
 struct run {
     struct world world;

@@ -8,7 +8,7 @@
  */
 #include "volume_fixture.h"
 
-enum { KEYS = 12, NUMBERS = 2, MAX_WRITES = 60000, USUAL_STEPS = 1500 };
+enum { KEYS = 12, NUMBERS = 2, MAX_WRITES = 60000, USUAL_STEPS = 800 };
 
 struct written {
     unsigned key;

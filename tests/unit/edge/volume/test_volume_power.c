@@ -8,7 +8,7 @@
  */
 #include "volume_fixture.h"
 
-enum { KEYS = 24, MAX_MOMENTS = 400, MAX_VERSIONS = 600, STEP = 7, SEEDS = 2, DAY_MS = 86400000 };
+enum { KEYS = 24, MAX_MOMENTS = 400, MAX_VERSIONS = 600, STEP = 9, SEEDS = 2, DAY_MS = 86400000 };
 
 /* The state at rest after a flush: what was there, and how many events it took. */
 struct moment {
