@@ -115,7 +115,7 @@ static void table_add(struct edge_rate *rate, struct edge_policy_node *node)
 {
     if (rate->n_nodes == rate->max_nodes) {
         rate->max_nodes = rate->max_nodes == 0 ? RATE_FIRST_NODES : 2 * rate->max_nodes;
-        rate->nodes = fb_realloc(rate->nodes, rate->max_nodes * sizeof(*rate->nodes));
+        rate->nodes = fb_realloc(rate->nodes, rate->max_nodes * sizeof(struct edge_policy_node *));
     }
     table_put(rate, node, rate->n_nodes);
     rate->n_nodes++;

@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/sys/file.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,9 +92,9 @@ static int trace_read_header(struct edge_trace *trace, struct fb_str bytes, cons
     }
     struct trace_columns columns = trace_columns_of(trace);
     if (columns.end != bytes.len) {
-        return fb_diag_set(
-            diag, FB_E_MALFORMED, "%s: is %zu bytes, but %zu requests and %zu objects take %llu",
-            name, bytes.len, trace->n_requests, trace->n_objects, (unsigned long long)columns.end);
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "%s: is %zu bytes, but %zu requests and %zu objects take %" PRIu64, name,
+                           bytes.len, trace->n_requests, trace->n_objects, columns.end);
     }
     return FB_OK;
 }
@@ -110,14 +111,14 @@ static int trace_read_requests(struct edge_trace *trace, struct fb_str bytes, co
         n_units += trace->steps[i];
         if (n_units > max_units) {
             return fb_diag_set(diag, FB_E_LIMIT,
-                               "%s: request %zu is more than a century late (byte %llu)", name, i,
-                               (unsigned long long)(columns.steps + 4 * i));
+                               "%s: request %zu is more than a century late (byte %" PRIu64 ")",
+                               name, i, columns.steps + 4 * i);
         }
         uint32_t object = u32_at(bytes, columns.requests + 4 * i);
         if (object >= trace->n_objects) {
-            return fb_diag_set(
-                diag, FB_E_MALFORMED, "%s: request %zu is for object %u of %zu (byte %llu)", name,
-                i, object, trace->n_objects, (unsigned long long)(columns.requests + 4 * i));
+            return fb_diag_set(diag, FB_E_MALFORMED,
+                               "%s: request %zu is for object %u of %zu (byte %" PRIu64 ")", name,
+                               i, object, trace->n_objects, columns.requests + 4 * i);
         }
         trace->requests[i] = object;
     }
@@ -148,20 +149,21 @@ static int trace_read_objects(struct edge_trace *trace, struct fb_str bytes, con
         object->rendition = u8_at(bytes, columns.renditions + i);
         object->kind = u8_at(bytes, columns.kinds + i);
         if (object->rendition > EDGE_TRACE_MAX_RENDITION) {
-            return fb_diag_set(diag, FB_E_MALFORMED, "%s: object %zu has rendition %u (byte %llu)",
-                               name, i, object->rendition,
-                               (unsigned long long)(columns.renditions + i));
+            return fb_diag_set(diag, FB_E_MALFORMED,
+                               "%s: object %zu has rendition %u (byte %" PRIu64 ")", name, i,
+                               object->rendition, columns.renditions + i);
         }
         if (object->kind >= EDGE_TRACE_N_KINDS) {
-            return fb_diag_set(diag, FB_E_MALFORMED, "%s: object %zu has kind %u (byte %llu)", name,
-                               i, object->kind, (unsigned long long)(columns.kinds + i));
+            return fb_diag_set(diag, FB_E_MALFORMED,
+                               "%s: object %zu has kind %u (byte %" PRIu64 ")", name, i,
+                               object->kind, columns.kinds + i);
         }
         trace_identify(object, u32_at(bytes, columns.titles + 4 * i));
         trace->footprint += object->size;
         if (trace->footprint > EDGE_TRACE_MAX_FOOTPRINT) {
             return fb_diag_set(diag, FB_E_LIMIT,
-                               "%s: objects up to %zu are more than 64 TiB (byte %llu)", name, i,
-                               (unsigned long long)(columns.sizes + 4 * i));
+                               "%s: objects up to %zu are more than 64 TiB (byte %" PRIu64 ")",
+                               name, i, columns.sizes + 4 * i);
         }
     }
     return FB_OK;
