@@ -100,11 +100,10 @@ void edge_fill_retry(struct edge_fill *fill, int err)
         fill->n_tries = 0;
     }
     fill->resumed_at = offset;
-    if (fill->if_range.len == 0) {
-        edge_fill_end_body(fill, err);
-    } else if (fill->n_tries == EDGE_FILL_MAX_TRIES && fill->saw_change) {
+    bool is_over = fill->if_range.len == 0 || fill->n_tries == EDGE_FILL_MAX_TRIES;
+    if (is_over && fill->saw_change) {
         rest_changed(fill);
-    } else if (fill->n_tries == EDGE_FILL_MAX_TRIES) {
+    } else if (is_over) {
         edge_fill_end_body(fill, err);
     } else if (rest_pauses_ms[fill->n_tries] == 0) {
         fill->n_tries++;
