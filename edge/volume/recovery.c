@@ -41,7 +41,7 @@
  * volume stays closed: then it is the disk, not a block of it.
  */
 
-enum { SLICE = 8192 /* listings a turn */ };
+enum { SLICE = 4096 /* listings a turn */ };
 
 /* ---- reading ----------------------------------------------------------------------- */
 
@@ -123,6 +123,16 @@ bool edge_recovery_saw_written(struct volume_recovery *recovery, const struct ed
     return true;
 }
 
+static void recovery_add(struct volume_recovery *recovery, const struct edge_listing *listing)
+{
+    struct edge_volume *volume = recovery->volume;
+
+    /* Full, or listed twice: a miss at worst. */
+    if (edge_index_add(volume->index, &listing->id, &listing->place) < 0) {
+        edge_index_note_gap(volume->index, listing->place.zone);
+    }
+}
+
 /* A crash may have torn its chunks: then the same bytes elsewhere are not superseded. */
 static bool recovery_is_suspect(const struct volume_recovery *recovery,
                                 const struct edge_listing *listing)
@@ -140,13 +150,10 @@ void edge_recovery_apply(struct volume_recovery *recovery, const struct edge_lis
     if (listing->kind == EDGE_RECORD_PURGE) {
         FB_IGNORE(edge_index_purge(volume->index, listing->id.fingerprint));
     } else if (listing->kind == EDGE_RECORD_EXTENT) {
-        /* Full, or listed twice: a miss at worst. */
         if (!recovery_is_suspect(recovery, listing)) {
             edge_index_supersede(volume->index, &listing->id, &listing->place);
         }
-        if (edge_index_add(volume->index, &listing->id, &listing->place) < 0) {
-            edge_index_note_gap(volume->index, listing->place.zone);
-        }
+        recovery_add(recovery, listing);
     }
 }
 
@@ -164,8 +171,10 @@ static void recovery_list_slice(struct volume_recovery *recovery)
             continue;
         }
         const struct edge_checkpoint_zone *known = &recovery->zones[listing.place.zone].known;
-        if (known->generation != 0 && listing.place.block < known->n_blocks) {
-            edge_recovery_apply(recovery, &listing);
+        if (known->generation != 0 && listing.place.block < known->n_blocks &&
+            listing.kind == EDGE_RECORD_EXTENT &&
+            edge_superblock_holds(&recovery->volume->superblock, &listing.place)) {
+            recovery_add(recovery, &listing); /* nothing was superseded there */
         }
     }
     if (end < head->n_listings) {

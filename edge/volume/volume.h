@@ -20,8 +20,10 @@
  * Ownership  The caller owns the volume, the disk, the owner's queue, and frees them after
  *            drain or suspend has finished.
  * Threads    One loop is the owner. Each call says where it may be made.
- * Limits     EDGE_VOLUME_QUEUE_BYTES wait to be written. Memory: the index, the queue, and
- *            about 12 MiB while writing and reclaiming.
+ * Limits     EDGE_VOLUME_QUEUE_BYTES wait to be written. Memory: the index, the queue, about
+ *            20 MiB while writing, reclaiming and scrubbing, and 48 bytes an extent while it
+ *            recovers or makes a checkpoint. Purges that cannot be written: the last few
+ *            thousand wait, more are forgotten.
  * Failures   Negative errno from the disk; FB_E_UNAVAILABLE while not online.
  */
 #pragma once
@@ -63,8 +65,8 @@ struct edge_volume_options {
 /* Touches no disk. Owner. */
 struct edge_volume *edge_volume_new(const struct edge_volume_options *options);
 
-/* Requires that nothing of it is under way: never recovered, drained, or suspended. Accepts
- * NULL. Owner. */
+/* Requires drain(), or that no other thread ever knew of it and it is closed. Accepts NULL.
+ * Owner. */
 void edge_volume_free(struct edge_volume *volume);
 
 /* ---- life: on the owner's loop, one of these at a time ------------------- */
