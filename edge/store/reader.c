@@ -343,7 +343,11 @@ static void reader_fetch(struct body_reader *self)
     int err = edge_chunk_fetch(self->object, self->loop, self->offset / EDGE_CHUNK_BYTES);
     if (err < 0 && err != FB_E_NOT_FOUND) {
         (void)pthread_mutex_lock(&body->lock);
-        self->error = err;
+        if (self->source != NULL) {
+            self->skips = self->offset / EDGE_CHUNK_BYTES; /* who fetches may wait for room */
+        } else {
+            self->error = err;
+        }
         (void)pthread_mutex_unlock(&body->lock);
     }
 }

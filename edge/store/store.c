@@ -9,6 +9,9 @@
 
 enum { SHARD_FIRST_BUCKETS = 64 };
 
+/* So many extents, and records of each, are looked at for what a new object replaces. */
+enum { PUBLISH_PROBES = 8 };
+
 static const struct fb_metric store_rows[STORE_N_METRICS] = {
     [STORE_BYTES] = {"edge_store_bytes", FB_METRIC_GAUGE, NULL,
                      "Memory that stored responses take, overhead included."},
@@ -249,6 +252,43 @@ static void publish_over(struct edge_store *store, struct fb_loop *loop, struct 
     edge_object_unref(rival);
 }
 
+/* How many records of `version` (any if 0) the volumes have of the first extents of a key. */
+static unsigned count_records(struct edge_store *store, uint64_t fingerprint, uint64_t version)
+{
+    struct edge_volume_place place;
+    unsigned n = 0;
+
+    for (uint32_t number = 0; number < PUBLISH_PROBES; number++) {
+        struct edge_extent_id id = {
+            .fingerprint = fingerprint, .version = version, .number = number};
+        for (unsigned nth = 0;
+             nth < PUBLISH_PROBES && edge_volumes_find(store->volumes, &id, -1, nth, &place);
+             nth++) {
+            n++;
+        }
+    }
+    return n;
+}
+
+/* A response without variants is the only one of its key: what volumes have of others, and could
+ * not be loaded, must not come back. */
+static void publish_alone(struct edge_store *store, struct fb_loop *loop,
+                          const struct edge_object *fresh)
+{
+    const struct edge_body *body = fresh->body;
+    uint64_t version = atomic_load_explicit(&body->version, memory_order_relaxed);
+    uint64_t fingerprint = body->fingerprint;
+
+    if (store->volumes == NULL || fresh->head.vary.len > 0 ||
+        atomic_load_explicit(&body->is_on_volumes, memory_order_relaxed)) {
+        return;
+    }
+    unsigned n = count_records(store, fingerprint, 0);
+    if (n > 0 && (version == 0 || n > count_records(store, fingerprint, version))) {
+        edge_store_forget(store, loop, fingerprint);
+    }
+}
+
 void edge_store_publish(struct edge_store *store, struct fb_loop *loop, struct edge_object *object)
 {
     struct store_shard *shard = edge_store_shard(store, object->hash);
@@ -266,6 +306,8 @@ void edge_store_publish(struct edge_store *store, struct fb_loop *loop, struct e
     (void)pthread_mutex_unlock(&shard->lock);
     if (rival != NULL) {
         publish_over(store, loop, object, rival);
+    } else if (!is_broken) {
+        publish_alone(store, loop, object);
     }
     if (!is_broken) {
         edge_room_anchor(object->body);

@@ -18,6 +18,8 @@
  * Limits     `memory_bytes` for bodies, heads and overhead together;
  *            EDGE_STORE_MAX_VARIANTS per key in memory, of which the oldest
  *            gives way.
+ *            With volumes, huge pages that lie idle between loads come on top
+ *            (base/disk/memory.h).
  * Failures   FB_E_BUSY: nothing left to evict.
  */
 #pragma once
