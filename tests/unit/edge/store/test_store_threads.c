@@ -5,6 +5,7 @@
 #include "base/loop/reader.h"
 #include "base/loop/thread.h"
 #include "edge/store/store.h"
+#include "fake_volumes.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -26,6 +27,7 @@ enum {
 };
 
 struct fixture {
+    struct edge_volumes *volumes; /* NULL: memory alone */
     struct edge_store *store;
     struct fb_loop *home; /* runs only at the end: of what needs no news */
     struct fb_loop *loops[N_LOOPS];
@@ -52,14 +54,19 @@ static void make_pattern(void)
     }
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, struct edge_volumes *volumes)
 {
     static struct fixture f;
 
     memset(&f, 0, sizeof(f));
+    f.volumes = volumes;
     make_pattern();
-    f.store = edge_store_new(
-        &(struct edge_store_options){.memory_bytes = LIMIT, .seed = 7, .clock = fb_clock_system()});
+    f.store = edge_store_new(&(struct edge_store_options){
+        .memory_bytes = volumes != NULL ? LIMIT / 2 : LIMIT,
+        .seed = 7,
+        .volumes = volumes,
+        .clock = fb_clock_system(),
+    });
     (void)pthread_mutex_init(&f.lock, NULL);
     (void)pthread_cond_init(&f.all_gone, NULL);
     assert_int_equal(fb_loop_new(fb_clock_system(), &f.home), FB_OK);
@@ -69,6 +76,16 @@ static int set_up(void **state)
     }
     *state = &f;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, NULL);
+}
+
+static int set_up_tiers(void **state)
+{
+    return set_up_with(state, fake_volumes_new());
 }
 
 static int tear_down(void **state)
@@ -84,6 +101,9 @@ static int tear_down(void **state)
     fb_loop_turn(f->home);
     fb_loop_free(f->home);
     edge_store_free(f->store);
+    if (f->volumes != NULL) {
+        fake_volumes_free(f->volumes);
+    }
     (void)pthread_cond_destroy(&f->all_gone);
     (void)pthread_mutex_destroy(&f->lock);
     return 0;
@@ -232,6 +252,7 @@ static struct edge_object *create(struct fixture *f, const char *key, int64_t le
                                     .request = &f->none,
                                     .status = 200,
                                     .headers = &f->none,
+                                    .terms = {.lifetime_ms = 3600000},
                                     .length = length};
 
     return edge_store_create(f->store, &spec, &object) == FB_OK ? object : NULL;
@@ -269,6 +290,39 @@ static void readers_on_all_loops_trail_one_writer(void **state)
         await_clients(f);
     }
     assert_int_equal(edge_store_stats(f->store).n_trailing, 0);
+}
+
+/* ---- from volumes -------------------------------------------------------- */
+
+enum { N_OBJECTS = 10 };
+
+static void readers_on_all_loops_load_what_was_evicted(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *objects[N_OBJECTS];
+    struct edge_writer *writer = NULL;
+    uint64_t seed = 1;
+    char key[16];
+
+    for (unsigned i = 0; i < 2 * N_OBJECTS; i++) {
+        struct edge_object **object = &objects[i % N_OBJECTS];
+        if (i < N_OBJECTS) {
+            (void)snprintf(key, sizeof(key), "k/%u", i);
+            *object = create(f, key, BODY);
+            assert_int_equal(edge_object_write(*object, f->home, 0, &writer), FB_OK);
+            edge_store_publish(f->store, f->home, *object);
+            write_some(writer, BODY, &seed);
+            edge_writer_finish(writer, FB_OK);
+        }
+        start_clients(f, objects[i / 2], &seed, FB_E_END);
+        start_clients(f, objects[i * 7 % (i / 2 + 1)], &seed, FB_E_END);
+        await_clients(f);
+        assert_true(edge_store_stats(f->store).memory_bytes <= LIMIT / 2);
+    }
+    for (unsigned i = 0; i < N_OBJECTS; i++) {
+        edge_object_unref(objects[i]);
+    }
+    assert_true(edge_store_stats(f->store).n_loaded > N_OBJECTS);
 }
 
 /* ---- everything at once ------------------------------------------------ */
@@ -385,6 +439,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(readers_on_all_loops_trail_one_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(readers_on_all_loops_load_what_was_evicted, set_up_tiers,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(threads_share_one_store, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
