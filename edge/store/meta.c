@@ -12,6 +12,9 @@ enum {
     META_SLACK_MS = 60000     /* so far may a clock be set back unnoticed */
 };
 
+/* No span of time is longer; sums of a few do not overflow. */
+#define META_MAX_SPAN_MS (INT64_MAX / 8)
+
 /* ---- writing ------------------------------------------------------------- */
 
 static void put_number(struct fb_buf *bytes, uint64_t value, unsigned n)
@@ -89,12 +92,12 @@ static struct fb_str get_str(struct meta_input *input)
     return str;
 }
 
-/* A span of time: not negative, and no longer than what sums of a few can bear. */
+/* Not negative. */
 static int64_t get_span(struct meta_input *input)
 {
     uint64_t value = get_number(input, 8);
 
-    if (value > INT64_MAX / 8) {
+    if (value > META_MAX_SPAN_MS) {
         input->is_bad = true;
         return 0;
     }
@@ -137,7 +140,8 @@ static void get_terms(struct meta_input *input, struct edge_moment now, struct e
     terms->always_validate = get_flag(flags, META_ALWAYS_VALIDATE);
     terms->is_immutable = get_flag(flags, META_IS_IMMUTABLE);
     if (received_ms > now.wall_ms + META_SLACK_MS) {
-        terms->initial_age_ms += terms->lifetime_ms;
+        terms->initial_age_ms =
+            FB_MIN(terms->initial_age_ms + terms->lifetime_ms + 1, META_MAX_SPAN_MS);
     }
     terms->received_ms = now.mono_ms - (now.wall_ms - FB_MIN(received_ms, now.wall_ms));
 }
