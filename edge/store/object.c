@@ -221,13 +221,17 @@ void edge_object_touch(struct edge_object *object)
 
 /* ---- what is there ----------------------------------------------------- */
 
+/* Upstreams say how long a body is: what is looked at must not grow with that. */
+enum { HOLDS_MAX_CHUNKS = 4096, HOLDS_MAX_BEHIND = EDGE_WRITER_AHEAD / EDGE_CHUNK_BYTES };
+
 /* Under the body's lock: how far a writer will come that is on its way to `chunk`,
- * which is absent, with nothing between them; 0: there is none. */
+ * which is absent, with nothing between them; 0: there is none that a reader would wait for. */
 static uint64_t body_coming_until(const struct edge_body *body, uint64_t chunk)
 {
     uint64_t at = chunk;
+    uint64_t first = chunk - FB_MIN(chunk, (uint64_t)HOLDS_MAX_BEHIND);
 
-    while (at > 0 && edge_body_chunk_state(body, at) == CHUNK_ABSENT &&
+    while (at > first && edge_body_chunk_state(body, at) == CHUNK_ABSENT &&
            !edge_body_has_writer_at(body, at)) {
         at--;
     }
@@ -267,6 +271,7 @@ bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t leng
     }
     uint64_t n = (end + EDGE_CHUNK_BYTES - 1) / EDGE_CHUNK_BYTES;
     uint64_t chunk = offset / EDGE_CHUNK_BYTES;
+    n = FB_MIN(n, chunk + HOLDS_MAX_CHUNKS);
     while ((chunk = body_find_absent(object->body, chunk, n)) < n) {
         if (!edge_chunk_is_on_volume(object, chunk)) {
             return false;

@@ -382,6 +382,9 @@ int edge_store_create(struct edge_store *store, const struct edge_object_spec *s
 {
     uint64_t head_cost = edge_object_cost(spec);
 
+    if (spec->length > 0 && (uint64_t)spec->length > EDGE_BODY_MAX_BYTES) {
+        return FB_E_LIMIT;
+    }
     int err = edge_room_claim(store, head_cost + edge_body_cost());
     if (err < 0) {
         return err;

@@ -127,7 +127,7 @@ struct edge_object_spec {
 };
 
 /* A new object without a byte, not yet in the index; room for its head is claimed. The
- * reference is the caller's. */
+ * reference is the caller's. FB_E_LIMIT: longer than EDGE_BODY_MAX_BYTES. */
 FB_MUST_CHECK int edge_store_create(struct edge_store *store, const struct edge_object_spec *spec,
                                     struct edge_object **ret_object);
 

@@ -24,6 +24,9 @@ enum {
     EDGE_EXTENT_BYTES = EDGE_EXTENT_CHUNKS * EDGE_CHUNK_BYTES
 };
 
+/* No body is longer: its extents could not be told apart. */
+#define EDGE_BODY_MAX_BYTES ((uint64_t)EDGE_EXTENT_BYTES << 32)
+
 /* Which extent of which representation. */
 struct edge_extent_id {
     uint64_t fingerprint; /* of the object's key: edge_fingerprint_of() */

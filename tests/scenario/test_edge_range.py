@@ -74,6 +74,18 @@ def test_the_ends_of_a_huge_object_are_found(lab, origin):
     assert cold.status == 416 and cold.headers["Content-Range"] == f"bytes */{HUGE}"
 
 
+def test_an_absurd_length_costs_nobody_else_anything(lab, origin):
+    Film(origin, "/v/absurd.mp4", size=2**63 - 1)
+    film, edge = Film(origin), edge_of(lab, origin)
+    with lab.client(edge) as whole:
+        whole.request("/v/absurd.mp4").read_head()
+        assert whole.read_some(3 * MIB)[:MIB] == b"".join(content(0, MIB))
+        for at in (5, 2**54 + 5, 2**63 - 9):
+            part = get(edge.url + "/v/absurd.mp4", span=(at, at + 3))
+            assert (part.status, part.body) == (206, b"".join(content(at, at + 4)))
+        assert get(edge.url + film.path, span=(0, 9)).body == b"".join(content(0, 10))
+
+
 def test_the_whole_streams_through_a_small_memory_at_the_clients_pace(lab, origin):
     film, edge = Film(origin), edge_of(lab, origin)
     viewer = Viewer(lab, edge, film.path)

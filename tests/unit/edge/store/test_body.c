@@ -59,6 +59,37 @@ static void a_range_past_the_end_breaks_off_there(void **state)
     edge_object_unref(object);
 }
 
+static void what_is_said_of_a_huge_body_costs_no_time(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = create(f, "huge", (int64_t)EDGE_BODY_MAX_BYTES);
+    uint64_t last = EDGE_BODY_MAX_BYTES - MIB;
+    struct edge_writer *writer = write_from(f, object, 0);
+
+    append(writer, 100);
+    assert_true(edge_object_holds(object, 0, FB_LENGTH_UNKNOWN)); /* on its way */
+    assert_true(edge_object_holds(object, 8 * (uint64_t)MIB, 1));
+    assert_false(edge_object_holds(object, last, 1)); /* no reader waits that long */
+    edge_writer_finish(writer, FB_OK);
+    assert_false(edge_object_holds(object, 0, FB_LENGTH_UNKNOWN));
+    edge_object_unref(object);
+}
+
+static void a_body_with_more_extents_than_can_be_numbered_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *object = NULL;
+    struct edge_object_spec spec = {.key = FB_STR("endless"),
+                                    .request = &f->none,
+                                    .status = 200,
+                                    .headers = &f->none,
+                                    .length = (int64_t)EDGE_BODY_MAX_BYTES + 1};
+
+    assert_int_equal(edge_store_create(f->store, &spec, &object), FB_E_LIMIT);
+    spec.length = INT64_MAX;
+    assert_int_equal(edge_store_create(f->store, &spec, &object), FB_E_LIMIT);
+}
+
 static void a_body_is_no_longer_than_announced(void **state)
 {
     struct fixture *f = *state;
@@ -289,6 +320,8 @@ int main(void)
         STORE_TEST(bodies_of_all_sizes_come_back_as_they_were),
         STORE_TEST(small_bodies_of_unknown_length_waste_little),
         STORE_TEST(a_range_past_the_end_breaks_off_there),
+        STORE_TEST(what_is_said_of_a_huge_body_costs_no_time),
+        STORE_TEST(a_body_with_more_extents_than_can_be_numbered_is_refused),
         STORE_TEST(a_body_is_no_longer_than_announced),
         STORE_TEST(a_reader_trails_the_writer),
         STORE_TEST(a_fill_of_unknown_length_that_breaks_gives_its_error_after_the_bytes),
