@@ -3,8 +3,8 @@
 
 usage: bench.py [--objects N] [--size BYTES]
 
-nginx answers every path with SIZE bytes, wrk asks the edge for N paths in order,
-which puts each on the volume. Then the edge is killed and started anew, with the
+nginx answers every path with SIZE bytes; the edge is asked for N paths, twice each,
+which puts them on the volume. Then the edge is killed and started anew, with the
 upstream gone, and is asked for known paths until the first hit and for a sample
 of all. The programs come from $FB_BUILD_DIR, which should be a release build.
 """
@@ -12,6 +12,7 @@ import argparse
 import os
 import pathlib
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -38,17 +39,6 @@ http {{
         }}
     }}
 }}
-"""
-# Each thread has a share of the paths of its own, asked for once.
-WRK = """
-local threads = 0
-function setup(thread) thread:set("share", threads); threads = threads + 1 end
-local at = {first}
-function request()
-    at = at + 1
-    if at > {last} then wrk.thread:stop() end
-    return wrk.format("GET", "/v/seg-" .. at .. ".m4s")
-end
 """
 
 
@@ -78,24 +68,41 @@ def volume(edge):
     return edge.status()["volumes"][0]
 
 
-def fill(lab, edge, n):
-    """Asks for every path once; what the queue of the volume had no room for, again."""
-    script = lab.dir / "paths.lua"
-    step = 50_000
-    for first in range(0, n, step):
-        script.write_text(WRK.format(first=first, last=min(first + step, n)))
-        for _ in range(4):
-            subprocess.run(["wrk", "-t1", "-c16", "-d600s", "-s", str(script), edge.url],
-                           capture_output=True, check=True)
-            until(lambda: volume(edge)["queued_bytes"] == 0, "the volume has written", 60)
-            if volume(edge)["extents"] >= min(first + step, n) * 0.999:
+def ask(sock, paths):
+    """Pipelines requests for all paths and reads the responses away."""
+    sock.sendall("".join(f"GET {path} HTTP/1.1\r\nHost: media.test\r\n\r\n"
+                         for path in paths).encode())
+    left, buffer = len(paths), b""
+    while left:
+        data = sock.recv(1 << 20)
+        assert data, "the edge hung up"
+        buffer += data
+        while (end := buffer.find(b"\r\n\r\n")) >= 0:
+            head = buffer[:end].lower()
+            at = head.index(b"content-length:") + 15
+            size = end + 4 + int(head[at:].split(b"\r", 1)[0])
+            if len(buffer) < size:
                 break
-        print(f"\r{volume(edge)['extents']} objects on the volume", end="", file=sys.stderr)
+            assert head.startswith(b"http/1.1 200"), head
+            buffer = buffer[size:]
+            left -= 1
+
+
+def fill(edge, n):
+    """Asks for every path twice, so that it is worth a write."""
+    with socket.create_connection(("127.0.0.1", edge.port)) as sock:
+        for first in range(1, n + 1, 50):
+            paths = [f"/v/seg-{i}.m4s" for i in range(first, min(first + 50, n + 1))]
+            ask(sock, paths)
+            ask(sock, paths)
+            if first % 50_000 == 1:
+                print(f"\r{first} objects asked for", end="", file=sys.stderr)
+    until(lambda: volume(edge)["queued_bytes"] == 0, "the volume has written", 60)
     print(file=sys.stderr)
 
 
 def is_hit(edge, i):
-    response = get(f"{edge.url}/v/seg-{i}.m4s", headers={"Host": f"127.0.0.1:{edge.port}"})
+    response = get(f"{edge.url}/v/seg-{i}.m4s", headers={"Host": "media.test"})
     return response.status == 200 and "; hit" in response.headers["Cache-Status"]
 
 
@@ -127,7 +134,7 @@ def main():
         nginx, upstream = start_nginx(lab, arguments.size)
         edge = lab.edge([upstream], memory="64MiB", volumes=[("volume", f"{mib}MiB")], workers=1)
         empty = resident_mib(edge.pid)
-        fill(lab, edge, n)
+        fill(edge, n)
         filled, extents = resident_mib(edge.pid), volume(edge)["extents"]
         index = volume(edge)["index_bytes"]
         edge.kill()
