@@ -12,17 +12,19 @@ import time
 from lab_wire import Client, Cut
 
 
-def bytes_of(path, smallest=2_000, largest=300_000):
-    """The content at a path: the same for the same path, different for any other."""
+def bytes_of(path):
+    """The content at a path: the same for the same path, different for any other; larger
+    below /film/."""
     seed = hashlib.sha256(path.encode()).digest()
+    smallest, largest = (200_000, 1_500_000) if path.startswith("/film/") else (2_000, 300_000)
     size = smallest + int.from_bytes(seed[:4], "little") % (largest - smallest)
     return hashlib.shake_128(seed).digest(size)
 
 
-def publish(origin, paths, **sizes):
+def publish(origin, paths):
     """Puts the objects of a catalogue on a scripted origin."""
     for path in paths:
-        origin.put(path, bytes_of(path, **sizes), headers={"Cache-Control": "max-age=600"})
+        origin.put(path, bytes_of(path), headers={"Cache-Control": "max-age=600"})
 
 
 class Load:
