@@ -215,9 +215,11 @@ class Lab:
     def system(self, memory="256MiB", workers=2):
         """An origin behind a regional node behind an edge: (origin, regional, edge).
         The origin serves the watch page of this build."""
-        edge = self.edge([], name="edge-1", memory=memory, start=False)
+        volumes = [("volume", "512MiB")]
+        edge = self.edge([], name="edge-1", memory=memory, volumes=volumes, start=False)
         origin = self.origin(public_url=edge.url, workers=workers, extra=f"web: {BUILD / 'web'}\n")
-        regional = self.edge([origin.url], name="regional-1", role="regional", memory=memory)
+        regional = self.edge([origin.url], name="regional-1", role="regional", memory=memory,
+                             volumes=volumes)
         edge.config_path.write_text(edge.config_path.read_text().replace(
             "upstreams:\n", f"upstreams:\n  - url: {regional.url}\n"))
         return origin, regional, edge.start()
