@@ -52,6 +52,9 @@ static void on_io(struct fb_op *op)
     struct edge_volume *volume = io->volume;
 
     volume->n_ios--;
+    if (op->result < 0 && disk_io->verb != FB_DISK_READ) {
+        volume_count(&volume->shared.counts.n_io_errors, 1); /* reads are counted by who asks */
+    }
     io->done(io, op->result);
     edge_volume_settle(volume);
 }

@@ -196,6 +196,29 @@ static void syncs_fail_from_then_on(void **state)
     sweep((struct test_disk_fault){.verb = FB_DISK_SYNC, .err = -EIO, .for_ever = true}, false);
 }
 
+static void the_drives_errors_are_counted(void **state)
+{
+    static const enum fb_disk_verb verbs[] = {FB_DISK_WRITE, FB_DISK_SYNC};
+    struct edge_superblock superblock = run_superblock();
+
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(verbs); i++) {
+        struct world w = world_on(test_disk_new(superblock.size), &superblock);
+        struct edge_volume_status status;
+
+        world_begin(&w);
+        make_volume(&w);
+        assert_int_equal(recover(&w), FB_OK);
+        test_disk_fail(w.disk, (struct test_disk_fault){.verb = verbs[i], .err = -EIO});
+        FB_IGNORE(give_small(&w, 1, 1, 5000));
+        assert_true(flush(&w) < 0);
+        edge_volume_describe(w.volume, &status);
+        assert_int_equal(status.n_io_errors, 1);
+        world_end(&w);
+        test_disk_free(w.disk);
+    }
+}
+
 /* ---- bits ---------------------------------------------------------------------- */
 
 static struct test_disk *make_filled_disk(unsigned n, bool is_drained)
@@ -337,6 +360,7 @@ static void no_block_of_metadata_is_needed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_drives_errors_are_counted),
         cmocka_unit_test(a_read_fails_once),
         cmocka_unit_test(reads_fail_from_then_on),
         cmocka_unit_test(a_write_fails_once),
