@@ -10,6 +10,8 @@
  * blocks runs on the pool; every call that ends comes to slot_on_done().
  */
 enum {
+    LOOK_AGAIN_MS = 50,     /* the system closes the files of a killed process a little late ... */
+    LOOKS_AGAIN = 20,       /* ... so what is in use at the start may be free at once */
     LOOK_MS = 1000,         /* between looks at a volume, in service or not */
     LOOK_SELDOM_MS = 5000,  /* what is refused, or lacks room, changes slowly */
     LOOK_RARELY_MS = 60000, /* a volume that fails again and again */
@@ -162,6 +164,11 @@ static void slot_on_open_failed(struct edge_slot *slot, int err)
         edge_slot_lock(slot);
         slot->missed.is_over = true; /* still to be emptied */
         edge_slot_unlock(slot);
+    }
+    if (err == FB_E_BUSY && !slot->was_opened && slot->n_busy++ < LOOKS_AGAIN) {
+        slot->pause_ms = LOOK_AGAIN_MS;
+        slot_wait(slot);
+        return;
     }
     edge_slot_tell(slot, is_refused ? EDGE_VOLUME_REFUSED : EDGE_VOLUME_OFFLINE, slot->diag.text);
     slot->pause_ms = is_refused || err == -ENOSPC ? LOOK_SELDOM_MS : LOOK_MS;

@@ -99,6 +99,7 @@ struct edge_slot {
     bool is_present;                   /* what the check found */
     int failure;                       /* why it has to be suspended; FB_OK: it need not be */
     bool was_opened;                   /* a file is not made a second time */
+    unsigned n_busy;                   /* how often it was in use before that */
     bool is_draining;
     bool was_drained;
     uint64_t began_ms;  /* to open, or to serve */

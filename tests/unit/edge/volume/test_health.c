@@ -382,6 +382,26 @@ static void a_file_that_is_moved_away_and_back_serves_again(void **state)
     test_folder_done(&files.folder);
 }
 
+static void a_file_that_is_let_go_of_soon_after_the_start_is_no_failure(void **state)
+{
+    struct files files = files_new();
+    struct bank *first = bank_new(0, NULL);
+    struct bank *second = bank_new(0, NULL);
+
+    (void)state;
+    start_on_file(first, &files);
+    await_state(first, 0, EDGE_VOLUME_ONLINE);
+    start_on_file(second, &files);
+    for (int i = 0; i < 1000; i++) {
+        turn(second);
+    }
+    assert_int_equal(status_of(second, 0).state, EDGE_VOLUME_STARTING);
+    bank_free(first);
+    await_state(second, 0, EDGE_VOLUME_ONLINE);
+    bank_free(second);
+    test_folder_done(&files.folder);
+}
+
 static void a_file_that_another_set_uses_is_waited_for(void **state)
 {
     struct files files = files_new();
@@ -418,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_file_that_found_no_room_is_tried_again),
         cmocka_unit_test(every_read_that_fails_while_it_starts_is_survived),
         cmocka_unit_test(a_file_that_is_moved_away_and_back_serves_again),
+        cmocka_unit_test(a_file_that_is_let_go_of_soon_after_the_start_is_no_failure),
         cmocka_unit_test(a_file_that_another_set_uses_is_waited_for),
     };
 
