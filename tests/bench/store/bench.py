@@ -71,6 +71,35 @@ class Queue:
         return out
 
 
+class Volume:
+    """Extents of one object each through a volume: index, heads, checksums, zones; 32 reads at a
+    time. Tells too how long reads take alone, and while zones are written and reclaimed at
+    full rate."""
+    name = "volume"
+
+    def __init__(self):
+        self.waits = {}  # bytes of an object: the last run's parts
+
+    def run(self, path, seconds, case):
+        _, verb, _, size, _ = case
+        out = run_json(BUILD / "forebay-edge", "store", "bench", "--json", "--object", size, "--size",
+                       path.stat().st_size, "--seconds", seconds, path.parent / "store")
+        self.waits[size] = out
+        part = out[verb]
+        return {"ios": part[f"{verb}s"], "seconds": part["seconds"],
+                "bytes": part["read_bytes" if verb == "read" else "written_bytes"],
+                "cpu_seconds": part["cpu_seconds"]}
+
+    def report(self):
+        print(f"\n{'reads of':<14}{'':<14}{'p50 ms':>10}{'p99 ms':>10}{'GB/s':>8}{'written GB/s':>14}")
+        for size, out in self.waits.items():
+            for label, part in (("alone", out["read"]), ("under full-rate fill", out["both"])):
+                print(f"{size // KIB:>6} KiB  {label:<22}{part['p50_us'] / 1000:>7.2f}"
+                      f"{part['p99_us'] / 1000:>10.2f}"
+                      f"{part['read_bytes'] / part['seconds'] / 1e9:>8.2f}"
+                      f"{part['written_bytes'] / part['seconds'] / 1e9:>14.2f}")
+
+
 def measure(contenders, path, arguments):
     rounds = {(case[0], one.name): [] for case in CASES for one in contenders}
     for case in CASES:
@@ -114,11 +143,14 @@ def main():
     parser.add_argument("--size", type=int, default=1024, help="of the file, MiB")
     parser.add_argument("--folder", help="where the file is made; on the disk in question")
     arguments = parser.parse_args()
-    contenders = [Fio(), Queue("ring", "huge"), Queue("ring", "small"), Queue("pool", "huge")]
+    volume = Volume()
+    contenders = [Fio(), Queue("ring", "huge"), Queue("ring", "small"), Queue("pool", "huge"),
+                  volume]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = pathlib.Path(folder) / "volume"
         make_file(path, arguments.size)
         report(contenders, measure(contenders, path, arguments), arguments)
+        volume.report()
     return 0
 
 
