@@ -28,7 +28,7 @@ struct load_reader {
     struct edge_volume_read read;
     struct load *load;
     char key[KEY_MAX];
-    char *memory; /* owned; of the longest chunk and its head */
+    char *memory; /* of the longest chunk and its head; a part of load->memory */
     uint64_t began_ns;
     bool is_busy;
 };
@@ -46,6 +46,7 @@ struct load {
     uint64_t n_objects;  /* that were ever taken */
     uint64_t n_retained; /* of them the last ones, that are likely there */
     uint64_t chance;
+    char *memory;                /* owned; the readers' */
     char *content;               /* owned; an extent's */
     struct load_reader *readers; /* owned; TOOL_LOAD_READERS */
     unsigned n_busy;
@@ -342,9 +343,10 @@ static void load_start(struct load *load)
     load->content = fb_disk_buffer(EDGE_EXTENT_BYTES);
     fb_random_bytes(load->content, EDGE_EXTENT_BYTES);
     load->readers = fb_alloc_array(TOOL_LOAD_READERS, sizeof(*load->readers));
+    load->memory = fb_disk_buffer(TOOL_LOAD_READERS * n_memory); /* of huge pages, as an edge's */
     for (unsigned i = 0; i < TOOL_LOAD_READERS; i++) {
         load->readers[i].load = load;
-        load->readers[i].memory = fb_disk_buffer(n_memory);
+        load->readers[i].memory = load->memory + i * n_memory;
         fb_op_init(&load->readers[i].read.op, load->loop, on_read);
     }
     edge_volumes_start(load->volumes);
@@ -358,9 +360,7 @@ static void load_done(struct load *load)
     edge_volumes_free(load->volumes);
     fb_loop_free(load->loop);
     fb_free(load->content);
-    for (unsigned i = 0; load->readers != NULL && i < TOOL_LOAD_READERS; i++) {
-        fb_free(load->readers[i].memory);
-    }
+    fb_free(load->memory);
     fb_free(load->readers);
     fb_buf_done(&load->samples);
 }

@@ -127,7 +127,7 @@ uint64_t edge_written_total(const struct edge_written *written);
 
 struct volume_piece {
     struct volume_io io;
-    char *bytes; /* owned; VOLUME_PIECE_BYTES */
+    char *bytes; /* VOLUME_PIECE_BYTES of the memory of all */
     size_t n;
     uint64_t end; /* position after it */
     bool is_written;
@@ -137,6 +137,7 @@ struct volume_piece {
 /* Positions count all blocks that were ever put, whatever their zone. */
 struct volume_pieces {
     struct volume_piece pieces[VOLUME_PIECES];
+    char *memory; /* owned; taken for the first write */
     struct fb_list free;
     struct fb_list flying; /* in order */
     struct volume_piece *current;
