@@ -155,6 +155,7 @@ static void model_restart(struct model *m, bool is_crash)
         crash(w);
     } else {
         assert_int_equal(drain(w), FB_OK);
+        n_reclaimed = zones_reclaimed(m); /* a drain ends the one that is under way */
         edge_volume_free(w->volume);
     }
     make_volume(w);
