@@ -338,7 +338,8 @@ uint64_t edge_body_cost(void)
 
 bool edge_body_is_long(const struct edge_body *body)
 {
-    return atomic_load_explicit(&body->length, memory_order_relaxed) > 2 * EDGE_WRITER_AHEAD;
+    return atomic_load_explicit(&body->length, memory_order_relaxed) >
+           (int64_t)2 * EDGE_WRITER_AHEAD;
 }
 
 struct edge_body *edge_body_new(struct edge_store *store, struct fb_str key, int64_t length)

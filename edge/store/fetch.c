@@ -215,7 +215,7 @@ int edge_chunk_fetch(struct edge_object *object, struct fb_loop *loop, uint64_t 
     if (err == FB_OK) {
         err = edge_body_pin(object->body, (uint32_t)(chunk / EDGE_EXTENT_CHUNKS), &extent);
     }
-    if (err < 0) {
+    if (err != FB_OK) {
         edge_buffer_unref(buffer);
         return err;
     }

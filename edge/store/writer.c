@@ -86,6 +86,7 @@ static int writer_grow_chunk(struct edge_writer *writer)
     struct store_buffer *old = writer->buffer;
     struct store_buffer *fresh = NULL;
 
+    FB_REQUIRE(writer->extent != NULL); /* the chunk's, which has a buffer */
     int err = writer_claim_unknown(writer, old->cap);
     if (err == FB_OK) {
         err = edge_buffer_new(body->store, 2 * (size_t)old->cap, &fresh);

@@ -522,6 +522,7 @@ int64_t edge_volume_wall_ms(const struct edge_volume *volume);
 uint32_t edge_volume_hour(const struct edge_volume *volume);
 
 /* Atomic `n` more. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it does change */
 static inline void volume_count(uint64_t *counter, uint64_t n)
 {
     __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
