@@ -93,6 +93,11 @@ int edge_tool_format(const struct tool_args *args)
         (void)fb_diag_set(&diag, FB_E_LIMIT, "--node: more than %d letters", EDGE_FORMAT_NODE_MAX);
         return edge_tool_complain(args, &diag, TOOL_EXIT_USAGE);
     }
+    struct edge_superblock planned;
+    if (args->size > 0 && edge_superblock_plan(args->size, &planned) < 0) {
+        (void)fb_diag_set(&diag, FB_E_LIMIT, "--size: too small for a volume; 64MiB is enough");
+        return edge_tool_complain(args, &diag, TOOL_EXIT_USAGE);
+    }
     bool is_new = stat(args->path, &status) < 0;
     if (args->size == 0 && is_new) {
         (void)fb_diag_set(&diag, FB_E_NOT_FOUND,
