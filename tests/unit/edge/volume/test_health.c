@@ -255,7 +255,7 @@ static void another_nodes_volume_is_refused_until_it_is_formatted(void **state)
 
     struct test_disk *old = bank->drives[1].disk;
     pull(bank, 1);
-    bank->drives[1].disk = test_disk_new(two[1]);
+    __atomic_store_n(&bank->drives[1].disk, test_disk_new(two[1]), __ATOMIC_SEQ_CST);
     put_back(bank, 1);
     await_state(bank, 1, EDGE_VOLUME_ONLINE);
     bank_free(bank);

@@ -67,7 +67,7 @@ static inline int bank_open(void *ctx, const char *path, const struct fb_disk_op
     if (err < 0) {
         return fb_diag_set(diag, err, "open '%s': %s", path, fb_err_text(err));
     }
-    *ret_disk = test_disk_open(drive->disk);
+    *ret_disk = test_disk_open(__atomic_load_n(&drive->disk, __ATOMIC_SEQ_CST));
     return FB_OK;
 }
 
