@@ -24,7 +24,8 @@ static int lock_file(int fd, const char *path, struct fb_diag *diag)
         return FB_OK;
     }
     if (errno == EWOULDBLOCK) {
-        return fb_diag_set(diag, FB_E_BUSY, "'%s' is in use by another process", path);
+        return fb_diag_set(diag, FB_E_BUSY,
+                           "'%s' is in use already: by another process, or by another name", path);
     }
     int err = -errno;
     return fb_diag_set(diag, err, "lock '%s': %s", path, fb_err_text(err));
@@ -212,10 +213,11 @@ static int look_at(struct fb_disk *disk, struct fb_diag *diag)
     if (err < 0) {
         return fb_diag_set(diag, err, "look at '%s': %s", disk->path, fb_err_text(err));
     }
-    disk->size -= disk->size % FB_DISK_BLOCK;
-    if (disk->size == 0) {
-        return fb_diag_set(diag, FB_E_UNSUPPORTED, "'%s' is empty", disk->path);
+    if (disk->size < FB_DISK_BLOCK) {
+        return fb_diag_set(diag, FB_E_UNSUPPORTED, "'%s' is %s", disk->path,
+                           disk->size == 0 ? "empty" : "shorter than a block");
     }
+    disk->size -= disk->size % FB_DISK_BLOCK;
     return FB_OK;
 }
 

@@ -86,6 +86,10 @@ int edge_store_tool_main(int argc, char **argv)
         }
         return args.wants_help ? tool_help(verb) : tool_run(&args);
     }
+    if (name.len == 0) {
+        (void)fputs("forebay-edge store: the verb is missing (--help lists all)\n", stderr);
+        return TOOL_EXIT_USAGE;
+    }
     (void)fprintf(stderr,
                   "forebay-edge store: '%.*s' is none of inspect, verify, format and bench "
                   "(--help tells more)\n",

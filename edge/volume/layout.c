@@ -106,7 +106,8 @@ int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,
     FB_REQUIRE(node.len > 0 && node.len <= EDGE_FORMAT_NODE_MAX);
     int err = edge_superblock_plan(fb_disk_size(disk), &superblock);
     if (err < 0) {
-        return fb_diag_set(diag, err, "'%s' has %" PRIu64 " bytes, too few for a volume",
+        return fb_diag_set(diag, err,
+                           "'%s' has %" PRIu64 " bytes, too few for a volume: 64MiB will do",
                            fb_disk_path(disk), fb_disk_size(disk));
     }
     memcpy(superblock.node, node.ptr, node.len);

@@ -224,7 +224,7 @@ static void a_disk_belongs_to_one_who_writes(void **state)
     struct fb_disk *disk = open_disk(f, SIZE);
 
     assert_int_equal(open_failing(f, (struct fb_disk_options){.size = SIZE}), FB_E_BUSY);
-    assert_non_null(strstr(f->diag.text, "in use by another process"));
+    assert_non_null(strstr(f->diag.text, "in use already"));
     assert_int_equal(
         fb_disk_open(f->path, &(struct fb_disk_options){.is_read_only = true}, &looking, NULL),
         FB_OK);

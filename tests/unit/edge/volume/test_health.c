@@ -414,7 +414,7 @@ static void a_file_that_another_set_uses_is_waited_for(void **state)
     give_many(first, N);
     start_on_file(second, &files);
     await_state(second, 0, EDGE_VOLUME_OFFLINE);
-    assert_offline(second, 0, "in use by another process");
+    assert_offline(second, 0, "in use already");
     bank_free(first);
     await_state(second, 0, EDGE_VOLUME_ONLINE);
     assert_int_equal(count_found(second, N, -1), N);
