@@ -199,27 +199,6 @@ void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *nod
     }
 }
 
-void edge_policy_replace(struct edge_policy *policy, struct edge_policy_node *old,
-                         struct edge_policy_node *fresh)
-{
-    FB_REQUIRE(old->queue != QUEUE_NONE && fresh->queue == QUEUE_NONE);
-    if (old->queue == QUEUE_RATE) {
-        fresh->queue = QUEUE_RATE;
-        old->queue = QUEUE_NONE;
-        edge_rate_replace(&policy->rate, old, fresh);
-        return;
-    }
-    struct queue *queue = &policy->queues[old->queue];
-
-    fresh->queue = old->queue;
-    atomic_store_explicit(&fresh->hits, atomic_load_explicit(&old->hits, memory_order_relaxed),
-                          memory_order_relaxed);
-    fb_list_prepend(&old->link, &fresh->link);
-    queue->n_bytes += fresh->size;
-    policy->n_nodes++;
-    queue_take(policy, old);
-}
-
 void edge_policy_resize(struct edge_policy *policy, struct edge_policy_node *node, uint64_t size)
 {
     if (node->queue == QUEUE_RATE) {

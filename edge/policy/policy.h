@@ -85,10 +85,6 @@ bool edge_policy_hit_is_free(const struct edge_policy *policy);
 /* Takes `node` out; not remembered. Harmless if it is not linked. */
 void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *node);
 
-/* Puts `fresh` where `old` stood, with its hits. Requires that `old` is linked. */
-void edge_policy_replace(struct edge_policy *policy, struct edge_policy_node *old,
-                         struct edge_policy_node *fresh);
-
 /* `node` is `size` bytes now, linked or not. */
 void edge_policy_resize(struct edge_policy *policy, struct edge_policy_node *node, uint64_t size);
 

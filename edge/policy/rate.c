@@ -215,14 +215,6 @@ void edge_rate_remove(struct edge_rate *rate, struct edge_policy_node *node)
     table_put(rate, rate->nodes[rate->n_nodes], node->place);
 }
 
-void edge_rate_replace(struct edge_rate *rate, struct edge_policy_node *old,
-                       struct edge_policy_node *fresh)
-{
-    note_put(fresh, note_of(old));
-    rate->n_bytes += fresh->size - old->size;
-    table_put(rate, fresh, old->place);
-}
-
 struct edge_policy_node *edge_rate_evict(struct edge_rate *rate)
 {
     struct edge_policy_node *node = rate_least_worthy(rate);

@@ -56,8 +56,6 @@ void edge_rate_done(struct edge_rate *rate);
 void edge_rate_insert(struct edge_rate *rate, struct edge_policy_node *node);
 void edge_rate_hit(struct edge_rate *rate, struct edge_policy_node *node);
 void edge_rate_remove(struct edge_rate *rate, struct edge_policy_node *node);
-void edge_rate_replace(struct edge_rate *rate, struct edge_policy_node *old,
-                       struct edge_policy_node *fresh);
 
 /* Takes out the least worthy of those drawn; NULL if there is no node. */
 struct edge_policy_node *edge_rate_evict(struct edge_rate *rate);

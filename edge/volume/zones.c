@@ -219,11 +219,6 @@ uint64_t edge_zones_generation(const struct edge_zones *zones, uint32_t zone)
     return __atomic_load_n(&zones->zones[zone].generation, __ATOMIC_ACQUIRE);
 }
 
-uint32_t edge_zones_count(const struct edge_zones *zones)
-{
-    return zones->n;
-}
-
 uint32_t edge_zones_n_free(const struct edge_zones *zones)
 {
     return __atomic_load_n(&zones->n_free, __ATOMIC_RELAXED);

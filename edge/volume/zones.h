@@ -92,7 +92,6 @@ uint64_t edge_zones_last_generation(const struct edge_zones *zones);
 /* 0: free, or there is no such zone. */
 uint64_t edge_zones_generation(const struct edge_zones *zones, uint32_t zone);
 
-uint32_t edge_zones_count(const struct edge_zones *zones);
 uint32_t edge_zones_n_free(const struct edge_zones *zones);
 
 /* True once more zones were opened in the volume's life than it has: one was used again. */

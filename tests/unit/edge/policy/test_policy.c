@@ -253,24 +253,21 @@ static void a_scan_does_not_push_out_what_is_asked_for_again(void **state)
     edge_policy_free(policy);
 }
 
-static void a_replacement_inherits_place_and_hits(void **state)
+static void a_removal_and_a_new_size_are_counted(void **state)
 {
     struct edge_policy *policy = edge_policy_new(EDGE_POLICY_LRU, CAPACITY);
     struct edge_policy_node nodes[3] = {
         {.id = 1, .size = 1}, {.id = 2, .size = 2}, {.id = 3, .size = 3}};
-    struct edge_policy_node fresh = {.id = 1, .size = 10};
 
     (void)state;
     for (size_t i = 0; i < FB_ARRAY_LEN(nodes); i++) {
         edge_policy_insert(policy, &nodes[i]);
     }
-    edge_policy_replace(policy, &nodes[0], &fresh);
-    assert_int_equal(edge_policy_bytes(policy), 15);
-    assert_int_equal(edge_policy_count(policy), 3);
-    edge_policy_remove(policy, &nodes[0]); /* out already */
-    edge_policy_resize(policy, &fresh, 4);
+    edge_policy_resize(policy, &nodes[0], 4);
     assert_int_equal(edge_policy_bytes(policy), 9);
-    assert_ptr_equal(edge_policy_evict(policy), &fresh);
+    assert_int_equal(edge_policy_count(policy), 3);
+    assert_ptr_equal(edge_policy_evict(policy), &nodes[0]);
+    edge_policy_remove(policy, &nodes[0]); /* out already */
     assert_ptr_equal(edge_policy_evict(policy), &nodes[1]);
     edge_policy_remove(policy, &nodes[2]);
     assert_null(edge_policy_evict(policy));
@@ -405,7 +402,6 @@ static void by_rate_a_node_put_back_keeps_its_standing(void **state)
 {
     struct edge_policy_node nodes[3] = {
         {.id = 1, .size = 400}, {.id = 2, .size = 300}, {.id = 3, .size = 300}};
-    struct edge_policy_node fresh = {.id = 1, .size = 500};
     struct edge_policy *policy = edge_policy_new(EDGE_POLICY_RATE, 16 * 1000);
 
     (void)state;
@@ -420,13 +416,12 @@ static void by_rate_a_node_put_back_keeps_its_standing(void **state)
     edge_policy_resize(policy, &nodes[0], 450);
     edge_policy_insert(policy, &nodes[0]);
     assert_int_equal(edge_policy_bytes(policy), 1050);
-    edge_policy_replace(policy, &nodes[0], &fresh);
-    edge_policy_resize(policy, &fresh, 100);
+    edge_policy_resize(policy, &nodes[0], 100);
     assert_int_equal(edge_policy_bytes(policy), 700);
     assert_int_equal(edge_policy_count(policy), 3);
     assert_ptr_equal(edge_policy_evict(policy), &nodes[1]); /* the oldest of one request */
     assert_ptr_equal(edge_policy_evict(policy), &nodes[2]);
-    assert_ptr_equal(edge_policy_evict(policy), &fresh); /* three requests */
+    assert_ptr_equal(edge_policy_evict(policy), &nodes[0]); /* three requests */
     empty_out(policy);
 }
 
@@ -504,7 +499,7 @@ int main(void)
         cmocka_unit_test(s3fifo_does_as_its_naive_twin),
         cmocka_unit_test(lru_does_as_its_naive_twin),
         cmocka_unit_test(a_scan_does_not_push_out_what_is_asked_for_again),
-        cmocka_unit_test(a_replacement_inherits_place_and_hits),
+        cmocka_unit_test(a_removal_and_a_new_size_are_counted),
         cmocka_unit_test(the_ghost_forgets_beyond_its_bound),
         cmocka_unit_test(by_rate_what_is_asked_for_again_outlives_a_scan),
         cmocka_unit_test(by_rate_what_comes_back_goes_on_where_it_stood),
