@@ -110,7 +110,7 @@ static const struct fb_conf_item endurance_items[] = {
     {"drive_writes_per_day", FB_CONF_STRING, AT(edge_conf_endurance, drive_writes_per_day),
      .check = conf_check_drive_writes,
      .help = "How often the whole volume may be written in a day, as the maker rates a drive: "
-             "`0.8`. A file on a larger drive counts with its own size."},
+             "`0.8`, from 0.001 to 100. A file on a larger drive counts with its own size."},
     {"bytes_per_day", FB_CONF_SIZE, AT(edge_conf_endurance, bytes_per_day), .max = INT64_MAX,
      .preset = "0", .help = "The same in bytes, such as `500GB`; 0: no bound."},
     {0},

@@ -25,7 +25,7 @@ static const struct fb_metric fill_rows[FILL_N_METRICS] = {
     [FILL_RESUMED] = {"edge_fill_resumed_total", FB_METRIC_COUNTER, NULL,
                       "Bodies that broke off and went on where they had broken."},
     [FILL_CHANGED] = {"edge_fill_changed_total", FB_METRIC_COUNTER, NULL,
-                      "Objects that had changed upstream before all of them was here."},
+                      "Objects that changed upstream before they were here whole."},
 };
 
 /* A loop on which no fill may begin any more. */

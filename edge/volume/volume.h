@@ -140,7 +140,7 @@ void edge_volume_flush(struct edge_volume *volume, struct edge_volume_request *r
 
 /* What became of things, since the volume was made. */
 struct edge_volume_counts {
-    uint64_t n_reads;        /* of extents, by the store */
+    uint64_t n_reads;        /* of chunks, by the store */
     uint64_t n_torn;         /* head or chunk as a crash left it: written just before one */
     uint64_t n_rotten_heads; /* of those that were read, by whomever */
     uint64_t n_rotten_chunks;

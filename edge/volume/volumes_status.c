@@ -32,6 +32,10 @@ enum {
     N_ROWS
 };
 
+#define WRITTEN_HELP "Bytes written to the volume in its life, over restarts."
+#define LOST_READS_HELP \
+    "What was not as it was written, or not there any more, by whomever it was read: never served."
+
 static const struct fb_metric rows[N_ROWS] = {
     [IS_ONLINE] = {"edge_volume_online", FB_METRIC_GAUGE, NULL,
                    "Whether the volume is in service."},
@@ -43,29 +47,24 @@ static const struct fb_metric rows[N_ROWS] = {
     [QUEUED_BYTES] = {"edge_volume_queued_bytes", FB_METRIC_GAUGE, NULL,
                       "Bytes that wait to be written."},
     [WRITTEN_ADMISSION] = {"edge_volume_written_bytes_total", FB_METRIC_COUNTER,
-                           "kind=\"admission\"",
-                           "Bytes written to the volume in its life, over restarts."},
+                           "kind=\"admission\"", WRITTEN_HELP},
     [WRITTEN_REWRITING] = {"edge_volume_written_bytes_total", FB_METRIC_COUNTER,
-                           "kind=\"rewriting\"",
-                           "Bytes written to the volume in its life, over restarts."},
+                           "kind=\"rewriting\"", WRITTEN_HELP},
     [WRITTEN_METADATA] = {"edge_volume_written_bytes_total", FB_METRIC_COUNTER, "kind=\"metadata\"",
-                          "Bytes written to the volume in its life, over restarts."},
+                          WRITTEN_HELP},
     [WRITTEN_TODAY] = {"edge_volume_written_today_bytes", FB_METRIC_GAUGE, NULL,
-                       "Bytes written on this day (UTC), in full zones."},
+                       "Bytes written on this day (UTC), as the budget counts them."},
     [BUDGET_BYTES] = {"edge_volume_budget_bytes", FB_METRIC_GAUGE, NULL,
                       "Bytes that may be written in a day; 0: no limit."},
     [READS] = {"edge_volume_reads_total", FB_METRIC_COUNTER, NULL, "Chunks asked of the volume."},
     [READ_TORN] = {"edge_volume_lost_reads_total", FB_METRIC_COUNTER, "cause=\"torn\"",
-                   "What was not as it was written, or not there any more: each is a miss."},
-    [READ_ROTTEN_HEADS] =
-        {"edge_volume_lost_reads_total", FB_METRIC_COUNTER, "cause=\"rotten_head\"",
-         "What was not as it was written, or not there any more: each is a miss."},
+                   LOST_READS_HELP},
+    [READ_ROTTEN_HEADS] = {"edge_volume_lost_reads_total", FB_METRIC_COUNTER,
+                           "cause=\"rotten_head\"", LOST_READS_HELP},
     [READ_ROTTEN_CHUNKS] = {"edge_volume_lost_reads_total", FB_METRIC_COUNTER,
-                            "cause=\"rotten_chunk\"",
-                            "What was not as it was written, or not there any more: each is a "
-                            "miss."},
+                            "cause=\"rotten_chunk\"", LOST_READS_HELP},
     [READ_RECLAIMED] = {"edge_volume_lost_reads_total", FB_METRIC_COUNTER, "cause=\"reclaimed\"",
-                        "What was not as it was written, or not there any more: each is a miss."},
+                        LOST_READS_HELP},
     [IO_ERRORS] = {"edge_volume_io_errors_total", FB_METRIC_COUNTER, NULL,
                    "Reads, writes and syncs that the drive failed."},
     [ZONES_RECLAIMED] = {"edge_volume_zones_reclaimed_total", FB_METRIC_COUNTER, NULL,
