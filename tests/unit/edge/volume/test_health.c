@@ -205,7 +205,7 @@ static void a_blank_drive_in_its_place_is_taken_as_a_new_volume(void **state)
     (void)state;
     pull(bank, 0);
     await_state(bank, 0, EDGE_VOLUME_OFFLINE);
-    bank->drives[0].disk = test_disk_new(two[0]);
+    __atomic_store_n(&bank->drives[0].disk, test_disk_new(two[0]), __ATOMIC_SEQ_CST);
     put_back(bank, 0);
     await_state(bank, 0, EDGE_VOLUME_ONLINE);
     assert_int_equal(count_found(bank, N, -1), 0);
