@@ -9,7 +9,7 @@
 #include "base/core/attr.h"
 #include "base/http/head.h"
 #include "base/http/range.h"
-#include "edge/volume/extent.h"
+#include "edge/format/extent.h"
 
 #include <stdbool.h>
 #include <stdint.h>

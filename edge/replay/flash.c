@@ -3,10 +3,10 @@
 #include "base/core/alloc.h"
 #include "base/core/buf.h"
 #include "base/core/check.h"
+#include "edge/format/format.h"
 #include "edge/policy/admission.h"
 #include "edge/policy/budget.h"
 #include "edge/policy/rewriting.h"
-#include "edge/volume/format.h"
 #include "edge/volume/index.h"
 #include "edge/volume/zones.h"
 

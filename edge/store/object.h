@@ -39,8 +39,8 @@
 #include "base/core/attr.h"
 #include "base/core/str.h"
 #include "base/http/head.h"
+#include "edge/format/extent.h"
 #include "edge/fresh/terms.h"
-#include "edge/volume/extent.h"
 
 #include <stdbool.h>
 #include <stdint.h>

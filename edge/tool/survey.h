@@ -15,7 +15,7 @@
 
 #include "base/core/attr.h"
 #include "base/core/diag.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 #include "edge/volume/layout.h"
 
 #include <stdbool.h>

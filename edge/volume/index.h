@@ -20,26 +20,13 @@
 #pragma once
 
 #include "base/core/attr.h"
-#include "edge/policy/rewriting.h" /* EDGE_HEAT_MAX */
-#include "edge/volume/extent.h"
+#include "edge/format/extent.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct edge_index;
-
-/* Where a record lies, and what is known of it without reading. */
-struct edge_place {
-    uint32_t zone;
-    uint32_t block;    /* of the record in its zone, in FB_DISK_BLOCK bytes */
-    uint32_t n_blocks; /* head and chunks */
-    uint32_t title;
-    uint32_t hour;         /* when it was written: hours since 1970 */
-    uint8_t n_head_blocks; /* 1 to 4 */
-    uint8_t mask;          /* bit i: chunk i of the extent */
-    uint8_t heat;          /* hits since written, at most EDGE_HEAT_MAX */
-};
 
 struct edge_index *edge_index_new(size_t max_entries, uint32_t n_zones);
 

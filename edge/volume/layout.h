@@ -11,7 +11,7 @@
 
 #include "base/core/attr.h"
 #include "base/core/str.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 
 #include <stdint.h>
 

@@ -19,7 +19,7 @@
 #include "base/core/diag.h"
 #include "base/core/str.h"
 #include "base/disk/disk.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -31,7 +31,7 @@
 #include "base/core/attr.h"
 #include "base/loop/loop.h"
 #include "base/loop/op.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 #include "edge/volume/volumes.h"
 
 #include <stdbool.h>

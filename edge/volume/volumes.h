@@ -29,7 +29,7 @@
 #include "base/core/str.h"
 #include "base/loop/loop.h"
 #include "base/loop/op.h"
-#include "edge/volume/extent.h"
+#include "edge/format/extent.h"
 #include "edge/volume/index.h"
 
 #include <stdbool.h>

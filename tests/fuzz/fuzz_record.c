@@ -4,7 +4,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 #include "tests/support/test_seal.h"
 
 #include <stdint.h>

@@ -11,8 +11,8 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/core/list.h"
+#include "edge/format/format.h"
 #include "edge/policy/admission.h"
-#include "edge/volume/format.h"
 #include "edge/volume/volumes.h"
 
 #include <pthread.h>

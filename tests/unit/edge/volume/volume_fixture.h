@@ -10,7 +10,7 @@
 #include "base/core/err.h"
 #include "base/disk/queue.h"
 #include "base/loop/loop.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 #include "edge/volume/volume.h"
 #include "tests/support/test_clock.h"
 #include "tests/support/test_disk.h"

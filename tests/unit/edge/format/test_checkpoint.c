@@ -1,7 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/bytes.h"
 #include "base/core/err.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 #include "tests/support/test_seal.h"
 
 #include <setjmp.h>

@@ -4,13 +4,13 @@
  *     0  magic, 8 letters      16  version, u16
  *     8  XXH3-64 of all that follows, to the end of the head's last block
  *
- * Private to the format_*.c of edge/volume.
+ * Private to edge/format.
  */
 #pragma once
 
 #include "base/core/attr.h"
 #include "base/core/bytes.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 
 enum {
     EDGE_MAGIC_BYTES = 8,

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/core/str.h"
+#include "edge/policy/rewriting.h" /* EDGE_HEAT_MAX */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,18 @@ struct edge_extent_head {
     uint32_t title;     /* hash of what the object is a part of */
     uint8_t mask;       /* bit i: chunk i of the extent is there */
     int64_t wall_ms;    /* when it was first written */
+};
+
+/* Where a record lies, and what is known of it without reading. */
+struct edge_place {
+    uint32_t zone;
+    uint32_t block;    /* of the record in its zone, in FB_DISK_BLOCK bytes */
+    uint32_t n_blocks; /* head and chunks */
+    uint32_t title;
+    uint32_t hour;         /* when it was written: hours since 1970 */
+    uint8_t n_head_blocks; /* 1 to 4 */
+    uint8_t mask;          /* bit i: chunk i of the extent */
+    uint8_t heat;          /* hits since written, at most EDGE_HEAT_MAX */
 };
 
 /* Bytes of chunk `chunk` (of the object, counted from its first byte) in a body

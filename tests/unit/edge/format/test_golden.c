@@ -3,7 +3,7 @@
  * means that volumes in the field cannot be read any more: another format version.
  */
 #include "base/core/text.h"
-#include "edge/volume/format.h"
+#include "edge/format/format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

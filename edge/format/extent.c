@@ -1,4 +1,4 @@
-#include "edge/volume/extent.h"
+#include "edge/format/extent.h"
 
 #include "base/crypto/hash.h"
 

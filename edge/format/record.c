@@ -1,6 +1,6 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "edge/volume/format_internal.h"
+#include "edge/format/format_internal.h"
 
 static const char extent_magic[] = "FBEXTENT";
 static const char purge_magic[] = "FBPURGE";

@@ -24,9 +24,8 @@
 
 #include "base/core/attr.h"
 #include "base/core/buf.h"
+#include "edge/format/extent.h"
 #include "edge/policy/budget.h"
-#include "edge/volume/extent.h"
-#include "edge/volume/index.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 #include "base/core/err.h"
-#include "edge/volume/format_internal.h"
+#include "edge/format/format_internal.h"
 
 static const char summary_magic[] = "FBSUMMRY";
 
