@@ -46,6 +46,8 @@ static const struct option_row option_rows[] = {
     [OPTION_HELP] = {"--help", NULL, OF_ALL, "Print this page and exit."},
 };
 
+enum { TOOL_RATE_MIN = 1024 * 1024 }; /* bytes per second; less is a forgotten unit */
+
 /* ---- values -------------------------------------------------------------- */
 
 /* As it is written in the configuration. */
@@ -89,7 +91,14 @@ static int option_apply(struct tool_args *args, enum option_id id, const char *v
         args->has_zone = true;
         return number_read(value, &args->zone, diag);
     case OPTION_RATE:
-        return size_read(value, &args->rate, diag);
+        if (size_read(value, &args->rate, diag) < 0) {
+            return diag->err;
+        }
+        return args->rate >= TOOL_RATE_MIN ? FB_OK
+                                           : fb_diag_set(diag, FB_E_LIMIT,
+                                                         "'%s' a second would take for ever: "
+                                                         "give a unit, and at least 1MiB",
+                                                         value);
     case OPTION_QUIET:
         args->quiet = true;
         return FB_OK;
@@ -101,7 +110,11 @@ static int option_apply(struct tool_args *args, enum option_id id, const char *v
     case OPTION_OBJECT:
         return size_read(value, &args->object_bytes, diag);
     case OPTION_SECONDS:
-        return number_read(value, &args->seconds, diag);
+        if (number_read(value, &args->seconds, diag) < 0) {
+            return diag->err;
+        }
+        return args->seconds > 0 ? FB_OK
+                                 : fb_diag_set(diag, FB_E_LIMIT, "at least one second is needed");
     case OPTION_KEEP:
         args->keep = true;
         return FB_OK;
