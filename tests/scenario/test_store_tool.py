@@ -288,7 +288,7 @@ def test_an_empty_volume_is_whole(volume):
 
 
 def test_wrong_use_is_told_with_what_would_be_right():
-    for args, words in [((), "inspect"), (("inspect",), "path"), (("format", "x"), "--node"),
+    for args, words in [((), "verb is missing"), (("inspect",), "path"), (("format", "x"), "--node"),
                         (("verify", "--rate", "much", "x"), "100GiB"),
                         (("inspect", "a", "b"), "one path")]:
         done = store(*args)
