@@ -312,7 +312,7 @@ int edge_index_add(struct edge_index *index, const struct edge_extent_id *id,
     index->max_group = FB_MAX(index->max_group, index_group(id->number));
     index_link(index, i, hash);
     if (index->n_live > index->n_buckets && index->n_buckets < index->max_entries) {
-        FB_IGNORE(index_split(index)); /* chains stay longer for now */
+        FB_IGNORE(index_split(index)); /* chains stay longer until the next entry tries again */
     }
     return FB_OK;
 }

@@ -104,7 +104,7 @@ struct client {
     struct fb_reader *reader;
     struct fb_op wait;
     uint64_t at;
-    uint64_t stop; /* reads no further for now */
+    uint64_t stop; /* how far it reads before it rests */
     int end;       /* FB_E_LATER until it is over */
 };
 
