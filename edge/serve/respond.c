@@ -1,6 +1,5 @@
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
-#include "base/http/cache_status.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
 #include "base/server/exchange.h"
@@ -12,27 +11,6 @@
 enum { RESPOND_EXTRA_MAX = 4 }; /* lines that are added to an object's */
 
 /* ---- fields ------------------------------------------------------------ */
-
-static struct fb_str respond_cache_status(struct serve_request *request, bool has_ttl,
-                                          int64_t ttl_s)
-{
-    const struct serve_trail *trail = &request->trail;
-    struct fb_buf *scratch = &request->serve->scratch;
-
-    fb_buf_clear(scratch);
-    fb_cache_status_append(scratch, &(struct fb_cache_status){
-                                        .cache = request->serve->options.node,
-                                        .is_hit = trail->is_hit,
-                                        .fwd = fb_str_from(trail->forward),
-                                        .fwd_status = trail->upstream_status,
-                                        .has_ttl = has_ttl,
-                                        .ttl = ttl_s,
-                                        .is_stored = trail->is_stored,
-                                        .is_collapsed = trail->is_collapsed,
-                                        .detail = fb_str_from(trail->detail),
-                                    });
-    return fb_arena_dup(request->arena, fb_buf_str(scratch));
-}
 
 static struct fb_str respond_number(struct fb_arena *arena, int64_t number)
 {
@@ -94,7 +72,7 @@ static void respond_problem(struct serve_request *request, unsigned status, cons
     fb_headers_add(&headers, request->arena, FB_STR("Access-Control-Expose-Headers"),
                    FB_STR("Cache-Status"));
     fb_headers_add(&headers, request->arena, FB_STR("Cache-Status"),
-                   respond_cache_status(request, false, 0));
+                   edge_trail_text(request, false, 0));
     if (extra.name.ptr != NULL) {
         fb_headers_add(&headers, request->arena, extra.name, extra.value);
     }
@@ -158,7 +136,7 @@ void edge_serve_respond_object(struct serve_request *request)
                 respond_number(request->arena, edge_terms_age_ms(&head->terms, now_ms) / 1000));
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"),
-                respond_cache_status(request, request->trail.is_hit, respond_seconds(left_ms)));
+                edge_trail_text(request, request->trail.is_hit, respond_seconds(left_ms)));
     if (selection->content_range.ptr != NULL) {
         respond_add(&headers, FB_STR("Content-Range"), selection->content_range);
     }
@@ -184,7 +162,7 @@ void edge_serve_respond_through(struct serve_request *request,
     struct fb_headers headers = respond_copy(request, &response->headers, false);
 
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
-    respond_add(&headers, FB_STR("Cache-Status"), respond_cache_status(request, false, 0));
+    respond_add(&headers, FB_STR("Cache-Status"), edge_trail_text(request, false, 0));
     fb_exchange_respond(request->exchange, &(struct fb_response){
                                                .status = response->status,
                                                .headers = headers.items,

@@ -1,8 +1,11 @@
 /*
  * What the parts of edge/serve share: the request and how it is answered.
  *
- *     serve.c     the machine
+ *     serve.c     the machine, from its beginning to its ends
+ *     gate.c      what is settled before the store is asked: method, loops, target, key
+ *     lookup.c    what the store has, and the fetch that others may share
  *     alone.c     what is fetched for one client
+ *     trail.c     the way a request went: Cache-Status, counters
  *     respond.c   heads of responses, problem details
  *     condition.c what a request's conditions and range make of an object
  */
@@ -81,14 +84,21 @@ struct serve_request {
 
 /* ---- serve.c ------------------------------------------------------------- */
 
-/* Counts how the request is answered; next it is. */
-void edge_serve_settle(struct serve_request *request, enum edge_serve_result result);
-
 /* No answer came from upstream, or none that may be shown. */
 void edge_serve_fail_upstream(struct serve_request *request, int err);
 
 /* Answers with problem details, whose `detail` is a sentence for a person. */
 void edge_serve_fail(struct serve_request *request, unsigned status, const char *detail);
+
+/* ---- gate.c -------------------------------------------------------------- */
+
+/* Reads what is asked for, refuses what cannot be served, and sends the rest on its way. */
+void edge_serve_start(struct serve_request *request);
+
+/* ---- lookup.c ------------------------------------------------------------ */
+
+/* Answers from the store, or from a fetch that others may share. */
+void edge_serve_lookup(struct serve_request *request);
 
 /* What is wanted, as fills are told. */
 struct edge_fill_ask edge_serve_ask(struct serve_request *request);
@@ -97,6 +107,21 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request);
 
 /* Sends the request on for this client alone; `why` and `detail` are for Cache-Status. */
 void edge_serve_fetch(struct serve_request *request, const char *why, const char *detail);
+
+/* ---- trail.c ------------------------------------------------------------- */
+
+/* Rows of the metrics table: one for each result, and these. */
+enum { SERVE_ROW_BYTES = EDGE_SERVE_N_RESULTS, SERVE_ROW_CUT, SERVE_N_ROWS };
+
+struct fb_metrics_table *edge_trail_table(struct fb_metrics *metrics);
+
+/* Counts how the request is answered; next it is. */
+void edge_serve_settle(struct serve_request *request, enum edge_serve_result result);
+
+const char *edge_trail_result_name(enum edge_serve_result result);
+
+/* The member of Cache-Status, in the request's arena. */
+struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64_t ttl_s);
 
 /* ---- respond.c ----------------------------------------------------------- */
 

@@ -1,0 +1,240 @@
+#include "base/core/err.h"
+#include "base/loop/loop.h"
+#include "base/loop/reader.h"
+#include "edge/serve/serve_internal.h"
+#include "edge/store/store.h"
+
+/* ---- answers from the store -------------------------------------------- */
+
+/* True if all bytes that are selected are in the store or on their way. */
+static bool serve_has_all(const struct serve_request *request)
+{
+    const struct edge_selection *selection = &request->selection;
+
+    return !edge_selection_has_body(selection, request->client->method) ||
+           edge_object_holds(request->object, selection->offset,
+                             selection->status == 206 ? selection->length : FB_LENGTH_UNKNOWN);
+}
+
+static void serve_send_object(struct serve_request *request, enum edge_serve_result result)
+{
+    edge_serve_settle(request, result);
+    edge_serve_respond_object(request);
+}
+
+/* From what the store had, fresh or as good: a hit, unless bytes are missing. */
+static void serve_send_stored(struct serve_request *request, enum edge_serve_result result)
+{
+    request->trail.is_hit = serve_has_all(request);
+    request->trail.forward = request->trail.is_hit ? NULL : "partial";
+    serve_send_object(
+        request, request->trail.is_hit || result == EDGE_SERVE_STALE ? result : EDGE_SERVE_PARTIAL);
+}
+
+/* An object that is fit for use now. */
+static void serve_use_stored(struct serve_request *request, enum edge_verdict verdict)
+{
+    if (verdict == EDGE_USE) {
+        serve_send_stored(request, EDGE_SERVE_HIT);
+        return;
+    }
+    struct edge_fill_ask ask = edge_serve_ask(request);
+    edge_fill_refresh(request->serve->options.fills, request->serve->loop, &ask);
+    request->trail.detail = "stale-while-revalidate";
+    serve_send_stored(request, EDGE_SERVE_STALE);
+}
+
+/* ---- a fetch that others may share -------------------------------------- */
+
+static void serve_take_pass(struct serve_request *request)
+{
+    struct edge_pass *pass = request->join->io.pass;
+    struct fb_reader *body = pass->body;
+
+    if (request->conditions.range.ptr != NULL && (pass->response.status == 200 || pass->is_part)) {
+        const char *refusal = pass->refusal;
+        edge_pass_free(pass); /* for only what was asked for */
+        edge_serve_fetch(request, "bypass", refusal);
+        return;
+    }
+    request->pass = pass; /* its arena holds the fields */
+    pass->body = NULL;
+    edge_serve_settle(request, EDGE_SERVE_PASS);
+    request->trail.detail = pass->refusal;
+    edge_serve_respond_through(request, &pass->response, pass->length, body);
+}
+
+static enum edge_verdict serve_judge(const struct serve_request *request)
+{
+    return edge_terms_judge(&edge_object_head(request->object)->terms,
+                            (int64_t)fb_loop_now_ms(request->serve->loop));
+}
+
+static void serve_take_object(struct serve_request *request)
+{
+    const struct edge_fill_join *join = &request->join->io;
+    bool is_rest = join->object == join->ask.partial;
+
+    edge_object_unref(request->object); /* what was there */
+    request->object = join->object;
+    edge_serve_select(request);
+    if (is_rest) {
+        serve_send_object(request, EDGE_SERVE_PARTIAL);
+        return;
+    }
+    if (join->was_loaded) {
+        request->trail = (struct serve_trail){0};
+        enum edge_verdict verdict = serve_judge(request);
+        serve_use_stored(request, verdict == EDGE_VALIDATE ? EDGE_USE : verdict);
+        return;
+    }
+    if (join->was_stale || join->is_stand_in) {
+        request->trail.forward = "stale";
+    }
+    request->trail.is_stored = !join->was_validated && !join->is_stand_in;
+    if (!join->is_stand_in) {
+        serve_send_object(request, join->was_validated ? EDGE_SERVE_REVALIDATED : EDGE_SERVE_MISS);
+    } else if (serve_has_all(request)) {
+        request->trail.detail = "stale-if-error";
+        serve_send_object(request, EDGE_SERVE_STALE);
+    } else {
+        edge_serve_fail_upstream(request, FB_E_UNAVAILABLE);
+    }
+}
+
+static void serve_take_past_end(struct serve_request *request)
+{
+    edge_serve_settle(request, EDGE_SERVE_MISS);
+    edge_serve_respond_past_end(request, request->join->io.length);
+}
+
+static void serve_on_joined(struct fb_op *op)
+{
+    struct serve_join *shared = FB_CONTAINER_OF(op, struct serve_join, io.op);
+    struct serve_request *request = shared->request;
+    const struct edge_fill_join *join = &shared->io;
+
+    request->trail.upstream_status = join->upstream_status;
+    request->trail.is_collapsed = join->is_collapsed;
+    if (op->result < 0) {
+        edge_serve_fail_upstream(request, op->result);
+        return;
+    }
+    switch (join->outcome) {
+    case EDGE_FILL_OBJECT:
+        serve_take_object(request);
+        return;
+    case EDGE_FILL_PASS:
+        serve_take_pass(request);
+        return;
+    case EDGE_FILL_PAST_END:
+        serve_take_past_end(request);
+        return;
+    case EDGE_FILL_ALONE:
+        request->trail = (struct serve_trail){0};
+        edge_serve_fetch(request, "bypass", "not-shared");
+        return;
+    }
+}
+
+struct edge_fill_ask edge_serve_ask(struct serve_request *request)
+{
+    return (struct edge_fill_ask){
+        .key = request->key,
+        .request = &request->wanted,
+        .treatment = request->treatment,
+        .range = request->has_range ? &request->ranges.items[0] : NULL,
+        .stale = request->object,
+        .upstream = request->serve->uplink,
+    };
+}
+
+/* ---- what the store has ------------------------------------------------ */
+
+/* What the store has for a request. */
+enum serve_had {
+    SERVE_HAD_NONE,
+    SERVE_HAD_ENOUGH, /* to begin with; the rest is fetched when the client gets there */
+    SERVE_HAD_STALE,
+    SERVE_HAD_PART, /* fresh, but not the first byte that is wanted: better ask first */
+    SERVE_HAD_WEAK  /* bytes are missing, which cannot be had but with all the others */
+};
+
+static const char *serve_cause(const struct serve_request *request, enum serve_had had)
+{
+    if (had == SERVE_HAD_PART || had == SERVE_HAD_WEAK) {
+        return "partial";
+    }
+    if (request->object != NULL) {
+        return "stale";
+    }
+    return edge_store_has(request->serve->options.store, request->key) ? "vary-miss" : "uri-miss";
+}
+
+/* All that is wanted of the object, as a range. */
+static const struct fb_range_spec *serve_selected(struct serve_request *request)
+{
+    const struct edge_selection *selection = &request->selection;
+    struct fb_range_spec *range = fb_arena_alloc(request->arena, sizeof(*range));
+
+    *range = (struct fb_range_spec){.last = UINT64_MAX};
+    if (selection->status == 206) {
+        range->first = selection->offset;
+        range->last = selection->offset + (uint64_t)selection->length - 1;
+    }
+    return range;
+}
+
+static void serve_join(struct serve_request *request, enum serve_had had)
+{
+    struct serve_join *shared = fb_arena_alloc(request->arena, sizeof(*shared));
+    struct edge_fill_ask *ask = &shared->io.ask;
+
+    fb_machine_move(&request->machine, SERVE_JOIN);
+    request->trail.forward = serve_cause(request, had);
+    request->join = shared;
+    shared->request = request;
+    fb_op_init(&shared->io.op, request->serve->loop, serve_on_joined);
+    *ask = edge_serve_ask(request);
+    if (had == SERVE_HAD_WEAK) {
+        ask->stale = NULL;
+        ask->lacking = request->object;
+    } else if (had == SERVE_HAD_PART) {
+        ask->stale = NULL;
+        ask->partial = request->object;
+        ask->range = serve_selected(request);
+    }
+    edge_fill_join(request->serve->options.fills, &shared->io);
+}
+
+static enum serve_had serve_look(struct serve_request *request, enum edge_verdict *ret_verdict)
+{
+    request->object =
+        edge_store_find(request->serve->options.store, request->key, &request->client->headers);
+    if (request->object == NULL) {
+        return SERVE_HAD_NONE;
+    }
+    edge_serve_select(request);
+    bool has_all = serve_has_all(request);
+    *ret_verdict = serve_judge(request);
+    if (!has_all && !edge_object_is_strong(request->object)) {
+        return SERVE_HAD_WEAK;
+    }
+    if (*ret_verdict == EDGE_VALIDATE) {
+        return SERVE_HAD_STALE;
+    }
+    bool has_first = has_all || edge_object_holds(request->object, request->selection.offset, 1);
+    return *ret_verdict == EDGE_USE && !has_first ? SERVE_HAD_PART : SERVE_HAD_ENOUGH;
+}
+
+void edge_serve_lookup(struct serve_request *request)
+{
+    enum edge_verdict verdict = EDGE_VALIDATE;
+    enum serve_had had = serve_look(request, &verdict);
+
+    if (had == SERVE_HAD_ENOUGH) {
+        serve_use_stored(request, verdict);
+    } else {
+        serve_join(request, had);
+    }
+}

@@ -1,0 +1,77 @@
+#include "base/http/cache_status.h"
+#include "base/log/log.h"
+#include "base/metrics/metrics.h"
+#include "edge/serve/serve_internal.h"
+
+/* ---- counters ---------------------------------------------------------- */
+
+#define RESULT_ROW(result)                                                 \
+    {                                                                      \
+        "edge_requests_total", FB_METRIC_COUNTER, "result=\"" result "\"", \
+            "Requests, by the way they were answered."                     \
+    }
+
+static const struct fb_metric trail_rows[SERVE_N_ROWS] = {
+    [EDGE_SERVE_HIT] = RESULT_ROW("hit"),
+    [EDGE_SERVE_PARTIAL] = RESULT_ROW("partial"),
+    [EDGE_SERVE_MISS] = RESULT_ROW("miss"),
+    [EDGE_SERVE_STALE] = RESULT_ROW("stale"),
+    [EDGE_SERVE_REVALIDATED] = RESULT_ROW("revalidated"),
+    [EDGE_SERVE_PASS] = RESULT_ROW("pass"),
+    [EDGE_SERVE_ERROR] = RESULT_ROW("error"),
+    [SERVE_ROW_BYTES] = {"edge_bytes_served_total", FB_METRIC_COUNTER, NULL,
+                         "Bytes of content sent to clients."},
+    [SERVE_ROW_CUT] = {"edge_responses_cut_total", FB_METRIC_COUNTER, NULL,
+                       "Responses that ended before their content did."},
+};
+
+static const char *const trail_result_names[] = {
+    [EDGE_SERVE_HIT] = "hit",
+    [EDGE_SERVE_PARTIAL] = "partial",
+    [EDGE_SERVE_MISS] = "miss",
+    [EDGE_SERVE_STALE] = "stale",
+    [EDGE_SERVE_REVALIDATED] = "revalidated",
+    [EDGE_SERVE_PASS] = "pass",
+    [EDGE_SERVE_ERROR] = "error",
+};
+
+struct fb_metrics_table *edge_trail_table(struct fb_metrics *metrics)
+{
+    return fb_metrics_table_new(metrics, trail_rows, SERVE_N_ROWS, NULL);
+}
+
+/* Counted before the first byte leaves, so that whoever has the response finds
+ * it in the metrics. */
+void edge_serve_settle(struct serve_request *request, enum edge_serve_result result)
+{
+    fb_machine_move(&request->machine, SERVE_SENT);
+    request->result = result;
+    fb_metrics_add(request->serve->metrics, result, 1);
+}
+
+const char *edge_trail_result_name(enum edge_serve_result result)
+{
+    return trail_result_names[result];
+}
+
+/* ---- Cache-Status ------------------------------------------------------ */
+
+struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64_t ttl_s)
+{
+    const struct serve_trail *trail = &request->trail;
+    struct fb_buf *scratch = &request->serve->scratch;
+
+    fb_buf_clear(scratch);
+    fb_cache_status_append(scratch, &(struct fb_cache_status){
+                                        .cache = request->serve->options.node,
+                                        .is_hit = trail->is_hit,
+                                        .fwd = fb_str_from(trail->forward),
+                                        .fwd_status = trail->upstream_status,
+                                        .has_ttl = has_ttl,
+                                        .ttl = ttl_s,
+                                        .is_stored = trail->is_stored,
+                                        .is_collapsed = trail->is_collapsed,
+                                        .detail = fb_str_from(trail->detail),
+                                    });
+    return fb_arena_dup(request->arena, fb_buf_str(scratch));
+}
