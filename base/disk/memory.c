@@ -25,12 +25,19 @@ enum {
     IDLE_SHARE = 64
 };
 
+/* Where a run is looked for: where it costs nothing, and anywhere. */
+enum reach { REACH_RESIDENT, REACH_ALL, N_REACHES };
+
 struct region {
-    char *bytes;            /* mapped; REGION_BYTES, aligned to that */
-    unsigned max_run;       /* no run of free blocks is longer; may be less long */
-    uint16_t is_resident;   /* bit: the huge page has been taken from */
-    uint64_t used[N_WORDS]; /* bit: the block is taken */
+    char *bytes;                 /* mapped; REGION_BYTES, aligned to that */
+    unsigned max_run[N_REACHES]; /* no run of free blocks is longer; may be less long */
+    uint16_t is_resident;        /* bit: the huge page has been taken from */
+    uint16_t is_idle;            /* bit: it is resident, and nothing of it is taken */
+    uint64_t used[N_WORDS];      /* bit: the block is taken */
 };
+
+/* What a region costs beside its bytes, its place in the list included. */
+enum { REGION_COST = sizeof(struct region) + 2 * sizeof(struct region *) + 32 };
 
 struct fb_disk_memory {
     pthread_mutex_t lock;
@@ -38,6 +45,7 @@ struct fb_disk_memory {
     size_t n_regions;
     size_t taken_bytes;
     size_t resident_bytes;
+    size_t n_idle; /* huge pages */
 };
 
 /* Lets AddressSanitizer see who uses what has been given back. */
@@ -62,11 +70,20 @@ static bool is_used(const struct region *region, unsigned block)
     return (region->used[block / WORD_BITS] >> block % WORD_BITS & 1) != 0;
 }
 
+/* A bit for each block that is used, or out of reach. */
+static uint64_t word_of(const struct region *region, unsigned i, enum reach reach)
+{
+    bool is_within =
+        reach == REACH_ALL || (region->is_resident >> i * WORD_BITS / BLOCKS_PER_HUGE & 1) != 0;
+
+    return is_within ? region->used[i] : UINT64_MAX;
+}
+
 /* The first block at or after `block` that is used (or free, if not `used`). */
-static unsigned next_block(const struct region *region, unsigned block, bool used)
+static unsigned next_block(const struct region *region, unsigned block, enum reach reach, bool used)
 {
     while (block < N_BLOCKS) {
-        uint64_t word = region->used[block / WORD_BITS];
+        uint64_t word = word_of(region, block / WORD_BITS, reach);
         uint64_t rest = (used ? word : ~word) >> block % WORD_BITS;
         if (rest != 0) {
             return block + (unsigned)__builtin_ctzll(rest);
@@ -92,55 +109,93 @@ static void mark(struct region *region, unsigned first, unsigned n, bool used)
 }
 
 /* The first run of `n` free blocks, or N_BLOCKS, and then max_run is exact. */
-static unsigned find_run(struct region *region, unsigned n)
+static unsigned find_run(struct region *region, unsigned n, enum reach reach)
 {
     unsigned longest = 0;
-    unsigned first = next_block(region, 0, false);
 
+    if (region->max_run[reach] < n) {
+        return N_BLOCKS;
+    }
+    unsigned first = next_block(region, 0, reach, false);
     while (first < N_BLOCKS) {
-        unsigned end = next_block(region, first, true);
+        unsigned end = next_block(region, first, reach, true);
         if (end - first >= n) {
             return first;
         }
         longest = FB_MAX(longest, end - first);
-        first = next_block(region, end, false);
+        first = next_block(region, end, reach, false);
     }
-    region->max_run = longest;
+    region->max_run[reach] = longest;
     return N_BLOCKS;
+}
+
+static void forget_runs(struct region *region)
+{
+    region->max_run[REACH_RESIDENT] = N_BLOCKS;
+    region->max_run[REACH_ALL] = N_BLOCKS;
 }
 
 /* ---- huge pages -------------------------------------------------------- */
 
+/* The huge pages of a run, a bit each. */
+static uint16_t pages_of(unsigned first, unsigned n)
+{
+    unsigned last = (first + n - 1) / BLOCKS_PER_HUGE;
+
+    return (uint16_t)((2U << last) - (1U << first / BLOCKS_PER_HUGE));
+}
+
+/* Bytes that taking the run would make resident. */
+static size_t cost_of(const struct region *region, unsigned first, unsigned n)
+{
+    unsigned absent = (unsigned)(pages_of(first, n) & ~region->is_resident);
+
+    return (size_t)__builtin_popcount(absent) * HUGE_BYTES;
+}
+
 static void touch(struct fb_disk_memory *memory, struct region *region, unsigned first, unsigned n)
+{
+    uint16_t pages = pages_of(first, n);
+    size_t cost = cost_of(region, first, n);
+
+    if (cost > 0) {
+        memory->resident_bytes += cost;
+        region->is_resident |= pages;
+        region->max_run[REACH_RESIDENT] = N_BLOCKS; /* of the rest of those pages */
+    }
+    memory->n_idle -= (size_t)__builtin_popcount((unsigned)(region->is_idle & pages));
+    region->is_idle &= (uint16_t)~pages;
+}
+
+/* Finds out which huge pages of a run that was given back are idle now. */
+static void settle(struct fb_disk_memory *memory, struct region *region, unsigned first, unsigned n)
 {
     unsigned last = (first + n - 1) / BLOCKS_PER_HUGE;
 
     for (unsigned huge = first / BLOCKS_PER_HUGE; huge <= last; huge++) {
-        if ((region->is_resident >> huge & 1) == 0) {
-            region->is_resident |= (uint16_t)(1U << huge);
-            memory->resident_bytes += HUGE_BYTES;
+        unsigned block = huge * BLOCKS_PER_HUGE;
+        if (next_block(region, block, REACH_ALL, true) >= block + BLOCKS_PER_HUGE) {
+            region->is_idle |= (uint16_t)(1U << huge);
+            memory->n_idle++;
         }
     }
 }
 
-/* Gives whole huge pages back to the system while too much lies idle. */
-static void release(struct fb_disk_memory *memory, struct region *region, unsigned first,
-                    unsigned n)
+/* Gives idle huge pages of `region` back to the system, so many bytes at least if there are. */
+static size_t release(struct fb_disk_memory *memory, struct region *region, size_t n_bytes)
 {
-    unsigned last = (first + n - 1) / BLOCKS_PER_HUGE;
-    size_t allowed = IDLE_BYTES + memory->taken_bytes / IDLE_SHARE;
+    size_t n_released = 0;
 
-    for (unsigned huge = first / BLOCKS_PER_HUGE; huge <= last; huge++) {
-        unsigned block = huge * BLOCKS_PER_HUGE;
-        if (memory->resident_bytes - memory->taken_bytes <= allowed) {
-            return;
-        }
-        if (next_block(region, block, true) >= block + BLOCKS_PER_HUGE) {
-            (void)madvise(region->bytes + (size_t)huge * HUGE_BYTES, HUGE_BYTES, MADV_DONTNEED);
-            region->is_resident &= (uint16_t) ~(1U << huge);
-            memory->resident_bytes -= HUGE_BYTES;
-        }
+    while (region->is_idle != 0 && n_released < n_bytes) {
+        unsigned huge = (unsigned)__builtin_ctz(region->is_idle);
+        (void)madvise(region->bytes + (size_t)huge * HUGE_BYTES, HUGE_BYTES, MADV_DONTNEED);
+        region->is_idle &= (uint16_t) ~(1U << huge);
+        region->is_resident &= (uint16_t) ~(1U << huge);
+        n_released += HUGE_BYTES;
     }
+    memory->n_idle -= n_released / HUGE_BYTES;
+    memory->resident_bytes -= n_released;
+    return n_released;
 }
 
 /* ---- regions ----------------------------------------------------------- */
@@ -198,7 +253,7 @@ static struct region *add_region(struct fb_disk_memory *memory)
     size_t place = count_before(memory, bytes);
 
     region->bytes = bytes;
-    region->max_run = N_BLOCKS;
+    forget_runs(region);
     forbid(bytes, REGION_BYTES, true);
     memory->regions =
         fb_realloc(memory->regions, (memory->n_regions + 1) * sizeof(struct region *));
@@ -209,21 +264,34 @@ static struct region *add_region(struct fb_disk_memory *memory)
     return region;
 }
 
-static char *take_locked(struct fb_disk_memory *memory, unsigned n)
+/* Where a run of `n` blocks goes at a cost of at most `max_more`; NULL: nowhere. */
+static struct region *find_place(struct fb_disk_memory *memory, unsigned n, size_t max_more,
+                                 unsigned *ret_first)
 {
-    struct region *region = NULL;
-    unsigned first = N_BLOCKS;
-
-    for (size_t i = 0; i < memory->n_regions && first == N_BLOCKS; i++) {
-        region = memory->regions[i];
-        first = region->max_run < n ? (unsigned)N_BLOCKS : find_run(region, n);
-    }
-    if (first == N_BLOCKS) {
-        region = add_region(memory);
-        if (region == NULL) {
-            return NULL;
+    for (unsigned reach = 0; reach < N_REACHES; reach++) {
+        for (size_t i = 0; i < memory->n_regions; i++) {
+            struct region *region = memory->regions[i];
+            unsigned first = find_run(region, n, (enum reach)reach);
+            if (first < N_BLOCKS && cost_of(region, first, n) <= max_more) {
+                *ret_first = first;
+                return region;
+            }
         }
-        first = 0;
+    }
+    return NULL;
+}
+
+static char *take_locked(struct fb_disk_memory *memory, unsigned n, size_t max_more)
+{
+    unsigned first = 0;
+    struct region *region = find_place(memory, n, max_more, &first);
+
+    if (region == NULL) {
+        size_t n_pages = (n + BLOCKS_PER_HUGE - 1) / BLOCKS_PER_HUGE;
+        region = n_pages * HUGE_BYTES + REGION_COST <= max_more ? add_region(memory) : NULL;
+    }
+    if (region == NULL) {
+        return NULL;
     }
     mark(region, first, n, true);
     touch(memory, region, first, n);
@@ -231,7 +299,7 @@ static char *take_locked(struct fb_disk_memory *memory, unsigned n)
     return region->bytes + (size_t)first * FB_DISK_BLOCK;
 }
 
-static void give_locked(struct fb_disk_memory *memory, const char *bytes, unsigned n)
+static size_t give_locked(struct fb_disk_memory *memory, const char *bytes, unsigned n)
 {
     struct region *region = region_of(memory, bytes);
     unsigned first = (unsigned)((size_t)(bytes - region->bytes) / FB_DISK_BLOCK);
@@ -239,8 +307,16 @@ static void give_locked(struct fb_disk_memory *memory, const char *bytes, unsign
     FB_REQUIRE(is_used(region, first) && is_used(region, first + n - 1));
     mark(region, first, n, false);
     memory->taken_bytes -= (size_t)n * FB_DISK_BLOCK;
-    region->max_run = N_BLOCKS; /* unknown until it is looked for */
-    release(memory, region, first, n);
+    forget_runs(region); /* until they are looked for */
+    settle(memory, region, first, n);
+    size_t idle = memory->resident_bytes - memory->taken_bytes;
+    size_t allowed = IDLE_BYTES + memory->taken_bytes / IDLE_SHARE;
+    return idle > allowed ? release(memory, region, idle - allowed) : 0;
+}
+
+static size_t held_bytes(const struct fb_disk_memory *memory)
+{
+    return memory->resident_bytes + memory->n_regions * REGION_COST;
 }
 
 /* ---- for all ----------------------------------------------------------- */
@@ -269,27 +345,51 @@ void fb_disk_memory_free(struct fb_disk_memory *memory)
     fb_free(memory);
 }
 
-void *fb_disk_memory_take(struct fb_disk_memory *memory, size_t n)
+void *fb_disk_memory_take_within(struct fb_disk_memory *memory, size_t n, size_t max_more,
+                                 size_t *ret_more)
 {
     FB_REQUIRE(n > 0 && n % FB_DISK_BLOCK == 0 && n <= FB_DISK_MEMORY_MAX);
     (void)pthread_mutex_lock(&memory->lock);
-    char *bytes = take_locked(memory, (unsigned)(n / FB_DISK_BLOCK));
+    size_t before = held_bytes(memory);
+    char *bytes = take_locked(memory, (unsigned)(n / FB_DISK_BLOCK), max_more);
+    size_t more = held_bytes(memory) - before;
     (void)pthread_mutex_unlock(&memory->lock);
     if (bytes != NULL) {
         forbid(bytes, n, false);
+        *ret_more = more;
     }
     return bytes;
 }
 
-void fb_disk_memory_give(struct fb_disk_memory *memory, void *bytes, size_t n)
+void *fb_disk_memory_take(struct fb_disk_memory *memory, size_t n)
+{
+    size_t ignored = 0;
+
+    return fb_disk_memory_take_within(memory, n, SIZE_MAX, &ignored);
+}
+
+size_t fb_disk_memory_give(struct fb_disk_memory *memory, void *bytes, size_t n)
 {
     if (bytes == NULL) {
-        return;
+        return 0;
     }
     forbid(bytes, n, true);
     (void)pthread_mutex_lock(&memory->lock);
-    give_locked(memory, bytes, (unsigned)(n / FB_DISK_BLOCK));
+    size_t n_released = give_locked(memory, bytes, (unsigned)(n / FB_DISK_BLOCK));
     (void)pthread_mutex_unlock(&memory->lock);
+    return n_released;
+}
+
+size_t fb_disk_memory_trim(struct fb_disk_memory *memory, size_t n)
+{
+    size_t n_released = 0;
+
+    (void)pthread_mutex_lock(&memory->lock);
+    for (size_t i = memory->n_regions; i-- > 0 && memory->n_idle > 0 && n_released < n;) {
+        n_released += release(memory, memory->regions[i], n - n_released);
+    }
+    (void)pthread_mutex_unlock(&memory->lock);
+    return n_released;
 }
 
 size_t fb_disk_memory_idle(struct fb_disk_memory *memory)
@@ -298,4 +398,12 @@ size_t fb_disk_memory_idle(struct fb_disk_memory *memory)
     size_t idle = memory->resident_bytes - memory->taken_bytes;
     (void)pthread_mutex_unlock(&memory->lock);
     return idle;
+}
+
+size_t fb_disk_memory_held(struct fb_disk_memory *memory)
+{
+    (void)pthread_mutex_lock(&memory->lock);
+    size_t held = held_bytes(memory);
+    (void)pthread_mutex_unlock(&memory->lock);
+    return held;
 }

@@ -1,7 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/disk/memory.h"
+#include "base/disk/disk.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
 #include "edge/store/writer_internal.h"
@@ -13,14 +13,16 @@
 /* Blocks of that size are mapped by themselves, in whole pages. */
 enum { BUFFER_MAPPED_BYTES = 128 * 1024, BUFFER_PAGE_BYTES = 4096 };
 
+static size_t page_cost(size_t n)
+{
+    return n < BUFFER_MAPPED_BYTES
+               ? n
+               : (n + BUFFER_PAGE_BYTES - 1) / BUFFER_PAGE_BYTES * BUFFER_PAGE_BYTES;
+}
+
 size_t edge_buffer_cost(size_t cap)
 {
-    size_t n = sizeof(struct store_buffer) + cap + STORE_BLOCK_OVERHEAD;
-
-    if (n >= BUFFER_MAPPED_BYTES) {
-        n = (n + BUFFER_PAGE_BYTES - 1) / BUFFER_PAGE_BYTES * BUFFER_PAGE_BYTES;
-    }
-    return n;
+    return page_cost(sizeof(struct store_buffer) + cap + STORE_BLOCK_OVERHEAD);
 }
 
 int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **ret_buffer)
@@ -42,29 +44,40 @@ int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **
     buffer->charge = charge;
     buffer->bytes = (char *)(buffer + 1);
     buffer->memory = NULL;
+    buffer->n_run = 0;
     *ret_buffer = buffer;
     return FB_OK;
 }
 
+/* What fb_disk_buffer() takes: as much as a block before the bytes it gives. */
+static size_t aligned_cost(size_t n)
+{
+    return page_cost(n + FB_DISK_BLOCK + STORE_BLOCK_OVERHEAD);
+}
+
 int edge_buffer_new_aligned(struct edge_store *store, size_t n, struct store_buffer **ret_buffer)
 {
-    size_t charge = edge_buffer_cost(0) + n;
+    bool is_run = store->memory != NULL;
+    size_t charge = edge_buffer_cost(0);
+    char *memory = NULL;
+    int err = FB_OK;
 
-    int err = edge_room_claim(store, charge);
+    if (is_run) {
+        err = edge_room_claim_run(store, charge, n, &memory);
+        charge += n;
+    } else {
+        charge += aligned_cost(n);
+        err = edge_room_claim(store, charge);
+    }
     if (err < 0) {
         return err;
-    }
-    char *memory = fb_disk_memory_take(store->memory, n);
-    if (memory == NULL) {
-        edge_room_release(store, charge);
-        return -ENOMEM;
     }
     struct store_buffer *buffer = FB_NEW(struct store_buffer);
     buffer->store = store;
     atomic_init(&buffer->refs, 1);
     buffer->charge = charge;
-    buffer->memory = memory;
-    buffer->n_memory = n;
+    buffer->memory = is_run ? memory : fb_disk_buffer(n);
+    buffer->n_run = is_run ? n : 0;
     *ret_buffer = buffer;
     return FB_OK;
 }
@@ -82,11 +95,15 @@ void edge_buffer_unref(struct store_buffer *buffer)
     }
     struct edge_store *store = buffer->store;
     size_t charge = buffer->charge;
-    if (buffer->memory != NULL) {
-        fb_disk_memory_give(store->memory, buffer->memory, buffer->n_memory);
-    }
+    size_t n_run = buffer->n_run;
+    char *memory = buffer->memory;
     fb_free(buffer);
-    edge_room_release(store, charge);
+    if (n_run > 0) {
+        edge_room_release_run(store, charge - n_run, n_run, memory);
+    } else {
+        fb_free(memory);
+        edge_room_release(store, charge);
+    }
 }
 
 /* ---- the table of extents ---------------------------------------------- */

@@ -1,4 +1,5 @@
 #include "base/core/err.h"
+#include "base/disk/memory.h"
 #include "base/metrics/metrics.h"
 #include "edge/store/store_internal.h"
 
@@ -108,24 +109,75 @@ static bool room_evict(struct edge_store *store, struct room_waste *waste)
 
 /* ---- claiming ---------------------------------------------------------- */
 
-/* Under the room's lock: could evicting ever make room for `n` bytes? What is
- * in use and cannot be evicted cannot be hurried. */
-static bool room_is_possible(const struct edge_store *store, uint64_t n)
+/* What somebody wants: bytes that will be allocated, and a run of the huge pages. */
+struct room_claim {
+    uint64_t n_bytes;
+    size_t n_run; /* 0: none */
+    char *run;    /* out */
+};
+
+static uint64_t room_used(const struct edge_store *store)
 {
-    uint64_t used = atomic_load_explicit(&store->used, memory_order_relaxed);
-    uint64_t evictable = edge_policy_bytes(store->policy) +
-                         atomic_load_explicit(&store->indexed_bytes, memory_order_relaxed);
-    return used - FB_MIN(used, evictable) + n <= store->limit;
+    return atomic_load_explicit(&store->used, memory_order_relaxed);
 }
 
-int edge_room_claim(struct edge_store *store, uint64_t n)
+/* Under the room's lock: claims, if that stays within the bound. A run costs what it adds to the
+ * huge pages that are held: all of them are counted, idle or not. */
+static bool room_grant(struct edge_store *store, struct room_claim *claim)
+{
+    uint64_t used = room_used(store);
+    size_t n_pages = 0;
+
+    if (used + claim->n_bytes > store->limit) {
+        return false;
+    }
+    if (claim->n_run > 0) {
+        claim->run = fb_disk_memory_take_within(store->memory, claim->n_run,
+                                                store->limit - used - claim->n_bytes, &n_pages);
+        if (claim->run == NULL) {
+            return false;
+        }
+    }
+    atomic_fetch_add_explicit(&store->used, claim->n_bytes + n_pages, memory_order_relaxed);
+    edge_store_count(store, STORE_BYTES, (int64_t)(claim->n_bytes + n_pages));
+    return true;
+}
+
+/* Under the room's lock: has huge pages given back that lie idle. False if there are none. */
+static bool room_trim(struct edge_store *store, const struct room_claim *claim)
+{
+    if (store->memory == NULL) {
+        return false;
+    }
+    size_t n = fb_disk_memory_trim(store->memory, claim->n_bytes + claim->n_run);
+    edge_room_release(store, n);
+    return n > 0;
+}
+
+/* Under the room's lock: could evicting ever make room? What is in use and cannot be evicted
+ * cannot be hurried; what lies idle becomes whole pages as what lies between goes. */
+static bool room_is_possible(const struct edge_store *store, const struct room_claim *claim)
+{
+    uint64_t used = room_used(store);
+    uint64_t evictable = edge_policy_bytes(store->policy) +
+                         atomic_load_explicit(&store->indexed_bytes, memory_order_relaxed);
+    if (store->memory != NULL) {
+        evictable += fb_disk_memory_idle(store->memory);
+    }
+    return used - FB_MIN(used, evictable) + claim->n_bytes + claim->n_run <= store->limit;
+}
+
+static int room_claim(struct edge_store *store, struct room_claim *claim)
 {
     int err = FB_OK;
 
     (void)pthread_mutex_lock(&store->room_lock);
-    while (atomic_load_explicit(&store->used, memory_order_relaxed) + n > store->limit) {
+    while (!room_grant(store, claim)) {
         struct room_waste waste = {0};
-        if (!room_is_possible(store, n) || !room_evict(store, &waste)) {
+        if (room_trim(store, claim)) {
+            continue;
+        }
+        if (!room_is_possible(store, claim) || !room_evict(store, &waste)) {
             err = FB_E_BUSY;
             break;
         }
@@ -133,12 +185,24 @@ int edge_room_claim(struct edge_store *store, uint64_t n)
         waste_dispose(store, &waste);
         (void)pthread_mutex_lock(&store->room_lock);
     }
-    if (err == FB_OK) {
-        atomic_fetch_add_explicit(&store->used, n, memory_order_relaxed);
-    }
     (void)pthread_mutex_unlock(&store->room_lock);
+    return err;
+}
+
+int edge_room_claim(struct edge_store *store, uint64_t n)
+{
+    struct room_claim claim = {.n_bytes = n};
+
+    return room_claim(store, &claim);
+}
+
+int edge_room_claim_run(struct edge_store *store, uint64_t n, size_t n_run, char **ret_run)
+{
+    struct room_claim claim = {.n_bytes = n, .n_run = n_run};
+
+    int err = room_claim(store, &claim);
     if (err == FB_OK) {
-        edge_store_count(store, STORE_BYTES, (int64_t)n);
+        *ret_run = claim.run;
     }
     return err;
 }
@@ -147,6 +211,11 @@ void edge_room_release(struct edge_store *store, uint64_t n)
 {
     atomic_fetch_sub_explicit(&store->used, n, memory_order_relaxed);
     edge_store_count(store, STORE_BYTES, -(int64_t)n);
+}
+
+void edge_room_release_run(struct edge_store *store, uint64_t n, size_t n_run, char *run)
+{
+    edge_room_release(store, n + fb_disk_memory_give(store->memory, run, n_run));
 }
 
 /* ---- what the policy knows ----------------------------------------------- */

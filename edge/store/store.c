@@ -412,6 +412,14 @@ int edge_store_renew(struct edge_store *store, const struct edge_object_spec *sp
 
 /* ---- life -------------------------------------------------------------- */
 
+/* In a small store, pages of which a few bytes are in use would be much of it. */
+static bool uses_huge_pages(const struct edge_store_options *options)
+{
+    uint64_t from = options->huge_from != 0 ? options->huge_from : EDGE_STORE_HUGE_FROM;
+
+    return options->volumes != NULL && options->memory_bytes >= from;
+}
+
 struct edge_store *edge_store_new(const struct edge_store_options *options)
 {
     FB_REQUIRE(options->memory_bytes >= EDGE_STORE_MIN_BYTES);
@@ -422,7 +430,7 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
     store->policy = edge_policy_new(options->policy, options->memory_bytes);
     store->clock = options->clock;
     store->volumes = options->volumes;
-    store->memory = options->volumes != NULL ? fb_disk_memory_new() : NULL;
+    store->memory = uses_huge_pages(options) ? fb_disk_memory_new() : NULL;
     (void)pthread_mutex_init(&store->purge_lock, NULL);
     fb_list_init(&store->purges);
     (void)pthread_mutex_init(&store->admission_lock, NULL);
@@ -453,10 +461,13 @@ void edge_store_free(struct edge_store *store)
             }
         }
     }
+    if (store->memory != NULL) {
+        edge_room_release(store, fb_disk_memory_held(store->memory));
+        fb_disk_memory_free(store->memory);
+    }
     FB_REQUIRE(atomic_load(&store->used) == 0);
     edge_policy_free(store->policy);
     edge_admission_free(store->admission);
-    fb_disk_memory_free(store->memory);
     (void)pthread_mutex_destroy(&store->admission_lock);
     (void)pthread_mutex_destroy(&store->purge_lock);
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {

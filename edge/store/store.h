@@ -39,10 +39,16 @@ struct fb_clock;
 struct fb_loop;
 struct fb_metrics;
 
-enum { EDGE_STORE_MAX_VARIANTS = 16, EDGE_STORE_MIN_BYTES = 4 * 1024 * 1024 };
+enum {
+    EDGE_STORE_MAX_VARIANTS = 16,
+    EDGE_STORE_MIN_BYTES = 4 * 1024 * 1024,
+    EDGE_STORE_HUGE_FROM = 256 * 1024 * 1024
+};
 
 struct edge_store_options {
     uint64_t memory_bytes; /* at least EDGE_STORE_MIN_BYTES */
+    uint64_t huge_from;    /* [EDGE_STORE_HUGE_FROM] memory_bytes from which on what volumes are
+                            * read into is of huge pages, which cost a drive less */
     enum edge_policy_kind policy;
     uint64_t seed;                /* of the index' hash; drawn by the program */
     struct edge_volumes *volumes; /* borrowed; NULL: memory alone */

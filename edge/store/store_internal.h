@@ -62,10 +62,10 @@ struct store_buffer {
     struct edge_store *store; /* borrowed */
     _Atomic unsigned refs;
     uint32_t cap;  /* bytes at `bytes` */
-    size_t charge; /* claimed */
+    size_t charge; /* what it weighs; claimed, but for a run of store->memory */
     char *bytes;   /* in this very block, or in `memory` */
-    char *memory;  /* owned; NULL, or what was read from a volume: of store->memory */
-    size_t n_memory;
+    char *memory;  /* owned; NULL, or what was read from a volume */
+    size_t n_run;  /* `memory` is a run of store->memory of that length; 0: a block of its own */
 };
 
 /* Memory that a buffer of `cap` bytes takes. */
@@ -242,7 +242,7 @@ struct edge_store {
     struct fb_metrics_table *metrics; /* borrowed, may be NULL */
     struct edge_volumes *volumes;     /* borrowed, may be NULL */
     const struct fb_clock *clock;     /* borrowed */
-    struct fb_disk_memory *memory;    /* owned; NULL without volumes */
+    struct fb_disk_memory *memory;    /* owned; NULL: no huge pages */
     _Atomic uint64_t n_versions;      /* made of objects that are not strong */
 
     pthread_mutex_t purge_lock;
@@ -289,8 +289,14 @@ void edge_store_let_go(struct edge_object *chain);
 /* Claims `n` bytes, evicting as needed. FB_E_BUSY. Without locks. */
 FB_MUST_CHECK int edge_room_claim(struct edge_store *store, uint64_t n);
 
+/* The same, and takes a run of `n_run` bytes of store->memory, which counts by the huge pages
+ * that are held. */
+FB_MUST_CHECK int edge_room_claim_run(struct edge_store *store, uint64_t n, size_t n_run,
+                                      char **ret_run);
+
 /* Gives `n` bytes back. */
 void edge_room_release(struct edge_store *store, uint64_t n);
+void edge_room_release_run(struct edge_store *store, uint64_t n, size_t n_run, char *run);
 
 /* Makes the heads of a body without extents known to the policy. Without locks. */
 void edge_room_anchor(struct edge_body *body);

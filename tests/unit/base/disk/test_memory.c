@@ -119,6 +119,81 @@ static void what_lies_idle_goes_back_to_the_system(void **state)
     run_give(memory, &runs[0]);
 }
 
+/* What every call says it costs or brings back adds up to what is held. */
+static void each_call_tells_what_it_costs(void **state)
+{
+    struct fb_disk_memory *memory = *state;
+    struct test_random random = test_random_new();
+    static struct run runs[MAX_RUNS];
+    size_t held = 0;
+
+    for (unsigned step = 0; step < N_STEPS; step++) {
+        struct run *run = &runs[test_random_below(&random, MAX_RUNS)];
+        size_t more = 0;
+        if (run->bytes != NULL) {
+            held -= fb_disk_memory_give(memory, run->bytes, run->n);
+            *run = (struct run){0};
+        } else {
+            run->n = (size_t)(1 + test_random_below(&random, 300)) * BLOCK;
+            run->bytes = fb_disk_memory_take_within(memory, run->n, SIZE_MAX, &more);
+            held += more;
+        }
+        if (test_random_below(&random, 20) == 0) {
+            held -= fb_disk_memory_trim(memory, 4 * (size_t)MIB);
+        }
+        assert_int_equal(fb_disk_memory_held(memory), held);
+    }
+    for (size_t i = 0; i < MAX_RUNS; i++) {
+        held -= fb_disk_memory_give(memory, runs[i].bytes, runs[i].n);
+        runs[i] = (struct run){0};
+    }
+    held -= fb_disk_memory_trim(memory, SIZE_MAX);
+    assert_int_equal(fb_disk_memory_held(memory), held);
+    assert_int_equal(fb_disk_memory_idle(memory), 0);
+    assert_true(held < 64 * 1024); /* the account */
+}
+
+static void no_more_is_held_than_was_allowed(void **state)
+{
+    struct fb_disk_memory *memory = *state;
+    struct run run;
+    size_t more = 0;
+
+    assert_null(fb_disk_memory_take_within(memory, MIB, 2 * (size_t)MIB, &more));
+    char *first = fb_disk_memory_take_within(memory, MIB, 3 * (size_t)MIB, &more);
+    assert_non_null(first);
+    assert_in_range(more, 2 * MIB, 3 * MIB);
+    char *second = fb_disk_memory_take_within(memory, MIB, 0, &more); /* the rest of the page */
+    assert_ptr_equal(second, first + MIB);
+    assert_int_equal(more, 0);
+    assert_null(fb_disk_memory_take_within(memory, MIB, 2 * (size_t)MIB - 1, &more));
+    run_take(memory, &run, MIB, 'a');
+    run_give(memory, &run);
+    assert_int_equal(fb_disk_memory_idle(memory), 2 * MIB);
+    assert_int_equal(fb_disk_memory_trim(memory, 1), 2 * MIB);
+    assert_int_equal(fb_disk_memory_trim(memory, 1), 0);
+    (void)fb_disk_memory_give(memory, first, MIB);
+    assert_int_equal(fb_disk_memory_trim(memory, 1), 0); /* half of the page is taken */
+    (void)fb_disk_memory_give(memory, second, MIB);
+}
+
+static void what_is_held_is_used_before_what_is_not(void **state)
+{
+    struct fb_disk_memory *memory = *state;
+    struct run runs[2];
+    size_t more = 0;
+
+    run_take(memory, &runs[0], 2 * MIB, 'a');
+    run_take(memory, &runs[1], MIB, 'b'); /* half of the second page */
+    run_give(memory, &runs[0]);
+    assert_int_equal(fb_disk_memory_trim(memory, 1), 2 * MIB);
+    char *bytes = fb_disk_memory_take_within(memory, MIB, SIZE_MAX, &more);
+    assert_ptr_equal(bytes, runs[1].bytes + MIB);
+    assert_int_equal(more, 0);
+    (void)fb_disk_memory_give(memory, bytes, MIB);
+    run_give(memory, &runs[1]);
+}
+
 static void nothing_is_given_back_for_nothing(void **state)
 {
     fb_disk_memory_give(*state, NULL, MIB);
@@ -158,9 +233,15 @@ static void threads_share_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(runs_of_all_lengths_do_not_overlap), TEST(what_is_given_back_is_used_again),
-        TEST(the_longest_run_fits_and_fills),     TEST(what_lies_idle_goes_back_to_the_system),
-        TEST(nothing_is_given_back_for_nothing),  TEST(threads_share_it),
+        TEST(runs_of_all_lengths_do_not_overlap),
+        TEST(what_is_given_back_is_used_again),
+        TEST(the_longest_run_fits_and_fills),
+        TEST(what_lies_idle_goes_back_to_the_system),
+        TEST(each_call_tells_what_it_costs),
+        TEST(no_more_is_held_than_was_allowed),
+        TEST(what_is_held_is_used_before_what_is_not),
+        TEST(nothing_is_given_back_for_nothing),
+        TEST(threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

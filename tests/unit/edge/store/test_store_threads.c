@@ -54,7 +54,8 @@ static void make_pattern(void)
     }
 }
 
-static int set_up_with(void **state, struct edge_volumes *volumes)
+static int set_up_with(void **state, struct edge_volumes *volumes, uint64_t memory_bytes,
+                       uint64_t huge_from)
 {
     static struct fixture f;
 
@@ -62,7 +63,8 @@ static int set_up_with(void **state, struct edge_volumes *volumes)
     f.volumes = volumes;
     make_pattern();
     f.store = edge_store_new(&(struct edge_store_options){
-        .memory_bytes = volumes != NULL ? LIMIT / 2 : LIMIT,
+        .memory_bytes = memory_bytes,
+        .huge_from = huge_from,
         .seed = 7,
         .volumes = volumes,
         .clock = fb_clock_system(),
@@ -80,12 +82,17 @@ static int set_up_with(void **state, struct edge_volumes *volumes)
 
 static int set_up(void **state)
 {
-    return set_up_with(state, NULL);
+    return set_up_with(state, NULL, LIMIT, 0);
 }
 
 static int set_up_tiers(void **state)
 {
-    return set_up_with(state, fake_volumes_new());
+    return set_up_with(state, fake_volumes_new(), LIMIT / 2, 0);
+}
+
+static int set_up_huge(void **state)
+{
+    return set_up_with(state, fake_volumes_new(), LIMIT / 4 * 3, 1);
 }
 
 static int tear_down(void **state)
@@ -317,7 +324,8 @@ static void readers_on_all_loops_load_what_was_evicted(void **state)
         start_clients(f, objects[i / 2], &seed, FB_E_END);
         start_clients(f, objects[i * 7 % (i / 2 + 1)], &seed, FB_E_END);
         await_clients(f);
-        assert_true(edge_store_stats(f->store).memory_bytes <= LIMIT / 2);
+        assert_true(edge_store_stats(f->store).memory_bytes <=
+                    edge_store_stats(f->store).memory_limit);
     }
     for (unsigned i = 0; i < N_OBJECTS; i++) {
         edge_object_unref(objects[i]);
@@ -440,6 +448,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(readers_on_all_loops_trail_one_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(readers_on_all_loops_load_what_was_evicted, set_up_tiers,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(readers_on_all_loops_load_what_was_evicted, set_up_huge,
                                         tear_down),
         cmocka_unit_test_setup_teardown(threads_share_one_store, set_up, tear_down),
     };

@@ -232,26 +232,112 @@ static void a_variant_for_others_is_passed_over(void **state)
 
 /* ---- memory ------------------------------------------------------------ */
 
-static void loads_stay_within_the_bound(void **state)
-{
-    struct tiers *t = *state;
+enum { HUGE_LIMIT = 3 * LIMIT, N_LOADED = 3, LOADED_BYTES = 20 * MIB, N_ROUNDS = 4 };
 
-    keep(t, "a/k", 20 * MIB, "\"1\"");
-    press(t);
-    struct edge_object *object = load(t, "a/k", 0);
+static const char *const loaded_keys[N_LOADED] = {"a/k", "b/k", "c/k"};
+
+static int set_up_huge(void **state)
+{
+    return set_up_tiers_with(state, HUGE_LIMIT, 1);
+}
+
+static void read_within(struct tiers *t, const char *key, uint64_t limit)
+{
+    struct edge_object *object = load(t, key, 0);
+    assert_non_null(object);
     struct fb_reader *reader = edge_object_reader(object, t->f.loop, 0, FB_LENGTH_UNKNOWN, NULL);
     uint64_t offset = 0;
-    while (offset < 20 * MIB) {
-        int err = read_on(reader, &offset);
-        assert_true(used(&t->f) <= LIMIT);
+
+    for (int err = FB_E_LATER; err == FB_E_LATER;) {
+        err = read_on(reader, &offset);
+        assert_true(used(&t->f) <= limit);
         if (err == FB_E_LATER) {
             start_wait(&t->f, reader);
             turn(&t->f);
+            assert_true(used(&t->f) <= limit);
         }
     }
+    assert_int_equal(offset, LOADED_BYTES);
     fb_reader_close(reader);
     edge_object_unref(object);
 }
+
+/* Loads of many times the limit, between small and large objects that only pass by. */
+static void load_much(struct tiers *t, uint64_t limit)
+{
+    char key[32];
+
+    for (unsigned i = 0; i < N_LOADED; i++) {
+        keep(t, loaded_keys[i], LOADED_BYTES, "\"1\"");
+        assert_true(used(&t->f) <= limit);
+    }
+    t->volumes->admits = false;
+    for (unsigned i = 0; i < N_ROUNDS * N_LOADED; i++) {
+        read_within(t, loaded_keys[i % N_LOADED], limit);
+        for (unsigned k = 0; k < 20; k++) {
+            (void)snprintf(key, sizeof(key), "passing/%u/%u", i, k);
+            keep(t, key, k % 4 == 0 ? 700 * KIB : k * KIB, NULL);
+            assert_true(used(&t->f) <= limit);
+        }
+    }
+    assert_true(edge_store_stats(t->f.store).n_loaded > (N_ROUNDS - 1) * (LOADED_BYTES / MIB));
+}
+
+static void loads_stay_within_the_bound(void **state)
+{
+    load_much(*state, LIMIT);
+}
+
+static void huge_pages_count_whether_they_are_used_or_idle(void **state)
+{
+    struct tiers *t = *state;
+
+    load_much(t, HUGE_LIMIT);
+    for (unsigned i = 0; i < N_LOADED; i++) {
+        (void)purge(&t->f, loaded_keys[i]);
+    }
+    turn(&t->f);
+    assert_true(used(&t->f) >= 2 * MIB); /* what is kept for the next load */
+    press(t);                            /* but makes way for what needs no such page */
+    assert_true(used(&t->f) <= HUGE_LIMIT);
+}
+
+/* Slices that slow clients hold are all over the pages. */
+static void what_is_in_use_leaves_the_bound_as_it_is(void **state)
+{
+    struct tiers *t = *state;
+    struct fb_slice slices[LOADED_BYTES / MIB];
+    unsigned n_slices = 0;
+
+    keep(t, "a/k", LOADED_BYTES, "\"1\"");
+    keep(t, "b/k", LOADED_BYTES, "\"1\"");
+    press(t);
+    struct edge_object *object = load(t, "a/k", 0);
+    assert_non_null(object);
+    for (unsigned i = 0; i < FB_ARRAY_LEN(slices); i += 2) {
+        struct fb_reader *reader =
+            edge_object_reader(object, t->f.loop, (uint64_t)i * MIB, MIB, NULL);
+        int err = fb_reader_next(reader, &slices[n_slices]);
+        if (err == FB_E_LATER) {
+            start_wait(&t->f, reader);
+            turn(&t->f);
+            err = fb_reader_next(reader, &slices[n_slices]);
+        }
+        n_slices += err == FB_OK ? 1 : 0;
+        assert_true(used(&t->f) <= HUGE_LIMIT);
+        fb_reader_close(reader);
+    }
+    assert_int_equal(n_slices, FB_ARRAY_LEN(slices) / 2);
+    edge_object_unref(object);
+    read_within(t, "b/k", HUGE_LIMIT);
+    press(t);
+    assert_true(used(&t->f) <= HUGE_LIMIT);
+    for (unsigned i = 0; i < n_slices; i++) {
+        fb_slice_release(&slices[i]);
+    }
+}
+
+#define HUGE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_huge, tear_down_tiers)
 
 int main(void)
 {
@@ -267,6 +353,8 @@ int main(void)
         TIERS_TEST(a_head_that_makes_no_sense_is_passed_over),
         TIERS_TEST(a_variant_for_others_is_passed_over),
         TIERS_TEST(loads_stay_within_the_bound),
+        HUGE_TEST(huge_pages_count_whether_they_are_used_or_idle),
+        HUGE_TEST(what_is_in_use_leaves_the_bound_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

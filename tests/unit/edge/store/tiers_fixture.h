@@ -26,7 +26,8 @@ static inline void on_want(struct edge_source *source, struct edge_object *objec
     t->n_wants++;
 }
 
-static inline int set_up_tiers(void **state)
+/* `huge_from`: see edge/store/store.h */
+static inline int set_up_tiers_with(void **state, uint64_t memory_bytes, uint64_t huge_from)
 {
     static struct tiers t;
 
@@ -34,7 +35,8 @@ static inline int set_up_tiers(void **state)
     edge_store_free(t.f.store);
     t.volumes = fake_volumes_new();
     t.f.store = edge_store_new(&(struct edge_store_options){
-        .memory_bytes = LIMIT,
+        .memory_bytes = memory_bytes,
+        .huge_from = huge_from,
         .policy = EDGE_POLICY_S3FIFO,
         .seed = 42,
         .volumes = t.volumes,
@@ -44,6 +46,11 @@ static inline int set_up_tiers(void **state)
     t.n_wants = 0;
     *state = &t;
     return 0;
+}
+
+static inline int set_up_tiers(void **state)
+{
+    return set_up_tiers_with(state, LIMIT, 0);
 }
 
 static inline int tear_down_tiers(void **state)
