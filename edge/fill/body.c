@@ -140,13 +140,14 @@ void edge_fill_pump(struct edge_fill *fill)
             body_broke(fill, err);
             return;
         }
-        edge_fill_metric(fill->table, FILL_BYTES, (int64_t)slice.bytes.len);
+        size_t n = slice.bytes.len;
         err = body_append(fill, slice.bytes);
         fb_slice_release(&slice);
         if (err < 0) {
             body_stop(fill, err);
             return;
         }
+        edge_fill_metric(fill->table, FILL_BYTES, (int64_t)n); /* what is counted is there */
     }
     edge_fill_end_body(fill, FB_E_CANCELED);
 }

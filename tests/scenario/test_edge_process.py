@@ -103,7 +103,7 @@ def test_the_access_log_has_a_line_for_each_request_and_no_address(lab):
     get(edge.url + "/v/1.m4s?q=1")
     get(edge.url + "/v/1.m4s?q=1", "HEAD")
     # the two come over connections of their own, so either may be logged first
-    lines = until(lambda: (found := [json.loads(line) for line in edge.log().splitlines()
+    lines = until(lambda: (found := [json.loads(line) for line in edge.log_lines()
                                      if '"access"' in line]) and len(found) == 2 and found,
                   "both requests are logged")
     by_method = {line["method"]: line for line in lines}

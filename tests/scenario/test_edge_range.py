@@ -49,13 +49,13 @@ def test_a_later_range_joins_what_is_there(lab, origin):
     assert film.ranges()[1:] == [f"bytes={9 * MIB}-{10 * MIB - 1}",
                                  f"bytes={11 * MIB}-{12 * MIB - 1}"]
     assert all(r.headers["If-Range"] == '"film"' for r in origin.requests()[1:])
-    assert edge.metric("edge_bytes_filled_total") == 3 * MIB
+    until(lambda: edge.metric("edge_bytes_filled_total") == 3 * MIB, "what was missing is counted")
     beyond = get(url, span=(11 * MIB, 13 * MIB - 1))
     assert beyond.body == b"".join(content(11 * MIB, 13 * MIB))
     assert said(beyond) == "box-1; fwd=partial"  # its first chunk was here
     assert edge.metric('edge_requests_total{result="partial"}') == 2
     assert get(url, "HEAD").headers["Content-Length"] == str(HUGE)
-    assert edge.metric("edge_bytes_filled_total") == 4 * MIB
+    until(lambda: edge.metric("edge_bytes_filled_total") == 4 * MIB, "the last chunk is counted")
 
 
 def test_the_ends_of_a_huge_object_are_found(lab, origin):
@@ -155,7 +155,8 @@ def test_a_new_object_is_never_mixed_with_the_old_one(lab, origin):
     until(lambda: edge.metric("edge_bytes_filled_total") == MIB, "the first chunk is there")
     film.etag, film.size = '"new"', size - 1
     old = get(url, span=(0, 3000000))
-    assert old.status == 206 and not old.complete and len(old.body) == MIB
+    assert old.status == 206 and not old.complete
+    assert b"".join(content(0, MIB)).startswith(old.body)  # a reset drops what is on its way
     fresh = get(url, span=(0, 999))
     assert fresh.headers["ETag"] == '"new"'
     assert fresh.headers["Content-Range"] == f"bytes 0-999/{size - 1}"

@@ -255,7 +255,7 @@ def test_verify_names_the_object_whose_bit_flipped(lab, written):
 def test_a_volume_in_use_is_read_with_a_warning_and_never_formatted(lab):
     path = lab.dir / "volume"
     with subprocess.Popen([str(BUILD / "forebay-edge"), "store", "bench", "--size", "64MiB",
-                           "--object", "100KiB", "--seconds", "3", str(path)],
+                           "--object", "100KiB", "--seconds", "600", str(path)],
                           stdout=subprocess.DEVNULL) as writer:
         until(lambda: store("inspect", path).stderr.endswith("is in use\n"), "is in use")
         verified = store("verify", path)
@@ -263,7 +263,7 @@ def test_a_volume_in_use_is_read_with_a_warning_and_never_formatted(lab):
         assert (verified.returncode, verified.stderr.count("in use")) == (0, 1), verified.stdout
         refused = store("format", "--node", "box-7", "--force", path)
         assert refused.returncode == 1 and "in use" in refused.stderr
-        assert writer.wait(60) == 0
+        writer.kill()
 
 
 def test_bench_takes_only_what_is_blank_and_leaves_it_so(lab, volume):

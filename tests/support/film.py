@@ -1,6 +1,7 @@
 """A film: a huge object in which every offset shows, at a scripted origin, and viewers
 that compare it as it comes."""
 import os
+import threading
 
 MIB = 1024 * 1024
 HUGE = 2 * 1024 * MIB
@@ -22,7 +23,8 @@ class Film:
 
     def __init__(self, origin, path="/v/film.mp4", size=HUGE, etag='"film"', cut_at=None):
         self.size, self.etag, self.cut_at = size, etag, cut_at
-        self.origin, self.path, self.n_sent, self.open = origin, path, 0, True
+        self.origin, self.path, self.n_sent = origin, path, 0
+        self.lock = threading.Lock()
         origin.on(path, self.script)
 
     def script(self, exchange):
@@ -40,12 +42,15 @@ class Film:
             fields["Content-Range"] = f"bytes {first}-{end - 1}/{self.size}"
             status = 206
         exchange.head(status, {**fields, "Content-Length": end - first})
-        if self.cut_at is not None and first <= self.cut_at < end:
-            end = self.cut_at
+        cut_at = self.cut_at  # which a test may change meanwhile
+        is_cut = cut_at is not None and first <= cut_at < end
+        if is_cut:
+            end = cut_at
         for piece in content(first, end):
             exchange.send(piece)
-            self.n_sent += len(piece)
-        if self.cut_at == end:
+            with self.lock:
+                self.n_sent += len(piece)
+        if is_cut:
             exchange.wire.close()  # in good order, but too early
             exchange.keep = False
 

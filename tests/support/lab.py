@@ -19,13 +19,12 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
 
 from lab_wire import (PATIENCE, Client, Cut, Exchange, Origin, Response,  # noqa: F401
-                      call, get, until)
+                      call, free_port, get, until)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FB_BUILD_DIR", ROOT / "build" / "dev")).resolve()
@@ -37,25 +36,6 @@ SANITIZER_ENV = {
     "TSAN_OPTIONS": "second_deadlock_stack=1:"
                     f"suppressions={pathlib.Path(__file__).with_name('tsan.supp')}",
 }
-_given_ports = set()
-
-
-def free_port():
-    """A loopback port that nobody listens on, below the range the kernel gives to
-    clients, so that no connection takes it before the program does."""
-    first = 15000 + os.getpid() * 37 % 10000
-    for port in range(first, 32000):
-        if port in _given_ports:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _given_ports.add(port)
-        return port
-    raise AssertionError("no free port")
 
 
 def indent(text, by=2):
@@ -110,6 +90,10 @@ class Program:
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def log_lines(self):
+        """The lines of its log that are whole."""
+        return self.log().split("\n")[:-1]
 
     def metric(self, name):
         """The value of one metric, labels included in the name as they are shown;

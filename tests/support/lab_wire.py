@@ -33,6 +33,28 @@ def until(condition, what, deadline=15.0):
         time.sleep(0.01)
 
 
+_claims = []  # what keeps ports for this process
+
+
+def free_port():
+    """A loopback port for this process alone, as long as it lives: of several that
+    run tests at once, no two are given the same. Below the range from which the
+    kernel serves clients, so that no connection takes it while nobody listens."""
+    for port in range(15000 + os.getpid() * 37 % 10000, 32000):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0forebay-lab-port-{port}")
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
+    raise AssertionError("no free port")
+
+
 class Cut(Exception):
     """The peer ended the connection inside a message."""
 
@@ -327,7 +349,7 @@ class Origin:
     """
 
     def __init__(self, name="origin"):
-        self.name, self.port, self.listener = name, 0, None
+        self.name, self.port, self.listener = name, free_port(), None
         self.scripts, self.seen, self.problems = {}, [], []
         self.closing, self.lock, self.wires = threading.Event(), threading.Lock(), set()
         self.start()
@@ -342,7 +364,6 @@ class Origin:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("127.0.0.1", self.port))
         self.listener.listen(512)
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def stop(self):
