@@ -14,6 +14,7 @@
 #include "edge/fill/fill.h"
 #include "edge/replay/command.h"
 #include "edge/serve/crew.h"
+#include "edge/site/site.h"
 #include "edge/store/store.h"
 #include "edge/tool/tool.h"
 #include "edge/upstream/upstream.h"
@@ -23,11 +24,10 @@
 
 /* Everything of one node; made in the order of its members. */
 struct edge_node {
-    const struct edge_conf *conf; /* borrowed from the daemon */
-    struct fb_metrics *metrics;   /* borrowed from the daemon */
-    struct edge_rule *rules;      /* owned, as all that follows */
-    struct edge_upstreams *upstreams;
-    struct edge_volumes *volumes; /* NULL: memory alone */
+    const struct edge_conf *conf;     /* borrowed from the daemon */
+    struct fb_metrics *metrics;       /* borrowed from the daemon */
+    struct edge_upstreams *upstreams; /* owned, as all that follows */
+    struct edge_volumes *volumes;     /* NULL: memory alone */
     struct edge_store *store;
     struct edge_fill_table *fills;
     struct edge_crew *crew;
@@ -44,7 +44,6 @@ static void node_stop(void *ctx)
     edge_store_free(node->store);
     edge_volumes_free(node->volumes);
     edge_upstreams_free(node->upstreams);
-    fb_free(node->rules);
     fb_free(node);
 }
 
@@ -80,7 +79,8 @@ static size_t node_workers(const struct edge_conf *conf)
     return n > 0 ? (size_t)n : 1;
 }
 
-static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct fb_diag *diag)
+static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct edge_sites *sites,
+                          struct fb_diag *diag)
 {
     const struct edge_conf *conf = node->conf;
     struct edge_crew_options options = {
@@ -105,8 +105,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct f
         .serve =
             {
                 .node = conf->node,
-                .rules = node->rules,
-                .n_rules = conf->rules.n,
+                .sites = sites,
                 .store = node->store,
                 .fills = node->fills,
                 .metrics = node->metrics,
@@ -114,6 +113,19 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct f
             },
     };
     return edge_crew_new(&options, &node->crew, diag);
+}
+
+static int node_make_sites_and_crew(struct edge_node *node, struct fb_loop *loop,
+                                    struct fb_diag *diag)
+{
+    struct edge_sites *sites = NULL;
+
+    int err = edge_conf_sites(node->conf, fb_random_u64(), &sites, diag);
+    if (err == FB_OK) {
+        err = node_make_crew(node, loop, sites, diag);
+    }
+    edge_sites_unref(sites); /* the crew has its own reference */
+    return err;
 }
 
 static int node_listen(struct edge_node *node, struct fb_diag *diag)
@@ -160,7 +172,6 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
 
     node->conf = conf;
     node->metrics = fb_daemon_metrics(daemon);
-    node->rules = edge_conf_rules(conf);
     node_make_volumes(node);
     node->store = edge_store_new(&(struct edge_store_options){
         .memory_bytes = conf->store.memory,
@@ -180,7 +191,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     });
     int err = node_make_upstreams(node, diag);
     if (err == FB_OK) {
-        err = node_make_crew(node, fb_daemon_loop(daemon), diag);
+        err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);
     }
     if (err == FB_OK) {
         err = node_listen(node, diag);

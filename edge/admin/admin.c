@@ -7,8 +7,8 @@
 #include "base/metrics/metrics.h"
 #include "base/server/exchange.h"
 #include "base/server/router.h"
-#include "edge/fresh/key.h"
 #include "edge/serve/crew.h"
+#include "edge/site/site.h"
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
 #include "edge/volume/volumes.h"
@@ -109,7 +109,8 @@ void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
 
 /* ---- purge ------------------------------------------------------------- */
 
-static int purge_find_key(struct fb_exchange *exchange, struct fb_str *ret_key)
+static int purge_find_key(const struct edge_admin *admin, struct fb_exchange *exchange,
+                          struct fb_str *ret_key)
 {
     struct fb_arena *arena = fb_exchange_arena(exchange);
     struct fb_str text = fb_query_param(fb_exchange_request(exchange)->query, arena, FB_STR("url"));
@@ -131,7 +132,14 @@ static int purge_find_key(struct fb_exchange *exchange, struct fb_str *ret_key)
         .query = split < url.target.len ? fb_str_skip(url.target, split + 1) : FB_STR_NONE,
         .host = host,
     };
-    return edge_key_of(arena, &head, ret_key);
+    const struct edge_site *site = edge_sites_find(edge_crew_sites(admin->crew), host);
+    struct edge_target target;
+    err = edge_site_key(site, arena, &head, &target);
+    if (err < 0) {
+        return err;
+    }
+    *ret_key = target.key;
+    return FB_OK;
 }
 
 /* In the arena of its exchange. */
@@ -161,7 +169,7 @@ void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchan
 {
     struct admin_purge *purge = fb_arena_alloc(fb_exchange_arena(exchange), sizeof(*purge));
 
-    if (purge_find_key(exchange, &purge->io.key) < 0) {
+    if (purge_find_key(admin, exchange, &purge->io.key) < 0) {
         fb_exchange_problem(exchange, 400, NULL,
                             "The parameter 'url' must be the whole URL that clients ask for: "
                             "http://host/path.");

@@ -7,47 +7,7 @@
 #include "edge/config/config_internal.h"
 #include "edge/upstream/upstream.h"
 
-enum { MANIFEST_MIN_MS = 1000, MANIFEST_MAX_MS = 30000 };
-
 /* ---- checks ------------------------------------------------------------ */
-
-static int conf_check_suffix(struct fb_str value, struct fb_diag *diag)
-{
-    if (value.len == 0 || fb_str_find(value, '?') < value.len) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "the end of a path, such as .m4s, is expected");
-    }
-    return FB_OK;
-}
-
-static int conf_check_prefix(struct fb_str value, struct fb_diag *diag)
-{
-    if (!fb_str_starts_with(value, FB_STR("/")) || fb_str_find(value, '?') < value.len) {
-        return fb_diag_set(diag, FB_E_MALFORMED,
-                           "the beginning of a path, such as /media/, is expected");
-    }
-    return FB_OK;
-}
-
-static int conf_check_ttl(const void *conf, struct fb_diag *diag)
-{
-    const struct edge_conf_ttl *ttl = conf;
-
-    if (ttl->max != 0 && ttl->min > ttl->max) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "'min' is longer than 'max'");
-    }
-    return FB_OK;
-}
-
-static int conf_check_rule(const void *conf, struct fb_diag *diag)
-{
-    const struct edge_conf_rule *rule = conf;
-
-    if (rule->class == EDGE_CLASS_SEGMENT && (rule->ttl.min != 0 || rule->ttl.max != 0)) {
-        return fb_diag_set(diag, FB_E_MALFORMED,
-                           "segments never change and are kept a year: ttl does not apply");
-    }
-    return FB_OK;
-}
 
 static int conf_check_failover(const void *conf, struct fb_diag *diag)
 {
@@ -146,61 +106,6 @@ static const struct fb_conf_section upstream_section = {
     .items = upstream_items,
 };
 
-static const struct fb_conf_item match_items[] = {
-    {"suffix", FB_CONF_STRINGS, AT(edge_conf_match, suffix), .check = conf_check_suffix,
-     .help = "The path, without its query, ends with one of these."},
-    {"prefix", FB_CONF_STRINGS, AT(edge_conf_match, prefix), .check = conf_check_prefix,
-     .help = "The path begins with one of these."},
-    {0},
-};
-
-static const struct fb_conf_section match_section = {
-    .name = "match",
-    .help = "Which paths a rule is for; what is not written is not asked.",
-    .size = sizeof(struct edge_conf_match),
-    .items = match_items,
-};
-
-static const struct fb_conf_item ttl_items[] = {
-    {"min", FB_CONF_DURATION, AT(edge_conf_ttl, min), .preset = "0",
-     .help = "Kept at least so long, whatever the upstream says."},
-    {"max", FB_CONF_DURATION, AT(edge_conf_ttl, max), .preset = "0",
-     .help = "Kept at most so long; 0: no bound."},
-    {0},
-};
-
-static const struct fb_conf_section ttl_section = {
-    .name = "ttl",
-    .help = "Bounds of the time a response is fresh. A manifest's are 1s and 30s if not written.",
-    .size = sizeof(struct edge_conf_ttl),
-    .items = ttl_items,
-    .check = conf_check_ttl,
-};
-
-static const char *const class_names[] = {[EDGE_CLASS_OTHER] = "other",
-                                          [EDGE_CLASS_SEGMENT] = "segment",
-                                          [EDGE_CLASS_MANIFEST] = "manifest",
-                                          NULL};
-
-static const struct fb_conf_item rule_items[] = {
-    {"match", FB_CONF_SECTION, AT(edge_conf_rule, match), .section = &match_section,
-     .help = "Which paths this rule is for."},
-    {"class", FB_CONF_ENUM, AT(edge_conf_rule, class), .names = class_names, .is_required = true,
-     .help = "A `segment` never changes; a `manifest` does; `other` follows RFC 9111."},
-    {"ttl", FB_CONF_SECTION, AT(edge_conf_rule, ttl), .section = &ttl_section,
-     .help = "Bounds of the time a response is fresh; not for segments."},
-    {0},
-};
-
-static const struct fb_conf_section rule_section = {
-    .name = "rules",
-    .help = "The first rule that matches a path decides; a path that none matches follows plain "
-            "RFC 9111.",
-    .size = sizeof(struct edge_conf_rule),
-    .items = rule_items,
-    .check = conf_check_rule,
-};
-
 static const struct fb_conf_item limit_items[] = {
     {"connections", FB_CONF_INT, AT(edge_conf_limits, connections), .min = 1, .max = 1000000,
      .preset = "16384", .help = "Client connections per worker; further ones are closed."},
@@ -294,7 +199,7 @@ static const struct fb_conf_item root_items[] = {
      .help = "Where this node fills itself from, in order of preference."},
     {"store", FB_CONF_SECTION, AT(edge_conf, store), .section = &edge_conf_store_section,
      .help = "What is kept, and where."},
-    {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &rule_section,
+    {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &edge_conf_rule_section,
      .help = "What is known of paths."},
     {"limits", FB_CONF_SECTION, AT(edge_conf, limits), .section = &limits_section,
      .help = "What clients may use."},
@@ -318,25 +223,4 @@ const struct fb_conf_section edge_conf_section = {
 const char *edge_role_name(int role)
 {
     return role_names[role];
-}
-
-struct edge_rule *edge_conf_rules(const struct edge_conf *conf)
-{
-    struct edge_rule *rules = fb_alloc_array(conf->rules.n, sizeof(*rules));
-
-    for (size_t i = 0; i < conf->rules.n; i++) {
-        const struct edge_conf_rule *from = FB_CONF_AT(struct edge_conf_rule, conf->rules, i);
-        bool takes_preset =
-            from->class == EDGE_CLASS_MANIFEST && from->ttl.min == 0 && from->ttl.max == 0;
-        rules[i] = (struct edge_rule){
-            .suffixes = from->match.suffix.items,
-            .n_suffixes = from->match.suffix.n,
-            .prefixes = from->match.prefix.items,
-            .n_prefixes = from->match.prefix.n,
-            .class = (enum edge_class)from->class,
-            .min_ttl_ms = takes_preset ? MANIFEST_MIN_MS : (int64_t)from->ttl.min,
-            .max_ttl_ms = takes_preset ? MANIFEST_MAX_MS : (int64_t)from->ttl.max,
-        };
-    }
-    return rules;
 }

@@ -4,8 +4,7 @@
  * One table per section; loading, printing and the reference
  * documentation read the same rows. `edge_conf_section` is the root.
  *
- * Ownership  fb_conf_load() → fb_conf_done(); rules from edge_conf_rules() borrow
- *            from the configuration.
+ * Ownership  fb_conf_load() → fb_conf_done().
  * Threads    Plain data that stands still once loaded.
  */
 #pragma once
@@ -16,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct edge_sites;
 struct edge_volume_spec;
 
 struct edge_conf_listen {
@@ -119,6 +119,7 @@ const char *edge_role_name(int role);
  * the caller with fb_free(); their paths are borrowed. */
 struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);
 
-/* The rules in the form that edge/fresh reads: `conf->rules.n` of them, freed by
- * the caller with fb_free(). */
-struct edge_rule *edge_conf_rules(const struct edge_conf *conf);
+/* The sites in the form that edge/serve reads; the reference is the caller's. They keep
+ * nothing of the configuration. `seed` is of their table's hash. */
+FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, uint64_t seed,
+                                  struct edge_sites **ret_sites, struct fb_diag *diag);

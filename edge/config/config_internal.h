@@ -5,5 +5,8 @@
 
 #include "edge/config/config.h"
 
+/* Of struct edge_conf_rule. */
+extern const struct fb_conf_section edge_conf_rule_section;
+
 /* Of struct edge_conf_store. */
 extern const struct fb_conf_section edge_conf_store_section;

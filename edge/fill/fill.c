@@ -40,6 +40,7 @@ void edge_fill_end(struct edge_fill *fill)
     edge_pass_free(fill->answer);
     edge_object_unref(fill->ask.stale);
     edge_object_unref(fill->ask.partial);
+    edge_rules_unref(fill->ask.treatment.rules);
     fb_arena_done(&fill->arena);
     fb_free(fill);
 }
@@ -309,6 +310,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
         .partial = ask->partial != NULL ? edge_object_ref(ask->partial) : NULL,
         .upstream = ask->upstream,
     };
+    (void)edge_rules_ref(ask->treatment.rules); /* the site may go before the fill */
     return fill;
 }
 

@@ -54,9 +54,11 @@ static char *put(char *at, struct fb_str str)
 }
 
 int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
-                struct fb_str *ret_key)
+                const struct edge_key_policy *policy, struct edge_target *ret_target)
 {
     struct fb_str path;
+
+    (void)policy;
 
     if (!is_host(request->host)) {
         return FB_E_MALFORMED;
@@ -83,7 +85,13 @@ int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
         *at++ = '?';
         at = put(at, request->query);
     }
-    *ret_key = (struct fb_str){key, (size_t)(at - key)};
+    *ret_target = (struct edge_target){.key = {key, (size_t)(at - key)}};
+    ret_target->host = fb_str_first(ret_target->key, host.len);
+    ret_target->target = fb_str_skip(ret_target->key, host.len);
+    ret_target->path = fb_str_first(ret_target->target, path.len);
+    if (request->query.ptr != NULL) {
+        ret_target->query = fb_str_skip(ret_target->target, path.len + 1);
+    }
     return FB_OK;
 }
 

@@ -1,9 +1,20 @@
 /*
  * Keys: the name under which a response is kept (RFC 9111 section 2, 4.1).
  *
- * The primary key is host, normalised path and query. Host is in lower case
- * without the default port; the query is taken as it is. The variant key is
- * made of the request's fields that the response's Vary names.
+ * The primary key is host, normalised path and what the site's policy takes of
+ * the query. It is also, to the byte, the target that the upstream is asked for: two
+ * requests of one key ask for one thing, and two that ask for different things
+ * have different keys, whatever the policy.
+ *
+ *   - Host: lower case, without the default port.
+ *   - Path: fb_path_normalise(). An encoded slash stays encoded, letters keep
+ *     their case.
+ *   - Query: parameters as they are written, `+`, `%20` and `%2B` being three
+ *     things, and `a` another than `a=`. Those that tell of the player and not of the
+ *     response (CMCD: `CMCD`, `CMCD-…`) never count. `_HLS_msn`, `_HLS_part` and
+ *     `_HLS_skip` always do, and stand behind the others, in this order.
+ *
+ * The variant key is made of the request's fields that the response's Vary names.
  *
  * Threads    Pure functions, any thread.
  */
@@ -15,11 +26,38 @@
 #include "base/http/head.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* "host/path?query". FB_E_MALFORMED for a path that fb_path_normalise()
- * refuses or an empty or malformed host; FB_E_LIMIT beyond EDGE_KEY_MAX. */
+enum edge_key_query {
+    EDGE_KEY_WHOLE, /* all parameters, in the order in which they are written */
+    EDGE_KEY_ALL,   /* all, in the order of their names; escapes in their normal form */
+    EDGE_KEY_NONE   /* only those of `included`, likewise */
+};
+
+/* What of the query selects a response. All zero: EDGE_KEY_WHOLE. Names are
+ * compared as they read once decoded; empty parameters (`a&&b`) count with EDGE_KEY_WHOLE
+ * alone. Parameters of one name keep their order. */
+struct edge_key_policy {
+    enum edge_key_query query;
+    const struct fb_str *included; /* names; with EDGE_KEY_NONE */
+    size_t n_included;
+    const struct fb_str *excluded; /* names; with the others */
+    size_t n_excluded;
+};
+
+/* What a request comes to. All are views into `key`. */
+struct edge_target {
+    struct fb_str key;    /* "host/path?query" */
+    struct fb_str host;   /* in its normal form */
+    struct fb_str target; /* to ask the upstream for: "/path?query" */
+    struct fb_str path;   /* of it */
+    struct fb_str query;  /* ptr NULL: none */
+};
+
+/* FB_E_MALFORMED for a path that fb_path_normalise() refuses or an empty or malformed
+ * host; FB_E_LIMIT beyond EDGE_KEY_MAX. `policy` may be NULL: all zero. */
 FB_MUST_CHECK int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
-                              struct fb_str *ret_key);
+                              const struct edge_key_policy *policy, struct edge_target *ret_target);
 
 enum { EDGE_KEY_MAX = 16 * 1024 };
 

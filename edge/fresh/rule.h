@@ -7,21 +7,35 @@
  *     manifest   changes: a lifetime between min and max, whatever it says
  *     other      plain RFC 9111
  *
- * Threads    Pure functions, any thread. Rules are plain data that stands still.
+ * A path is a claim. When the response's head is there, edge_treatment_refine()
+ * asks again: rules that match by content type have their say, and a class that
+ * the content type contradicts gives way to plain RFC 9111, so that a page under a
+ * name like `account/x.m4s` is not kept as a segment.
+ *
+ * Ownership  Lists of rules are counted: a site holds one reference, a fill
+ *            another. A treatment borrows its list; whoever keeps a treatment past the
+ *            request takes a reference with edge_rules_ref().
+ * Threads    Any: lists never change.
  */
 #pragma once
 
+#include "base/core/arena.h"
+#include "base/core/attr.h"
+#include "base/core/diag.h"
 #include "base/core/str.h"
+#include "base/http/head.h"
+#include "edge/fresh/edit.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum edge_class { EDGE_CLASS_OTHER, EDGE_CLASS_SEGMENT, EDGE_CLASS_MANIFEST };
 
+/* What is written of one rule; copied by edge_rules_new(). */
 struct edge_rule {
-    /* The path (normalised, without query) ends with one of the suffixes and
+    /* The path (normalised, without query) ends with one of the suffixes, and
      * begins with one of the prefixes; an empty list is not asked. */
-    const struct fb_str *suffixes; /* borrowed for as long as the rule */
+    const struct fb_str *suffixes;
     size_t n_suffixes;
     const struct fb_str *prefixes;
     size_t n_prefixes;
@@ -32,18 +46,40 @@ struct edge_rule {
      * on that side. Without a lifetime from upstream, the minimum holds. */
     int64_t min_ttl_ms;
     int64_t max_ttl_ms;
+
+    struct edge_edits edits; /* of responses on their way to clients */
 };
 
-/* The class and clamps of one path; small, passed by value, borrows nothing. */
+struct edge_rules;
+
+/* The class and clamps of one path; small, passed by value. */
 struct edge_treatment {
     enum edge_class class;
     int64_t min_ttl_ms;
     int64_t max_ttl_ms;
+    const struct edge_edits *edits; /* of the rule; NULL: none. Borrowed from `rules` */
+    struct edge_rules *rules;       /* borrowed; NULL: there are none */
 };
 
-/* What the first rule that matches `path` says; plain RFC 9111 if none does. */
-struct edge_treatment edge_rules_find(const struct edge_rule *rules, size_t n_rules,
+/* Deeply copies `n` rules. FB_E_MALFORMED with a sentence. One reference is the
+ * caller's. */
+FB_MUST_CHECK int edge_rules_new(const struct edge_rule *rules, size_t n,
+                                 struct edge_rules **ret_rules, struct fb_diag *diag);
+
+/* Both accept NULL. */
+struct edge_rules *edge_rules_ref(struct edge_rules *rules);
+void edge_rules_unref(struct edge_rules *rules);
+
+/* What the first rule that matches `path` says; plain RFC 9111 if none does, or `rules`
+ * is NULL. `arena` is for the time of the call. */
+struct edge_treatment edge_rules_find(struct edge_rules *rules, struct fb_arena *arena,
                                       struct fb_str path);
+
+/* The treatment of `path`, which the same path was given by edge_rules_find(), now that
+ * the response is there. */
+struct edge_treatment edge_treatment_refine(const struct edge_treatment *treatment,
+                                            struct fb_arena *arena, struct fb_str path,
+                                            const struct fb_response_head *response);
 
 /* "segment", "manifest" or "other". */
 const char *edge_class_name(enum edge_class class);

@@ -8,6 +8,7 @@
 #include "base/loop/thread.h"
 #include "base/net/tcp.h"
 #include "edge/fill/fill.h"
+#include "edge/site/site.h"
 #include "edge/upstream/upstream.h"
 #include "edge/volume/volumes.h"
 
@@ -43,6 +44,9 @@ struct crew_worker {
     struct fb_op op;       /* of the phase, on the worker's loop */
     struct fb_post order;  /* to the worker: begin the phase */
     struct fb_post report; /* to the main loop: the phase is over here */
+
+    struct fb_post reload_order;  /* to the worker: take the crew's sites */
+    struct fb_post reload_report; /* to the main loop: taken */
 };
 
 struct edge_crew {
@@ -50,6 +54,9 @@ struct edge_crew {
     struct fb_machine machine; /* main thread; workers read it during a phase */
     size_t n_pending;          /* workers that have yet to report */
     struct fb_op *drain;       /* the caller's, while draining */
+    struct edge_sites *sites;  /* a reference; written while no reload is under way */
+    size_t n_reloading;        /* workers that have yet to take them */
+    struct fb_op *reload;      /* the caller's, until then */
     pthread_mutex_t gate;      /* held while threads are started */
     bool is_refused;           /* under the gate: go back at once */
     struct crew_worker workers[];
@@ -158,6 +165,50 @@ void edge_crew_drain(struct edge_crew *crew, struct fb_op *op)
     crew_begin_phase(crew, CREW_DRAINING);
 }
 
+/* ---- reloading --------------------------------------------------------- */
+
+/* On the worker's loop. */
+static void worker_on_reload(struct fb_post *post)
+{
+    struct crew_worker *worker = FB_CONTAINER_OF(post, struct crew_worker, reload_order);
+
+    edge_serve_reload(worker->serve, worker->crew->sites);
+    fb_loop_post(worker->crew->options.main_loop, &worker->reload_report);
+}
+
+/* On the main loop. */
+static void worker_on_reloaded(struct fb_post *post)
+{
+    struct edge_crew *crew = FB_CONTAINER_OF(post, struct crew_worker, reload_report)->crew;
+
+    if (--crew->n_reloading == 0) {
+        fb_op_finish(crew->reload, FB_OK);
+    }
+}
+
+void edge_crew_reload(struct edge_crew *crew, struct edge_sites *sites, struct fb_op *op)
+{
+    FB_REQUIRE(crew->n_reloading == 0);
+    fb_op_begin(op, NULL);
+    if (crew->machine.state != CREW_SERVING) {
+        fb_op_finish(op, FB_E_CANCELED);
+        return;
+    }
+    struct edge_sites *old = crew->sites;
+    crew->sites = edge_sites_ref(sites);
+    edge_sites_unref(old); /* the workers have references of their own */
+    crew->reload = op;
+    crew->n_reloading = crew->options.n_workers;
+    for (size_t i = 0; i < crew->options.n_workers; i++) {
+        fb_loop_post(crew->workers[i].loop, &crew->workers[i].reload_order);
+    }
+}
+
+struct edge_sites *edge_crew_sites(const struct edge_crew *crew)
+{
+    return crew->sites;
+}
+
 /* ---- starting ---------------------------------------------------------- */
 
 static void worker_run(void *ctx)
@@ -221,6 +272,8 @@ static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
     worker->crew = crew;
     worker->order.run = worker_on_order;
     worker->report.run = worker_on_report;
+    worker->reload_order.run = worker_on_reload;
+    worker->reload_report.run = worker_on_reloaded;
     int err = fb_loop_new(options->clock, &worker->loop);
     if (err == FB_OK && options->volumes != NULL) {
         err = edge_volumes_attach(options->volumes, worker->loop);
@@ -248,6 +301,7 @@ int edge_crew_new(const struct edge_crew_options *options, struct edge_crew **re
         fb_alloc(sizeof(*crew) + options->n_workers * sizeof(struct crew_worker));
 
     crew->options = *options;
+    crew->sites = edge_sites_ref(options->serve.sites);
     (void)pthread_mutex_init(&crew->gate, NULL); /* cannot fail on Linux */
     fb_machine_init(&crew->machine, crew_states, CREW_SERVING);
     for (size_t i = 0; i < options->n_workers; i++) {
@@ -283,6 +337,7 @@ void edge_crew_free(struct edge_crew *crew)
         fb_loop_free(worker->loop);
     }
     (void)pthread_mutex_destroy(&crew->gate);
+    edge_sites_unref(crew->sites);
     fb_free(crew);
 }
 

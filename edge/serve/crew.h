@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 struct edge_crew;
+struct edge_sites;
 struct edge_upstreams;
 struct edge_volumes;
 struct fb_clock;
@@ -56,6 +57,14 @@ FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_addre
 
 /* Starts the threads: all of them, or none. The volumes may be started after it. */
 FB_MUST_CHECK int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag);
+
+/* Puts `sites` in force: `op` finishes on the main loop when every worker has them,
+ * so that no request that comes later sees the old ones. Takes a reference. One at a
+ * time; FB_E_CANCELED once the drain has begun. */
+void edge_crew_reload(struct edge_crew *crew, struct edge_sites *sites, struct fb_op *op);
+
+/* The sites of edge_crew_new() or the last edge_crew_reload(). Main thread. */
+struct edge_sites *edge_crew_sites(const struct edge_crew *crew);
 
 /* Stops accepting, lets requests end, and finishes `op` on the main loop when
  * nothing is left. Once, after edge_crew_start(). */

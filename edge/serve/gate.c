@@ -1,10 +1,6 @@
 #include "base/core/err.h"
-#include "base/http/url.h"
-#include "edge/fresh/key.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/upstream/via.h"
-
-#include <string.h>
 
 /* A single range of what could be huge. Manifests are small, and wanted whole. */
 static void gate_read_range(struct serve_request *request)
@@ -21,26 +17,22 @@ static void gate_read_range(struct serve_request *request)
 static int gate_read_target(struct serve_request *request)
 {
     struct fb_request_head *wanted = &request->wanted;
-    struct fb_str path = FB_STR_NONE;
+    struct edge_target target;
 
     *wanted = *request->client;
     wanted->method = FB_METHOD_GET;
     wanted->method_text = fb_method_text(FB_METHOD_GET);
-    int err = fb_path_normalise(request->arena, request->client->path, &path);
+    request->site = edge_sites_find(request->reign->sites, request->client->host);
+    int err = edge_site_key(request->site, request->arena, request->client, &target);
     if (err < 0) {
         return err;
     }
-    wanted->path = path;
-    wanted->target = path;
-    if (wanted->query.ptr != NULL) {
-        size_t len = path.len + 1 + wanted->query.len;
-        char *target = fb_arena_alloc(request->arena, len + 1);
-        memcpy(target, path.ptr, path.len);
-        target[path.len] = '?';
-        memcpy(target + path.len + 1, wanted->query.ptr, wanted->query.len);
-        wanted->target = (struct fb_str){target, len};
-    }
-    return edge_key_of(request->arena, wanted, &request->key);
+    wanted->host = target.host;
+    wanted->target = target.target;
+    wanted->path = target.path;
+    wanted->query = target.query;
+    request->key = target.key;
+    return FB_OK;
 }
 
 void edge_serve_start(struct serve_request *request)
@@ -68,8 +60,7 @@ void edge_serve_start(struct serve_request *request)
     } else if (request->conditions.has_strict) {
         edge_serve_fetch(request, "bypass", "precondition");
     } else {
-        request->treatment =
-            edge_rules_find(options->rules, options->n_rules, request->wanted.path);
+        request->treatment = edge_site_treat(request->site, request->arena, request->wanted.path);
         gate_read_range(request);
         edge_serve_lookup(request);
     }

@@ -64,6 +64,7 @@ static void serve_on_finished(void *ctx, const struct fb_exchange_outcome *outco
     }
     edge_object_unref(request->object);
     edge_pass_free(request->pass);
+    edge_reign_leave(request->reign);
     serve->n_requests--;
 }
 
@@ -87,6 +88,7 @@ void edge_serve_handle(void *serve, struct fb_exchange *exchange)
 
     request->serve = serve;
     request->serve->n_requests++;
+    request->reign = edge_reign_enter(serve);
     request->exchange = exchange;
     request->arena = arena;
     request->client = fb_exchange_request(exchange);
@@ -108,6 +110,7 @@ struct edge_serve *edge_serve_new(struct fb_loop *loop, struct edge_uplink *upli
     serve->options = *options;
     serve->loop = loop;
     serve->uplink = uplink;
+    edge_serve_reload(serve, options->sites);
     serve->metrics = edge_trail_table(options->metrics);
     fb_buf_printf(&serve->via, "1.1 %.*s", FB_STR_ARG(options->node));
     return serve;
@@ -119,6 +122,7 @@ void edge_serve_free(struct edge_serve *serve)
         return;
     }
     FB_REQUIRE(serve->n_requests == 0);
+    edge_reign_leave(serve->reign);
     fb_buf_done(&serve->via);
     fb_buf_done(&serve->scratch);
     fb_free(serve);

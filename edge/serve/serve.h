@@ -39,7 +39,6 @@
 #pragma once
 
 #include "base/core/str.h"
-#include "edge/fresh/rule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,6 +46,7 @@
 
 struct edge_fill_table;
 struct edge_serve;
+struct edge_sites;
 struct edge_store;
 struct edge_uplink;
 struct fb_exchange;
@@ -54,9 +54,8 @@ struct fb_loop;
 struct fb_metrics;
 
 struct edge_serve_options {
-    struct fb_str node;            /* borrowed, as everything here; a token */
-    const struct edge_rule *rules; /* in order */
-    size_t n_rules;
+    struct fb_str node;       /* borrowed, as everything here; a token */
+    struct edge_sites *sites; /* to begin with; a reference is taken */
     struct edge_store *store;
     struct edge_fill_table *fills;
     struct fb_metrics *metrics;
@@ -69,6 +68,10 @@ struct edge_serve *edge_serve_new(struct fb_loop *loop, struct edge_uplink *upli
 
 /* Requires that no request is left. Accepts NULL. */
 void edge_serve_free(struct edge_serve *serve);
+
+/* From now on requests find their site among `sites`, a reference to which is taken;
+ * those under way keep theirs. On the loop. */
+void edge_serve_reload(struct edge_serve *serve, struct edge_sites *sites);
 
 /* For fb_server_options.handle, with the struct edge_serve as ctx. */
 void edge_serve_handle(void *serve, struct fb_exchange *exchange);

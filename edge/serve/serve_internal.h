@@ -2,6 +2,7 @@
  * What the parts of edge/serve share: the request and how it is answered.
  *
  *     serve.c     the machine, from its beginning to its ends
+ *     reign.c     which sites are in force, and which still are in use
  *     gate.c      what is settled before the store is asked: method, loops, target, key
  *     lookup.c    what the store has, and the fetch that others may share
  *     alone.c     what is fetched for one client
@@ -18,6 +19,7 @@
 #include "edge/fill/fill.h"
 #include "edge/serve/condition.h"
 #include "edge/serve/serve.h"
+#include "edge/site/site.h"
 #include "edge/store/object.h"
 #include "edge/upstream/fetch.h"
 
@@ -25,8 +27,16 @@ struct fb_metrics_table;
 
 enum serve_state { SERVE_LOOKUP, SERVE_JOIN, SERVE_FETCH, SERVE_SENT };
 
+/* Sites that some request of this loop uses, or the next one will: the reference is one,
+ * however many they are, so that a request costs no atomic operation. */
+struct serve_reign {
+    struct edge_sites *sites; /* a reference */
+    unsigned n_holders;       /* requests that began under it, and the loop while in force */
+};
+
 struct edge_serve {
     struct edge_serve_options options;
+    struct serve_reign *reign; /* in force; owned until the last request has left it */
     struct fb_loop *loop;
     struct edge_uplink *uplink;
     struct fb_metrics_table *metrics;
@@ -62,6 +72,8 @@ struct serve_request {
     struct fb_exchange *exchange;
     struct fb_arena *arena; /* the exchange's */
     struct fb_machine machine;
+    struct serve_reign *reign;            /* held until `finished` */
+    const struct edge_site *site;         /* that its Host names */
     const struct fb_request_head *client; /* as received */
     struct fb_request_head wanted;        /* the same as a GET of the normal target */
     struct edge_conditions conditions;
@@ -89,6 +101,12 @@ void edge_serve_fail_upstream(struct serve_request *request, int err);
 
 /* Answers with problem details, whose `detail` is a sentence for a person. */
 void edge_serve_fail(struct serve_request *request, unsigned status, const char *detail);
+
+/* ---- reign.c ------------------------------------------------------------- */
+
+/* The reign in force, held for one request; and the end of that. */
+struct serve_reign *edge_reign_enter(struct edge_serve *serve);
+void edge_reign_leave(struct serve_reign *reign);
 
 /* ---- gate.c -------------------------------------------------------------- */
 

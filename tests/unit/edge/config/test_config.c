@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "edge/config/config.h"
 #include "edge/policy/policy.h"
+#include "edge/site/site.h"
 #include "edge/volume/volumes.h"
 
 #include <setjmp.h>
@@ -55,16 +56,20 @@ static void the_contract_loads(void **state)
     assert_int_equal(conf.store.eviction, EDGE_POLICY_AUTO);
     assert_int_equal(conf.upstreams.n, 1);
 
-    struct edge_rule *rules = edge_conf_rules(&conf);
-    struct edge_treatment manifest = edge_rules_find(rules, conf.rules.n, FB_STR("/a/b.mpd"));
-    struct edge_treatment segment = edge_rules_find(rules, conf.rules.n, FB_STR("/a/b.m4s"));
-    struct edge_treatment other = edge_rules_find(rules, conf.rules.n, FB_STR("/a/b"));
+    struct edge_sites *sites = NULL;
+    struct fb_arena arena = {0};
+    assert_int_equal(edge_conf_sites(&conf, 1, &sites, NULL), FB_OK);
+    const struct edge_site *site = edge_sites_find(sites, FB_STR("any"));
+    struct edge_treatment manifest = edge_site_treat(site, &arena, FB_STR("/a/b.mpd"));
+    struct edge_treatment segment = edge_site_treat(site, &arena, FB_STR("/a/b.m4s"));
+    struct edge_treatment other = edge_site_treat(site, &arena, FB_STR("/a/b"));
     assert_int_equal(manifest.class, EDGE_CLASS_MANIFEST);
     assert_int_equal(manifest.min_ttl_ms, 1000);
     assert_int_equal(manifest.max_ttl_ms, 30000);
     assert_int_equal(segment.class, EDGE_CLASS_SEGMENT);
     assert_int_equal(other.class, EDGE_CLASS_OTHER);
-    fb_free(rules);
+    edge_sites_unref(sites);
+    fb_arena_done(&arena);
     fb_conf_done(&edge_conf_section, &conf);
 }
 
@@ -112,9 +117,13 @@ static void a_manifest_without_ttl_gets_a_short_one(void **state)
 
     fb_buf_printf(&text, "%srules:\n  - class: manifest\n", least);
     assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e", &conf, NULL), FB_OK);
-    struct edge_rule *rules = edge_conf_rules(&conf);
-    assert_int_equal(rules[0].max_ttl_ms, 30000);
-    fb_free(rules);
+    struct edge_sites *sites = NULL;
+    struct fb_arena arena = {0};
+    assert_int_equal(edge_conf_sites(&conf, 1, &sites, NULL), FB_OK);
+    const struct edge_site *site = edge_sites_find(sites, FB_STR("any"));
+    assert_int_equal(edge_site_treat(site, &arena, FB_STR("/")).max_ttl_ms, 30000);
+    edge_sites_unref(sites);
+    fb_arena_done(&arena);
     fb_conf_done(&edge_conf_section, &conf);
 }
 

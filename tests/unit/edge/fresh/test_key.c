@@ -58,8 +58,9 @@ static void one_resource_has_one_key(void **state)
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
         FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
         struct fb_request_head request = make_request(cases[i].host, cases[i].target);
-        struct fb_str key = FB_STR_NONE;
-        int err = edge_key_of(&arena, &request, &key);
+        struct edge_target target = {.key = FB_STR_NONE};
+        int err = edge_key_of(&arena, &request, NULL, &target);
+        struct fb_str key = target.key;
         bool is_right = cases[i].key != NULL
                             ? err == FB_OK && fb_str_equal(key, fb_str_from(cases[i].key))
                             : err == FB_E_MALFORMED;
@@ -73,7 +74,7 @@ static void a_key_has_a_limit(void **state)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
     FB_AUTO(fb_buf_done) struct fb_buf target = {0};
-    struct fb_str key;
+    struct edge_target ret;
 
     (void)state;
     fb_buf_append_byte(&target, '/');
@@ -81,7 +82,7 @@ static void a_key_has_a_limit(void **state)
         fb_buf_append_byte(&target, 'x');
     }
     struct fb_request_head request = make_request("a.example", target.ptr);
-    assert_int_equal(edge_key_of(&arena, &request, &key), FB_E_LIMIT);
+    assert_int_equal(edge_key_of(&arena, &request, NULL, &ret), FB_E_LIMIT);
 }
 
 struct line {

@@ -13,6 +13,7 @@
 #include "base/server/exchange.h"
 #include "edge/fill/fill.h"
 #include "edge/serve/serve.h"
+#include "edge/site/site.h"
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
 #include "tests/support/test_clock.h"
@@ -134,13 +135,18 @@ static inline int set_up(void **state)
         &(struct edge_store_options){.memory_bytes = MEMORY, .clock = &f.clock.clock});
     f.fills = edge_fill_table_new(
         &(struct edge_fill_options){.store = f.store, .max_fills = 2, .fetch = edge_uplink_fetch});
+    struct edge_sites *sites = NULL;
+    assert_int_equal(
+        edge_sites_new(&(struct edge_sites_spec){.rest = {.rules = rules, .n_rules = 2}}, &sites,
+                       NULL),
+        FB_OK);
     f.serve = edge_serve_new(f.loop, NULL,
                              &(struct edge_serve_options){.node = FB_STR("box-1"),
-                                                          .rules = rules,
-                                                          .n_rules = 2,
+                                                          .sites = sites,
                                                           .store = f.store,
                                                           .fills = f.fills,
                                                           .metrics = f.metrics});
+    edge_sites_unref(sites);
     *state = &f;
     return 0;
 }
