@@ -1,10 +1,8 @@
 """From an uploaded file to published media: workers, failures, restarts."""
-import ctypes
-import os
-
 import pytest
 
 from lab import call, free_port, get, until
+from lab_disk import fill_up, own_disk
 from studio import Refused, Studio
 
 QUICK = "auth:\n  hash_memory: 1MiB\n"
@@ -41,16 +39,6 @@ def worker(lab, origin, name="worker-1", start=True):
               f"worker_token: {TOKEN.replace(' ', '-')}\n"
               f"objects: file:{origin.dir}/data/objects\nscratch: scratch\nworkers: 1\nworker_threads: 1\n")
     return lab.program("forebay-worker", name, config, admin=admin, start=start)
-
-
-def own_disk(folder, size):
-    """Puts a small disk there, which only this process and what it starts can see;
-    it goes with them. False if that is not allowed."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    new_namespace, recursive_private = 0x20000, 0x44000
-    return (libc.unshare(new_namespace) == 0
-            and libc.mount(None, b"/", None, recursive_private, None) == 0
-            and libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, f"size={size}".encode()) == 0)
 
 
 def published(origin, video):
@@ -213,10 +201,7 @@ def test_what_a_worker_stored_for_a_video_that_is_gone_is_removed(lab):
 
 
 def test_a_full_disk_costs_no_video_its_attempts(lab):
-    objects = lab.dir / "objects"
-    objects.mkdir()
-    if not own_disk(objects, "8m"):
-        pytest.skip("mounting is not allowed here")
+    objects = own_disk(lab.dir / "objects", "8m")
     origin = lab.origin(workers=1, start=False, extra=QUICK + "data: data\njobs:\n  max_attempts: 1\n")
     text = origin.config_path.read_text()
     origin.config_path.write_text(text.replace("file:data/objects", f"file:{objects}"))
@@ -225,10 +210,9 @@ def test_a_full_disk_costs_no_video_its_attempts(lab):
     clip = lab.clip(seconds=2, size="320x180")
     made = studio.create(clip)
     studio.upload(made["upload"]["url"], clip)
-    room = os.statvfs(objects)
-    (objects / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize))
+    filler = fill_up(objects)
     studio.complete(made["id"])
     until(lambda: "no room for the work" in origin.log(), "the worker finds no room", 30)
     until(lambda: studio.status(made["id"])["status"] == "queued", "the video waits")
-    (objects / "filler").unlink()
+    filler.unlink()
     assert studio.follow(made["id"], deadline=60)["status"] == "ready"

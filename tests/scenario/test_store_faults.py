@@ -1,7 +1,6 @@
 """Drives that fail, fill up, rot, go and come back: service goes on."""
-import os
-
 from lab import get, until
+from lab_disk import fill_up, own_disk
 from lab_load import Load, bytes_of, publish
 
 PATHS = [f"/v/seg-{i}.m4s" for i in range(60)]
@@ -106,10 +105,35 @@ def test_a_volume_of_another_node_is_refused_and_left_as_it_is(lab):
 def test_a_file_system_without_room_leaves_the_edge_serving(lab):
     origin = lab.scripted_origin()
     publish(origin, PATHS)
-    free = os.statvfs(lab.dir).f_bavail * os.statvfs(lab.dir).f_frsize
+    disk = own_disk(lab.dir / "disk", "32m")
     edge = lab.edge(upstreams=[origin.url], memory="32MiB",
-                    volumes=[("small", "128MiB"), ("huge", f"{free // MIB + 1024}MiB")])
+                    volumes=[("small", "128MiB"), (disk / "huge", "64MiB")])
     until(lambda: volume(edge, 0)["state"] == "online", "the other volume serves")
     assert volume(edge, 1)["state"] == "offline" and "no room" in volume(edge, 1)["reason"]
     assert hits(fetch(edge, times=2)) == len(PATHS)
-    assert not (edge.dir / "huge").exists()
+    assert not (disk / "huge").exists()
+
+
+def test_a_disk_that_fills_up_in_mid_zone_costs_its_objects_until_there_is_room(lab):
+    origin = lab.scripted_origin()
+    films = [f"/film/seg-{i}.m4s" for i in range(40)]
+    publish(origin, films)
+    disk = own_disk(lab.dir / "disk", "72m")
+    with (disk / "volume").open("wb") as sparse:  # its room is promised, but not reserved
+        sparse.truncate(64 * MIB)
+    edge = lab.edge(upstreams=[origin.url], memory="4MiB", volumes=[(disk / "volume", "64MiB")])
+    until(lambda: volume(edge)["state"] == "online", "the volume serves")
+    filler = fill_up(disk, leave=20 * MIB)
+    load = Load(edge.port, films)
+    full = until(lambda: (v := volume(edge))["state"] == "offline" and v, "the disk is full", 30)
+    assert full["reason"] == "a read or write failed: No space left on device"
+    assert full["zones_free"] <= 5, "a zone was whole, and the next was begun"
+    until(lambda: any("out of service" in line and full["reason"] in line
+                      for line in edge.log_lines()), "the log tells it")
+    answered = load.count()
+    until(lambda: load.count() > answered + 100, "the load goes on")
+    load.stop()
+    filler.unlink()
+    until(lambda: volume(edge)["state"] == "online", "the volume is back", 30)
+    until(lambda: hits(fetch(edge, films)) > 30, "more are hits than memory could hold", 60)
+    assert volume(edge)["state"] == "online"
