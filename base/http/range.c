@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Digits; a number that does not fit is as large as can be. */
 static bool read_position(struct fb_str text, uint64_t *ret_position)
@@ -97,6 +98,10 @@ enum fb_range_verdict fb_range_resolve(const struct fb_range_specs *specs, uint6
 
     for (size_t i = 0; i < specs->n; i++) {
         struct fb_range range;
+        /* Of nothing the last bytes are there, but cannot be told of (section 14.1.2). */
+        if (length == 0 && specs->items[i].is_suffix && specs->items[i].last > 0) {
+            return FB_RANGE_WHOLE;
+        }
         if (!resolve_one(specs->items[i], length, &range)) {
             continue;
         }
@@ -125,9 +130,50 @@ enum fb_range_verdict fb_range_evaluate(struct fb_str value, uint64_t length,
     return fb_range_resolve(&specs, length, ret_ranges);
 }
 
+static bool is_near(struct fb_range a, struct fb_range b, uint64_t gap)
+{
+    const struct fb_range *lower = a.first <= b.first ? &a : &b;
+    const struct fb_range *upper = a.first <= b.first ? &b : &a;
+
+    return upper->first <= lower->last || upper->first - lower->last - 1 < gap;
+}
+
+/* Takes range `i` out and merges it into an earlier one; false if none is near. */
+static bool merge_one(struct fb_ranges *ranges, size_t i, uint64_t gap)
+{
+    struct fb_range *late = &ranges->items[i];
+
+    for (size_t k = 0; k < i; k++) {
+        struct fb_range *early = &ranges->items[k];
+        if (is_near(*early, *late, gap)) {
+            early->first = FB_MIN(early->first, late->first);
+            early->last = FB_MAX(early->last, late->last);
+            ranges->n--;
+            memmove(late, late + 1, (ranges->n - i) * sizeof(*late));
+            return true;
+        }
+    }
+    return false;
+}
+
+void fb_ranges_merge(struct fb_ranges *ranges, uint64_t gap)
+{
+    size_t i = 1;
+
+    while (i < ranges->n) {
+        /* What has grown may have come near to others. */
+        i = merge_one(ranges, i, gap) ? 1 : i + 1;
+    }
+}
+
 struct fb_str fb_content_range_format(struct fb_range range, uint64_t length,
                                       char text[FB_CONTENT_RANGE_MAX])
 {
+    if (length == UINT64_MAX) {
+        int len = snprintf(text, FB_CONTENT_RANGE_MAX, "bytes %" PRIu64 "-%" PRIu64 "/*",
+                           range.first, range.last);
+        return (struct fb_str){text, (size_t)len};
+    }
     int n = snprintf(text, FB_CONTENT_RANGE_MAX, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
                      range.first, range.last, length);
     return (struct fb_str){text, (size_t)n};

@@ -7,7 +7,7 @@
  * Threads    Pure functions, any thread.
  * Limits     FB_RANGE_MAX ranges in one field; a field with more is treated as
  *            absent, and so is one whose ranges overlap so much that they come
- *            to more than the whole.
+ *            to more than the whole (RFC 9110 sections 14.2 and 17.15).
  */
 #pragma once
 
@@ -61,7 +61,11 @@ enum fb_range_verdict fb_range_resolve(const struct fb_range_specs *specs, uint6
 enum fb_range_verdict fb_range_evaluate(struct fb_str value, uint64_t length,
                                         struct fb_ranges *ret_ranges);
 
-/* Content-Range of a 206: "bytes 0-99/1234", with a NUL. */
+/* Merges ranges that overlap or lie less than `gap` bytes apart, each into the place of the
+ * one that was asked for first (section 15.3.7.2). */
+void fb_ranges_merge(struct fb_ranges *ranges, uint64_t gap);
+
+/* Content-Range of a 206: "bytes 0-99/1234", with a NUL; a `length` of UINT64_MAX is "*". */
 struct fb_str fb_content_range_format(struct fb_range range, uint64_t length,
                                       char text[FB_CONTENT_RANGE_MAX]);
 

@@ -2,14 +2,13 @@
 #include "edge/serve/serve_internal.h"
 #include "edge/upstream/via.h"
 
-/* A single range of what could be huge. Manifests are small, and wanted whole. */
+/* Ranges of what could be huge. Manifests are small, and wanted whole. */
 static void gate_read_range(struct serve_request *request)
 {
     request->has_range = request->conditions.range.ptr != NULL &&
                          request->client->method == FB_METHOD_GET &&
                          request->treatment.class != EDGE_CLASS_MANIFEST &&
-                         fb_range_parse(request->conditions.range, &request->ranges) == FB_OK &&
-                         request->ranges.n == 1;
+                         fb_range_parse(request->conditions.range, &request->ranges) == FB_OK;
 }
 
 /* The request as a GET of the target in its normal form, which the upstream is
@@ -57,8 +56,6 @@ void edge_serve_start(struct serve_request *request)
         edge_serve_fail(request, 400, "the path or the host is malformed");
     } else if (method != FB_METHOD_GET && method != FB_METHOD_HEAD) {
         edge_serve_fetch(request, "method", NULL);
-    } else if (request->conditions.has_strict) {
-        edge_serve_fetch(request, "bypass", "precondition");
     } else {
         request->treatment = edge_site_treat(request->site, request->arena, request->wanted.path);
         gate_read_range(request);

@@ -1,18 +1,48 @@
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/store/store.h"
 
+#include <string.h>
+
+/* What the store has for a request. */
+enum serve_had {
+    SERVE_HAD_NONE,
+    SERVE_HAD_ENOUGH, /* to begin with; the rest is fetched when the client gets there */
+    SERVE_HAD_STALE,
+    SERVE_HAD_PART, /* fresh, but not the first byte that is wanted: better ask first */
+    SERVE_HAD_WEAK  /* bytes are missing, which cannot be had but with all the others */
+};
+
+static void serve_join(struct serve_request *request, enum serve_had had);
+
 /* ---- answers from the store -------------------------------------------- */
+
+static bool serve_has_parts(struct edge_object *object, const struct fb_ranges *parts)
+{
+    for (size_t i = 0; i < parts->n; i++) {
+        struct fb_range range = parts->items[i];
+        if (!edge_object_holds(object, range.first, (int64_t)(range.last - range.first + 1))) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* True if all bytes that are selected are in the store or on their way. */
 static bool serve_has_all(const struct serve_request *request)
 {
     const struct edge_selection *selection = &request->selection;
 
-    return !edge_selection_has_body(selection, request->client->method) ||
-           edge_object_holds(request->object, selection->offset,
+    if (!edge_selection_has_body(selection, request->client->method)) {
+        return true;
+    }
+    if (selection->parts != NULL) {
+        return serve_has_parts(request->object, selection->parts);
+    }
+    return edge_object_holds(request->object, selection->offset,
                              selection->status == 206 ? selection->length : FB_LENGTH_UNKNOWN);
 }
 
@@ -102,8 +132,32 @@ static void serve_take_object(struct serve_request *request)
     }
 }
 
+/* Nothing of the range that was asked for is there. Of another one it may be: the length
+ * tells. */
+static bool serve_has_other_range(struct serve_request *request)
+{
+    struct fb_range_specs *specs = &request->ranges;
+    struct fb_ranges satisfied;
+
+    while (specs->n > 1) {
+        specs->n--;
+        memmove(&specs->items[0], &specs->items[1], specs->n * sizeof(specs->items[0]));
+        struct fb_range_specs first = {.items = {specs->items[0]}, .n = 1};
+        if (fb_range_resolve(&first, request->join->io.length, &satisfied) !=
+            FB_RANGE_UNSATISFIABLE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void serve_take_past_end(struct serve_request *request)
 {
+    if (serve_has_other_range(request)) {
+        request->trail = (struct serve_trail){0};
+        serve_join(request, SERVE_HAD_NONE);
+        return;
+    }
     edge_serve_settle(request, EDGE_SERVE_MISS);
     edge_serve_respond_past_end(request, request->join->io.length);
 }
@@ -151,15 +205,6 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request)
 
 /* ---- what the store has ------------------------------------------------ */
 
-/* What the store has for a request. */
-enum serve_had {
-    SERVE_HAD_NONE,
-    SERVE_HAD_ENOUGH, /* to begin with; the rest is fetched when the client gets there */
-    SERVE_HAD_STALE,
-    SERVE_HAD_PART, /* fresh, but not the first byte that is wanted: better ask first */
-    SERVE_HAD_WEAK  /* bytes are missing, which cannot be had but with all the others */
-};
-
 static const char *serve_cause(const struct serve_request *request, enum serve_had had)
 {
     if (had == SERVE_HAD_PART || had == SERVE_HAD_WEAK) {
@@ -171,14 +216,18 @@ static const char *serve_cause(const struct serve_request *request, enum serve_h
     return edge_store_has(request->serve->options.store, request->key) ? "vary-miss" : "uri-miss";
 }
 
-/* All that is wanted of the object, as a range. */
+/* All that is wanted of the object, as a range: of several the first, for readers of the
+ * others ask for them when they get there. */
 static const struct fb_range_spec *serve_selected(struct serve_request *request)
 {
     const struct edge_selection *selection = &request->selection;
     struct fb_range_spec *range = fb_arena_alloc(request->arena, sizeof(*range));
 
     *range = (struct fb_range_spec){.last = UINT64_MAX};
-    if (selection->status == 206) {
+    if (selection->parts != NULL) {
+        range->first = selection->parts->items[0].first;
+        range->last = selection->parts->items[0].last;
+    } else if (selection->status == 206) {
         range->first = selection->offset;
         range->last = selection->offset + (uint64_t)selection->length - 1;
     }
@@ -227,11 +276,26 @@ static enum serve_had serve_look(struct serve_request *request, enum edge_verdic
     return *ret_verdict == EDGE_USE && !has_first ? SERVE_HAD_PART : SERVE_HAD_ENOUGH;
 }
 
+/* If-Match and If-Unmodified-Since are the origin's to judge (RFC 9111 section 4.3.2), but what
+ * holds of a fresh response would hold there. */
+static bool serve_conditions_hold(struct serve_request *request)
+{
+    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(request->serve->loop)) / 1000;
+
+    return edge_conditions_hold(&request->conditions, request->client,
+                                edge_object_head(request->object), now_s, request->arena);
+}
+
 void edge_serve_lookup(struct serve_request *request)
 {
     enum edge_verdict verdict = EDGE_VALIDATE;
     enum serve_had had = serve_look(request, &verdict);
 
+    if (request->conditions.has_strict &&
+        (had != SERVE_HAD_ENOUGH || verdict != EDGE_USE || !serve_conditions_hold(request))) {
+        edge_serve_fetch(request, "bypass", "precondition");
+        return;
+    }
     if (had == SERVE_HAD_ENOUGH) {
         serve_use_stored(request, verdict);
     } else {

@@ -4,6 +4,7 @@
 #include "base/loop/reader.h"
 #include "base/server/exchange.h"
 #include "base/server/problem.h"
+#include "edge/serve/multi.h"
 #include "edge/serve/serve_internal.h"
 
 #include <stdio.h>
@@ -41,15 +42,29 @@ static void respond_add(struct fb_headers *headers, struct fb_str name, struct f
     headers->items[headers->n++] = (struct fb_header){name, value};
 }
 
+/* What tells of the very bytes of a message: those of the whole, not those of a part. */
+static bool respond_is_of_message(struct fb_str name)
+{
+    return fb_str_equal_nocase(name, FB_STR("content-digest")) ||
+           fb_str_equal_nocase(name, FB_STR("content-md5"));
+}
+
+static bool respond_is_dropped(struct fb_str name, unsigned status)
+{
+    return (status == 304 && respond_is_of_content(name)) ||
+           (status == 206 && respond_is_of_message(name));
+}
+
+/* The stored fields that go with `status`, and room for more. */
 static struct fb_headers respond_copy(struct serve_request *request, const struct fb_headers *from,
-                                      bool is_not_modified)
+                                      unsigned status)
 {
     size_t room = from->n + RESPOND_EXTRA_MAX;
     struct fb_headers headers = {
         .items = fb_arena_alloc(request->arena, room * sizeof(struct fb_header)), .cap = room};
 
     for (size_t i = 0; i < from->n; i++) {
-        if (!is_not_modified || !respond_is_of_content(from->items[i].name)) {
+        if (!respond_is_dropped(from->items[i].name, status)) {
             headers.items[headers.n++] = from->items[i];
         }
     }
@@ -103,9 +118,14 @@ void edge_serve_select(struct serve_request *request)
 {
     int64_t now_s = fb_clock_wall_ms(fb_loop_clock(request->serve->loop)) / 1000;
 
-    request->selection = edge_conditions_select(
-        &request->conditions, request->client, edge_object_head(request->object),
-        edge_object_length(request->object), now_s, request->arena);
+    struct edge_size size = {.length = edge_object_length(request->object)};
+
+    if (size.length == FB_LENGTH_UNKNOWN && request->conditions.range.ptr != NULL) {
+        size.n_arrived = edge_object_arrived(request->object);
+    }
+    request->selection =
+        edge_conditions_select(&request->conditions, request->client,
+                               edge_object_head(request->object), size, now_s, request->arena);
 }
 
 static struct fb_reader *respond_reader(struct serve_request *request)
@@ -120,6 +140,30 @@ static struct fb_reader *respond_reader(struct serve_request *request)
                               &request->chunks.source);
 }
 
+/* Puts the parts of several ranges into `response`, with their own Content-Type. */
+static void respond_parts(struct serve_request *request, struct fb_headers *headers,
+                          struct fb_response *response)
+{
+    struct edge_serve *serve = request->serve;
+    struct edge_fill_ask ask = edge_serve_ask(request);
+    struct edge_multi multi;
+
+    edge_fill_chunks_init(&request->chunks, serve->options.fills, serve->loop, &ask);
+    edge_multi_make(
+        request->arena,
+        &(struct edge_multi_of){.object = request->object,
+                                .ranges = request->selection.parts,
+                                .content_type = fb_headers_find(headers, FB_STR("content-type")),
+                                .loop = serve->loop,
+                                .source = &request->chunks.source},
+        &multi);
+    fb_headers_remove(headers, FB_STR("content-type"));
+    respond_add(headers, FB_STR("Content-Type"), multi.content_type);
+    response->n_headers = headers->n;
+    response->length = multi.length;
+    response->body = multi.reader;
+}
+
 void edge_serve_respond_object(struct serve_request *request)
 {
     const struct edge_object_head *head = edge_object_head(request->object);
@@ -130,7 +174,7 @@ void edge_serve_respond_object(struct serve_request *request)
         respond_unsatisfiable(request, selection->content_range);
         return;
     }
-    struct fb_headers headers = respond_copy(request, &head->headers, selection->status == 304);
+    struct fb_headers headers = respond_copy(request, &head->headers, selection->status);
     int64_t left_ms = edge_terms_left_ms(&head->terms, now_ms);
     respond_add(&headers, FB_STR("Age"),
                 respond_number(request->arena, edge_terms_age_ms(&head->terms, now_ms) / 1000));
@@ -147,7 +191,9 @@ void edge_serve_respond_object(struct serve_request *request)
         .n_headers = headers.n,
         .length = selection->length,
     };
-    if (edge_selection_has_body(selection, request->client->method)) {
+    if (selection->parts != NULL) {
+        respond_parts(request, &headers, &response);
+    } else if (edge_selection_has_body(selection, request->client->method)) {
         response.body = respond_reader(request);
     } else {
         edge_object_touch(request->object);
@@ -159,7 +205,7 @@ void edge_serve_respond_through(struct serve_request *request,
                                 const struct fb_response_head *response, int64_t length,
                                 struct fb_reader *body)
 {
-    struct fb_headers headers = respond_copy(request, &response->headers, false);
+    struct fb_headers headers = respond_copy(request, &response->headers, 0);
 
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"), edge_trail_text(request, false, 0));

@@ -10,7 +10,7 @@
 
 static const struct fb_state serve_states[] = {
     [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_SENT)},
-    [SERVE_JOIN] = {"join", FB_TO(SERVE_FETCH) | FB_TO(SERVE_SENT)},
+    [SERVE_JOIN] = {"join", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_SENT)},
     [SERVE_FETCH] = {"fetch", FB_TO(SERVE_SENT)},
     [SERVE_SENT] = {"sent", 0},
 };

@@ -9,17 +9,13 @@
  *                                                    └──────────────────►│
  *                                      whatever fails: problem details ──┘
  *
- * GET and HEAD are answered from objects, with If-None-Match, If-Modified-Since,
- * If-Range and single byte ranges evaluated here, also while the object is still
- * arriving. What the store lacks of an object is fetched while the rest is
- * sent. A range of what is not kept at all is fetched alone, rounded to chunks. A
- * HEAD that misses fills like a GET. If-Match and If-Unmodified-Since are the
- * origin's to judge: such a request is passed.
- *
- * A request for several ranges, or for a range of a body whose length is not
- * known yet, gets the whole, as RFC 9110 section 14.2 allows: no player asks for
- * several, and since no more is fetched than is read, the whole of a huge object
- * costs no more than what the client takes of it.
+ * GET and HEAD are answered from objects, with conditions and byte ranges evaluated
+ * here (condition.h), also while the object is still arriving. What the store lacks of
+ * an object is fetched while the rest is sent. Of what is not kept at all, the first of
+ * the ranges is fetched, rounded to chunks; the others when their turn comes. A HEAD that
+ * misses fills like a GET. If-Match and If-Unmodified-Since are the origin's to judge
+ * (RFC 9111 section 4.3.2): what holds of a fresh response is answered with that, all
+ * else is passed.
  *
  * Any other known method is passed with its content, streaming both ways; the
  * success of an unsafe one drops what is kept under its key (RFC 9111 section

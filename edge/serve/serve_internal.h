@@ -9,6 +9,7 @@
  *     trail.c     the way a request went: Cache-Status, counters
  *     respond.c   heads of responses, problem details
  *     condition.c what a request's conditions and range make of an object
+ *     multi.c     several ranges as one body
  */
 #pragma once
 
@@ -77,7 +78,7 @@ struct serve_request {
     const struct fb_request_head *client; /* as received */
     struct fb_request_head wanted;        /* the same as a GET of the normal target */
     struct edge_conditions conditions;
-    struct fb_range_specs ranges; /* one, if `has_range` */
+    struct fb_range_specs ranges; /* if `has_range`; a fill is asked for the first */
     bool has_range;
     struct fb_str key;
     struct edge_treatment treatment;

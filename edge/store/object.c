@@ -9,6 +9,7 @@
 #include "base/http/date.h"
 #include "edge/fresh/key.h"
 #include "edge/store/store_internal.h"
+#include "edge/store/writer_internal.h"
 
 #include <string.h>
 
@@ -258,6 +259,22 @@ static uint64_t body_find_absent(struct edge_body *body, uint64_t first, uint64_
     }
     (void)pthread_mutex_unlock(&body->lock);
     return chunk;
+}
+
+uint64_t edge_object_arrived(struct edge_object *object)
+{
+    struct edge_body *body = object->body;
+    uint64_t n = 0;
+
+    if (edge_object_state(object) != EDGE_OBJECT_FILLING) {
+        return 0;
+    }
+    (void)pthread_mutex_lock(&body->lock);
+    if (!fb_list_empty(&body->writers)) { /* there is one, from the first byte to the last */
+        n = FB_CONTAINER_OF(body->writers.next, struct edge_writer, link)->offset;
+    }
+    (void)pthread_mutex_unlock(&body->lock);
+    return n;
 }
 
 bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t length)

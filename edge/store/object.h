@@ -70,6 +70,9 @@ const struct edge_object_head *edge_object_head(const struct edge_object *object
 /* Bytes of the whole body; FB_LENGTH_UNKNOWN while FILLING, and of a BROKEN one. */
 int64_t edge_object_length(const struct edge_object *object);
 
+/* Bytes from the front that are there, of a body that is FILLING; else 0. */
+uint64_t edge_object_arrived(struct edge_object *object);
+
 /* True if all bytes of the range are in memory, on a volume or on their way; to the
  * end with FB_LENGTH_UNKNOWN. Of a range of more than 4 GiB only those are looked at. */
 bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t length);

@@ -59,7 +59,45 @@ static void ranges_outside_cannot_be_satisfied(void **state)
     means("bytes=-0", "none");
     means("bytes=1000-,2000-", "none");
     assert_int_equal(fb_range_evaluate(FB_STR("bytes=0-"), 0, &ranges), FB_RANGE_UNSATISFIABLE);
-    assert_int_equal(fb_range_evaluate(FB_STR("bytes=-1"), 0, &ranges), FB_RANGE_UNSATISFIABLE);
+    assert_int_equal(fb_range_evaluate(FB_STR("bytes=-0"), 0, &ranges), FB_RANGE_UNSATISFIABLE);
+}
+
+static void the_last_bytes_of_nothing_are_the_whole(void **state)
+{
+    struct fb_ranges ranges;
+    (void)state;
+
+    assert_int_equal(fb_range_evaluate(FB_STR("bytes=-1"), 0, &ranges), FB_RANGE_WHOLE);
+    assert_int_equal(fb_range_evaluate(FB_STR("bytes=0-,-1"), 0, &ranges), FB_RANGE_WHOLE);
+}
+
+/* Merged with a gap of 10. */
+static void merge(const char *value, const char *wanted)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    struct fb_ranges ranges = {.n = 0};
+
+    assert_int_equal(fb_range_evaluate(fb_str_from(value), 1000, &ranges), FB_RANGE_PARTIAL);
+    fb_ranges_merge(&ranges, 10);
+    for (size_t i = 0; i < ranges.n; i++) {
+        fb_buf_printf(&text, "%s%" PRIu64 "-%" PRIu64, i > 0 ? " " : "", ranges.items[i].first,
+                      ranges.items[i].last);
+    }
+    if (!fb_str_equal(fb_buf_str(&text), fb_str_from(wanted))) {
+        fail_msg("'%s' is merged to '%s', not '%s'", value, text.ptr, wanted);
+    }
+}
+
+static void ranges_that_overlap_or_nearly_touch_are_merged(void **state)
+{
+    (void)state;
+    merge("bytes=0-9,20-29", "0-9 20-29");
+    merge("bytes=0-9,19-29", "0-29");
+    merge("bytes=0-9,5-7", "0-9");
+    merge("bytes=500-599,0-9,550-700,-1", "500-700 0-9 999-999");
+    merge("bytes=0-9,40-49,20-29,30-39", "0-9 20-49");
+    merge("bytes=0-0,9-9,18-18,27-27", "0-27");
+    merge("bytes=27-27,0-0,18-18,9-9", "0-27");
 }
 
 static void what_is_no_range_is_as_if_absent(void **state)
@@ -95,14 +133,16 @@ static void floods_of_ranges_are_as_if_absent(void **state)
 static void content_range_goes_both_ways(void **state)
 {
     char text[FB_CONTENT_RANGE_MAX];
-    struct fb_range range = {UINT64_MAX - 2, UINT64_MAX - 1};
+    struct fb_range range = {UINT64_MAX - 3, UINT64_MAX - 2};
     uint64_t length = 0;
     (void)state;
 
-    struct fb_str written = fb_content_range_format(range, UINT64_MAX, text);
-    assert_string_equal(text, "bytes 18446744073709551613-18446744073709551614/"
-                              "18446744073709551615");
+    struct fb_str written = fb_content_range_format(range, UINT64_MAX - 1, text);
+    assert_string_equal(text, "bytes 18446744073709551612-18446744073709551613/"
+                              "18446744073709551614");
     assert_int_equal(fb_content_range_parse(written, &range, &length), FB_OK);
+    (void)fb_content_range_format((struct fb_range){5, 9}, UINT64_MAX, text);
+    assert_string_equal(text, "bytes 5-9/*");
     (void)fb_content_range_format_unsatisfied(7, text);
     assert_string_equal(text, "bytes */7");
 
@@ -160,6 +200,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_are_resolved),
         cmocka_unit_test(ranges_outside_cannot_be_satisfied),
+        cmocka_unit_test(the_last_bytes_of_nothing_are_the_whole),
+        cmocka_unit_test(ranges_that_overlap_or_nearly_touch_are_merged),
         cmocka_unit_test(what_is_no_range_is_as_if_absent),
         cmocka_unit_test(floods_of_ranges_are_as_if_absent),
         cmocka_unit_test(content_range_goes_both_ways),
