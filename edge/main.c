@@ -7,6 +7,8 @@
 #include "base/daemon/daemon.h"
 #include "base/log/log.h"
 #include "base/loop/loop.h"
+#include "base/net/network.h"
+#include "base/server/clients.h"
 #include "base/server/router.h"
 #include "base/sys/random.h"
 #include "edge/admin/admin.h"
@@ -30,6 +32,7 @@ struct edge_node {
     struct edge_volumes *volumes;     /* NULL: memory alone */
     struct edge_store *store;
     struct edge_fill_table *fills;
+    struct fb_clients *clients; /* NULL: no client has bounds of its own */
     struct edge_crew *crew;
     struct edge_admin admin;
     bool was_ready; /* a drive that comes back later takes nobody out of service */
@@ -40,6 +43,7 @@ static void node_stop(void *ctx)
     struct edge_node *node = ctx;
 
     edge_crew_free(node->crew);
+    fb_clients_free(node->clients);
     edge_fill_table_free(node->fills);
     edge_store_free(node->store);
     edge_volumes_free(node->volumes);
@@ -79,6 +83,24 @@ static size_t node_workers(const struct edge_conf *conf)
     return n > 0 ? (size_t)n : 1;
 }
 
+static void node_make_clients(struct edge_node *node)
+{
+    const struct edge_conf *conf = node->conf;
+    FB_AUTO(fb_freep) struct fb_network *trusted = edge_conf_trusted(conf);
+
+    node->clients = fb_clients_new(&(struct fb_clients_options){
+        .max_connections = (uint32_t)conf->clients.connections,
+        .requests_per_s = (uint32_t)conf->clients.requests,
+        .burst = (uint32_t)conf->clients.burst,
+        .bits_v4 = (unsigned)conf->clients.prefix_v4,
+        .bits_v6 = (unsigned)conf->clients.prefix_v6,
+        .trusted = trusted,
+        .n_trusted = conf->clients.trusted.n,
+        .max_clients = 4 * (size_t)conf->limits.connections * node_workers(conf),
+        .clock = fb_clock_system(),
+    });
+}
+
 static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct edge_sites *sites,
                           struct fb_diag *diag)
 {
@@ -89,6 +111,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
         .clock = fb_clock_system(),
         .upstreams = node->upstreams,
         .volumes = node->volumes,
+        .clients = node->clients,
         .limits =
             {
                 .max_connections = (uint32_t)conf->limits.connections,
@@ -100,6 +123,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .body_timeout_ms = (uint32_t)conf->timeouts.body,
                 .idle_timeout_ms = (uint32_t)conf->timeouts.idle,
                 .write_timeout_ms = (uint32_t)conf->timeouts.write,
+                .least_rate = conf->clients.least_rate,
             },
         .grace_ms = (uint32_t)conf->timeouts.drain,
         .serve =
@@ -189,6 +213,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .fetch = edge_uplink_fetch,
         .metrics = node->metrics,
     });
+    node_make_clients(node);
     int err = node_make_upstreams(node, diag);
     if (err == FB_OK) {
         err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);

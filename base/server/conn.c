@@ -63,6 +63,7 @@ static void free_if_done(struct server_conn *conn)
 {
     if (conn->exchange == NULL && fb_op_is_idle(&conn->input_op)) {
         fb_server_conn_gone(conn->server, conn);
+        fb_clients_leave(conn->server->options.clients, conn->client);
         fb_free(conn);
     }
 }
@@ -194,9 +195,16 @@ static void on_request(struct server_conn *conn, struct fb_exchange *exchange,
                        const struct fb_http1_request *request)
 {
     struct fb_server *server = conn->server;
+    struct fb_clients_quota quota;
 
     begin_exchange(conn, exchange, request);
     conn->n_requests++;
+    if (!fb_clients_admit(server->options.clients, conn->client, &quota)) {
+        fb_server_count(server, METRIC_REFUSED_RATE);
+        exchange->is_refusal = true;
+        fb_exchange_refuse_rate(exchange, &quota);
+        return;
+    }
     if (request->expects_otherwise) {
         refuse(conn, 417, "Only 100-continue can be expected of this server.");
         return;
@@ -431,7 +439,8 @@ static void on_timeout(struct fb_timer *timer)
     }
 }
 
-void fb_conn_open(struct fb_server *server, struct fb_stream *stream)
+void fb_conn_open(struct fb_server *server, struct fb_stream *stream, struct fb_client *client,
+                  bool is_trusted)
 {
     struct server_conn *conn = FB_NEW(struct server_conn);
     struct fb_http1_limits limits = {
@@ -441,6 +450,8 @@ void fb_conn_open(struct fb_server *server, struct fb_stream *stream)
 
     conn->server = server;
     conn->stream = stream;
+    conn->client = client;
+    conn->is_trusted = is_trusted;
     fb_machine_init(&conn->machine, conn_states, CONN_IDLE);
     fb_list_init(&conn->link);
     fb_list_append(&server->conns, &conn->link);

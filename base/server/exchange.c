@@ -56,25 +56,59 @@ void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response 
 
 /* ---- problem details (RFC 9457) ------------------------------------------ */
 
-void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
-                        const char *detail, bool closes)
+enum { PROBLEM_MAX_EXTRA = 3 };
+
+/* `extra` stands in the arena, or for ever. */
+static void refuse_with(struct fb_exchange *exchange, unsigned status, const char *slug,
+                        const char *detail, const struct fb_header *extra, size_t n_extra,
+                        bool closes)
 {
-    static const struct fb_header headers[] = {
-        {FB_STR("Content-Type"), FB_STR("application/problem+json")},
-        {FB_STR("Cache-Control"), FB_STR("no-store")},
-    };
+    struct fb_header *headers =
+        fb_arena_alloc(&exchange->arena, (2 + PROBLEM_MAX_EXTRA) * sizeof(*headers));
     struct fb_buf json = {0};
 
+    headers[0] = (struct fb_header){FB_STR("Content-Type"), FB_STR("application/problem+json")};
+    headers[1] = (struct fb_header){FB_STR("Cache-Control"), FB_STR("no-store")};
+    for (size_t i = 0; i < n_extra; i++) {
+        headers[2 + i] = extra[i];
+    }
     fb_problem_json(&json, status, slug, fb_str_from(detail));
     struct fb_response response = {
         .status = status,
         .headers = headers,
-        .n_headers = FB_ARRAY_LEN(headers),
+        .n_headers = 2 + n_extra,
         .length = (int64_t)json.len,
         .closes = closes,
     };
     response.body = fb_reader_of_buf(&json);
     fb_exchange_respond(exchange, &response);
+}
+
+void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
+                        const char *detail, bool closes)
+{
+    refuse_with(exchange, status, slug, detail, NULL, 0, closes);
+}
+
+/* The fields of draft-ietf-httpapi-ratelimit-headers-10. */
+void fb_exchange_refuse_rate(struct fb_exchange *exchange, const struct fb_clients_quota *quota)
+{
+    struct fb_buf text = {0};
+    struct fb_header extra[PROBLEM_MAX_EXTRA] = {{.name = FB_STR("Retry-After")},
+                                                 {.name = FB_STR("RateLimit-Policy")},
+                                                 {.name = FB_STR("RateLimit")}};
+
+    fb_buf_printf(&text, "%u", quota->wait_s);
+    extra[0].value = fb_arena_dup(&exchange->arena, fb_buf_str(&text));
+    fb_buf_clear(&text);
+    fb_buf_printf(&text, "\"client\";q=%u;w=%u", quota->burst, quota->window_s);
+    extra[1].value = fb_arena_dup(&exchange->arena, fb_buf_str(&text));
+    fb_buf_clear(&text);
+    fb_buf_printf(&text, "\"client\";r=0;t=%u", quota->wait_s);
+    extra[2].value = fb_arena_dup(&exchange->arena, fb_buf_str(&text));
+    fb_buf_done(&text);
+    refuse_with(exchange, 429, "client-rate", "This client sends more requests than it may.", extra,
+                PROBLEM_MAX_EXTRA, false);
 }
 
 void fb_exchange_problem(struct fb_exchange *exchange, unsigned status, const char *slug,

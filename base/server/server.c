@@ -18,6 +18,10 @@ static const struct fb_metric rows[N_METRICS] = {
     [METRIC_CONNECTIONS_OPEN] = {"http_connections", FB_METRIC_GAUGE, NULL, "Connections open."},
     [METRIC_CONNECTIONS_REFUSED] = {"http_connections_refused_total", FB_METRIC_COUNTER, NULL,
                                     "Connections closed at once, over the limit."},
+    [METRIC_CONNECTIONS_OVER] = {"http_client_connections_refused_total", FB_METRIC_COUNTER, NULL,
+                                 "Connections closed at once, over the limit of their client."},
+    [METRIC_CLIENTS_UNCOUNTED] = {"http_clients_uncounted_total", FB_METRIC_COUNTER, NULL,
+                                  "Connections for which the table of clients had no place."},
     [METRIC_REQUESTS] = {"http_requests_total", FB_METRIC_COUNTER, NULL,
                          "Requests handed to a handler."},
     [METRIC_RESPONSES_2XX] = {"http_responses_total", FB_METRIC_COUNTER, "class=\"2xx\"",
@@ -46,6 +50,8 @@ static const struct fb_metric rows[N_METRICS] = {
                                "Requests refused before a handler saw them."},
     [METRIC_REFUSED_VERSION] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"version\"",
                                 "Requests refused before a handler saw them."},
+    [METRIC_REFUSED_RATE] = {"http_refused_total", FB_METRIC_COUNTER, "cause=\"rate\"",
+                             "Requests refused before a handler saw them."},
     [METRIC_TIMEOUT_HEAD] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"head\"",
                              "Clients that were too slow."},
     [METRIC_TIMEOUT_CONTENT] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"content\"",
@@ -160,17 +166,49 @@ static void on_accepted(void *ctx, struct fb_stream *stream)
     fb_server_serve(server, stream);
 }
 
+/* Counts a connection for its client; false if that has too many. */
+static bool enter_client(struct fb_server *server, struct fb_stream *stream,
+                         struct fb_client **client, bool *is_trusted)
+{
+    if (server->options.clients == NULL) {
+        return true;
+    }
+    struct fb_address peer = fb_stream_peer(stream);
+    switch (fb_clients_enter(server->options.clients, &peer, client)) {
+    case FB_CLIENTS_TRUSTED:
+        *is_trusted = true;
+        break;
+    case FB_CLIENTS_UNCOUNTED:
+        fb_server_count(server, METRIC_CLIENTS_UNCOUNTED);
+        break;
+    case FB_CLIENTS_REFUSED:
+        fb_server_count(server, METRIC_CONNECTIONS_OVER);
+        return false;
+    case FB_CLIENTS_COUNTED:
+    case FB_CLIENTS_FREE:
+        break;
+    }
+    return true;
+}
+
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream)
 {
+    struct fb_client *client = NULL;
+    bool is_trusted = false;
+
     if (server->is_draining || server->n_conns >= server->options.limits.max_connections) {
         fb_server_count(server, METRIC_CONNECTIONS_REFUSED);
+        fb_stream_close(stream);
+        return;
+    }
+    if (!enter_client(server, stream, &client, &is_trusted)) {
         fb_stream_close(stream);
         return;
     }
     fb_server_count(server, METRIC_CONNECTIONS);
     fb_server_count(server, METRIC_CONNECTIONS_OPEN);
     server->n_conns++;
-    fb_conn_open(server, stream);
+    fb_conn_open(server, stream, client, is_trusted);
 }
 
 int fb_server_listen(struct fb_server *server, const struct fb_address *address,

@@ -18,6 +18,7 @@
 
 #include <stdint.h>
 
+struct fb_clients;
 struct fb_exchange;
 struct fb_loop;
 struct fb_metrics;
@@ -35,12 +36,14 @@ struct fb_server_limits {
     uint32_t idle_timeout_ms;  /* [60 s] between requests */
     uint32_t write_timeout_ms; /* [30 s] without the client taking a byte */
     uint32_t max_requests;     /* [unlimited] per connection */
+    uint64_t least_rate;       /* [no bound] bit/s; who takes less over a minute is cut */
 };
 
 struct fb_server_options {
     const char *name; /* borrowed; `Server:` and the metrics' label, such as "edge" */
     struct fb_server_limits limits;
     struct fb_metrics *metrics; /* borrowed, may be NULL */
+    struct fb_clients *clients; /* borrowed, may be NULL: bounds of each client */
     void (*handle)(void *ctx, struct fb_exchange *exchange);
     void *ctx;
 };

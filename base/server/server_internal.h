@@ -16,6 +16,7 @@
  * content.c    the request's content as a reader
  * send.c       the response, from respond() to its last byte
  * exchange.c   what handlers see
+ * clients.c    what one client may use
  * router.c, call.c   routes; blocking handlers
  */
 #pragma once
@@ -28,6 +29,7 @@
 #include "base/loop/loop.h"
 #include "base/loop/timer.h"
 #include "base/net/stream.h"
+#include "base/server/clients.h"
 #include "base/server/exchange.h"
 #include "base/server/server.h"
 
@@ -45,6 +47,8 @@ enum server_metric {
     METRIC_CONNECTIONS,
     METRIC_CONNECTIONS_OPEN,
     METRIC_CONNECTIONS_REFUSED,
+    METRIC_CONNECTIONS_OVER,
+    METRIC_CLIENTS_UNCOUNTED,
     METRIC_REQUESTS,
     METRIC_RESPONSES_2XX,
     METRIC_RESPONSES_3XX,
@@ -59,6 +63,7 @@ enum server_metric {
     METRIC_REFUSED_CONTENT,
     METRIC_REFUSED_EXPECT,
     METRIC_REFUSED_VERSION,
+    METRIC_REFUSED_RATE,
     METRIC_TIMEOUT_HEAD,
     METRIC_TIMEOUT_CONTENT,
     METRIC_TIMEOUT_IDLE,
@@ -67,6 +72,7 @@ enum server_metric {
     N_METRICS
 };
 
+struct fb_client;
 struct fb_listener;
 struct fb_metrics_table;
 
@@ -115,6 +121,9 @@ struct server_conn {
     struct fb_http1_parser parser;
     struct fb_exchange *exchange; /* owned; NULL between requests */
     uint32_t n_requests;
+
+    struct fb_client *client; /* whose bounds hold; NULL: nobody's */
+    bool is_trusted;          /* no least rate holds */
 };
 
 /* The request's content. */
@@ -177,7 +186,9 @@ void fb_server_conn_gone(struct fb_server *server, struct server_conn *conn);
 
 /* ---- conn.c -------------------------------------------------------------- */
 
-void fb_conn_open(struct fb_server *server, struct fb_stream *stream);
+/* Takes the stream over. `client` was entered, or is NULL. */
+void fb_conn_open(struct fb_server *server, struct fb_stream *stream, struct fb_client *client,
+                  bool is_trusted);
 
 static inline bool fb_conn_is_dead(const struct server_conn *conn)
 {
@@ -226,6 +237,9 @@ void fb_send_abandon(struct fb_exchange *exchange);
 bool fb_send_is_stuck(struct fb_exchange *exchange);
 
 /* ---- exchange.c ---------------------------------------------------------- */
+
+/* 429, with what the client needs to know to come back. */
+void fb_exchange_refuse_rate(struct fb_exchange *exchange, const struct fb_clients_quota *quota);
 
 /* As fb_exchange_problem(); with `closes` the connection is closed after it. */
 void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,

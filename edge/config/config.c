@@ -128,7 +128,7 @@ static const struct fb_conf_item limit_items[] = {
 
 static const struct fb_conf_section limits_section = {
     .name = "limits",
-    .help = "What clients may use.",
+    .help = "What all clients together may use.",
     .size = sizeof(struct edge_conf_limits),
     .items = limit_items,
 };
@@ -202,7 +202,9 @@ static const struct fb_conf_item root_items[] = {
     {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &edge_conf_rule_section,
      .help = "What is known of paths."},
     {"limits", FB_CONF_SECTION, AT(edge_conf, limits), .section = &limits_section,
-     .help = "What clients may use."},
+     .help = "What all clients together may use."},
+    {"clients", FB_CONF_SECTION, AT(edge_conf, clients), .section = &edge_conf_clients_section,
+     .help = "What one client may use."},
     {"timeouts", FB_CONF_SECTION, AT(edge_conf, timeouts), .section = &timeouts_section,
      .help = "How long peers are waited for."},
     {"failover", FB_CONF_SECTION, AT(edge_conf, failover), .section = &failover_section,

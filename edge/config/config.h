@@ -17,6 +17,7 @@
 
 struct edge_sites;
 struct edge_volume_spec;
+struct fb_network;
 
 struct edge_conf_listen {
     struct fb_str address;
@@ -87,6 +88,17 @@ struct edge_conf_timeouts {
     uint64_t upstream_body;
 };
 
+/* 0: no bound. */
+struct edge_conf_clients {
+    int64_t connections;
+    int64_t requests; /* a second */
+    int64_t burst;
+    int64_t prefix_v4;
+    int64_t prefix_v6;
+    uint64_t least_rate;         /* bit/s */
+    struct fb_conf_list trusted; /* of struct fb_str: networks */
+};
+
 struct edge_conf_failover {
     int64_t after;
     uint64_t min;
@@ -106,6 +118,7 @@ struct edge_conf {
     struct edge_conf_store store;
     struct fb_conf_list rules; /* of struct edge_conf_rule */
     struct edge_conf_limits limits;
+    struct edge_conf_clients clients;
     struct edge_conf_timeouts timeouts;
     struct edge_conf_failover failover;
 };
@@ -123,3 +136,7 @@ struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);
  * nothing of the configuration. `seed` is of their table's hash. */
 FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, uint64_t seed,
                                   struct edge_sites **ret_sites, struct fb_diag *diag);
+
+/* The networks that per-client bounds do not hold for: `conf->clients.trusted.n` of them, freed by
+ * the caller with fb_free(). */
+struct fb_network *edge_conf_trusted(const struct edge_conf *conf);

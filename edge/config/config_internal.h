@@ -10,3 +10,6 @@ extern const struct fb_conf_section edge_conf_rule_section;
 
 /* Of struct edge_conf_store. */
 extern const struct fb_conf_section edge_conf_store_section;
+
+/* Of struct edge_conf_clients. */
+extern const struct fb_conf_section edge_conf_clients_section;

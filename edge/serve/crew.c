@@ -287,6 +287,7 @@ static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
                                                      .name = "forebay-edge",
                                                      .limits = options->limits,
                                                      .metrics = options->serve.metrics,
+                                                     .clients = options->clients,
                                                      .handle = edge_serve_handle,
                                                      .ctx = worker->serve,
                                                  });
