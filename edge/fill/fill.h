@@ -142,7 +142,7 @@ struct edge_fill_join {
     struct edge_pass *pass;     /* PASS: the caller's to free */
     uint64_t length;            /* PAST_END: of the whole body */
     bool is_collapsed;          /* another request's fetch served this one */
-    bool was_loaded;            /* from a volume, with no fetch: fresh enough to use */
+    bool was_stored;            /* in either tier, with no fetch: fresh enough to use */
     bool was_stale;             /* a stale object was there, in either tier */
     bool was_validated;         /* the upstream said 304 */
     bool is_stand_in;           /* stale, in place of an error */

@@ -55,7 +55,7 @@ static void join_mismatched(struct edge_fill_join *join)
     fb_buf_append(&join->own_key, variant);
     edge_object_unref(join->object);
     join->object = NULL;
-    join->was_loaded = false;
+    join->was_stored = false;
     join->was_stale = false;
     join->was_validated = false;
     join->is_stand_in = false;
@@ -167,7 +167,8 @@ static void join_start(struct edge_fill_join *join)
     if (fill != NULL) {
         edge_fill_metric(table, FILL_READERS, 1);
     } else if (object != NULL) {
-        join->is_collapsed = true;
+        join->is_collapsed = object == join->ask.partial;
+        join->was_stored = !join->is_collapsed;
         join_finish_with(join, object);
     } else {
         join->outcome = EDGE_FILL_ALONE;
@@ -184,7 +185,7 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join)
     join->object = NULL;
     join->pass = NULL;
     join->is_collapsed = false;
-    join->was_loaded = false;
+    join->was_stored = false;
     join->was_stale = false;
     join->was_validated = false;
     join->is_stand_in = false;
@@ -210,7 +211,7 @@ static void answer_one(const struct fill_answer *answer, struct edge_fill_join *
     join->answer = answer->result;
     join->outcome = answer->outcome;
     join->upstream_status = answer->status;
-    join->was_loaded = answer->was_loaded;
+    join->was_stored = answer->was_loaded;
     join->was_stale = answer->was_stale;
     join->was_validated = answer->was_validated;
     join->is_stand_in = answer->is_stand_in;

@@ -112,7 +112,7 @@ static void serve_take_object(struct serve_request *request)
         serve_send_object(request, EDGE_SERVE_PARTIAL);
         return;
     }
-    if (join->was_loaded) {
+    if (join->was_stored) {
         request->trail = (struct serve_trail){0};
         enum edge_verdict verdict = serve_judge(request);
         serve_use_stored(request, verdict == EDGE_VALIDATE ? EDGE_USE : verdict);

@@ -103,8 +103,8 @@ static void what_a_volume_has_is_given_to_all_who_ask(void **state)
     assert_true(fb_str_equal(loads[0]->key, FB_STR("a/k")));
     struct edge_object *object = make_fresh(f);
     finish_load(f, 0, edge_object_ref(object));
-    assert_true(first->join.was_loaded);
-    assert_true(second->join.was_loaded);
+    assert_true(first->join.was_stored);
+    assert_true(second->join.was_stored);
     assert_int_equal(first->join.upstream_status, 0);
     assert_ptr_equal(first->join.object, object);
     drop_object(first);
@@ -124,7 +124,7 @@ static void what_no_volume_has_is_fetched(void **state)
     assert_sent(f, 0, "Range", "bytes=0-1048575");
     fake_body_end(fake_answer(&f->upstream, 0, 200, KEEP, 0), FB_E_END);
     turn(f);
-    assert_false(joiner->join.was_loaded);
+    assert_false(joiner->join.was_stored);
     drop_object(joiner);
 }
 
@@ -140,7 +140,7 @@ static void what_is_stale_on_a_volume_is_validated(void **state)
     turn(f);
     assert_true(joiner->join.was_stale);
     assert_true(joiner->join.was_validated);
-    assert_false(joiner->join.was_loaded);
+    assert_false(joiner->join.was_stored);
     struct edge_object *object = take_object(joiner);
     assert_body(f, object, "old", FB_E_END);
     edge_object_unref(object);
@@ -175,7 +175,7 @@ static void a_weak_object_that_lacks_bytes_is_as_if_not_there(void **state)
     edge_store_invalidate(f->store, f->loop, FB_STR("a/k"));
     joiner = join_range(f, 0, NULL);
     finish_load(f, 1, make_kept(f, KEEP, now_ms(f), true));
-    assert_true(joiner->join.was_loaded);
+    assert_true(joiner->join.was_stored);
     drop_object(joiner);
 }
 
@@ -232,7 +232,7 @@ static void who_needs_another_variant_looks_for_it_too(void **state)
     finish_load(f, 1, NULL);
     fake_body_end(fake_answer(&f->upstream, 0, 200, KEEP "Vary: Accept\n", 0), FB_E_END);
     turn(f);
-    assert_false(b->join.was_loaded);
+    assert_false(b->join.was_stored);
     drop_object(b);
 }
 
