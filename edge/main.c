@@ -299,5 +299,6 @@ static const struct fb_daemon_program program = {
 
 int main(int argc, char **argv)
 {
+    fb_alloc_map_large();
     return fb_daemon_main(argc, argv, &program);
 }

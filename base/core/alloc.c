@@ -2,6 +2,7 @@
 
 #include "base/core/check.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,4 +59,14 @@ void fb_freep(void *pointer_to_pointer)
     void **pointer = pointer_to_pointer;
     free(*pointer);
     *pointer = NULL;
+}
+
+/* The system has a limit of mappings (vm.max_map_count, 65530), at which unmapping fails too. */
+enum { ALLOC_MAX_MAPPED = 16384 };
+
+void fb_alloc_map_large(void)
+{
+    /* Setting it also keeps it from growing with what is freed. */
+    (void)mallopt(M_MMAP_THRESHOLD, FB_ALLOC_MAPPED_BYTES); /* fails only for larger ones */
+    (void)mallopt(M_MMAP_MAX, ALLOC_MAX_MAPPED);
 }

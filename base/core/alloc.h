@@ -38,4 +38,12 @@ void fb_free(void *ptr);
 /* For FB_AUTO on a pointer variable: frees what it points at. */
 void fb_freep(void *pointer_to_pointer);
 
+/* Blocks of so many bytes and more are mapped by themselves once fb_alloc_map_large() was called.
+ */
+enum { FB_ALLOC_MAPPED_BYTES = 128 * 1024 };
+
+/* Has what is freed of large blocks go back to the system at once, instead of staying in a heap
+ * where others may not fit. For programs that are bound in memory; at the start of main(). */
+void fb_alloc_map_large(void);
+
 #define FB_NEW(type) ((type *)fb_alloc(sizeof(type)))

@@ -10,14 +10,16 @@
 
 /* ---- buffers ----------------------------------------------------------- */
 
-/* Blocks of that size are mapped by themselves, in whole pages. */
-enum { BUFFER_MAPPED_BYTES = 128 * 1024, BUFFER_PAGE_BYTES = 4096 };
+enum { BUFFER_RUN_BYTES = 512 * 1024, BUFFER_PAGE_BYTES = 4096 };
+
+static size_t whole_pages(size_t n)
+{
+    return (n + BUFFER_PAGE_BYTES - 1) / BUFFER_PAGE_BYTES * BUFFER_PAGE_BYTES;
+}
 
 static size_t page_cost(size_t n)
 {
-    return n < BUFFER_MAPPED_BYTES
-               ? n
-               : (n + BUFFER_PAGE_BYTES - 1) / BUFFER_PAGE_BYTES * BUFFER_PAGE_BYTES;
+    return n < FB_ALLOC_MAPPED_BYTES ? n : whole_pages(n);
 }
 
 size_t edge_buffer_cost(size_t cap)
@@ -25,7 +27,39 @@ size_t edge_buffer_cost(size_t cap)
     return page_cost(sizeof(struct store_buffer) + cap + STORE_BLOCK_OVERHEAD);
 }
 
-int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **ret_buffer)
+static void buffer_init(struct store_buffer *buffer, struct edge_store *store, size_t charge)
+{
+    *buffer = (struct store_buffer){.store = store, .charge = charge};
+    atomic_init(&buffer->refs, 1);
+}
+
+/* Large ones are runs: they are nearly all of one length, so that what one leaves fits
+ * the next. */
+static bool buffer_is_run(const struct edge_store *store, size_t n)
+{
+    return store->memory != NULL && n >= BUFFER_RUN_BYTES;
+}
+
+static int buffer_new_run(struct edge_store *store, size_t n, struct store_buffer **ret_buffer)
+{
+    size_t own = edge_buffer_cost(0);
+    char *run = NULL;
+
+    int err = edge_room_claim_run(store, own, n, &run);
+    if (err < 0) {
+        return err;
+    }
+    struct store_buffer *buffer = FB_NEW(struct store_buffer);
+    buffer_init(buffer, store, own + n);
+    buffer->bytes = run;
+    buffer->memory = run;
+    buffer->n_run = n;
+    *ret_buffer = buffer;
+    return FB_OK;
+}
+
+/* The bytes follow the header. */
+static int buffer_new_block(struct edge_store *store, size_t cap, struct store_buffer **ret_buffer)
 {
     size_t charge = edge_buffer_cost(cap);
 
@@ -38,46 +72,42 @@ int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **
         edge_room_release(store, charge);
         return -ENOMEM;
     }
-    buffer->store = store;
-    atomic_init(&buffer->refs, 1);
-    buffer->cap = (uint32_t)cap;
-    buffer->charge = charge;
+    buffer_init(buffer, store, charge);
     buffer->bytes = (char *)(buffer + 1);
-    buffer->memory = NULL;
-    buffer->n_run = 0;
     *ret_buffer = buffer;
     return FB_OK;
 }
 
-/* What fb_disk_buffer() takes: as much as a block before the bytes it gives. */
-static size_t aligned_cost(size_t n)
+int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **ret_buffer)
 {
-    return page_cost(n + FB_DISK_BLOCK + STORE_BLOCK_OVERHEAD);
+    bool is_run = buffer_is_run(store, cap);
+    struct store_buffer *buffer = NULL;
+
+    int err = is_run ? buffer_new_run(store, whole_pages(cap), &buffer)
+                     : buffer_new_block(store, cap, &buffer);
+    if (err < 0) {
+        return err;
+    }
+    buffer->cap = (uint32_t)cap;
+    *ret_buffer = buffer;
+    return FB_OK;
 }
 
 int edge_buffer_new_aligned(struct edge_store *store, size_t n, struct store_buffer **ret_buffer)
 {
-    bool is_run = store->memory != NULL;
-    size_t charge = edge_buffer_cost(0);
-    char *memory = NULL;
-    int err = FB_OK;
+    /* fb_disk_buffer() takes as much as a block before the bytes it gives. */
+    size_t charge = edge_buffer_cost(0) + page_cost(n + FB_DISK_BLOCK + STORE_BLOCK_OVERHEAD);
 
-    if (is_run) {
-        err = edge_room_claim_run(store, charge, n, &memory);
-        charge += n;
-    } else {
-        charge += aligned_cost(n);
-        err = edge_room_claim(store, charge);
+    if (buffer_is_run(store, n)) {
+        return buffer_new_run(store, n, ret_buffer);
     }
+    int err = edge_room_claim(store, charge);
     if (err < 0) {
         return err;
     }
     struct store_buffer *buffer = FB_NEW(struct store_buffer);
-    buffer->store = store;
-    atomic_init(&buffer->refs, 1);
-    buffer->charge = charge;
-    buffer->memory = is_run ? memory : fb_disk_buffer(n);
-    buffer->n_run = is_run ? n : 0;
+    buffer_init(buffer, store, charge);
+    buffer->memory = fb_disk_buffer(n);
     *ret_buffer = buffer;
     return FB_OK;
 }

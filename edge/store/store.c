@@ -417,7 +417,7 @@ static bool uses_huge_pages(const struct edge_store_options *options)
 {
     uint64_t from = options->huge_from != 0 ? options->huge_from : EDGE_STORE_HUGE_FROM;
 
-    return options->volumes != NULL && options->memory_bytes >= from;
+    return options->memory_bytes >= from;
 }
 
 struct edge_store *edge_store_new(const struct edge_store_options *options)

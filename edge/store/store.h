@@ -47,8 +47,8 @@ enum {
 
 struct edge_store_options {
     uint64_t memory_bytes; /* at least EDGE_STORE_MIN_BYTES */
-    uint64_t huge_from;    /* [EDGE_STORE_HUGE_FROM] memory_bytes from which on what volumes are
-                            * read into is of huge pages, which cost a drive less */
+    uint64_t huge_from;    /* [EDGE_STORE_HUGE_FROM] memory_bytes from which on large chunks are in
+                            * huge pages */
     enum edge_policy_kind policy;
     uint64_t seed;                /* of the index' hash; drawn by the program */
     struct edge_volumes *volumes; /* borrowed; NULL: memory alone */
