@@ -54,24 +54,15 @@ static void node_stop(void *ctx)
 static int node_make_upstreams(struct edge_node *node, struct fb_diag *diag)
 {
     const struct edge_conf *conf = node->conf;
-    struct fb_str urls[EDGE_UPSTREAMS_MAX];
+    struct edge_upstreams_options options = edge_conf_upstream_options(conf);
+    const struct edge_pool *pool = NULL;
 
-    for (size_t i = 0; i < conf->upstreams.n; i++) {
-        urls[i] = FB_CONF_AT(struct edge_conf_upstream, conf->upstreams, i)->url;
+    node->upstreams = edge_upstreams_new(&options, fb_clock_system(), node->metrics);
+    int err = edge_conf_pool(&conf->upstreams, node->upstreams, &pool, diag);
+    if (err == FB_OK) {
+        edge_upstreams_use(node->upstreams, NULL, &pool, 1);
     }
-    struct edge_upstreams_options options = {
-        .urls = urls,
-        .n_urls = conf->upstreams.n,
-        .node = conf->node,
-        .connect_timeout_ms = (uint32_t)conf->timeouts.connect,
-        .head_timeout_ms = (uint32_t)conf->timeouts.upstream_head,
-        .body_timeout_ms = (uint32_t)conf->timeouts.upstream_body,
-        .max_connections = (uint32_t)conf->limits.upstream_connections,
-        .eject_after = (uint32_t)conf->failover.after,
-        .eject_min_ms = (uint32_t)conf->failover.min,
-        .eject_max_ms = (uint32_t)conf->failover.max,
-    };
-    return edge_upstreams_new(&options, fb_clock_system(), node->metrics, &node->upstreams, diag);
+    return err;
 }
 
 static size_t node_workers(const struct edge_conf *conf)

@@ -14,9 +14,10 @@
  *            left that reading it is cheaper.
  * Threads    The loop's own.
  * Limits     Per upstream: connections, idle ones, and how long these are kept;
- *            a fetch beyond `max_connections` waits its turn until its timeout.
+ *            a fetch beyond `max_connections` waits its turn until its timeout, and
+ *            one beyond `max_queue` does not wait.
  * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_BUSY if its turn never
- *            came; FB_E_CLOSED; FB_E_MALFORMED for an answer that is not HTTP,
+ *            came or too many wait; FB_E_CLOSED; FB_E_MALFORMED for an answer that is not HTTP,
  *            and for a target or Host that would not be a request; FB_E_LIMIT
  *            for an oversized head; FB_E_UNSUPPORTED for https; what
  *            `request_body` failed with, which `content_failed` tells from what
@@ -40,8 +41,12 @@ struct fb_metrics;
 /* Zero means the default in brackets. */
 struct fb_client_limits {
     uint32_t max_connections; /* [256] per upstream */
+    uint32_t max_queue;       /* per upstream, waiting for one of them; 0: no bound */
     uint32_t max_idle;        /* [64] kept per upstream */
-    uint32_t idle_timeout_ms; /* [20 s] kept at most so long */
+    uint32_t idle_timeout_ms; /* [20 s] kept at most so long, and a second less than the
+                                 upstream says in Keep-Alive */
+    uint32_t max_reuses;      /* requests of one connection; 0: no bound */
+    uint32_t max_age_ms;      /* of a connection that is used again; 0: no bound */
     uint32_t max_head_bytes;  /* [64 KiB] of a response */
 };
 

@@ -131,6 +131,8 @@ struct client_conn {
     bool keeps_alive;  /* what the response said */
     bool has_answered; /* a byte of the response has come */
     unsigned n_served;
+    uint64_t opened_ms;
+    uint64_t peer_keeps_ms; /* says Keep-Alive; UINT64_MAX: nothing */
     struct client_send send;
 };
 
@@ -163,6 +165,9 @@ void fb_client_upstream_free(struct client_upstream *upstream);
 
 /* Gives connections to those who wait, as far as they go. */
 void fb_client_upstream_serve(struct client_upstream *upstream);
+
+/* True if more wait for a connection than may. */
+bool fb_client_upstream_is_crowded(const struct client_upstream *upstream);
 
 /* Frees the client once it is closed and its last connection has gone. */
 void fb_client_try_free(struct fb_client *client);

@@ -2,12 +2,16 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/loop/loop.h"
 
 #include <errno.h>
 
 /* Interim responses (1xx) passed over before one final, and how much content
  * that nobody wants is read for the sake of a connection, and for how long. */
 enum { CONN_MAX_INTERIM = 16, CONN_MAX_DRAIN = 64 * 1024, CONN_DRAIN_MS = 2000 };
+
+/* A request is sent at least so long before its peer would close the connection. */
+enum { CONN_KEEP_MARGIN_MS = 1000 };
 
 static const struct fb_state conn_states[] = {
     [CONN_CONNECTING] = {"connecting", FB_TO(CONN_HEAD) | FB_TO(CONN_IDLE) | FB_TO(CONN_CLOSED)},
@@ -145,16 +149,37 @@ void fb_client_conn_close(struct client_conn *conn)
 
 /* ---- idle ---------------------------------------------------------------- */
 
+/* How long the connection may wait for its next request; 0: not at all. */
+static uint64_t conn_idle_ms(const struct client_conn *conn)
+{
+    const struct fb_client_limits *limits = &conn->upstream->client->limits;
+    uint64_t age = fb_loop_now_ms(conn->upstream->client->loop) - conn->opened_ms;
+    uint64_t idle = FB_MIN(limits->idle_timeout_ms, conn->peer_keeps_ms);
+
+    if (limits->max_reuses != 0 && conn->n_served >= limits->max_reuses) {
+        return 0;
+    }
+    if (limits->max_age_ms == 0) {
+        return idle;
+    }
+    return age < limits->max_age_ms ? FB_MIN(idle, limits->max_age_ms - age) : 0;
+}
+
 static void conn_keep(struct client_conn *conn)
 {
     struct client_upstream *upstream = conn->upstream;
+    uint64_t idle_ms = conn_idle_ms(conn);
 
+    if (idle_ms == 0) {
+        fb_client_conn_close(conn);
+        return;
+    }
     conn_drop_input(conn);
     fb_machine_move(&conn->machine, CONN_IDLE);
     fb_list_prepend(&upstream->idle, &conn->idle_link);
     upstream->n_idle++;
     fb_client_conn_watch(conn);
-    fb_timer_set(&conn->timer, upstream->client->limits.idle_timeout_ms);
+    fb_timer_set(&conn->timer, idle_ms);
     if (upstream->n_idle > upstream->client->limits.max_idle) {
         struct fb_list *oldest = upstream->idle.prev;
         fb_client_conn_close(FB_CONTAINER_OF(oldest, struct client_conn, idle_link));
@@ -235,6 +260,26 @@ static int conn_parse(struct client_conn *conn, struct fb_http1_response *ret_re
     }
 }
 
+/* What `Keep-Alive: timeout=5` leaves for requests that must get there before it ends
+ * (RFC 2068 section 19.7.1.1). */
+static uint64_t conn_read_keep_alive(const struct fb_headers *headers)
+{
+    struct fb_str rest = fb_headers_find(headers, FB_STR("keep-alive"));
+    struct fb_str member;
+
+    while (fb_list_member(&rest, &member)) {
+        struct fb_str name;
+        uint64_t seconds = 0;
+        FB_IGNORE(fb_str_cut(&member, '=', &name)); /* a member has a first part */
+        if (fb_str_equal_nocase(fb_str_trim(name), FB_STR("timeout")) &&
+            fb_str_to_u64(fb_str_trim(member), &seconds) == FB_OK && seconds < UINT32_MAX) {
+            uint64_t ms = seconds * 1000;
+            return ms - FB_MIN(ms / 2, CONN_KEEP_MARGIN_MS);
+        }
+    }
+    return UINT64_MAX;
+}
+
 static void conn_read_head(struct client_conn *conn)
 {
     struct fb_http1_response response;
@@ -257,6 +302,7 @@ static void conn_read_head(struct client_conn *conn)
     }
     fb_machine_move(&conn->machine, CONN_BODY);
     conn->keeps_alive = response.keeps_alive;
+    conn->peer_keeps_ms = conn_read_keep_alive(&response.head.headers);
     fb_http1_body_init(&conn->body, response.framing, response.length);
     fb_client_request_answer(conn->request, &response);
 }
@@ -349,6 +395,8 @@ void fb_client_conn_open(struct client_upstream *upstream, struct client_request
     fb_machine_init(&conn->machine, conn_states, CONN_CONNECTING);
     conn->upstream = upstream;
     conn->request = request;
+    conn->opened_ms = fb_loop_now_ms(client->loop);
+    conn->peer_keeps_ms = UINT64_MAX;
     request->conn = conn;
     fb_list_init(&conn->link);
     fb_list_init(&conn->idle_link);

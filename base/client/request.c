@@ -268,7 +268,11 @@ void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch)
     struct client_upstream *upstream = request->upstream;
     fb_list_append(&upstream->queue, &request->link);
     fb_client_upstream_serve(upstream);
-    if (!fb_list_empty(&upstream->queue)) {
-        fb_client_count(client, CLIENT_WAITED);
+    if (fb_list_empty(&request->link)) {
+        return;
+    }
+    fb_client_count(client, CLIENT_WAITED);
+    if (fb_client_upstream_is_crowded(upstream)) {
+        fb_client_request_fail(request, FB_E_BUSY);
     }
 }

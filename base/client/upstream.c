@@ -71,3 +71,17 @@ void fb_client_upstream_serve(struct client_upstream *upstream)
     }
     upstream->is_serving = false;
 }
+
+bool fb_client_upstream_is_crowded(const struct client_upstream *upstream)
+{
+    uint32_t most = upstream->client->limits.max_queue;
+    uint32_t n = 0;
+
+    FB_LIST_EACH(node, &upstream->queue) {
+        n++;
+        if (most != 0 && n > most) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -85,6 +85,27 @@ static void status_of_volumes(const struct edge_admin *admin, struct fb_json *st
     }
 }
 
+static void status_of_upstreams(const struct edge_admin *admin, struct fb_json *status)
+{
+    struct fb_json *upstreams = fb_json_set_array(status, "upstreams");
+    struct edge_upstream_status from;
+
+    for (size_t i = 0; edge_upstreams_status(admin->upstreams, i, &from); i++) {
+        struct fb_json *upstream = fb_json_add_object(upstreams);
+        fb_json_set_str(upstream, "url", from.url);
+        fb_json_set_bool(upstream, "up", from.is_up);
+        fb_json_set_text(upstream, "tier", edge_tier_name(from.tier));
+        if (from.tier == EDGE_TIER_REGIONAL) {
+            fb_json_set_int(upstream, "weight", from.weight);
+        }
+        fb_json_set_text(upstream, "state", edge_upstream_state_name(from.state));
+        fb_json_set_int(upstream, "requests", from.n_requests);
+        struct fb_json *head = fb_json_set_object(upstream, "head_us");
+        fb_json_set_int(head, "p50", (int64_t)from.head_p50_us);
+        fb_json_set_int(head, "p95", (int64_t)from.head_p95_us);
+    }
+}
+
 void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
 {
     fb_json_set_str(status, "node", admin->node);
@@ -99,12 +120,7 @@ void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
 
     status_of_volumes(admin, status);
 
-    struct fb_json *upstreams = fb_json_set_array(status, "upstreams");
-    for (size_t i = 0; i < edge_upstreams_count(admin->upstreams); i++) {
-        struct fb_json *upstream = fb_json_add_object(upstreams);
-        fb_json_set_str(upstream, "url", edge_upstreams_url(admin->upstreams, i));
-        fb_json_set_bool(upstream, "up", edge_upstreams_is_up(admin->upstreams, i));
-    }
+    status_of_upstreams(admin, status);
 }
 
 /* ---- purge ------------------------------------------------------------- */

@@ -28,7 +28,7 @@ struct edge_admin {
     const struct edge_crew *crew;
     struct edge_store *store;
     struct edge_volumes *volumes; /* NULL: none */
-    const struct edge_upstreams *upstreams;
+    struct edge_upstreams *upstreams;
     struct fb_metrics *metrics;
 };
 

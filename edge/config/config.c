@@ -9,30 +9,6 @@
 
 /* ---- checks ------------------------------------------------------------ */
 
-static int conf_check_failover(const void *conf, struct fb_diag *diag)
-{
-    const struct edge_conf_failover *failover = conf;
-
-    if (failover->min > failover->max) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "'min' is longer than 'max'");
-    }
-    return FB_OK;
-}
-
-static int conf_check_upstreams(const struct fb_conf_list *upstreams, struct fb_diag *diag)
-{
-    for (size_t i = 0; i < upstreams->n; i++) {
-        struct fb_str url = FB_CONF_AT(struct edge_conf_upstream, *upstreams, i)->url;
-        for (size_t j = 0; j < i; j++) {
-            if (fb_str_equal(url, FB_CONF_AT(struct edge_conf_upstream, *upstreams, j)->url)) {
-                return fb_diag_set(diag, FB_E_MALFORMED, "upstream '%.*s' is listed twice",
-                                   FB_STR_ARG(url));
-            }
-        }
-    }
-    return FB_OK;
-}
-
 /* Any number of listeners may have port 0. */
 static bool conf_has_port(struct fb_str text)
 {
@@ -57,7 +33,7 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
                                FB_STR_ARG(address));
         }
     }
-    return conf_check_upstreams(&edge->upstreams, diag);
+    return edge_conf_check_upstreams(&edge->upstreams, diag);
 }
 
 /* ---- tables ------------------------------------------------------------ */
@@ -90,20 +66,6 @@ static const struct fb_conf_section admin_section = {
     .help = "The address for operators.",
     .size = sizeof(struct edge_conf_admin),
     .items = admin_items,
-};
-
-static const struct fb_conf_item upstream_items[] = {
-    {"url", FB_CONF_STRING, AT(edge_conf_upstream, url), .is_required = true,
-     .check = edge_upstream_check_url, .help = "`http://host` or `http://host:port`."},
-    {0},
-};
-
-static const struct fb_conf_section upstream_section = {
-    .name = "upstreams",
-    .help = "Where this node fills itself from. The first that is in service is asked; the others "
-            "stand in for it.",
-    .size = sizeof(struct edge_conf_upstream),
-    .items = upstream_items,
 };
 
 static const struct fb_conf_item limit_items[] = {
@@ -158,25 +120,6 @@ static const struct fb_conf_section timeouts_section = {
     .items = timeout_items,
 };
 
-static const struct fb_conf_item failover_items[] = {
-    {"after", FB_CONF_INT, AT(edge_conf_failover, after), .min = 1, .max = 1000, .preset = "3",
-     .help = "Failures in a row after which an upstream is tried last."},
-    {"min", FB_CONF_DURATION, AT(edge_conf_failover, min), .min = 1, .max = 86400000,
-     .preset = "1s", .help = "For how long at first; doubles while it keeps failing."},
-    {"max", FB_CONF_DURATION, AT(edge_conf_failover, max), .min = 1, .max = 86400000,
-     .preset = "30s", .help = "For how long at most; then one request probes it."},
-    {0},
-};
-
-static const struct fb_conf_section failover_section = {
-    .name = "failover",
-    .help = "When an upstream counts as out of service. An upstream is never refused: if all are "
-            "out of service, all are still tried.",
-    .size = sizeof(struct edge_conf_failover),
-    .items = failover_items,
-    .check = conf_check_failover,
-};
-
 static const char *const role_names[] =
     {[EDGE_ROLE_EDGE] = "edge", [EDGE_ROLE_REGIONAL] = "regional", NULL};
 
@@ -194,9 +137,9 @@ static const struct fb_conf_item root_items[] = {
      .max = 16, .is_required = true, .help = "Where clients connect."},
     {"admin", FB_CONF_SECTION, AT(edge_conf, admin), .section = &admin_section,
      .help = "The address for operators."},
-    {"upstreams", FB_CONF_SECTIONS, AT(edge_conf, upstreams), .section = &upstream_section,
-     .min = 1, .max = EDGE_UPSTREAMS_MAX, .is_required = true,
-     .help = "Where this node fills itself from, in order of preference."},
+    {"upstreams", FB_CONF_SECTIONS, AT(edge_conf, upstreams),
+     .section = &edge_conf_upstream_section, .min = 1, .max = EDGE_UPSTREAMS_MAX,
+     .is_required = true, .help = "Where this node fills itself from."},
     {"store", FB_CONF_SECTION, AT(edge_conf, store), .section = &edge_conf_store_section,
      .help = "What is kept, and where."},
     {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &edge_conf_rule_section,
@@ -207,8 +150,12 @@ static const struct fb_conf_item root_items[] = {
      .help = "What one client may use."},
     {"timeouts", FB_CONF_SECTION, AT(edge_conf, timeouts), .section = &timeouts_section,
      .help = "How long peers are waited for."},
-    {"failover", FB_CONF_SECTION, AT(edge_conf, failover), .section = &failover_section,
+    {"failover", FB_CONF_SECTION, AT(edge_conf, failover), .section = &edge_conf_failover_section,
      .help = "When an upstream counts as out of service."},
+    {"health", FB_CONF_SECTION, AT(edge_conf, health), .section = &edge_conf_health_section,
+     .help = "Active checks of upstreams."},
+    {"keepalive", FB_CONF_SECTION, AT(edge_conf, keepalive),
+     .section = &edge_conf_keepalive_section, .help = "Connections to upstreams."},
     {0},
 };
 

@@ -16,6 +16,9 @@
 #include <stdint.h>
 
 struct edge_sites;
+struct edge_pool;
+struct edge_upstreams;
+struct edge_upstreams_options;
 struct edge_volume_spec;
 struct fb_network;
 
@@ -29,6 +32,9 @@ struct edge_conf_admin {
 
 struct edge_conf_upstream {
     struct fb_str url;
+    int tier; /* enum edge_tier */
+    int64_t weight;
+    struct fb_str check; /* ptr NULL: none of its own */
 };
 
 /* Either, or neither: no limit. */
@@ -99,10 +105,38 @@ struct edge_conf_clients {
     struct fb_conf_list trusted; /* of struct fb_str: networks */
 };
 
+struct edge_conf_hedge {
+    int after; /* enum edge_hedge_after */
+    uint64_t least;
+    int64_t share;
+};
+
 struct edge_conf_failover {
     int64_t after;
     uint64_t min;
     uint64_t max;
+    int64_t share;
+    uint64_t slow_start;
+    int64_t retries;
+    int64_t headroom;
+    int64_t requests;
+    struct edge_conf_hedge hedge;
+};
+
+struct edge_conf_health {
+    struct fb_str path; /* ptr NULL: none */
+    uint64_t interval;
+    uint64_t timeout;
+    int64_t healthy;
+    int64_t unhealthy;
+};
+
+struct edge_conf_keepalive {
+    int64_t idle;
+    uint64_t timeout;
+    int64_t requests;
+    uint64_t age;
+    int64_t queue;
 };
 
 enum edge_role { EDGE_ROLE_EDGE, EDGE_ROLE_REGIONAL };
@@ -121,6 +155,8 @@ struct edge_conf {
     struct edge_conf_clients clients;
     struct edge_conf_timeouts timeouts;
     struct edge_conf_failover failover;
+    struct edge_conf_health health;
+    struct edge_conf_keepalive keepalive;
 };
 
 extern const struct fb_conf_section edge_conf_section;
@@ -140,3 +176,10 @@ FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, uint64_t seed,
 /* The networks that per-client bounds do not hold for: `conf->clients.trusted.n` of them, freed by
  * the caller with fb_free(). */
 struct fb_network *edge_conf_trusted(const struct edge_conf *conf);
+
+/* What is said of upstreams in general; its strings are borrowed from `conf`. */
+struct edge_upstreams_options edge_conf_upstream_options(const struct edge_conf *conf);
+
+/* The pool of a list of struct edge_conf_upstream, the node's or a site's. */
+FB_MUST_CHECK int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstreams,
+                                 const struct edge_pool **ret_pool, struct fb_diag *diag);

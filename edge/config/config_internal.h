@@ -13,3 +13,15 @@ extern const struct fb_conf_section edge_conf_store_section;
 
 /* Of struct edge_conf_clients. */
 extern const struct fb_conf_section edge_conf_clients_section;
+
+/* Of struct edge_conf_upstream; in lists of 1..EDGE_UPSTREAMS_MAX, the node's or a site's. */
+extern const struct fb_conf_section edge_conf_upstream_section;
+
+/* That no upstream is listed twice. */
+FB_MUST_CHECK int edge_conf_check_upstreams(const struct fb_conf_list *upstreams,
+                                            struct fb_diag *diag);
+
+/* Of struct edge_conf_failover, edge_conf_health and edge_conf_keepalive. */
+extern const struct fb_conf_section edge_conf_failover_section;
+extern const struct fb_conf_section edge_conf_health_section;
+extern const struct fb_conf_section edge_conf_keepalive_section;

@@ -308,6 +308,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
         .range = fill_copy_range(&fill->arena, ask->range),
         .stale = is_usable ? edge_object_ref(ask->stale) : NULL,
         .partial = ask->partial != NULL ? edge_object_ref(ask->partial) : NULL,
+        .pool = ask->pool,
         .upstream = ask->upstream,
     };
     (void)edge_rules_ref(ask->treatment.rules); /* the site may go before the fill */
@@ -319,8 +320,11 @@ void edge_fill_send(struct edge_fill *fill, fb_op_done_fn *done)
     edge_pass_free(fill->answer);
     fill->answer = FB_NEW(struct edge_pass);
     fill->requested = edge_moment_now(fb_loop_clock(fill->loop));
-    fill->fetch = (struct edge_fetch){
-        .request = &fill->request, .arena = &fill->answer->arena, .avoided = fill->avoided};
+    fill->fetch = (struct edge_fetch){.request = &fill->request,
+                                      .pool = fill->ask.pool,
+                                      .key = fill->ask.key,
+                                      .arena = &fill->answer->arena,
+                                      .avoided = fill->avoided};
     fb_op_init(&fill->fetch.op, fill->loop, done);
     fill->table->options.fetch(fill->ask.upstream, &fill->fetch);
 }

@@ -73,6 +73,7 @@
 #include <stdint.h>
 
 struct edge_fill_table;
+struct edge_pool;
 struct fb_metrics;
 struct fb_reader;
 
@@ -105,11 +106,12 @@ struct edge_fill_ask {
     struct edge_treatment treatment;
     const struct fb_range_spec *range; /* all that is wanted of it; NULL: the whole */
     struct edge_object *stale;         /* what the store had, to be validated; or NULL */
-    struct edge_object *partial; /* what it had, without the first bytes that are wanted: `range`
-                                  * is what is missing then; or NULL */
-    struct edge_object *lacking; /* what it had, but without the bytes wanted, and they
-                                  * cannot be fetched alone: to be passed over; or NULL */
-    void *upstream;              /* ctx for `fetch`, if this loop has to run it */
+    struct edge_object *partial;  /* what it had, without the first bytes that are wanted: `range`
+                                   * is what is missing then; or NULL */
+    struct edge_object *lacking;  /* what it had, but without the bytes wanted, and they
+                                   * cannot be fetched alone: to be passed over; or NULL */
+    const struct edge_pool *pool; /* whom to ask; NULL: the node's own */
+    void *upstream;               /* ctx for `fetch`, if this loop has to run it */
 };
 
 /* A response that is not kept: streamed from upstream to one client. */

@@ -1,6 +1,6 @@
 #include "base/core/err.h"
 #include "edge/serve/serve_internal.h"
-#include "edge/upstream/via.h"
+#include "edge/upstream/cdn_loop.h"
 
 /* Ranges of what could be huge. Manifests are small, and wanted whole. */
 static void gate_read_range(struct serve_request *request)
@@ -43,10 +43,13 @@ void edge_serve_start(struct serve_request *request)
         edge_serve_fail(request, 501, "the method is not supported");
         return;
     }
-    if (edge_via_has(&request->client->headers, options->node)) {
+    enum edge_loop loop = edge_loop_of(&request->client->headers, options->node);
+    if (loop != EDGE_LOOP_NONE) {
         edge_serve_fail(request, 508,
-                        "the request has passed this node before: "
-                        "upstreams form a circle, or two nodes have one name");
+                        loop == EDGE_LOOP_CLOSED
+                            ? "the request has passed this node before: "
+                              "upstreams form a circle, or two nodes have one name"
+                            : "the request has passed too many nodes: upstreams form a circle");
         return;
     }
     int err = gate_read_target(request);

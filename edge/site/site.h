@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct edge_pool;
 struct edge_sites;
 
 enum { EDGE_SITE_HOSTS_MAX = 65536 };
@@ -38,12 +39,12 @@ enum { EDGE_SITE_HOSTS_MAX = 65536 };
 /* What holds for one site. In a specification it is borrowed; in what
  * edge_sites_find() gives it lives as long as the sites. */
 struct edge_site {
-    struct fb_str name;         /* for people: its first host; "" for the default */
-    struct edge_key_policy key; /* what of a URL selects a response */
-    uint32_t demands;           /* of a client's Cache-Control, what is obeyed: EDGE_DEMAND_* */
-    unsigned pool;              /* of upstreams: the index in struct edge_upstreams */
-    struct edge_edits edits;    /* of all responses, before those of the rule */
-    struct edge_rules *rules;   /* NULL: none; the sites hold a reference */
+    struct fb_str name;           /* for people: its first host; "" for the default */
+    struct edge_key_policy key;   /* what of a URL selects a response */
+    uint32_t demands;             /* of a client's Cache-Control, what is obeyed: EDGE_DEMAND_* */
+    const struct edge_pool *pool; /* of edge_upstreams_pool(); NULL: the node's own */
+    struct edge_edits edits;      /* of all responses, before those of the rule */
+    struct edge_rules *rules;     /* NULL: none; the sites hold a reference */
 };
 
 struct edge_site_spec {

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct edge_pool;
 struct fb_reader;
 
 struct edge_fetch {
@@ -32,6 +33,9 @@ struct edge_fetch {
     struct fb_reader *request_body; /* taken over; NULL for none */
     int64_t request_length;         /* of request_body; FB_LENGTH_UNKNOWN: chunked */
     bool is_for_one;                /* goes at one client's pace, which may be slow */
+    const struct edge_pool *pool;   /* of edge_upstreams_pool(); NULL: the node's own */
+    struct fb_str key;              /* what is wanted, the same for all ranges and variants of it:
+                                       chooses among regional nodes; empty: host and target do */
     unsigned avoided;               /* bits of upstreams to ask last: their bodies broke */
 
     /* Out. Strings of the head live in `arena`, which is the caller's. */
@@ -39,7 +43,8 @@ struct edge_fetch {
     struct fb_response_head response;
     int64_t length;         /* of the content, or FB_LENGTH_UNKNOWN */
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
-    unsigned upstream;      /* who answered: a number for `avoided`, below 32 */
+    unsigned upstream;      /* who answered: a number for `avoided` with the same
+                               pool, below 32 */
     bool content_failed;    /* it failed because `request_body` did */
 };
 

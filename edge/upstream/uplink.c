@@ -1,119 +1,34 @@
-#include "base/client/client.h"
 #include "base/core/alloc.h"
 #include "base/core/check.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/core/machine.h"
 #include "base/log/log.h"
-#include "edge/upstream/upstream.h"
-#include "edge/upstream/upstream_internal.h"
+#include "base/loop/loop.h"
+#include "edge/upstream/cdn_loop.h"
+#include "edge/upstream/uplink_internal.h"
 #include "edge/upstream/via.h"
 
-#include <errno.h>
+#include <stdio.h>
 
-enum uplink_state { UPLINK_PICK, UPLINK_TRY, UPLINK_DONE };
+/*
+ * The machine of one fetch. TRY has a request under way, or two; ENDING has nothing to wait
+ * for but that the other one is gone.
+ */
+enum uplink_state { UPLINK_PICK, UPLINK_TRY, UPLINK_ENDING };
 
 static const struct fb_state uplink_states[] = {
-    [UPLINK_PICK] = {"pick", FB_TO(UPLINK_TRY) | FB_TO(UPLINK_DONE)},
-    [UPLINK_TRY] = {"try", FB_TO(UPLINK_PICK) | FB_TO(UPLINK_DONE)},
-    [UPLINK_DONE] = {"done", 0},
+    [UPLINK_PICK] = {"pick", FB_TO(UPLINK_TRY) | FB_TO(UPLINK_ENDING)},
+    [UPLINK_TRY] = {"try", FB_TO(UPLINK_PICK) | FB_TO(UPLINK_ENDING)},
+    [UPLINK_ENDING] = {"ending", 0},
 };
 
-struct edge_uplink {
-    struct edge_upstreams *upstreams; /* borrowed */
-    struct fb_client *for_all;        /* owned; its connections go at our pace */
-    struct fb_client *for_one;        /* owned; at a client's, who must not hold up fills */
-    struct fb_loop *loop;
-    size_t n_fetches;
-};
+/* Requests that may be sent again each second whatever the share, and hedged ones that
+ * may be saved up. */
+enum { RETRIES_PER_SECOND = 10, HEDGES_SAVED = 10 };
 
-struct uplink_try {
-    struct edge_uplink *uplink;
-    struct edge_fetch *fetch; /* the caller's */
-    struct fb_machine machine;
-    struct fb_fetch io;     /* the try under way */
-    struct fb_headers sent; /* in the fetch's arena */
-    unsigned tried;         /* bits of servers that had their chance */
-    size_t server;          /* of the try under way */
-    bool is_probe;
-    bool is_canceled;
-    int result;
-    struct fb_buf story; /* what each server did, for the log */
-};
+enum { US_PER_MS = 1000 };
 
-static void uplink_run(struct uplink_try *try);
-
-/* ---- bodies ------------------------------------------------------------ */
-
-/* A body that tells the server's health when it breaks. */
-struct uplink_body {
-    struct fb_reader reader;
-    struct fb_reader *inner; /* owned */
-    struct edge_upstreams *upstreams;
-    size_t server;
-    bool is_broken;
-};
-
-static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
-{
-    struct uplink_body *body = FB_CONTAINER_OF(reader, struct uplink_body, reader);
-
-    int err = fb_reader_next(body->inner, ret_slice);
-    if (err == FB_OK) {
-        edge_upstreams_received(body->upstreams, body->server, ret_slice->bytes.len);
-    } else if (err == FB_E_END) {
-        edge_upstreams_ended(body->upstreams, body->server);
-    } else if (err != FB_E_LATER && !body->is_broken) {
-        body->is_broken = true;
-        edge_upstreams_broke(body->upstreams, body->server);
-    }
-    return err;
-}
-
-static void body_wait(struct fb_reader *reader, struct fb_op *op)
-{
-    fb_reader_wait(FB_CONTAINER_OF(reader, struct uplink_body, reader)->inner, op);
-}
-
-static void body_close(struct fb_reader *reader)
-{
-    struct uplink_body *body = FB_CONTAINER_OF(reader, struct uplink_body, reader);
-
-    fb_reader_close(body->inner);
-    fb_free(body);
-}
-
-static const struct fb_reader_ops body_ops = {
-    .next = body_next,
-    .wait = body_wait,
-    .close = body_close,
-};
-
-static struct fb_reader *body_new(struct fb_reader *inner, struct edge_upstreams *upstreams,
-                                  size_t server)
-{
-    struct uplink_body *body = FB_NEW(struct uplink_body);
-
-    body->reader.ops = &body_ops;
-    body->inner = inner;
-    body->upstreams = upstreams;
-    body->server = server;
-    return &body->reader;
-}
-
-/* ---- steps ------------------------------------------------------------- */
-
-static enum fb_step uplink_to(struct uplink_try *try, enum uplink_state next)
-{
-    fb_machine_move(&try->machine, next);
-    return FB_STEP_AGAIN;
-}
-
-/* One more clause for whoever reads why nothing came. */
-static void uplink_tell(struct uplink_try *try, const char *what)
-{
-    fb_buf_printf(&try->story, "%s%s %s", try->story.len > 0 ? "; " : "",
-                  try->uplink->upstreams->servers[try->server].text, what);
-}
+/* ---- the request ------------------------------------------------------- */
 
 static void uplink_write_fields(struct uplink_try *try)
 {
@@ -122,12 +37,15 @@ static void uplink_write_fields(struct uplink_try *try)
     struct fb_str node = fb_str_from(try->uplink->upstreams->node);
 
     for (size_t i = 0; i < from->n; i++) {
-        if (!fb_str_equal_nocase(from->items[i].name, FB_STR("via"))) {
+        if (!fb_str_equal_nocase(from->items[i].name, FB_STR("via")) &&
+            !fb_str_equal_nocase(from->items[i].name, FB_STR("cdn-loop"))) {
             fb_headers_add(&try->sent, fetch->arena, from->items[i].name, from->items[i].value);
         }
     }
     fb_headers_add(&try->sent, fetch->arena, FB_STR("Via"),
                    edge_via_append(fetch->arena, from, node));
+    fb_headers_add(&try->sent, fetch->arena, FB_STR("CDN-Loop"),
+                   edge_cdn_loop_append(fetch->arena, from, node));
 }
 
 /* True if it does no harm to send the request again (RFC 9110 section 9.2.2). */
@@ -148,189 +66,277 @@ static bool uplink_may_repeat(const struct edge_fetch *fetch)
     return false;
 }
 
-/* The next server that has not had its chance: those in service first, in
- * order; those ejected or to be avoided only if nobody else is left and
- * `takes_any`. */
-static bool uplink_choose(struct uplink_try *try, bool takes_any)
+/* True if a 504 is what the client wants to know (RFC 9111 section 5.2.1.7). */
+static bool uplink_asks_caches_only(const struct edge_fetch *fetch)
 {
-    struct edge_upstreams *upstreams = try->uplink->upstreams;
-    size_t last_resort = upstreams->n;
+    struct fb_str value =
+        fb_headers_join(&fetch->request->headers, fetch->arena, FB_STR("cache-control"));
+
+    return fb_list_has(value, FB_STR("only-if-cached"));
+}
+
+/* ---- the choice -------------------------------------------------------- */
+
+/* What is wanted, as a number. */
+static uint64_t uplink_hash(const struct edge_fetch *fetch)
+{
+    if (fetch->key.len > 0) {
+        return edge_choice_hash(fetch->key);
+    }
+    return edge_choice_hash(fetch->request->host) ^ edge_choice_hash(fetch->request->target);
+}
+
+static size_t uplink_look(struct uplink_try *try, struct edge_candidate *candidates)
+{
+    for (size_t i = 0; i < try->pool->n; i++) {
+        candidates[i] = edge_server_candidate(try->uplink->upstreams, &try->pool->members[i]);
+    }
+    return try->pool->n;
+}
+
+/* The next server that has not had its chance, -1 for none; those out of service or to be
+ * avoided only if `takes_any`. With `ret_is_probe` not NULL it may be one that is
+ * due to be probed. */
+static int uplink_choose(struct uplink_try *try, bool takes_any, bool *ret_is_probe)
+{
+    struct edge_candidate candidates[EDGE_UPSTREAMS_MAX];
+    struct edge_choice choice = {.candidates = candidates,
+                                 .order = try->order,
+                                 .n = uplink_look(try, candidates),
+                                 .hash = try->hash,
+                                 .headroom_percent = try->options->headroom,
+                                 .tried = try->tried,
+                                 .avoided = try->fetch->avoided};
 
     if (try->tried != 0 && !uplink_may_repeat(try->fetch)) {
-        return false;
+        return -1;
     }
-    for (size_t i = 0; i < upstreams->n; i++) {
-        if ((try->tried & (1U << i)) != 0) {
-            continue;
+    for (;;) {
+        int place = edge_choice_next(&choice, takes_any);
+        bool is_avoided = place >= 0 && (choice.avoided & (1U << place)) != 0;
+        if (place < 0 || candidates[place].fitness != EDGE_FIT_TO_PROBE || is_avoided) {
+            return place;
         }
-        if ((try->fetch->avoided & (1U << i)) != 0) {
-            last_resort = FB_MIN(last_resort, i);
-            continue;
+        if (ret_is_probe != NULL &&
+            edge_server_claim(try->uplink->upstreams, try->pool->members[place].server)) {
+            *ret_is_probe = true;
+            return place;
         }
-        enum upstream_chance chance = edge_upstreams_chance(upstreams, i);
-        if (chance != UPSTREAM_EJECTED) {
-            try->server = i;
-            try->is_probe = chance == UPSTREAM_PROBE;
-            return true;
-        }
-        last_resort = FB_MIN(last_resort, i);
+        candidates[place].fitness = EDGE_FIT_IN_NEED; /* somebody else probes it */
     }
-    if (!takes_any || last_resort == upstreams->n) {
-        return false;
-    }
-    try->server = last_resort;
-    try->is_probe = false;
-    return true;
 }
 
-static void uplink_on_head(struct fb_op *op)
+/* ---- steps ------------------------------------------------------------- */
+
+static void uplink_on_head(struct fb_op *op);
+
+/* One more clause for whoever reads why nothing came. */
+static void uplink_tell(struct uplink_try *try, const struct edge_server *server, const char *what)
 {
-    uplink_run(FB_CONTAINER_OF(op, struct uplink_try, io.op));
+    fb_buf_printf(&try->story, "%s%s %s", try->story.len > 0 ? "; " : "", server->text, what);
 }
 
-static void uplink_start(struct uplink_try *try)
-{
-    struct edge_fetch *fetch = try->fetch;
-    const struct edge_upstreams_options *options = &try->uplink->upstreams->options;
-
-    try->tried |= 1U << try->server;
-    try->io = (struct fb_fetch){
-        .url = try->uplink->upstreams->servers[try->server].url,
-        .method = fetch->request->method,
-        .headers = try->sent.items,
-        .n_headers = try->sent.n,
-        .host_header = fetch->request->host.len > 0 ? fetch->request->host : FB_STR_NONE,
-        .request_body = fetch->request_body,
-        .request_length = fetch->request_length,
-        .connect_timeout_ms = options->connect_timeout_ms,
-        .head_timeout_ms = options->head_timeout_ms,
-        .body_timeout_ms = options->body_timeout_ms,
-        .arena = fetch->arena,
-    };
-    try->io.url.target = fetch->request->target;
-    fetch->request_body = NULL; /* the client's from here on */
-    fb_op_init(&try->io.op, try->uplink->loop, uplink_on_head);
-    fb_client_fetch(fetch->is_for_one ? try->uplink->for_one : try->uplink->for_all, &try->io);
-}
-
-static enum fb_step uplink_pick(struct uplink_try *try)
-{
-    if (!uplink_choose(try, true)) {
-        FB_LOG(WARN, "upstream", "no upstream gave an answer",
-               FB_LOG_STR("tried", fb_buf_str(&try->story)),
-               FB_LOG_STR("target", try->fetch->request->target));
-        return uplink_to(try, UPLINK_DONE);
-    }
-    (void)uplink_to(try, UPLINK_TRY);
-    uplink_start(try);
-    return FB_STEP_WAIT;
-}
-
-/* This process or machine is at a limit of its own. */
-static bool is_own_trouble(int err)
-{
-    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM ||
-           err == -EADDRNOTAVAIL || err == FB_E_BUSY;
-}
-
-/* No head came from this server. */
-static enum fb_step uplink_missed(struct uplink_try *try, int err)
-{
-    if (err == FB_E_CANCELED || try->is_canceled) {
-        try->result = FB_E_CANCELED;
-        return uplink_to(try, UPLINK_DONE);
-    }
-    if (try->io.content_failed) {
-        /* The client's doing, of which the server is innocent. */
-        try->fetch->content_failed = true;
-        try->result = err;
-        return uplink_to(try, UPLINK_DONE);
-    }
-    uplink_tell(try, fb_err_text(err));
-    if (!is_own_trouble(err)) {
-        edge_upstreams_failed(try->uplink->upstreams, try->server, try->is_probe);
-    }
-    try->result = err == FB_E_TIMEOUT || err == FB_E_BUSY ? err : FB_E_UNAVAILABLE;
-    return uplink_to(try, UPLINK_PICK);
-}
-
-/* For HEAD the content is empty, and the field tells what a GET would give. */
-static int64_t uplink_length(const struct uplink_try *try)
-{
-    if (try->fetch->request->method != FB_METHOD_HEAD) {
-        return try->io.length;
-    }
-    uint64_t length = 0;
-    struct fb_str text = fb_headers_find(&try->io.response.headers, FB_STR("content-length"));
-    bool is_known = text.len > 0 && fb_str_to_u64(text, &length) == FB_OK && length <= INT64_MAX;
-    return is_known ? (int64_t)length : -1;
-}
-
-/* A gateway's error is worth asking the next server; the last one's stands.
- * 502 and 504 tell of what is behind a server, 503 of itself. */
-static bool uplink_goes_on(struct uplink_try *try, unsigned status)
-{
-    if (status != 502 && status != 503 && status != 504) {
-        return false;
-    }
-    uplink_tell(try, status == 502   ? "answered 502"
-                     : status == 503 ? "answered 503"
-                                     : "answered 504");
-    return !try->is_canceled && uplink_choose(try, false);
-}
-
-static enum fb_step uplink_judge(struct uplink_try *try)
-{
-    struct edge_fetch *fetch = try->fetch;
-
-    if (try->io.op.result < 0) {
-        return uplink_missed(try, try->io.op.result);
-    }
-    unsigned status = try->io.response.status;
-    size_t answered = try->server;
-    if (status == 503) {
-        edge_upstreams_failed(try->uplink->upstreams, answered, try->is_probe);
-    } else {
-        edge_upstreams_answered(try->uplink->upstreams, answered);
-    }
-    if (uplink_goes_on(try, status)) {
-        fb_reader_close(try->io.body);
-        uplink_start(try);
-        return FB_STEP_WAIT;
-    }
-    fetch->response = try->io.response;
-    fetch->length = uplink_length(try);
-    fetch->upstream = (unsigned)answered;
-    fetch->body = body_new(try->io.body, try->uplink->upstreams, answered);
-    try->result = FB_OK;
-    return uplink_to(try, UPLINK_DONE);
-}
-
-static enum fb_step uplink_done(struct uplink_try *try)
+static void uplink_finish(struct uplink_try *try)
 {
     try->uplink->n_fetches--;
     fb_op_finish(&try->fetch->op, try->result);
     fb_buf_done(&try->story);
     fb_free(try);
-    return FB_STEP_GONE;
 }
 
-static void uplink_run(struct uplink_try *try)
+/* The outcome is known: what else is under way is canceled. */
+static void uplink_end(struct uplink_try *try, int result)
 {
-    enum fb_step step = FB_STEP_AGAIN;
-
-    while (step == FB_STEP_AGAIN) {
-        switch ((enum uplink_state)try->machine.state) {
-        case UPLINK_PICK:
-            step = uplink_pick(try);
-            break;
-        case UPLINK_TRY:
-            step = uplink_judge(try);
-            break;
-        case UPLINK_DONE:
-            step = uplink_done(try);
-            break;
+    try->result = result;
+    fb_machine_move(&try->machine, UPLINK_ENDING);
+    fb_timer_clear(&try->hedge);
+    if (try->n_live == 0) {
+        uplink_finish(try);
+        return;
+    }
+    for (size_t i = 0; i < UPLINK_MAX_LEGS; i++) {
+        if (try->legs[i].is_live) {
+            try->legs[i].is_lost = true;
+            fb_op_cancel(&try->legs[i].io.op);
         }
+    }
+}
+
+/* How long a head is waited for before another server is asked too; 0: for ever. */
+static uint64_t uplink_hedge_delay(struct uplink_try *try, struct edge_server *server)
+{
+    const struct edge_upstreams_options *options = try->options;
+
+    if (options->hedge_after == EDGE_HEDGE_OFF || try->pool->n < 2 ||
+        !uplink_may_repeat(try->fetch)) {
+        return 0;
+    }
+    if (options->hedge_after == EDGE_HEDGE_FIXED) {
+        return options->hedge_least_ms;
+    }
+    uint64_t us = edge_delays_quantile(&server->delays, 95);
+    return us == 0 ? 0 : FB_MAX((us + US_PER_MS - 1) / US_PER_MS, options->hedge_least_ms);
+}
+
+static void uplink_start(struct uplink_try *try, size_t place, bool is_probe)
+{
+    struct edge_server *server = try->pool->members[place].server;
+
+    if (try->tried != 0) {
+        edge_server_count(server, UPSTREAM_RETRIES);
+    }
+    uint64_t delay_ms = uplink_hedge_delay(try, server);
+    (void)edge_leg_start(try, place, is_probe, uplink_on_head);
+    if (delay_ms > 0) {
+        fb_timer_set(&try->hedge, delay_ms);
+    }
+}
+
+/* The head is late: whoever is next may be faster. */
+static void uplink_on_hedge(struct fb_timer *timer)
+{
+    struct uplink_try *try = FB_CONTAINER_OF(timer, struct uplink_try, hedge);
+    int place = try->is_canceled ? -1 : uplink_choose(try, false, NULL);
+
+    if (place < 0) {
+        return;
+    }
+    if (!edge_allowance_spend(&try->uplink->hedges)) {
+        edge_upstreams_count_refused(try->uplink->upstreams, UPSTREAMS_HEDGES_REFUSED);
+        return;
+    }
+    edge_server_count(try->pool->members[place].server, UPSTREAM_HEDGES);
+    edge_leg_start(try, (size_t)place, false, uplink_on_head)->is_hedge = true;
+}
+
+/* True if the request may go to another server after one has failed. */
+static bool uplink_may_go_on(struct uplink_try *try)
+{
+    if (edge_allowance_spend(&try->uplink->retries)) {
+        return true;
+    }
+    edge_upstreams_count_refused(try->uplink->upstreams, UPSTREAMS_RETRIES_REFUSED);
+    fb_buf_printf(&try->story, "; the budget for further tries is spent");
+    return false;
+}
+
+static void uplink_pick(struct uplink_try *try)
+{
+    bool is_probe = false;
+    int place = uplink_choose(try, true, &is_probe);
+
+    if (place >= 0 && try->tried != 0 && !uplink_may_go_on(try)) {
+        if (is_probe) {
+            edge_server_unprobed(try->pool->members[place].server);
+        }
+        place = -1;
+    }
+    if (place < 0) {
+        FB_LOG(WARN, "upstream", "no upstream gave an answer",
+               FB_LOG_STR("tried", fb_buf_str(&try->story)),
+               FB_LOG_STR("target", try->fetch->request->target));
+        uplink_end(try, try->tried != 0 ? try->result : FB_E_BUSY);
+        return;
+    }
+    fb_machine_move(&try->machine, UPLINK_TRY);
+    uplink_start(try, (size_t)place, is_probe);
+}
+
+/* No head came from this server. */
+static void uplink_missed(struct uplink_try *try, struct uplink_leg *leg)
+{
+    int err = leg->io.op.result;
+
+    if (err == FB_E_CANCELED || try->is_canceled) {
+        uplink_end(try, FB_E_CANCELED);
+        return;
+    }
+    if (leg->io.content_failed) {
+        /* The client's doing, of which the server is innocent. */
+        try->fetch->content_failed = true;
+        uplink_end(try, err);
+        return;
+    }
+    uplink_tell(try, edge_leg_server(leg), fb_err_text(err));
+    try->result = err == FB_E_TIMEOUT || err == FB_E_BUSY ? err : FB_E_UNAVAILABLE;
+    if (try->n_live == 0) {
+        fb_timer_clear(&try->hedge);
+        fb_machine_move(&try->machine, UPLINK_PICK);
+        uplink_pick(try);
+    }
+}
+
+/* True for an answer in place of which another server may have a better one. */
+static bool uplink_is_useless(const struct uplink_try *try, const struct uplink_leg *leg)
+{
+    bool is_regional = try->pool->members[leg->place].tier == EDGE_TIER_REGIONAL;
+
+    switch (leg->io.response.status) {
+    case 502:
+    case 503:
+        return true;
+    case 504:
+        return !uplink_asks_caches_only(try->fetch);
+    case 429: /* of a node that protects itself */
+    case 500:
+    case 507:
+    case 508: /* a circle that goes through that node */
+        return is_regional;
+    default:
+        return false;
+    }
+}
+
+/* True if the answer of `leg` was dropped for the sake of another server; the last one's
+ * stands. */
+static bool uplink_goes_on(struct uplink_try *try, struct uplink_leg *leg)
+{
+    char what[sizeof("answered 000")];
+    bool is_probe = false;
+
+    if (try->is_canceled || !uplink_is_useless(try, leg)) {
+        return false;
+    }
+    (void)snprintf(what, sizeof(what), "answered %u", leg->io.response.status % 1000);
+    uplink_tell(try, edge_leg_server(leg), what);
+    if (try->n_live > 0) {
+        edge_leg_drop(leg); /* the other one is asked already */
+        return true;
+    }
+    int place = uplink_choose(try, false, &is_probe);
+    if (place < 0 || !uplink_may_go_on(try)) {
+        if (is_probe) {
+            edge_server_unprobed(try->pool->members[place].server);
+        }
+        return false;
+    }
+    edge_leg_drop(leg);
+    fb_timer_clear(&try->hedge);
+    uplink_start(try, (size_t)place, is_probe);
+    return true;
+}
+
+static void uplink_on_head(struct fb_op *op)
+{
+    struct uplink_leg *leg = FB_CONTAINER_OF(op, struct uplink_leg, io.op);
+    struct uplink_try *try = leg->try;
+    bool has_head = edge_leg_end(leg);
+
+    if (try->machine.state == UPLINK_ENDING) {
+        if (has_head) {
+            edge_leg_drop(leg);
+        }
+        if (try->n_live == 0) {
+            uplink_finish(try);
+        }
+    } else if (!has_head) {
+        uplink_missed(try, leg);
+    } else if (!uplink_goes_on(try, leg)) {
+        if (leg->is_hedge) {
+            edge_server_count(edge_leg_server(leg), UPSTREAM_HEDGES_WON);
+        }
+        edge_leg_give(leg);
+        uplink_end(try, FB_OK);
     }
 }
 
@@ -339,12 +345,23 @@ static void uplink_run(struct uplink_try *try)
 struct edge_uplink *edge_uplink_new(struct edge_upstreams *upstreams, struct fb_loop *loop)
 {
     struct edge_uplink *uplink = FB_NEW(struct edge_uplink);
-    struct fb_client_limits limits = {.max_connections = upstreams->options.max_connections};
+    const struct edge_upstreams_options *options = edge_upstreams_options(upstreams);
+    struct fb_client_limits limits = {
+        .max_connections = options->max_connections,
+        .max_queue = options->max_queue,
+        .max_idle = options->max_idle,
+        .idle_timeout_ms = options->idle_ms,
+        .max_reuses = options->max_reuses,
+        .max_age_ms = options->max_age_ms,
+    };
 
     uplink->upstreams = upstreams;
     uplink->loop = loop;
     uplink->for_all = fb_client_new(loop, &limits, upstreams->metrics);
     uplink->for_one = fb_client_new(loop, &limits, upstreams->metrics);
+    /* All that may be under way to a server that dies get a second chance. */
+    edge_allowance_init(&uplink->retries, options->max_connections, fb_loop_now_ms(loop));
+    edge_allowance_init(&uplink->hedges, HEDGES_SAVED, fb_loop_now_ms(loop));
     return uplink;
 }
 
@@ -364,20 +381,40 @@ static void uplink_cancel(struct fb_op *op)
     struct uplink_try *try = op->provider;
 
     try->is_canceled = true;
-    fb_op_cancel(&try->io.op);
+    for (size_t i = 0; i < UPLINK_MAX_LEGS; i++) {
+        if (try->legs[i].is_live) {
+            fb_op_cancel(&try->legs[i].io.op);
+        }
+    }
+}
+
+static void uplink_earn(struct uplink_try *try)
+{
+    struct edge_uplink *uplink = try->uplink;
+    uint64_t now = fb_loop_now_ms(uplink->loop);
+
+    edge_allowance_earn(&uplink->retries, try->options->retry_share, RETRIES_PER_SECOND, now);
+    edge_allowance_earn(&uplink->hedges, try->options->hedge_share, 0, now);
 }
 
 void edge_uplink_fetch(void *uplink, struct edge_fetch *fetch)
 {
     struct uplink_try *try = FB_NEW(struct uplink_try);
+    struct edge_candidate candidates[EDGE_UPSTREAMS_MAX];
 
     fb_op_begin(&fetch->op, uplink_cancel);
     fetch->op.provider = try;
     try->uplink = uplink;
     try->uplink->n_fetches++;
     try->fetch = fetch;
-    try->result = FB_E_UNAVAILABLE;
+    try->options = edge_upstreams_options(try->uplink->upstreams);
+    try->pool = fetch->pool != NULL ? fetch->pool : atomic_load(&try->uplink->upstreams->own_pool);
+    FB_REQUIRE(try->pool != NULL);
+    try->hash = uplink_hash(fetch);
+    edge_choice_order(candidates, uplink_look(try, candidates), try->hash, try->order);
     fb_machine_init(&try->machine, uplink_states, UPLINK_PICK);
+    fb_timer_init(&try->hedge, try->uplink->loop, uplink_on_hedge);
     uplink_write_fields(try);
-    uplink_run(try);
+    uplink_earn(try);
+    uplink_pick(try);
 }

@@ -1,31 +1,21 @@
 #include "edge/upstream/upstream.h"
 
 #include "base/core/alloc.h"
-#include "base/core/buf.h"
 #include "base/core/check.h"
-#include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "edge/upstream/upstream_internal.h"
 
-static const struct fb_metric upstream_rows[UPSTREAM_N_METRICS] = {
-    [UPSTREAM_REQUESTS] = {"edge_upstream_requests_total", FB_METRIC_COUNTER, NULL,
-                           "Requests sent to this upstream."},
-    [UPSTREAM_FAILURES] = {"edge_upstream_failures_total", FB_METRIC_COUNTER, NULL,
-                           "Requests to this upstream that gave no usable answer."},
-    [UPSTREAM_EJECTIONS] = {"edge_upstream_ejections_total", FB_METRIC_COUNTER, NULL,
-                            "Times this upstream was ejected."},
-    [UPSTREAM_BYTES] = {"edge_upstream_bytes_total", FB_METRIC_COUNTER, NULL,
-                        "Bytes of content received from this upstream."},
-    [UPSTREAM_UP] = {"edge_upstream_up", FB_METRIC_GAUGE, NULL,
-                     "1 while this upstream is in service, 0 while it is ejected."},
+static const struct fb_metric upstreams_rows[UPSTREAMS_N_METRICS] = {
+    [UPSTREAMS_RETRIES_REFUSED] =
+        {"edge_upstream_retries_refused_total", FB_METRIC_COUNTER, NULL,
+         "Requests that failed and were not sent again: the budget was spent."},
+    [UPSTREAMS_HEDGES_REFUSED] =
+        {"edge_upstream_hedges_refused_total", FB_METRIC_COUNTER, NULL,
+         "Requests that were slow and were not sent twice: the budget was spent."},
 };
 
-static uint32_t upstreams_preset(uint32_t value, uint32_t preset)
-{
-    return value != 0 ? value : preset;
-}
+/* ---- URLs -------------------------------------------------------------- */
 
 static int upstream_parse(struct fb_str text, struct fb_url *ret_url, struct fb_diag *diag)
 {
@@ -39,10 +29,6 @@ static int upstream_parse(struct fb_str text, struct fb_url *ret_url, struct fb_
     if (!fb_str_equal(url.scheme, FB_STR("http"))) {
         return fb_diag_set(diag, FB_E_UNSUPPORTED, "only http:// is supported");
     }
-    if (!fb_str_equal(url.target, FB_STR("/"))) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' has a path: http://host:port is expected",
-                           FB_STR_ARG(text));
-    }
     *ret_url = url;
     return FB_OK;
 }
@@ -51,57 +37,309 @@ int edge_upstream_check_url(struct fb_str url, struct fb_diag *diag)
 {
     struct fb_url parsed;
 
+    int err = upstream_parse(url, &parsed, diag);
+    if (err == FB_OK && !fb_str_equal(parsed.target, FB_STR("/"))) {
+        err = fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' has a path: http://host:port is expected",
+                          FB_STR_ARG(url));
+    }
+    return err;
+}
+
+int edge_upstream_check_check(struct fb_str url, struct fb_diag *diag)
+{
+    struct fb_url parsed;
+
     return upstream_parse(url, &parsed, diag);
 }
 
-static int upstreams_add(struct edge_upstreams *upstreams, struct fb_str url, struct fb_diag *diag)
-{
-    struct upstream_server *server = &upstreams->servers[upstreams->n];
+/* ---- what was configured ----------------------------------------------- */
 
-    server->text = fb_str_dup(url);
-    upstreams->n++; /* from here on upstreams_free() sees to it */
-    int err = upstream_parse(fb_str_from(server->text), &server->url, diag);
+static void preset(uint32_t *value, uint32_t standard)
+{
+    if (*value == 0) {
+        *value = standard;
+    }
+}
+
+static struct upstream_settings *settings_new(const struct edge_upstreams_options *options)
+{
+    struct upstream_settings *settings = FB_NEW(struct upstream_settings);
+    struct edge_upstreams_options *own = &settings->options;
+
+    *own = *options;
+    own->node = FB_STR_NONE;
+    preset(&own->connect_timeout_ms, 2000);
+    preset(&own->head_timeout_ms, 15000);
+    preset(&own->body_timeout_ms, 15000);
+    preset(&own->max_connections, 256);
+    preset(&own->max_queue, 1024);
+    preset(&own->max_idle, 64);
+    preset(&own->idle_ms, 20000);
+    preset(&own->eject_after, 3);
+    preset(&own->eject_min_ms, 1000);
+    preset(&own->eject_max_ms, 30000);
+    preset(&own->headroom, 25);
+    preset(&own->hedge_least_ms, 50);
+    preset(&own->hedge_share, 5);
+    preset(&own->check_interval_ms, 5000);
+    preset(&own->check_timeout_ms, 2000);
+    preset(&own->check_healthy, 2);
+    preset(&own->check_unhealthy, 3);
+    if (options->check_path.len > 0) {
+        settings->check_path = fb_str_dup(options->check_path);
+        own->check_path = fb_str_from(settings->check_path);
+    }
+    return settings;
+}
+
+/* Fetches under way read the old settings: they stay until the end. */
+static void upstreams_configure(struct edge_upstreams *upstreams,
+                                const struct edge_upstreams_options *options)
+{
+    struct upstream_settings *settings = settings_new(options);
+
+    settings->next = atomic_load(&upstreams->settings);
+    atomic_store(&upstreams->settings, settings);
+}
+
+const struct edge_upstreams_options *edge_upstreams_options(struct edge_upstreams *upstreams)
+{
+    return &atomic_load_explicit(&upstreams->settings, memory_order_acquire)->options;
+}
+
+/* ---- pools ------------------------------------------------------------- */
+
+/* Under the lock. */
+static struct edge_server *upstreams_server(struct edge_upstreams *upstreams, struct fb_str url)
+{
+    struct edge_server *server = upstreams->servers;
+
+    while (server != NULL && !fb_str_equal(fb_str_from(server->text), url)) {
+        server = server->next;
+    }
+    if (server == NULL) {
+        server = edge_server_new(url, upstreams->metrics);
+        server->next = upstreams->servers;
+        upstreams->servers = server;
+    }
+    return server;
+}
+
+static uint32_t spec_weight(const struct edge_upstream_spec *spec)
+{
+    return spec->weight != 0 ? spec->weight : 1;
+}
+
+static bool pool_equals(const struct edge_pool *pool, const struct edge_upstream_spec *servers,
+                        size_t n)
+{
+    bool is_equal = pool->n == n;
+
+    for (size_t i = 0; i < n && is_equal; i++) {
+        const struct pool_member *member = &pool->members[i];
+        is_equal = fb_str_equal(fb_str_from(member->server->text), servers[i].url) &&
+                   member->tier == servers[i].tier && member->weight == spec_weight(&servers[i]) &&
+                   fb_str_equal(member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE,
+                                servers[i].check);
+    }
+    return is_equal;
+}
+
+/* Under the lock. */
+static struct edge_pool *pool_new(struct edge_upstreams *upstreams,
+                                  const struct edge_upstream_spec *servers, size_t n)
+{
+    struct edge_pool *pool = FB_NEW(struct edge_pool);
+
+    for (size_t i = 0; i < n; i++) {
+        pool->members[i] = (struct pool_member){
+            .server = upstreams_server(upstreams, servers[i].url),
+            .tier = servers[i].tier,
+            .weight = spec_weight(&servers[i]),
+            .check = servers[i].check.len > 0 ? fb_str_dup(servers[i].check) : NULL,
+        };
+    }
+    pool->n = n;
+    pool->next = upstreams->pools;
+    upstreams->pools = pool;
+    return pool;
+}
+
+static int specs_check(const struct edge_upstream_spec *servers, size_t n, struct fb_diag *diag)
+{
+    int err = FB_OK;
+
+    for (size_t i = 0; i < n && err == FB_OK; i++) {
+        err = edge_upstream_check_url(servers[i].url, diag);
+        if (err == FB_OK && servers[i].check.len > 0) {
+            err = edge_upstream_check_check(servers[i].check, diag);
+        }
+        if (err < 0) {
+            err = fb_diag_prefix(diag, err, "upstream '%.*s'", FB_STR_ARG(servers[i].url));
+        }
+    }
+    return err;
+}
+
+int edge_upstreams_pool(struct edge_upstreams *upstreams, const struct edge_upstream_spec *servers,
+                        size_t n, const struct edge_pool **ret_pool, struct fb_diag *diag)
+{
+    FB_REQUIRE(n >= 1 && n <= EDGE_UPSTREAMS_MAX);
+    int err = specs_check(servers, n, diag);
     if (err < 0) {
-        return fb_diag_prefix(diag, err, "upstream '%.*s'", FB_STR_ARG(url));
+        return err;
     }
-    if (upstreams->metrics != NULL) {
-        FB_AUTO(fb_buf_done) struct fb_buf label = {0};
-        fb_buf_printf(&label, "upstream=\"%.*s\"", FB_STR_ARG(url));
-        server->metrics =
-            fb_metrics_table_new(upstreams->metrics, upstream_rows, UPSTREAM_N_METRICS, label.ptr);
-        fb_metrics_set(server->metrics, UPSTREAM_UP, 1);
+    (void)pthread_mutex_lock(&upstreams->lock); /* cannot fail on a plain mutex */
+    struct edge_pool *pool = upstreams->pools;
+    while (pool != NULL && !pool_equals(pool, servers, n)) {
+        pool = pool->next;
     }
+    if (pool == NULL) {
+        pool = pool_new(upstreams, servers, n);
+    }
+    (void)pthread_mutex_unlock(&upstreams->lock);
+    *ret_pool = pool;
     return FB_OK;
 }
 
-int edge_upstreams_new(const struct edge_upstreams_options *options, const struct fb_clock *clock,
-                       struct fb_metrics *metrics, struct edge_upstreams **ret_upstreams,
-                       struct fb_diag *diag)
+/* ---- what is in use ---------------------------------------------------- */
+
+/* Under the lock; `upstreams->used` has room. The first pool that has a server says
+ * how it is shown and checked. */
+static void upstreams_add_used(struct edge_upstreams *upstreams, const struct pool_member *member)
 {
-    FB_REQUIRE(options->n_urls >= 1 && options->n_urls <= EDGE_UPSTREAMS_MAX);
+    struct edge_server *server = member->server;
+
+    for (size_t i = 0; i < upstreams->n_used; i++) {
+        if (upstreams->used[i] == server) {
+            return;
+        }
+    }
+    server->tier = member->tier;
+    server->weight = member->weight;
+    server->check = member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE;
+    if (server->check.len == 0 && edge_upstreams_options(upstreams)->check_path.len == 0) {
+        edge_server_unchecked(server);
+    }
+    upstreams->used[upstreams->n_used++] = server;
+}
+
+void edge_upstreams_use(struct edge_upstreams *upstreams,
+                        const struct edge_upstreams_options *options,
+                        const struct edge_pool *const *pools, size_t n_pools)
+{
+    FB_REQUIRE(n_pools >= 1);
+    (void)pthread_mutex_lock(&upstreams->lock);
+    if (options != NULL) {
+        upstreams_configure(upstreams, options);
+    }
+    fb_free(upstreams->used);
+    upstreams->used = fb_alloc_array(n_pools * EDGE_UPSTREAMS_MAX, sizeof(struct edge_server *));
+    upstreams->n_used = 0;
+    for (size_t i = 0; i < n_pools; i++) {
+        for (size_t j = 0; j < pools[i]->n; j++) {
+            upstreams_add_used(upstreams, &pools[i]->members[j]);
+        }
+    }
+    atomic_store(&upstreams->own_pool, pools[0]);
+    (void)pthread_mutex_unlock(&upstreams->lock);
+}
+
+size_t edge_upstreams_count(struct edge_upstreams *upstreams)
+{
+    (void)pthread_mutex_lock(&upstreams->lock);
+    size_t n = upstreams->n_used;
+    (void)pthread_mutex_unlock(&upstreams->lock);
+    return n;
+}
+
+struct edge_server *edge_upstreams_used(struct edge_upstreams *upstreams, size_t index,
+                                        struct fb_str *ret_check)
+{
+    struct edge_server *server = NULL;
+
+    (void)pthread_mutex_lock(&upstreams->lock);
+    if (index < upstreams->n_used) {
+        server = upstreams->used[index];
+        *ret_check = server->check;
+    }
+    (void)pthread_mutex_unlock(&upstreams->lock);
+    return server;
+}
+
+bool edge_upstreams_status(struct edge_upstreams *upstreams, size_t index,
+                           struct edge_upstream_status *ret_status)
+{
+    (void)pthread_mutex_lock(&upstreams->lock);
+    bool is_there = index < upstreams->n_used;
+    if (is_there) {
+        struct edge_server *server = upstreams->used[index];
+        enum edge_upstream_state state = edge_server_state(upstreams, server);
+        *ret_status = (struct edge_upstream_status){
+            .url = fb_str_from(server->text),
+            .tier = server->tier,
+            .weight = server->weight,
+            .state = state,
+            .is_up = state <= EDGE_UPSTREAM_FULL,
+            .n_requests = atomic_load(&server->n_under_way),
+            .head_p50_us = edge_delays_quantile(&server->delays, 50),
+            .head_p95_us = edge_delays_quantile(&server->delays, 95),
+        };
+    }
+    (void)pthread_mutex_unlock(&upstreams->lock);
+    return is_there;
+}
+
+const char *edge_upstream_state_name(enum edge_upstream_state state)
+{
+    static const char *const names[] = {
+        [EDGE_UPSTREAM_UP] = "up",     [EDGE_UPSTREAM_SLOW_START] = "slow-start",
+        [EDGE_UPSTREAM_FULL] = "full", [EDGE_UPSTREAM_EJECTED] = "ejected",
+        [EDGE_UPSTREAM_OPEN] = "open", [EDGE_UPSTREAM_PROBING] = "probing",
+    };
+    return names[state];
+}
+
+const char *edge_tier_name(enum edge_tier tier)
+{
+    return tier == EDGE_TIER_REGIONAL ? "regional" : "origin";
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+void edge_upstreams_count_refused(struct edge_upstreams *upstreams, enum upstreams_metric row)
+{
+    if (upstreams->table != NULL) {
+        fb_metrics_add(upstreams->table, row, 1);
+    }
+}
+
+struct edge_upstreams *edge_upstreams_new(const struct edge_upstreams_options *options,
+                                          const struct fb_clock *clock, struct fb_metrics *metrics)
+{
     struct edge_upstreams *upstreams = FB_NEW(struct edge_upstreams);
 
     upstreams->clock = clock;
     upstreams->metrics = metrics;
     upstreams->node = fb_str_dup(options->node);
-    upstreams->options = (struct edge_upstreams_options){
-        .connect_timeout_ms = upstreams_preset(options->connect_timeout_ms, 2000),
-        .head_timeout_ms = upstreams_preset(options->head_timeout_ms, 15000),
-        .body_timeout_ms = upstreams_preset(options->body_timeout_ms, 15000),
-        .max_connections = upstreams_preset(options->max_connections, 256),
-        .eject_after = upstreams_preset(options->eject_after, 3),
-        .eject_min_ms = upstreams_preset(options->eject_min_ms, 1000),
-        .eject_max_ms = upstreams_preset(options->eject_max_ms, 30000),
-    };
-    for (size_t i = 0; i < options->n_urls; i++) {
-        int err = upstreams_add(upstreams, options->urls[i], diag);
-        if (err < 0) {
-            edge_upstreams_free(upstreams);
-            return err;
-        }
+    (void)pthread_mutex_init(&upstreams->lock, NULL); /* cannot fail on Linux */
+    if (metrics != NULL) {
+        upstreams->table = fb_metrics_table_new(metrics, upstreams_rows, UPSTREAMS_N_METRICS, NULL);
     }
-    *ret_upstreams = upstreams;
-    return FB_OK;
+    upstreams_configure(upstreams, options);
+    return upstreams;
+}
+
+static void upstreams_free_settings(struct edge_upstreams *upstreams)
+{
+    struct upstream_settings *settings = atomic_load(&upstreams->settings);
+
+    while (settings != NULL) {
+        struct upstream_settings *next = settings->next;
+        fb_free(settings->check_path);
+        fb_free(settings);
+        settings = next;
+    }
 }
 
 void edge_upstreams_free(struct edge_upstreams *upstreams)
@@ -109,134 +347,22 @@ void edge_upstreams_free(struct edge_upstreams *upstreams)
     if (upstreams == NULL) {
         return;
     }
-    for (size_t i = 0; i < upstreams->n; i++) {
-        fb_free(upstreams->servers[i].text);
+    while (upstreams->pools != NULL) {
+        struct edge_pool *pool = upstreams->pools;
+        upstreams->pools = pool->next;
+        for (size_t i = 0; i < pool->n; i++) {
+            fb_free(pool->members[i].check);
+        }
+        fb_free(pool);
     }
+    while (upstreams->servers != NULL) {
+        struct edge_server *server = upstreams->servers;
+        upstreams->servers = server->next;
+        edge_server_free(server);
+    }
+    upstreams_free_settings(upstreams);
+    (void)pthread_mutex_destroy(&upstreams->lock);
+    fb_free(upstreams->used);
     fb_free(upstreams->node);
     fb_free(upstreams);
-}
-
-size_t edge_upstreams_count(const struct edge_upstreams *upstreams)
-{
-    return upstreams->n;
-}
-
-struct fb_str edge_upstreams_url(const struct edge_upstreams *upstreams, size_t index)
-{
-    FB_REQUIRE(index < upstreams->n);
-    return fb_str_from(upstreams->servers[index].text);
-}
-
-bool edge_upstreams_is_up(const struct edge_upstreams *upstreams, size_t index)
-{
-    FB_REQUIRE(index < upstreams->n);
-    return atomic_load(&upstreams->servers[index].due_ms) == 0;
-}
-
-/* ---- health ------------------------------------------------------------ */
-
-static void server_count(struct upstream_server *server, enum upstream_metric row)
-{
-    if (server->metrics != NULL) {
-        fb_metrics_add(server->metrics, row, 1);
-    }
-}
-
-enum upstream_chance edge_upstreams_chance(struct edge_upstreams *upstreams, size_t index)
-{
-    struct upstream_server *server = &upstreams->servers[index];
-    uint64_t due = atomic_load(&server->due_ms);
-    uint64_t now = fb_clock_mono_ms(upstreams->clock);
-
-    if (due == 0) {
-        return UPSTREAM_READY;
-    }
-    if (now < due) {
-        return UPSTREAM_EJECTED;
-    }
-    /* Whoever moves the date is the one to probe; should it vanish without
-     * telling how it went, the next one's turn comes a period later. */
-    uint64_t next = now + atomic_load(&server->period_ms);
-    return atomic_compare_exchange_strong(&server->due_ms, &due, next) ? UPSTREAM_PROBE
-                                                                       : UPSTREAM_EJECTED;
-}
-
-void edge_upstreams_answered(struct edge_upstreams *upstreams, size_t index)
-{
-    struct upstream_server *server = &upstreams->servers[index];
-
-    server_count(server, UPSTREAM_REQUESTS);
-    if (atomic_load(&server->due_ms) == 0) {
-        return;
-    }
-    atomic_store(&server->failures, 0);
-    atomic_store(&server->period_ms, 0);
-    if (atomic_exchange(&server->due_ms, 0) != 0) {
-        if (server->metrics != NULL) {
-            fb_metrics_set(server->metrics, UPSTREAM_UP, 1);
-        }
-        FB_LOG(INFO, "upstream", "an upstream answers again and is back in service",
-               FB_LOG_TEXT("url", server->text));
-    }
-}
-
-static void server_eject(struct edge_upstreams *upstreams, struct upstream_server *server,
-                         uint64_t due)
-{
-    const struct edge_upstreams_options *options = &upstreams->options;
-    uint32_t period = atomic_load(&server->period_ms);
-
-    period = period == 0 ? options->eject_min_ms : FB_MIN(period * 2, options->eject_max_ms);
-    uint64_t next = fb_clock_mono_ms(upstreams->clock) + period;
-    if (!atomic_compare_exchange_strong(&server->due_ms, &due, next)) {
-        return; /* another loop came to the same conclusion */
-    }
-    atomic_store(&server->period_ms, period);
-    server_count(server, UPSTREAM_EJECTIONS);
-    if (server->metrics != NULL) {
-        fb_metrics_set(server->metrics, UPSTREAM_UP, 0);
-    }
-    FB_LOG(WARN, "upstream", "an upstream keeps failing and is tried last for a while",
-           FB_LOG_TEXT("url", server->text), FB_LOG_INT("period_ms", period));
-}
-
-void edge_upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_probe)
-{
-    struct upstream_server *server = &upstreams->servers[index];
-    unsigned failures = atomic_fetch_add(&server->failures, 1) + 1;
-    uint64_t due = atomic_load(&server->due_ms);
-
-    server_count(server, UPSTREAM_REQUESTS);
-    server_count(server, UPSTREAM_FAILURES);
-    /* Requests that were under way when it was ejected say nothing new. */
-    if (due == 0 ? failures >= upstreams->options.eject_after : is_probe) {
-        server_eject(upstreams, server, due);
-    }
-}
-
-void edge_upstreams_ended(struct edge_upstreams *upstreams, size_t index)
-{
-    atomic_uint *failures = &upstreams->servers[index].failures;
-
-    if (atomic_load_explicit(failures, memory_order_relaxed) != 0) {
-        atomic_store(failures, 0);
-    }
-}
-
-void edge_upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n)
-{
-    if (upstreams->metrics != NULL) {
-        fb_metrics_add(upstreams->servers[index].metrics, UPSTREAM_BYTES, n);
-    }
-}
-
-void edge_upstreams_broke(struct edge_upstreams *upstreams, size_t index)
-{
-    struct upstream_server *server = &upstreams->servers[index];
-
-    server_count(server, UPSTREAM_FAILURES);
-    unsigned failures = atomic_fetch_add(&server->failures, 1) + 1;
-    if (atomic_load(&server->due_ms) == 0 && failures >= upstreams->options.eject_after) {
-        server_eject(upstreams, server, 0);
-    }
 }

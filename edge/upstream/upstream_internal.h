@@ -1,12 +1,24 @@
 /*
- * What the two halves of edge/upstream share: the list with its health
- * (upstream.c) and the fetches that go through it (uplink.c).
+ * What the files of edge/upstream share.
+ *
+ *     choice.c     which server a key goes to; pure
+ *     delays.c     how long heads took lately
+ *     allowance.c  how many extra requests may be made
+ *     server.c     one server: its health, its numbers
+ *     upstream.c   all servers, the pools, what was configured
+ *     checks.c     active checks of their health
+ *     uplink.c     one fetch, from the choice to the head
+ *     leg.c        one request of it, and the body that comes of it
+ *     via.c, cdn_loop.c    the way that a request has gone; pure
  */
 #pragma once
 
 #include "base/http/url.h"
+#include "edge/upstream/choice.h"
+#include "edge/upstream/delays.h"
 #include "edge/upstream/upstream.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct fb_metrics_table;
@@ -15,49 +27,136 @@ enum upstream_metric {
     UPSTREAM_REQUESTS,
     UPSTREAM_FAILURES,
     UPSTREAM_EJECTIONS,
+    UPSTREAM_RETRIES,
+    UPSTREAM_HEDGES,
+    UPSTREAM_HEDGES_WON,
+    UPSTREAM_CHECKS_FAILED,
     UPSTREAM_BYTES,
+    UPSTREAM_HEAD_TIME,
+    UPSTREAM_UNDER_WAY,
     UPSTREAM_UP,
     UPSTREAM_N_METRICS
 };
 
-struct upstream_server {
-    char *text;        /* owned: as configured */
-    struct fb_url url; /* views into text */
-    struct fb_metrics_table *metrics;
+enum upstreams_metric { UPSTREAMS_RETRIES_REFUSED, UPSTREAMS_HEDGES_REFUSED, UPSTREAMS_N_METRICS };
 
-    atomic_uint failures;         /* in a row */
-    atomic_uint period_ms;        /* of the last ejection */
-    atomic_uint_least64_t due_ms; /* 0: in service; else when it may be probed */
+/* One server, whatever pools it stands in. Its atomics are touched by loops that
+ * fetch; a hit in the store reads none of them. */
+struct edge_server {
+    struct edge_server *next; /* of all, under the upstreams' lock */
+    char *text;               /* owned: as configured */
+    struct fb_url url;        /* views into text */
+    uint64_t id;
+    struct fb_metrics_table *metrics; /* the registry's; may be NULL */
+
+    /* As the pools in use have it; under the upstreams' lock. */
+    enum edge_tier tier;
+    uint32_t weight;
+    struct fb_str check;
+
+    atomic_uint failures;          /* in a row */
+    atomic_uint answers;           /* see server.c: of late, and how many of them failed */
+    atomic_uint period_ms;         /* of the last ejection */
+    atomic_uint_least64_t due_ms;  /* 0: in service; else when it may be probed */
+    atomic_uint_least64_t slow_ms; /* when it came back; 0: never away */
+    atomic_bool is_open;           /* it is out for the share of its failures */
+    atomic_bool is_probing;
+    atomic_bool is_unwell; /* so say the checks */
+    atomic_uint n_under_way;
+    struct edge_delays delays; /* from requests to heads, in µs */
+
+    unsigned n_passed; /* checks in a row; the checks' own */
+    unsigned n_failed;
+};
+
+struct pool_member {
+    struct edge_server *server;
+    enum edge_tier tier;
+    uint32_t weight;
+    char *check; /* owned; NULL: none */
+};
+
+struct edge_pool {
+    struct edge_pool *next; /* of all, under the upstreams' lock */
+    size_t n;
+    struct pool_member members[EDGE_UPSTREAMS_MAX];
+};
+
+/* What was configured; stands still once published. */
+struct upstream_settings {
+    struct upstream_settings *next;        /* the one before */
+    struct edge_upstreams_options options; /* with defaults; without `node` */
+    char *check_path;                      /* owned; NULL: none */
 };
 
 struct edge_upstreams {
-    struct edge_upstreams_options options; /* with defaults; without the borrowed */
     const struct fb_clock *clock;
     struct fb_metrics *metrics;
-    char *node; /* owned */
-    size_t n;
-    struct upstream_server servers[EDGE_UPSTREAMS_MAX];
+    struct fb_metrics_table *table;               /* the registry's; may be NULL */
+    char *node;                                   /* owned */
+    _Atomic(struct upstream_settings *) settings; /* owned, and all before it */
+    _Atomic(const struct edge_pool *) own_pool;   /* the node's; NULL: none yet */
+
+    pthread_mutex_t lock;
+    struct edge_server *servers; /* owned, for ever */
+    struct edge_pool *pools;     /* owned, for ever */
+    struct edge_server **used;   /* owned: those in the pools in use */
+    size_t n_used;
 };
 
-/* How a server may be used just now. */
-enum upstream_chance {
-    UPSTREAM_READY, /* in service */
-    UPSTREAM_PROBE, /* its period is over, and this caller is the one to try */
-    UPSTREAM_EJECTED
-};
+const struct edge_upstreams_options *edge_upstreams_options(struct edge_upstreams *upstreams);
 
-enum upstream_chance edge_upstreams_chance(struct edge_upstreams *upstreams, size_t index);
+/* The server in use at `index`, or NULL; `ret_check` is the URL of its check, borrowed for
+ * as long as the upstreams live, or of length 0. */
+struct edge_server *edge_upstreams_used(struct edge_upstreams *upstreams, size_t index,
+                                        struct fb_str *ret_check);
+
+void edge_upstreams_count_refused(struct edge_upstreams *upstreams, enum upstreams_metric row);
+
+/* ---- server.c ------------------------------------------------------------ */
+
+/* `text` is a URL that was checked. */
+struct edge_server *edge_server_new(struct fb_str text, struct fb_metrics *metrics);
+void edge_server_free(struct edge_server *server);
+
+/* What the choice has to know of it. */
+struct edge_candidate edge_server_candidate(struct edge_upstreams *upstreams,
+                                            const struct pool_member *member);
+
+/* True if this caller is the one to probe a server that is due to be. */
+bool edge_server_claim(struct edge_upstreams *upstreams, struct edge_server *server);
+
+/* A request is sent to it, and is over: its body too, if there was one. */
+void edge_server_enter(struct edge_server *server);
+void edge_server_leave(struct edge_server *server);
 
 /* How a try went. An answer brings a server back into service; only a body that
- * comes whole ends the count of failures in a row. */
-void edge_upstreams_answered(struct edge_upstreams *upstreams, size_t index);
-void edge_upstreams_failed(struct edge_upstreams *upstreams, size_t index, bool is_probe);
+ * comes whole ends the count of failures in a row. `is_useless`: what it answered was an
+ * error of whatever is behind it. */
+void edge_server_answered(struct edge_upstreams *upstreams, struct edge_server *server,
+                          bool is_useless, bool is_probe);
+void edge_server_failed(struct edge_upstreams *upstreams, struct edge_server *server,
+                        bool is_probe);
 
-/* `n` bytes of content came. */
-void edge_upstreams_received(struct edge_upstreams *upstreams, size_t index, size_t n);
+/* A probe ended without telling how the server is. */
+void edge_server_unprobed(struct edge_server *server);
 
-/* A body that this server had begun came whole. */
-void edge_upstreams_ended(struct edge_upstreams *upstreams, size_t index);
+/* The head came after `us`, or had not come by then. */
+void edge_server_took(struct edge_server *server, uint64_t us);
 
-/* A body that this server had begun broke. */
-void edge_upstreams_broke(struct edge_upstreams *upstreams, size_t index);
+/* `n` bytes of content came; a body came whole; one broke. */
+void edge_server_received(struct edge_server *server, size_t n);
+void edge_server_ended(struct edge_server *server);
+void edge_server_broke(struct edge_upstreams *upstreams, struct edge_server *server);
+
+/* An active check has passed or failed. */
+void edge_server_checked(struct edge_upstreams *upstreams, struct edge_server *server,
+                         bool has_passed);
+
+/* Nobody checks it any more. */
+void edge_server_unchecked(struct edge_server *server);
+
+enum edge_upstream_state edge_server_state(struct edge_upstreams *upstreams,
+                                           struct edge_server *server);
+
+void edge_server_count(struct edge_server *server, enum upstream_metric row);

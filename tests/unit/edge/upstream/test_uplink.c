@@ -1,177 +1,13 @@
-/*
- * The client below is a fake: each server has a plan, and every fetch is
- * answered by the plan of the port it goes to.
- */
-#include "base/client/client.h"
-#include "base/core/err.h"
-#include "base/loop/loop.h"
-#include "base/metrics/metrics.h"
-#include "edge/upstream/upstream.h"
-#include "tests/support/test_clock.h"
+#include "uplink_fixture.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { N_SERVERS = 3, NEVER = 1 };
-
-struct fixture {
-    struct test_clock clock;
-    struct fb_loop *loop;
-    struct fb_metrics *metrics;
-    struct edge_upstreams *upstreams;
-    struct edge_uplink *uplink;
-    struct fb_arena arena;
-    struct fb_request_head request;
-    struct edge_fetch fetch;
-    unsigned avoided;
-    unsigned n_done;
-};
-
-/* What the fake client's servers do: a status, an error, or NEVER. */
-static int plans[N_SERVERS];
-static unsigned asked[N_SERVERS];
-static unsigned n_open_bodies;
-static struct fb_fetch *unanswered;
-
-struct fb_client {
-    int unused;
-};
-
-static struct fb_client fake_client;
-
-struct fb_client *fb_client_new(struct fb_loop *loop, const struct fb_client_limits *limits,
-                                struct fb_metrics *metrics)
-{
-    (void)loop;
-    (void)limits;
-    (void)metrics;
-    return &fake_client;
-}
-
-void fb_client_close(struct fb_client *client)
-{
-    assert_ptr_equal(client, &fake_client);
-}
-
-static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
-{
-    (void)reader;
-    (void)ret_slice;
-    return FB_E_CLOSED; /* cut at once */
-}
-
-static void body_close(struct fb_reader *reader)
-{
-    (void)reader;
-    n_open_bodies--;
-}
-
-static const struct fb_reader_ops body_ops = {.next = body_next, .close = body_close};
-static struct fb_reader fake_body = {.ops = &body_ops};
-
-static void fake_cancel(struct fb_op *op)
-{
-    unanswered = NULL;
-    fb_op_finish(op, FB_E_CANCELED);
-}
-
-void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch)
-{
-    assert_ptr_equal(client, &fake_client);
-    unsigned server = fetch->url.port - 1U;
-    int plan = plans[server];
-
-    asked[server]++;
-    fb_reader_close(fetch->request_body);
-    fb_op_begin(&fetch->op, fake_cancel);
-    if (plan == NEVER) {
-        unanswered = fetch;
-        return;
-    }
-    if (plan > 0) {
-        fetch->response = (struct fb_response_head){.status = (unsigned)plan};
-        fetch->length = 5;
-        fetch->body = &fake_body;
-        n_open_bodies++;
-    }
-    fb_op_finish(&fetch->op, plan > 0 ? FB_OK : plan);
-}
+static const struct edge_upstream_spec origins[N_SERVERS] = {{.url = FB_STR("http://a:1")},
+                                                             {.url = FB_STR("http://b:2")},
+                                                             {.url = FB_STR("http://c:3")}};
 
 static int set_up(void **state)
 {
-    static struct fixture f;
-    struct fb_str urls[N_SERVERS] = {FB_STR("http://a:1"), FB_STR("http://b:2"),
-                                     FB_STR("http://c:3")};
-
-    f = (struct fixture){.request = {.method = FB_METHOD_GET, .target = FB_STR("/x")}};
-    memset(asked, 0, sizeof(asked));
-    f.clock = test_clock_at_start();
-    assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
-    f.metrics = fb_metrics_new();
-    struct edge_upstreams_options options = {
-        .urls = urls, .n_urls = N_SERVERS, .node = FB_STR("box-1"), .eject_after = 2};
-    assert_int_equal(edge_upstreams_new(&options, &f.clock.clock, f.metrics, &f.upstreams, NULL),
-                     FB_OK);
-    f.uplink = edge_uplink_new(f.upstreams, f.loop);
-    *state = &f;
+    *state = set_up_with((struct edge_upstreams_options){.eject_after = 2}, origins);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_int_equal(n_open_bodies, 0);
-    edge_uplink_close(f->uplink);
-    edge_upstreams_free(f->upstreams);
-    fb_metrics_free(f->metrics);
-    fb_arena_done(&f->arena);
-    fb_loop_free(f->loop);
-    return 0;
-}
-
-static void plan(int a, int b, int c)
-{
-    plans[0] = a;
-    plans[1] = b;
-    plans[2] = c;
-}
-
-static void on_fetched(struct fb_op *op)
-{
-    FB_CONTAINER_OF(op, struct fixture, fetch.op)->n_done++;
-}
-
-static void begin(struct fixture *f)
-{
-    memset(asked, 0, sizeof(asked));
-    f->n_done = 0;
-    f->fetch =
-        (struct edge_fetch){.request = &f->request, .arena = &f->arena, .avoided = f->avoided};
-    fb_op_init(&f->fetch.op, f->loop, on_fetched);
-    edge_uplink_fetch(f->uplink, &f->fetch);
-}
-
-/* The status, or the error. */
-static int fetch(struct fixture *f)
-{
-    begin(f);
-    for (int i = 0; i < 10; i++) {
-        fb_loop_turn(f->loop);
-    }
-    assert_int_equal(f->n_done, 1);
-    if (f->fetch.op.result < 0) {
-        return f->fetch.op.result;
-    }
-    fb_reader_close(f->fetch.body);
-    return (int)f->fetch.response.status;
 }
 
 static void the_first_in_service_is_asked(void **state)
@@ -235,9 +71,9 @@ static void one_that_keeps_failing_is_ejected_and_probed(void **state)
 
     plan(-ECONNREFUSED, 200, 200);
     assert_int_equal(fetch(f), 200);
-    assert_true(edge_upstreams_is_up(f->upstreams, 0));
+    assert_true(is_up(f, 0));
     assert_int_equal(fetch(f), 200);
-    assert_false(edge_upstreams_is_up(f->upstreams, 0));
+    assert_false(is_up(f, 0));
 
     assert_int_equal(fetch(f), 200);
     assert_int_equal(asked[0], 0);
@@ -253,7 +89,7 @@ static void one_that_keeps_failing_is_ejected_and_probed(void **state)
     test_clock_advance_ms(&f->clock, 1);
     assert_int_equal(fetch(f), 200);
     assert_int_equal(asked[0], 1);
-    assert_true(edge_upstreams_is_up(f->upstreams, 0));
+    assert_true(is_up(f, 0));
 }
 
 static void with_all_ejected_all_are_still_tried(void **state)
@@ -263,10 +99,10 @@ static void with_all_ejected_all_are_still_tried(void **state)
     plan(-ECONNREFUSED, -ECONNREFUSED, -ECONNREFUSED);
     (void)fetch(f);
     (void)fetch(f);
-    assert_false(edge_upstreams_is_up(f->upstreams, 2));
+    assert_false(is_up(f, 2));
     plan(-ECONNREFUSED, 200, -ECONNREFUSED);
     assert_int_equal(fetch(f), 200);
-    assert_true(edge_upstreams_is_up(f->upstreams, 1));
+    assert_true(is_up(f, 1));
 }
 
 static void an_answer_is_not_given_up_for_one_that_is_ejected(void **state)
@@ -277,7 +113,7 @@ static void an_answer_is_not_given_up_for_one_that_is_ejected(void **state)
     plans[0] = 502;
     (void)fetch(f);
     (void)fetch(f);
-    assert_false(edge_upstreams_is_up(f->upstreams, 1));
+    assert_false(is_up(f, 1));
     assert_int_equal(fetch(f), 502);
     assert_int_equal(asked[1] + asked[2], 0);
 }
@@ -289,7 +125,7 @@ static void a_body_that_breaks_counts_as_a_failure(void **state)
 
     plan(200, 200, 200);
     for (int i = 0; i < 2; i++) {
-        assert_true(edge_upstreams_is_up(f->upstreams, 0));
+        assert_true(is_up(f, 0));
         begin(f);
         fb_loop_turn(f->loop);
         fb_loop_turn(f->loop);
@@ -299,7 +135,7 @@ static void a_body_that_breaks_counts_as_a_failure(void **state)
         fb_reader_close(f->fetch.body);
     }
     assert_int_equal(fb_metrics_sum(f->metrics, "edge_upstream_failures_total"), 2);
-    assert_false(edge_upstreams_is_up(f->upstreams, 0));
+    assert_false(is_up(f, 0));
 }
 
 static void an_avoided_server_is_asked_last(void **state)
@@ -332,7 +168,7 @@ static void a_canceled_fetch_asks_nobody_else(void **state)
     assert_int_equal(f->n_done, 1);
     assert_int_equal(f->fetch.op.result, FB_E_CANCELED);
     assert_int_equal(asked[1], 0);
-    assert_true(edge_upstreams_is_up(f->upstreams, 0));
+    assert_true(is_up(f, 0));
 }
 
 static void what_cannot_be_an_upstream_is_refused(void **state)
