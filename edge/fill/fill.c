@@ -56,7 +56,7 @@ static struct edge_object *fill_stand_in(const struct edge_fill *fill)
     struct edge_object *stale = fill->ask.stale;
 
     if (stale == NULL || edge_object_state(stale) == EDGE_OBJECT_BROKEN ||
-        !edge_terms_stands_in(&edge_object_head(stale)->terms, edge_fill_now_ms(fill))) {
+        !edge_terms_stands_in(&edge_object_head(stale)->terms, edge_fill_now_ms(fill), NULL)) {
         return NULL;
     }
     return stale;
@@ -94,8 +94,7 @@ void edge_fill_pass(struct edge_fill *fill, const char *refusal, int rest)
     struct edge_pass *pass = fill->answer;
 
     fill->answer = NULL;
-    pass->response.headers =
-        edge_fields_to_keep(&pass->arena, &pass->response.headers, EDGE_CLASS_OTHER);
+    pass->response.headers = edge_fields_to_answer(&pass->arena, &pass->response.headers);
     pass->refusal = refusal;
     pass->is_part = fill->is_part && pass->response.status == 206;
     bool is_personal = fill_is_personal(fill, pass->response.status);
@@ -199,8 +198,8 @@ static void fill_on_loaded(struct fb_op *op)
         edge_fill_fail(fill, FB_E_CANCELED, 0);
         return;
     }
-    if (object != NULL && edge_terms_judge(&edge_object_head(object)->terms,
-                                           edge_fill_now_ms(fill)) != EDGE_VALIDATE) {
+    if (object != NULL && edge_terms_judge(&edge_object_head(object)->terms, edge_fill_now_ms(fill),
+                                           NULL) != EDGE_VALIDATE) {
         edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
                                                      .object = object,
                                                      .was_loaded = true});

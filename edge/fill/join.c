@@ -109,7 +109,7 @@ static bool join_is_served_by(const struct edge_fill_ask *ask, struct edge_objec
     if (found == ask->partial) { /* somebody may have brought what was missing */
         return edge_object_holds(found, edge_part_offset(ask->range), 1);
     }
-    return edge_terms_judge(&edge_object_head(found)->terms, now_ms) == EDGE_USE;
+    return edge_terms_judge(&edge_object_head(found)->terms, now_ms, NULL) == EDGE_USE;
 }
 
 /* Under the lock, with no fill running: what an earlier one may have brought

@@ -73,7 +73,7 @@ static struct fb_headers fill_kept_fields(struct edge_fill *fill)
 {
     struct edge_pass *answer = fill->answer;
     struct fb_headers headers =
-        edge_fields_to_keep(&answer->arena, &answer->response.headers, fill->ask.treatment.class);
+        edge_fields_to_keep(&answer->arena, &answer->response.headers, &fill->ask.treatment);
 
     edge_fill_add_date(fill, &headers);
     fill->if_range = FB_STR_NONE;
@@ -170,11 +170,7 @@ void edge_fill_part(struct edge_fill *fill)
         return;
     }
     struct fb_response_head whole = *response;
-    whole.headers = edge_fields_to_keep(&fill->answer->arena, &response->headers, EDGE_CLASS_OTHER);
-    struct fb_str age = fb_headers_find(&response->headers, FB_STR("age"));
-    if (age.ptr != NULL) {
-        fb_headers_add(&whole.headers, &fill->answer->arena, FB_STR("Age"), age);
-    }
+    whole.headers = edge_fields_to_answer(&fill->answer->arena, &response->headers);
     fill_make_whole_head(&whole);
     struct edge_terms terms = fill_terms(fill, &whole);
     if (terms.refusal != NULL) {
@@ -221,7 +217,7 @@ static struct edge_object *fill_renew(struct edge_fill *fill, struct edge_terms 
     struct edge_object *fresh = NULL;
 
     struct fb_headers headers =
-        edge_fields_updated(arena, &stale->headers, news, fill->ask.treatment.class);
+        edge_fields_updated(arena, &stale->headers, news, &fill->ask.treatment);
     if (fb_headers_find(news, FB_STR("date")).ptr == NULL) {
         fb_headers_remove(&headers, FB_STR("date")); /* it told of the first answer */
         edge_fill_add_date(fill, &headers);

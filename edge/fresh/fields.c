@@ -1,5 +1,7 @@
 #include "edge/fresh/fields.h"
 
+#include "base/http/conditional.h"
+#include "base/http/date.h"
 #include "edge/fresh/fresh_internal.h"
 
 static bool is_among(struct fb_str name, const struct fb_str *names, size_t n)
@@ -141,55 +143,103 @@ struct fb_headers edge_fields_to_pass(struct fb_arena *arena, const struct fb_re
 
 /* ---- responses --------------------------------------------------------- */
 
-static bool is_kept(struct fb_str name, struct fb_str connection, enum edge_class class)
+bool edge_field_is_for_tiers(struct fb_str name)
 {
-    return !is_hop_by_hop(name) && !is_connection_listed(connection, name) &&
-           !fb_str_equal_nocase(name, FB_STR("content-length")) &&
-           !fb_str_equal_nocase(name, FB_STR("age")) &&
-           !(class == EDGE_CLASS_SEGMENT && fb_str_equal_nocase(name, FB_STR("set-cookie")));
+    return fb_str_equal_nocase(name, FB_STR("forebay-cache-control")) ||
+           fb_str_equal_nocase(name, FB_STR("cache-tag"));
 }
 
-struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_headers *response,
-                                      enum edge_class class)
+struct fb_headers edge_fields_to_answer(struct fb_arena *arena, const struct fb_headers *response)
 {
     struct fb_str connection = fb_headers_join(response, arena, FB_STR("connection"));
     struct fb_headers kept = {0};
 
     for (size_t i = 0; i < response->n; i++) {
-        if (is_kept(response->items[i].name, connection, class)) {
-            fb_headers_add(&kept, arena, response->items[i].name, response->items[i].value);
+        struct fb_header field = response->items[i];
+        if (!is_hop_by_hop(field.name) && !is_connection_listed(connection, field.name) &&
+            !fb_str_equal_nocase(field.name, FB_STR("content-length"))) {
+            fb_headers_add(&kept, arena, field.name, field.value);
         }
     }
     return kept;
 }
 
-/* What tells of the bytes that are stored, and stays with them. */
-static bool describes_content(struct fb_str name)
+struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_headers *response,
+                                      const struct edge_treatment *treatment)
+{
+    struct edge_directives directives = edge_directives_of(arena, response);
+    struct fb_headers kept = edge_fields_to_answer(arena, response);
+    struct fb_str own = directives.cc.private_fields;
+    struct fb_str name;
+
+    fb_headers_remove(&kept, FB_STR("age"));
+    if (edge_cookies_of(treatment) == EDGE_COOKIES_DROP) {
+        fb_headers_remove(&kept, FB_STR("set-cookie"));
+    }
+    while (fb_list_member(&own, &name)) {
+        fb_headers_remove(&kept, name);
+    }
+    return kept;
+}
+
+struct fb_str edge_fields_guarded(struct fb_arena *arena, const struct fb_headers *stored)
+{
+    return edge_directives_of(arena, stored).cc.no_cache_fields;
+}
+
+/* What the stored bytes depend on, or what tells of the 304's own, empty content. */
+static bool is_of_content(struct fb_str name)
 {
     static const struct fb_str names[] = {
-        FB_STR("content-encoding"), FB_STR("content-type"),     FB_STR("content-range"),
-        FB_STR("content-digest"),   FB_STR("repr-digest"),      FB_STR("digest"),
-        FB_STR("content-language"), FB_STR("content-location"),
+        FB_STR("content-encoding"), FB_STR("content-range"), FB_STR("content-digest"),
+        FB_STR("repr-digest"),      FB_STR("digest"),
     };
     return is_among(name, names, FB_ARRAY_LEN(names));
 }
 
 struct fb_headers edge_fields_updated(struct fb_arena *arena, const struct fb_headers *stored,
-                                      const struct fb_headers *not_modified, enum edge_class class)
+                                      const struct fb_headers *not_modified,
+                                      const struct edge_treatment *treatment)
 {
-    struct fb_headers news = edge_fields_to_keep(arena, not_modified, class);
+    struct fb_headers news = edge_fields_to_keep(arena, not_modified, treatment);
     struct fb_headers updated = {0};
 
     for (size_t i = 0; i < stored->n; i++) {
         struct fb_header field = stored->items[i];
-        if (describes_content(field.name) || fb_headers_count(&news, field.name) == 0) {
+        if (is_of_content(field.name) || fb_headers_count(&news, field.name) == 0) {
             fb_headers_add(&updated, arena, field.name, field.value);
         }
     }
     for (size_t i = 0; i < news.n; i++) {
-        if (!describes_content(news.items[i].name)) {
+        if (!is_of_content(news.items[i].name)) {
             fb_headers_add(&updated, arena, news.items[i].name, news.items[i].value);
         }
     }
     return updated;
+}
+
+/* ---- which response a 304 speaks of ------------------------------------- */
+
+static bool is_strong_tag(struct fb_str etag)
+{
+    return fb_etag_is_valid(etag) && !fb_etag_is_weak(etag);
+}
+
+bool edge_fields_confirm(const struct fb_headers *stored, const struct fb_headers *not_modified,
+                         int64_t now_s)
+{
+    struct fb_validators had = fb_validators_of(stored, now_s);
+    struct fb_validators told = fb_validators_of(not_modified, now_s);
+
+    if (is_strong_tag(told.etag)) {
+        return fb_etag_equal_strong(told.etag, had.etag);
+    }
+    if (told.etag.len > 0) {
+        return fb_etag_equal_weak(told.etag, had.etag);
+    }
+    if (told.last_modified != FB_DATE_NONE && had.last_modified != FB_DATE_NONE) {
+        return told.last_modified == had.last_modified;
+    }
+    /* It names no validator that we could compare. Only those of `stored` were asked about. */
+    return true;
 }

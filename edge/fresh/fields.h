@@ -29,13 +29,32 @@ struct fb_headers edge_fields_to_fetch(struct fb_arena *arena,
 struct fb_headers edge_fields_to_pass(struct fb_arena *arena,
                                       const struct fb_request_head *request);
 
-/* Fields of an upstream's `response` to keep and to give to clients: without
- * hop-by-hop fields, Content-Length and Age; for a segment also without
- * Set-Cookie. */
-struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_headers *response,
-                                      enum edge_class class);
+/* Fields of an upstream's `response` to give to the one client that it answers: without
+ * hop-by-hop fields and Content-Length. */
+struct fb_headers edge_fields_to_answer(struct fb_arena *arena, const struct fb_headers *response);
 
-/* The stored fields, updated from a 304 (RFC 9111 section 3.2): its fields
- * replace those of the same name, except what describes the stored content. */
+/* Fields of an upstream's `response` to keep and to give to all clients: as above, and
+ * without Age, what private="..." names, and a Set-Cookie that is to be dropped. */
+struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_headers *response,
+                                      const struct edge_treatment *treatment);
+
+/* The stored fields, updated from a 304 (RFC 9111 section 3.2): its fields replace those of
+ * the same name, except what the stored bytes depend on. */
 struct fb_headers edge_fields_updated(struct fb_arena *arena, const struct fb_headers *stored,
-                                      const struct fb_headers *not_modified, enum edge_class class);
+                                      const struct fb_headers *not_modified,
+                                      const struct edge_treatment *treatment);
+
+/* True if a 304 with the fields `not_modified` speaks of the response with the fields `stored`,
+ * whose validators were the only ones it was asked about (section 4.3.4). If not, it must
+ * not update that. */
+bool edge_fields_confirm(const struct fb_headers *stored, const struct fb_headers *not_modified,
+                         int64_t now_s);
+
+/* True for fields that are kept, and sent on to tiers but not to players: directives for
+ * Forebay alone (RFC 9213) and Cache-Tag. */
+bool edge_field_is_for_tiers(struct fb_str name);
+
+/* The names in no-cache="..." of a stored response that edge_terms.has_guarded is set for, as a
+ * list: fields that only the client may have whose request brought or validated it (section
+ * 5.2.2.4). */
+struct fb_str edge_fields_guarded(struct fb_arena *arena, const struct fb_headers *stored);

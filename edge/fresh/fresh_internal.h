@@ -5,13 +5,24 @@
 
 #include "base/core/arena.h"
 #include "base/core/str.h"
+#include "base/http/cache_control.h"
 #include "base/http/head.h"
+#include "edge/fresh/rule.h"
 
 #include <stdbool.h>
 
-/* True if `value` is a dictionary of RFC 8941 with at least one member, as the
- * targeted fields of RFC 9213 are; else they are to be ignored (section 2.1). */
-bool edge_is_dictionary(struct fb_str value);
+/* The directives that govern a response here. */
+struct edge_directives {
+    struct fb_cache_control cc;
+    bool is_targeted; /* Cache-Control and Expires do not count (RFC 9213 section 2.2) */
+};
+
+/* From the first valid of Forebay-Cache-Control, CDN-Cache-Control and Cache-Control. */
+struct edge_directives edge_directives_of(struct fb_arena *arena,
+                                          const struct fb_headers *response);
+
+/* What becomes of cookies, by the class where the rule says nothing. */
+enum edge_cookies edge_cookies_of(const struct edge_treatment *treatment);
 
 /* Accept-Encoding in one of four forms: "br, gzip", "br", "gzip" or "". */
 struct fb_str edge_accept_encoding_of(struct fb_arena *arena, const struct fb_headers *request);

@@ -92,6 +92,7 @@ struct edge_treatment edge_rules_find(struct edge_rules *rules, struct fb_arena 
             return (struct edge_treatment){.class = rule->class,
                                            .min_ttl_ms = rule->min_ttl_ms,
                                            .max_ttl_ms = rule->max_ttl_ms,
+                                           .caching = rule->caching,
                                            .edits = &rule->edits,
                                            .rules = rules};
         }

@@ -26,10 +26,50 @@
 #include "base/http/head.h"
 #include "edge/fresh/edit.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum edge_class { EDGE_CLASS_OTHER, EDGE_CLASS_SEGMENT, EDGE_CLASS_MANIFEST };
+
+/* What becomes of a response with Set-Cookie. */
+enum edge_cookies {
+    EDGE_COOKIES_BY_CLASS, /* DROP for segments, PASS for all else */
+    EDGE_COOKIES_PASS,     /* it is not kept */
+    EDGE_COOKIES_DROP,     /* it is kept, and given to everybody, without the field */
+    EDGE_COOKIES_SHARE     /* it is kept with the field: everybody gets one cookie */
+};
+
+/* How long an error lives. */
+struct edge_negative {
+    uint16_t status; /* 400..599; or 4 or 5 for all of 4xx or 5xx that have no entry */
+    uint32_t ttl_ms; /* 0: it is not kept */
+};
+
+enum { EDGE_NEGATIVE_MAX = 8 };
+
+/* How responses are kept; borrows nothing. All zero is plain RFC 9111. */
+struct edge_caching {
+    /* For other, without a lifetime from upstream: this part of the time since
+     * Last-Modified (RFC 9111 section 4.2.2), but no longer than the most. */
+    unsigned heuristic_percent; /* 0: none */
+    int64_t heuristic_max_ms;   /* 0: EDGE_HEURISTIC_MAX_MS */
+
+    /* Errors (400 and above) live for what their entry says, or for less if the upstream
+     * says so; without an entry as in RFC 9111, those of 5xx but 501 not at all. None
+     * lives for more than the most. */
+    struct edge_negative negative[EDGE_NEGATIVE_MAX];
+    uint8_t n_negative;
+    int64_t error_max_ms; /* 0: EDGE_ERROR_TTL_MAX_MS for segments and manifests, else no bound */
+
+    enum edge_cookies cookies;
+
+    /* s-maxage forbids any use when stale (RFC 9111 section 5.2.2.10); true: not beside an
+     * express stale-while-revalidate or stale-if-error. */
+    bool is_lax_on_s_maxage;
+};
+
+enum { EDGE_ERROR_TTL_MAX_MS = 10000, EDGE_HEURISTIC_MAX_MS = 24 * 3600 * 1000 };
 
 /* What is written of one rule; copied by edge_rules_new(). */
 struct edge_rule {
@@ -42,11 +82,12 @@ struct edge_rule {
 
     enum edge_class class;
 
-    /* For manifest and other: the lifetime is clamped to these. 0: not clamped
-     * on that side. Without a lifetime from upstream, the minimum holds. */
+    /* For manifest and other, of a success: the lifetime is clamped to these. 0: not
+     * clamped on that side. Without a lifetime from upstream, the minimum holds. */
     int64_t min_ttl_ms;
     int64_t max_ttl_ms;
 
+    struct edge_caching caching;
     struct edge_edits edits; /* of responses on their way to clients */
 };
 
@@ -57,6 +98,7 @@ struct edge_treatment {
     enum edge_class class;
     int64_t min_ttl_ms;
     int64_t max_ttl_ms;
+    struct edge_caching caching;
     const struct edge_edits *edits; /* of the rule; NULL: none. Borrowed from `rules` */
     struct edge_rules *rules;       /* borrowed; NULL: there are none */
 };

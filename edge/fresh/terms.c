@@ -3,8 +3,8 @@
 #include "base/core/arena.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/http/cache_control.h"
 #include "base/http/date.h"
+#include "edge/fresh/demands.h"
 #include "edge/fresh/fresh_internal.h"
 
 enum { MS_PER_S = 1000, MANIFEST_STAND_IN_MS = 60 * MS_PER_S };
@@ -15,55 +15,159 @@ struct edge_moment edge_moment_now(const struct fb_clock *clock)
                                 .wall_ms = fb_clock_wall_ms(clock)};
 }
 
-/* ---- may it be stored (RFC 9111 section 3) ------------------------------ */
+/* ---- statuses ------------------------------------------------------------ */
 
-static bool is_understood(unsigned status)
+enum {
+    /* Cacheable without a word from upstream (RFC 9110 section 15.1), but 206: of that
+     * a whole is made first. */
+    STATUS_HEURISTIC = 1,
+    /* Says something of the request, the connection or the moment, not of the resource; or
+     * must not be kept (RFC 6585). */
+    STATUS_NEVER = 2
+};
+
+/* What is known of a status; 0 for others, that only an explicit lifetime makes worth
+ * keeping. */
+static unsigned status_traits(unsigned status)
 {
-    static const uint16_t statuses[] = {200, 203, 204, 300, 301, 302, 307,
-                                        308, 404, 405, 410, 414, 501};
+    static const struct {
+        uint16_t status;
+        uint8_t traits;
+    } statuses[] = {
+        {200, STATUS_HEURISTIC}, {203, STATUS_HEURISTIC}, {204, STATUS_HEURISTIC},
+        {300, STATUS_HEURISTIC}, {301, STATUS_HEURISTIC}, {308, STATUS_HEURISTIC},
+        {404, STATUS_HEURISTIC}, {405, STATUS_HEURISTIC}, {410, STATUS_HEURISTIC},
+        {414, STATUS_HEURISTIC}, {501, STATUS_HEURISTIC}, {206, STATUS_NEVER},
+        {304, STATUS_NEVER},     {305, STATUS_NEVER},     {400, STATUS_NEVER},
+        {401, STATUS_NEVER},     {407, STATUS_NEVER},     {408, STATUS_NEVER},
+        {411, STATUS_NEVER},     {412, STATUS_NEVER},     {413, STATUS_NEVER},
+        {415, STATUS_NEVER},     {416, STATUS_NEVER},     {417, STATUS_NEVER},
+        {421, STATUS_NEVER},     {422, STATUS_NEVER},     {425, STATUS_NEVER},
+        {426, STATUS_NEVER},     {428, STATUS_NEVER},     {429, STATUS_NEVER},
+        {431, STATUS_NEVER},     {508, STATUS_NEVER},     {511, STATUS_NEVER},
+    };
 
     for (size_t i = 0; i < FB_ARRAY_LEN(statuses); i++) {
-        if (status == statuses[i]) {
+        if (status == statuses[i].status) {
+            return statuses[i].traits;
+        }
+    }
+    return status < 200 ? STATUS_NEVER : 0;
+}
+
+/* True for a status whose caching we know in full, as must-understand wants. */
+static bool is_understood(unsigned status)
+{
+    static const uint16_t others[] = {201, 202, 205, 302, 303, 307, 402, 403,
+                                      406, 409, 451, 500, 502, 503, 504, 505};
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(others); i++) {
+        if (status == others[i]) {
             return true;
         }
     }
-    return false;
+    return status_traits(status) == STATUS_HEURISTIC;
 }
+
+bool edge_status_is_failure(unsigned status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/* What the rule says of an error, or NULL. */
+static const struct edge_negative *find_negative(const struct edge_treatment *treatment,
+                                                 unsigned status)
+{
+    const struct edge_negative *of_class = NULL;
+
+    for (size_t i = 0; i < treatment->caching.n_negative && status >= 400; i++) {
+        const struct edge_negative *entry = &treatment->caching.negative[i];
+        if (entry->status == status) {
+            return entry;
+        }
+        if (entry->status == status / 100) {
+            of_class = entry;
+        }
+    }
+    return of_class;
+}
+
+/* ---- may it be stored (RFC 9111 section 3) ------------------------------ */
 
 static bool has_field(const struct fb_headers *headers, struct fb_str name)
 {
     return fb_headers_find(headers, name).ptr != NULL;
 }
 
-static const char *find_refusal(const struct edge_terms_of *of,
-                                const struct fb_cache_control *directives, struct fb_str vary)
+/* An explicit lifetime, or leave to find one. */
+static bool is_explicit(const struct edge_terms_of *of, const struct edge_directives *directives)
 {
-    const struct fb_headers *request = &of->request->headers;
+    const struct fb_cache_control *cc = &directives->cc;
+
+    return cc->is_public || cc->s_maxage >= 0 || cc->max_age >= 0 ||
+           (!directives->is_targeted && has_field(&of->response->headers, FB_STR("expires")));
+}
+
+static const char *find_refusal_of_status(const struct edge_terms_of *of,
+                                          const struct edge_directives *directives)
+{
+    unsigned status = of->response->status;
+    const struct edge_negative *negative = find_negative(&of->treatment, status);
+    unsigned traits = status_traits(status);
+
+    if (traits == STATUS_NEVER) {
+        return status == 206 ? "partial" : "status";
+    }
+    if (directives->cc.must_understand && !is_understood(status)) {
+        return "status";
+    }
+    if (negative != NULL) {
+        return negative->ttl_ms == 0 ? "negative" : NULL;
+    }
+    /* Origins stamp lifetimes on failures that they do not mean to last. */
+    bool is_failure = status >= 500 && traits != STATUS_HEURISTIC;
+    if (is_failure || (traits != STATUS_HEURISTIC && !is_explicit(of, directives))) {
+        return "status";
+    }
+    return NULL;
+}
+
+/* What a request with Authorization brings is for all only by these (section 3.5). */
+static bool is_for_all(const struct fb_cache_control *cc)
+{
+    return cc->is_public || cc->must_revalidate || cc->s_maxage >= 0;
+}
+
+static const char *find_refusal(const struct edge_terms_of *of,
+                                const struct edge_directives *directives, struct fb_str vary)
+{
+    const struct fb_cache_control *cc = &directives->cc;
     const struct fb_headers *response = &of->response->headers;
 
     if (of->request->method != FB_METHOD_GET) {
         return "method";
     }
-    if (!is_understood(of->response->status)) {
-        return of->response->status == 206 ? "partial" : "status";
+    const char *refusal = find_refusal_of_status(of, directives);
+    if (refusal != NULL) {
+        return refusal;
     }
     /* A status that is understood, with must-understand, overrides no-store
      * (section 5.2.2.3). */
-    if (directives->no_store && !directives->must_understand) {
+    if (cc->no_store && !cc->must_understand) {
         return "no-store";
     }
-    if (directives->is_private) {
+    if (cc->is_private) {
         return "private";
     }
-    bool is_for_all =
-        directives->is_public || directives->must_revalidate || directives->s_maxage >= 0;
-    if (has_field(request, FB_STR("authorization")) && !is_for_all) {
+    if (has_field(&of->request->headers, FB_STR("authorization")) && !is_for_all(cc)) {
         return "authorization";
     }
     if (fb_list_has(vary, FB_STR("*"))) {
         return "vary";
     }
-    if (has_field(response, FB_STR("set-cookie")) && of->treatment.class != EDGE_CLASS_SEGMENT) {
+    bool has_own_cookie = fb_list_has(cc->private_fields, FB_STR("set-cookie"));
+    if (has_field(response, FB_STR("set-cookie")) && !has_own_cookie &&
+        edge_cookies_of(&of->treatment) == EDGE_COOKIES_PASS) {
         return "set-cookie";
     }
     if (has_field(response, FB_STR("content-range"))) {
@@ -110,35 +214,111 @@ static int64_t find_initial_age_ms(const struct edge_terms_of *of)
 
 /* ---- lifetimes (section 4.2.1) ------------------------------------------ */
 
-/* What Expires and Date say, or -1. An Expires that is no date is in the past
- * (section 5.3). */
-static int64_t find_expires_ms(const struct edge_terms_of *of)
+enum { NOT_STATED = -1 };
+
+/* The least of all lines, since only one can be meant; one that is no date is in the past
+ * (section 5.3). Counted from `from_ms`. */
+static int64_t find_expires_ms(const struct edge_terms_of *of, int64_t from_ms)
 {
-    int64_t expires_ms = 0;
+    const struct fb_headers *headers = &of->response->headers;
+    int64_t least_ms = NOT_STATED;
+
+    for (size_t i = 0; i < headers->n; i++) {
+        int64_t seconds = 0;
+        if (!fb_str_equal_nocase(headers->items[i].name, FB_STR("expires"))) {
+            continue;
+        }
+        int err = fb_date_parse(headers->items[i].value, of->received.wall_ms / MS_PER_S, &seconds);
+        int64_t left_ms = err < 0 ? 0 : FB_MAX(seconds * MS_PER_S - from_ms, 0);
+        least_ms = least_ms == NOT_STATED ? left_ms : FB_MIN(least_ms, left_ms);
+    }
+    return least_ms;
+}
+
+/* When the response was made: Date, or the time of arrival. */
+static int64_t find_origin_ms(const struct edge_terms_of *of)
+{
     int64_t date_ms = of->received.wall_ms;
 
-    if (!has_field(&of->response->headers, FB_STR("expires"))) {
-        return -1;
-    }
-    if (!find_date_ms(of, FB_STR("expires"), &expires_ms)) {
-        return 0;
-    }
-    (void)find_date_ms(of, FB_STR("date"), &date_ms); /* else the time of arrival */
-    return FB_MAX(expires_ms - date_ms, 0);
+    (void)find_date_ms(of, FB_STR("date"), &date_ms); /* else as it is */
+    return date_ms;
 }
 
-/* The upstream's own word, or -1. */
+/* The upstream's own word. */
 static int64_t find_stated_ms(const struct edge_terms_of *of,
-                              const struct fb_cache_control *directives, bool is_targeted)
+                              const struct edge_directives *directives)
 {
-    if (directives->s_maxage >= 0) {
-        return directives->s_maxage * MS_PER_S;
+    if (directives->cc.s_maxage >= 0) {
+        return directives->cc.s_maxage * MS_PER_S;
     }
-    if (directives->max_age >= 0) {
-        return directives->max_age * MS_PER_S;
+    if (directives->cc.max_age >= 0) {
+        return directives->cc.max_age * MS_PER_S;
     }
-    return is_targeted ? -1 : find_expires_ms(of);
+    return directives->is_targeted ? NOT_STATED : find_expires_ms(of, find_origin_ms(of));
 }
+
+/* A share of the time since it last changed, where the rule grants one (section 4.2.2). */
+static int64_t find_heuristic_ms(const struct edge_terms_of *of,
+                                 const struct edge_directives *directives)
+{
+    const struct edge_treatment *treatment = &of->treatment;
+    unsigned status = of->response->status;
+    bool may_guess = status_traits(status) == STATUS_HEURISTIC || directives->cc.is_public;
+    int64_t modified_ms = 0;
+
+    if (treatment->caching.heuristic_percent == 0 || treatment->class != EDGE_CLASS_OTHER ||
+        !may_guess || status >= 400 || !find_date_ms(of, FB_STR("last-modified"), &modified_ms)) {
+        return NOT_STATED;
+    }
+    int64_t most_ms = treatment->caching.heuristic_max_ms > 0 ? treatment->caching.heuristic_max_ms
+                                                              : EDGE_HEURISTIC_MAX_MS;
+    int64_t unchanged_ms = FB_MAX(find_origin_ms(of) - modified_ms, 0);
+    return FB_MIN(unchanged_ms / 100 * treatment->caching.heuristic_percent, most_ms);
+}
+
+/* ---- errors ---------------------------------------------------------------- */
+
+/* When the upstream wants to be asked again (RFC 9110 section 10.2.3), from now, or
+ * NOT_STATED. */
+static int64_t find_retry_ms(const struct edge_terms_of *of)
+{
+    struct fb_str text = fb_headers_find(&of->response->headers, FB_STR("retry-after"));
+    int64_t at_ms = 0;
+
+    if (text.len == 0) {
+        return NOT_STATED;
+    }
+    if (find_date_ms(of, FB_STR("retry-after"), &at_ms)) {
+        return FB_MAX(at_ms - of->received.wall_ms, 0);
+    }
+    return fb_delta_parse(text) * MS_PER_S;
+}
+
+/* What is missing may be there in a moment: the least of what the upstream says and what the
+ * rule does. */
+static int64_t find_error_left_ms(const struct edge_terms_of *of, bool is_stated, int64_t left_ms)
+{
+    const struct edge_treatment *treatment = &of->treatment;
+    const struct edge_negative *negative = find_negative(treatment, of->response->status);
+    int64_t most_ms = treatment->caching.error_max_ms;
+    int64_t retry_ms = find_retry_ms(of);
+
+    if (negative != NULL) {
+        left_ms = is_stated ? FB_MIN(left_ms, negative->ttl_ms) : negative->ttl_ms;
+    }
+    if (most_ms == 0 && treatment->class != EDGE_CLASS_OTHER) {
+        most_ms = EDGE_ERROR_TTL_MAX_MS;
+    }
+    if (most_ms > 0) {
+        left_ms = FB_MIN(left_ms, most_ms);
+    }
+    if (treatment->max_ttl_ms > 0) {
+        left_ms = FB_MIN(left_ms, treatment->max_ttl_ms);
+    }
+    return retry_ms == NOT_STATED ? left_ms : FB_MIN(left_ms, retry_ms);
+}
+
+/* ---- all together ------------------------------------------------------ */
 
 /* The rule's clamps hold for what is left of the lifetime on arrival, so that a
  * minimum means something below a tier that has kept the response for a while. */
@@ -147,72 +327,90 @@ static int64_t clamp_left_ms(const struct edge_treatment *treatment, int64_t lef
     if (treatment->max_ttl_ms > 0 && left_ms > treatment->max_ttl_ms) {
         left_ms = treatment->max_ttl_ms;
     }
-    return FB_MAX(left_ms, treatment->min_ttl_ms);
+    return treatment->min_ttl_ms > 0 ? FB_MAX(left_ms, treatment->min_ttl_ms) : left_ms;
 }
 
-static void settle_lifetime(const struct edge_terms_of *of, int64_t stated_ms,
-                            struct edge_terms *terms)
+static void settle_lifetime(const struct edge_terms_of *of,
+                            const struct edge_directives *directives, struct edge_terms *terms)
 {
     const struct edge_treatment *treatment = &of->treatment;
-    bool is_media = treatment->class != EDGE_CLASS_OTHER;
-    bool is_error = of->response->status >= 400;
-    int64_t left_ms = FB_MAX(stated_ms, 0) - terms->initial_age_ms;
+    int64_t stated_ms = find_stated_ms(of, directives);
+    int64_t left_ms = 0;
 
-    if (treatment->class == EDGE_CLASS_SEGMENT && of->response->status == 200) {
-        terms->is_immutable = true;
+    if (stated_ms == NOT_STATED) {
+        stated_ms = find_heuristic_ms(of, directives);
+    }
+    bool is_stated = stated_ms != NOT_STATED;
+    left_ms = (is_stated ? stated_ms : 0) - terms->initial_age_ms;
+    if (of->response->status >= 400) {
+        left_ms = find_error_left_ms(of, is_stated, left_ms);
+    } else if (treatment->class == EDGE_CLASS_SEGMENT && of->response->status == 200) {
         left_ms = EDGE_YEAR_MS;
-    } else if (is_media && is_error) {
-        left_ms = FB_MIN(left_ms, EDGE_ERROR_TTL_MAX_MS);
-    } else if (treatment->min_ttl_ms > 0 || treatment->max_ttl_ms > 0) {
+    } else {
         left_ms = clamp_left_ms(treatment, left_ms);
     }
     terms->lifetime_ms = FB_MAX(terms->initial_age_ms + left_ms, 0);
 }
 
-/* ---- all together ------------------------------------------------------ */
-
 /* How long it may be used stale. A lifetime for shared caches alone forbids that
- * (section 5.2.2.10) unless the upstream grants it expressly. */
-static void settle_staleness(const struct edge_terms_of *of,
-                             const struct fb_cache_control *directives, struct edge_terms *terms)
+ * (section 5.2.2.10). */
+static void settle_staleness(const struct edge_terms_of *of, const struct fb_cache_control *cc,
+                             struct edge_terms *terms)
 {
     bool is_media = of->treatment.class != EDGE_CLASS_OTHER && of->response->status < 400;
-    bool is_granted = directives->stale_while_revalidate >= 0 || directives->stale_if_error >= 0;
+    bool is_granted = of->treatment.caching.is_lax_on_s_maxage &&
+                      (cc->stale_while_revalidate >= 0 || cc->stale_if_error >= 0);
 
-    terms->always_validate = directives->no_cache && !is_media;
-    terms->must_revalidate = directives->must_revalidate || directives->proxy_revalidate ||
-                             (directives->s_maxage >= 0 && !is_granted);
-    terms->while_revalidate_ms = FB_MAX(directives->stale_while_revalidate, 0) * MS_PER_S;
-    terms->if_error_ms = FB_MAX(directives->stale_if_error, 0) * MS_PER_S;
-    if (of->treatment.class == EDGE_CLASS_MANIFEST && directives->stale_if_error < 0 && is_media) {
+    terms->always_validate = cc->no_cache && !is_media;
+    terms->must_revalidate =
+        cc->must_revalidate || cc->proxy_revalidate || (cc->s_maxage >= 0 && !is_granted);
+    terms->while_revalidate_ms = FB_MAX(cc->stale_while_revalidate, 0) * MS_PER_S;
+    terms->if_error_ms = FB_MAX(cc->stale_if_error, 0) * MS_PER_S;
+    if (of->treatment.class == EDGE_CLASS_MANIFEST && cc->stale_if_error < 0 && is_media) {
         terms->if_error_ms = MANIFEST_STAND_IN_MS;
     }
+}
+
+/* Fields of the response that no-cache="..." names. */
+static bool has_guarded(const struct fb_headers *response, struct fb_str names)
+{
+    struct fb_str name;
+
+    while (fb_list_member(&names, &name)) {
+        if (has_field(response, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct edge_terms edge_terms_find(const struct edge_terms_of *of)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
     const struct fb_headers *headers = &of->response->headers;
-    struct fb_str targeted = fb_headers_join(headers, &arena, FB_STR("cdn-cache-control"));
     struct fb_str vary = fb_headers_join(headers, &arena, FB_STR("vary"));
-    bool is_targeted = edge_is_dictionary(targeted);
-    struct fb_cache_control directives = fb_cache_control_parse(
-        is_targeted ? targeted : fb_headers_join(headers, &arena, FB_STR("cache-control")));
+    struct edge_directives directives = edge_directives_of(&arena, headers);
+    bool is_whole_segment =
+        of->treatment.class == EDGE_CLASS_SEGMENT && of->response->status == 200;
     struct edge_terms terms = {
         .class = of->treatment.class,
         .refusal = find_refusal(of, &directives, vary),
         .received_ms = of->received.mono_ms,
         .initial_age_ms = find_initial_age_ms(of),
+        .is_immutable = is_whole_segment || directives.cc.immutable,
+        .has_guarded = has_guarded(headers, directives.cc.no_cache_fields),
     };
-    settle_lifetime(of, find_stated_ms(of, &directives, is_targeted), &terms);
-    settle_staleness(of, &directives, &terms);
+    settle_lifetime(of, &directives, &terms);
+    settle_staleness(of, &directives.cc, &terms);
 
     /* Nothing to gain from what is stale at once, and can neither be used stale nor
      * be validated. */
     bool has_validator =
         has_field(headers, FB_STR("etag")) || has_field(headers, FB_STR("last-modified"));
-    bool is_useful = terms.lifetime_ms > terms.initial_age_ms || has_validator ||
-                     terms.while_revalidate_ms > 0 || terms.if_error_ms > 0;
+    bool may_be_stale = !terms.must_revalidate && !terms.always_validate &&
+                        (terms.while_revalidate_ms > 0 || terms.if_error_ms > 0);
+    bool is_useful = (terms.lifetime_ms > terms.initial_age_ms && !terms.always_validate) ||
+                     has_validator || may_be_stale;
     if (terms.refusal == NULL && !is_useful) {
         terms.refusal = "no lifetime";
     }
@@ -229,7 +427,43 @@ int64_t edge_terms_left_ms(const struct edge_terms *terms, int64_t mono_ms)
     return terms->lifetime_ms - edge_terms_age_ms(terms, mono_ms);
 }
 
-enum edge_verdict edge_terms_judge(const struct edge_terms *terms, int64_t mono_ms)
+/* ---- use -------------------------------------------------------------------- */
+
+/* Fresh, but not as fresh as the request wants it. */
+static bool is_too_old(const struct edge_terms *terms, const struct edge_demands *demands,
+                       int64_t mono_ms)
+{
+    int64_t age_ms = edge_terms_age_ms(terms, mono_ms);
+
+    if (demands->no_cache) {
+        return true;
+    }
+    /* A reload of what never changes changes nothing (RFC 8246). */
+    if (demands->max_age_ms >= 0 && age_ms > demands->max_age_ms && !terms->is_immutable) {
+        return true;
+    }
+    return terms->lifetime_ms - age_ms < demands->min_fresh_ms;
+}
+
+/* True if the request does not want what is stale (sections 5.2.1.1, 5.2.1.3, 5.2.1.4). */
+static bool wants_fresh(const struct edge_demands *demands)
+{
+    return demands->no_cache || demands->min_fresh_ms > 0 || demands->max_age_ms >= 0;
+}
+
+/* Stale, but as fresh as the request wants it. */
+static bool is_accepted(const struct edge_terms *terms, const struct edge_demands *demands,
+                        int64_t mono_ms)
+{
+    int64_t age_ms = edge_terms_age_ms(terms, mono_ms);
+
+    return demands->max_stale_ms > 0 && age_ms - terms->lifetime_ms <= demands->max_stale_ms &&
+           !demands->no_cache && demands->min_fresh_ms == 0 &&
+           (demands->max_age_ms < 0 || age_ms <= demands->max_age_ms);
+}
+
+enum edge_verdict edge_terms_judge(const struct edge_terms *terms, int64_t mono_ms,
+                                   const struct edge_demands *demands)
 {
     int64_t left_ms = edge_terms_left_ms(terms, mono_ms);
 
@@ -237,20 +471,28 @@ enum edge_verdict edge_terms_judge(const struct edge_terms *terms, int64_t mono_
         return EDGE_VALIDATE;
     }
     if (left_ms > 0) {
-        return EDGE_USE;
+        return demands != NULL && is_too_old(terms, demands, mono_ms) ? EDGE_VALIDATE : EDGE_USE;
     }
-    if (!terms->must_revalidate && -left_ms < terms->while_revalidate_ms) {
+    if (terms->must_revalidate) {
+        return EDGE_VALIDATE;
+    }
+    if (-left_ms < terms->while_revalidate_ms && (demands == NULL || !wants_fresh(demands))) {
         return EDGE_USE_AND_REVALIDATE;
     }
-    return EDGE_VALIDATE;
+    return demands != NULL && is_accepted(terms, demands, mono_ms) ? EDGE_USE : EDGE_VALIDATE;
 }
 
-bool edge_terms_stands_in(const struct edge_terms *terms, int64_t mono_ms)
+bool edge_terms_stands_in(const struct edge_terms *terms, int64_t mono_ms,
+                          const struct edge_demands *demands)
 {
     int64_t stale_ms = -edge_terms_left_ms(terms, mono_ms);
+    int64_t allowed_ms = FB_MAX(terms->if_error_ms, terms->while_revalidate_ms);
 
     if (terms->always_validate || terms->must_revalidate) {
         return false;
     }
-    return stale_ms < FB_MAX(terms->if_error_ms, terms->while_revalidate_ms);
+    if (demands != NULL) {
+        allowed_ms = FB_MAX(allowed_ms, FB_MAX(demands->if_error_ms, demands->max_stale_ms));
+    }
+    return stale_ms < allowed_ms;
 }

@@ -29,11 +29,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct edge_demands;
 struct fb_clock;
 
 #define EDGE_YEAR_MS ((int64_t)365 * 24 * 3600 * 1000)
-
-enum { EDGE_ERROR_TTL_MAX_MS = 10000 };
 
 /* One point in time on both clocks. */
 struct edge_moment {
@@ -64,6 +63,7 @@ struct edge_terms {
     bool must_revalidate;        /* never used stale */
     bool always_validate;        /* no-cache: not even while fresh */
     bool is_immutable;
+    bool has_guarded; /* fields that hits lack: see edge_fields_guarded() */
 };
 
 struct edge_terms edge_terms_find(const struct edge_terms_of *of);
@@ -80,7 +80,15 @@ enum edge_verdict {
     EDGE_VALIDATE            /* ask the upstream first */
 };
 
-enum edge_verdict edge_terms_judge(const struct edge_terms *terms, int64_t mono_ms);
+/* `demands` are those of the request that are obeyed; NULL: none. only-if-cached and no-store
+ * are not asked: they say what to do next. */
+enum edge_verdict edge_terms_judge(const struct edge_terms *terms, int64_t mono_ms,
+                                   const struct edge_demands *demands);
 
-/* True if it may stand in when the upstream fails (RFC 5861 section 4). */
-bool edge_terms_stands_in(const struct edge_terms *terms, int64_t mono_ms);
+/* True if it may stand in when the upstream fails (RFC 5861 section 4): cannot be reached, or
+ * answers with a status of edge_status_is_failure(). */
+bool edge_terms_stands_in(const struct edge_terms *terms, int64_t mono_ms,
+                          const struct edge_demands *demands);
+
+/* 500, 502, 503, 504. */
+bool edge_status_is_failure(unsigned status);

@@ -81,11 +81,7 @@ static void serve_on_fetched(struct fb_op *op)
     }
     struct fb_response_head kept = {
         .status = status,
-        .headers = edge_fields_to_keep(request->arena, &fetch->response.headers, EDGE_CLASS_OTHER)};
-    struct fb_str age = fb_headers_find(&fetch->response.headers, FB_STR("age"));
-    if (age.ptr != NULL) {
-        fb_headers_add(&kept.headers, request->arena, FB_STR("Age"), age);
-    }
+        .headers = edge_fields_to_answer(request->arena, &fetch->response.headers)};
     edge_serve_settle(request, EDGE_SERVE_PASS);
     edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
 }

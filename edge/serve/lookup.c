@@ -97,7 +97,7 @@ static void serve_take_pass(struct serve_request *request)
 static enum edge_verdict serve_judge(const struct serve_request *request)
 {
     return edge_terms_judge(&edge_object_head(request->object)->terms,
-                            (int64_t)fb_loop_now_ms(request->serve->loop));
+                            (int64_t)fb_loop_now_ms(request->serve->loop), NULL);
 }
 
 static void serve_take_object(struct serve_request *request)
