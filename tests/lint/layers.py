@@ -20,6 +20,7 @@ OWNERS = {
     "jansson.h": ("base/json",),
     "systemd/": ("base/daemon",),
     "xxhash.h": ("base/core",),
+    "pcre2.h": ("base/regex",),
     "sodium.h": ("origin/auth",),
     "cjose/": ("origin/auth",),
     "mbedtls/": ("base/crypto",),

@@ -36,6 +36,7 @@ ONLY_IN = {
     r"json_(?:object|array|string|load|dump|integer|real|null|true|false|decref)\w*": ("base/json",),
     r"sd_\w+": ("base/daemon",),
     r"XXH\w+": ("base/core",),
+    r"pcre2_\w+": ("base/regex",),
     r"sqlite3_\w+": ("base/db",),
     r"mbedtls_\w+|psa_\w+": ("base/crypto", "base/tls"),
     r"yaml_\w+": ("base/conf",),
