@@ -7,6 +7,7 @@
 #include "base/core/str.h"
 #include "base/http/cache_control.h"
 #include "base/http/head.h"
+#include "edge/fresh/key.h"
 #include "edge/fresh/rule.h"
 
 #include <stdbool.h>
@@ -23,6 +24,10 @@ struct edge_directives edge_directives_of(struct fb_arena *arena,
 
 /* What becomes of cookies, by the class where the rule says nothing. */
 enum edge_cookies edge_cookies_of(const struct edge_treatment *treatment);
+
+/* What counts of `query`, as it stands in the key; ptr NULL: nothing. */
+struct fb_str edge_query_of(struct fb_arena *arena, struct fb_str query,
+                            const struct edge_key_policy *policy);
 
 /* Accept-Encoding in one of four forms: "br, gzip", "br", "gzip" or "". */
 struct fb_str edge_accept_encoding_of(struct fb_arena *arena, const struct fb_headers *request);

@@ -56,9 +56,8 @@ static char *put(char *at, struct fb_str str)
 int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
                 const struct edge_key_policy *policy, struct edge_target *ret_target)
 {
+    static const struct edge_key_policy preset = {.query = EDGE_KEY_WHOLE};
     struct fb_str path;
-
-    (void)policy;
 
     if (!is_host(request->host)) {
         return FB_E_MALFORMED;
@@ -74,24 +73,29 @@ int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
         return err;
     }
 
+    struct fb_str query = edge_query_of(arena, request->query, policy != NULL ? policy : &preset);
     struct fb_str host = without_default_port(request->host);
-    char *key = fb_arena_alloc(arena, host.len + path.len + 1 + request->query.len);
+    if (host.len + path.len + 1 + query.len > EDGE_KEY_MAX) {
+        return FB_E_LIMIT; /* escapes may have made it longer */
+    }
+    char *key = fb_arena_alloc(arena, host.len + path.len + 1 + query.len);
     char *at = key;
     for (size_t i = 0; i < host.len; i++) {
         *at++ = to_lower(host.ptr[i]);
     }
     at = put(at, path);
-    if (request->query.ptr != NULL) {
+    if (query.ptr != NULL) {
         *at++ = '?';
-        at = put(at, request->query);
+        at = put(at, query);
     }
-    *ret_target = (struct edge_target){.key = {key, (size_t)(at - key)}};
-    ret_target->host = fb_str_first(ret_target->key, host.len);
-    ret_target->target = fb_str_skip(ret_target->key, host.len);
-    ret_target->path = fb_str_first(ret_target->target, path.len);
-    if (request->query.ptr != NULL) {
-        ret_target->query = fb_str_skip(ret_target->target, path.len + 1);
+    struct edge_target target = {.key = {key, (size_t)(at - key)}};
+    target.host = fb_str_first(target.key, host.len);
+    target.target = fb_str_skip(target.key, host.len);
+    target.path = fb_str_first(target.target, path.len);
+    if (query.ptr != NULL) {
+        target.query = fb_str_skip(target.target, path.len + 1);
     }
+    *ret_target = target;
     return FB_OK;
 }
 

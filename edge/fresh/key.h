@@ -45,6 +45,15 @@ struct edge_key_policy {
     size_t n_excluded;
 };
 
+/* Whether a parameter counts. */
+enum edge_parameter {
+    EDGE_PARAMETER_BY_POLICY,
+    EDGE_PARAMETER_ALWAYS, /* HLS's directives: _HLS_msn, _HLS_part, _HLS_skip */
+    EDGE_PARAMETER_NEVER   /* CMCD */
+};
+
+enum edge_parameter edge_parameter_of(struct fb_str name);
+
 /* What a request comes to. All are views into `key`. */
 struct edge_target {
     struct fb_str key;    /* "host/path?query" */

@@ -6,6 +6,8 @@
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
 
+#include <string.h>
+
 /* A request's content, lent to the fetch that sends it on: the exchange closes
  * its own reader. */
 struct serve_content {
@@ -86,6 +88,26 @@ static void serve_on_fetched(struct fb_op *op)
     edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
 }
 
+/* A key's policy is about what is kept: what another method does may hang on any
+ * parameter. */
+static struct fb_str alone_target(struct serve_request *request)
+{
+    enum fb_method method = request->client->method;
+    struct fb_str path = request->wanted.path;
+    struct fb_str query = request->client->query;
+
+    if (method == FB_METHOD_GET || method == FB_METHOD_HEAD || query.ptr == NULL) {
+        return request->wanted.target;
+    }
+    char *target = fb_arena_alloc(request->arena, path.len + 1 + query.len);
+    memcpy(target, path.ptr, path.len);
+    target[path.len] = '?';
+    if (query.len > 0) {
+        memcpy(target + path.len + 1, query.ptr, query.len);
+    }
+    return (struct fb_str){target, path.len + 1 + query.len};
+}
+
 void edge_serve_fetch(struct serve_request *request, const char *why, const char *detail)
 {
     struct fb_arena *arena = request->arena;
@@ -99,8 +121,9 @@ void edge_serve_fetch(struct serve_request *request, const char *why, const char
     request->fetch = own;
     own->request = request;
     *sent = *request->client;
-    sent->target = request->wanted.target;
+    sent->target = alone_target(request);
     sent->path = request->wanted.path;
+    sent->host = request->wanted.host;
     sent->headers = edge_fields_to_pass(arena, request->client);
     fb_op_init(&fetch->op, request->serve->loop, serve_on_fetched);
     fetch->request = sent;

@@ -70,6 +70,100 @@ static void one_resource_has_one_key(void **state)
     }
 }
 
+static const struct fb_str some[] = {FB_STR("b"), FB_STR("t k")};
+
+static const struct edge_key_policy whole = {.query = EDGE_KEY_WHOLE};
+static const struct edge_key_policy whole_but = {.query = EDGE_KEY_WHOLE,
+                                                 .excluded = some,
+                                                 .n_excluded = 2};
+static const struct edge_key_policy all = {.query = EDGE_KEY_ALL};
+static const struct edge_key_policy all_but = {.query = EDGE_KEY_ALL,
+                                               .excluded = some,
+                                               .n_excluded = 2};
+static const struct edge_key_policy nothing = {.query = EDGE_KEY_NONE};
+static const struct edge_key_policy nothing_but = {.query = EDGE_KEY_NONE,
+                                                   .included = some,
+                                                   .n_included = 2};
+
+static void a_query_counts_as_the_policy_says(void **state)
+{
+    static const struct {
+        const struct edge_key_policy *policy;
+        const char *target;
+        const char *wanted;
+    } cases[] = {
+        {&whole, "/x?b=1&a=2&&b=0&", "/x?b=1&a=2&&b=0&"},
+        {&whole, "/x?%zz=%41", "/x?%zz=%41"},
+        {&whole, "/x?CMCD=br%3D1", "/x"},
+        {&whole, "/x?a=1&CMCD=x&b=2", "/x?a=1&b=2"},
+        {&whole, "/x?CM%43D=x&CMCD-Session=y&CMCDx=1", "/x?CMCDx=1"},
+        {&whole, "/x?cmcd=1", "/x?cmcd=1"},
+        {&whole, "/x?_HLS_part=3&a=1&_HLS_msn=2&b=0", "/x?a=1&b=0&_HLS_msn=2&_HLS_part=3"},
+        {&whole, "/x?_HLS_skip=YES&_HLS_msn=2&_HLS_msn=1",
+         "/x?_HLS_msn=2&_HLS_msn=1&_HLS_skip=YES"},
+        {&whole_but, "/x?c=1&b=2&a=3&%62=4&bb=5", "/x?c=1&a=3&bb=5"},
+        {&whole_but, "/x?t%20k=1&t+k=2", "/x?t+k=2"},
+        {&all, "/x?", "/x"},
+        {&all, "/x?&", "/x"},
+        {&all, "/x?b=1&&a=2&b=0&", "/x?a=2&b=1&b=0"},
+        {&all, "/x?a&a=&a=1", "/x?a&a=&a=1"},
+        {&all, "/x?q=a+b&p=a%20b&o=a%2bb", "/x?o=a%2Bb&p=a%20b&q=a+b"},
+        {&all, "/x?a=%41%7e%2f/?", "/x?a=A~%2F/?"},
+        {&all, "/x?a=100%&b=%zz&c=%", "/x?a=100%25&b=%25zz&c=%25"},
+        {&all, "/x?a=%%34%31", "/x?a=%2541"},
+        {&all, "/x?a=%26b%3D1", "/x?a=%26b%3D1"},
+        {&all, "/x?=1&a", "/x?=1&a"},
+        {&all, "/x?z=1&_HLS_msn=2&CMCD=1", "/x?z=1&_HLS_msn=2"},
+        {&all_but, "/x?c=1&b=2&%62=4&a=3", "/x?a=3&c=1"},
+        {&nothing, "/x?a=1&b=2&t=3", "/x"},
+        {&nothing, "/x?_HLS_part=3&a=1&_HLS_msn=2", "/x?_HLS_msn=2&_HLS_part=3"},
+        {&nothing_but, "/x?t%20k=3&a=1&b=2&CMCD=4", "/x?b=2&t%20k=3"},
+        {&nothing_but, "/x?b=2&b=1", "/x?b=2&b=1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+        struct fb_request_head request = make_request("A.example:80", cases[i].target);
+        struct edge_target target = {.key = FB_STR_NONE};
+        assert_int_equal(edge_key_of(&arena, &request, cases[i].policy, &target), FB_OK);
+        if (!fb_str_equal(target.target, fb_str_from(cases[i].wanted))) {
+            fail_msg("case %zu: '%s': '%.*s'", i, cases[i].target, FB_STR_ARG(target.target));
+        }
+        assert_true(fb_str_equal(target.host, FB_STR("a.example")));
+        assert_true(target.key.ptr == target.host.ptr);
+        assert_true(fb_str_equal(target.path, FB_STR("/x")));
+        assert_int_equal(target.query.ptr == NULL, strchr(cases[i].wanted, '?') == NULL);
+    }
+}
+
+static void some_parameters_are_nobodys_to_choose(void **state)
+{
+    (void)state;
+    assert_int_equal(edge_parameter_of(FB_STR("_HLS_part")), EDGE_PARAMETER_ALWAYS);
+    assert_int_equal(edge_parameter_of(FB_STR("CMCD")), EDGE_PARAMETER_NEVER);
+    assert_int_equal(edge_parameter_of(FB_STR("token")), EDGE_PARAMETER_BY_POLICY);
+    assert_int_equal(edge_parameter_of(FB_STR("")), EDGE_PARAMETER_BY_POLICY);
+}
+
+static void many_parameters_are_put_in_order_too(void **state)
+{
+    enum { N = 2000 };
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf written = {0};
+    struct edge_target target;
+
+    (void)state;
+    fb_buf_append(&written, FB_STR("/?"));
+    for (int i = N; i > 0; i--) {
+        fb_buf_printf(&written, "%s%04d", i == N ? "" : "&", i % 1000);
+    }
+    struct fb_request_head request = make_request("h", written.ptr);
+    assert_int_equal(edge_key_of(&arena, &request, &all, &target), FB_OK);
+    assert_true(fb_str_starts_with(target.query, FB_STR("0000&0000&0001&0001&")));
+    assert_true(fb_str_ends_with(target.query, FB_STR("&0999&0999")));
+}
+
 static void a_key_has_a_limit(void **state)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
@@ -83,6 +177,16 @@ static void a_key_has_a_limit(void **state)
     }
     struct fb_request_head request = make_request("a.example", target.ptr);
     assert_int_equal(edge_key_of(&arena, &request, NULL, &ret), FB_E_LIMIT);
+
+    /* What is short enough as it is written may be too long in its normal form. */
+    fb_buf_clear(&target);
+    fb_buf_append(&target, FB_STR("/?"));
+    while (target.len < EDGE_KEY_MAX / 2) {
+        fb_buf_append_byte(&target, '%');
+    }
+    request = make_request("a.example", target.ptr);
+    assert_int_equal(edge_key_of(&arena, &request, NULL, &ret), FB_OK);
+    assert_int_equal(edge_key_of(&arena, &request, &all, &ret), FB_E_LIMIT);
 }
 
 struct line {
@@ -172,6 +276,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_resource_has_one_key),
+        cmocka_unit_test(a_query_counts_as_the_policy_says),
+        cmocka_unit_test(some_parameters_are_nobodys_to_choose),
+        cmocka_unit_test(many_parameters_are_put_in_order_too),
         cmocka_unit_test(a_key_has_a_limit),
         cmocka_unit_test(variants_differ_where_selecting_fields_do),
         cmocka_unit_test(vary_lines_are_joined),
