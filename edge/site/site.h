@@ -2,9 +2,10 @@
  * Sites: what a Host names, and what holds for its requests.
  *
  * A site is found by the request's Host, in any case, whatever its port: first by
- * the name itself, then by the longest `*.suffix` that it ends with, else it is
- * the default site, which the root of the configuration describes. A name found
- * costs one hash per depth of wildcards that there is, and no allocation.
+ * the name itself, then by the longest `*.suffix` that it ends with (in any depth), then by
+ * `*`; else it is the default site, which the root of the configuration describes. A
+ * look-up costs one hash, another for each depth of wildcards that there is, and no
+ * allocation.
  *
  * Sites are compiled whole from what is written, and never change; a reload
  * compiles new ones.
@@ -13,7 +14,7 @@
  *            request under way borrows the site it began with: see edge/serve.
  *            What the specification points at is copied.
  * Threads    Any.
- * Limits     EDGE_SITE_HOSTS_MAX hosts in all.
+ * Limits     EDGE_SITE_HOSTS_MAX hosts in all, of EDGE_SITE_HOST_BYTES each.
  * Failures   FB_E_MALFORMED with a sentence.
  */
 #pragma once
@@ -34,7 +35,8 @@
 struct edge_pool;
 struct edge_sites;
 
-enum { EDGE_SITE_HOSTS_MAX = 65536 };
+/* Labels of a wildcard are bounded too. */
+enum { EDGE_SITE_HOSTS_MAX = 65536, EDGE_SITE_HOST_BYTES = 253, EDGE_SITE_DEPTH_MAX = 30 };
 
 /* What holds for one site. In a specification it is borrowed; in what
  * edge_sites_find() gives it lives as long as the sites. */
@@ -81,5 +83,6 @@ FB_MUST_CHECK int edge_site_key(const struct edge_site *site, struct fb_arena *a
                                 const struct fb_request_head *request,
                                 struct edge_target *ret_target);
 
-/* Says what keeps `host` from being a host of a site, if anything does. */
+/* Says what keeps `host` from being a host of a site, if anything does: a name, an address,
+ * `*.` and a name, or `*`; without a port. */
 FB_MUST_CHECK int edge_site_check_host(struct fb_str host, struct fb_diag *diag);
