@@ -68,6 +68,23 @@ static int bind_entry_count(const struct binding *b, const struct fb_conf_item *
     return FB_OK;
 }
 
+static int bind_check_all(const struct binding *b, const struct fb_conf_item *item,
+                          const struct fb_conf_node *node, const struct fb_conf_list *list)
+{
+    const struct fb_conf_node *at = node->first;
+    size_t entry = 0;
+    int err = item->check_all != NULL ? item->check_all(list, &entry, b->diag) : FB_OK;
+
+    if (err == FB_OK) {
+        return FB_OK;
+    }
+    for (size_t i = 0; i < entry && at->next != NULL; i++) {
+        at = at->next;
+    }
+    (void)fb_diag_prefix(b->diag, err, "'%s'", item->key);
+    return fb_conf_fail(b->diag, err, b->name, at != NULL ? at->place : node->place);
+}
+
 static int bind_strings(const struct binding *b, const struct fb_conf_item *item,
                         const struct fb_conf_node *node, struct fb_conf_list *list)
 {
@@ -88,7 +105,7 @@ static int bind_strings(const struct binding *b, const struct fb_conf_item *item
         }
         list->n++;
     }
-    return FB_OK;
+    return bind_check_all(b, item, node, list);
 }
 
 static int bind_sections(const struct binding *b, const struct fb_conf_item *item,
@@ -107,7 +124,7 @@ static int bind_sections(const struct binding *b, const struct fb_conf_item *ite
             return err;
         }
     }
-    return FB_OK;
+    return bind_check_all(b, item, node, list);
 }
 
 static int bind_item(const struct binding *b, const struct fb_conf_item *item,
@@ -224,6 +241,23 @@ static int bind_section(const struct binding *b, const struct fb_conf_section *s
         }
     }
     return node != NULL ? bind_check_section(b, section, node, conf) : FB_OK;
+}
+
+int fb_conf_check_distinct(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag)
+{
+    enum { SHOWN = 80 };
+
+    for (size_t i = 0; i < list->n; i++) {
+        struct fb_str text = *FB_CONF_AT(struct fb_str, *list, i);
+        for (size_t j = 0; j < i; j++) {
+            if (fb_str_equal(text, *FB_CONF_AT(struct fb_str, *list, j))) {
+                *ret_entry = i;
+                return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is listed twice",
+                                   FB_STR_ARG(fb_str_first(text, SHOWN)));
+            }
+        }
+    }
+    return FB_OK;
 }
 
 /* ---- entry points --------------------------------------------------------------- */

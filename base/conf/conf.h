@@ -75,6 +75,7 @@ enum fb_conf_type {
 
 #define FB_CONF_AUTO ((int64_t)-1)
 
+struct fb_conf_list;
 struct fb_conf_section;
 
 struct fb_conf_item {
@@ -92,6 +93,9 @@ struct fb_conf_item {
     /* Says with a sentence what is wrong with a STRING or PATH, or each of
      * STRINGS. May be NULL. */
     int (*check)(struct fb_str value, struct fb_diag *diag);
+    /* Says what is wrong with the entries of STRINGS or SECTIONS together, and which of them
+     * it is. May be NULL. */
+    int (*check_all)(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag);
 };
 
 struct fb_conf_section {
@@ -111,6 +115,10 @@ struct fb_conf_list {
 
 /* Element `i` of a list of `type`. */
 #define FB_CONF_AT(type, list, i) (&((const type *)(list).items)[i])
+
+/* For check_all of STRINGS: no text stands there twice. */
+int fb_conf_check_distinct(const struct fb_conf_list *list, size_t *ret_entry,
+                           struct fb_diag *diag);
 
 /* Reads the file at `path` into `conf`, which is written on success only. */
 FB_MUST_CHECK int fb_conf_load(const struct fb_conf_section *section, const char *path, void *conf,

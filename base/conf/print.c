@@ -1,4 +1,5 @@
 #include "base/conf/conf_internal.h"
+#include "base/core/alloc.h"
 
 enum { PRINT_INDENT = 2 };
 
@@ -119,13 +120,45 @@ static void reference_row(const struct fb_conf_item *item, struct fb_buf *buf)
     fb_buf_printf(buf, " | %s |\n", item->help != NULL ? item->help : "");
 }
 
-/* `path` is where the section stands in the file, empty for the root. */
-static void reference_section(const struct fb_conf_section *section, struct fb_str path,
-                              struct fb_buf *buf)
+enum { REFERENCE_MAX = 64 };
+
+/* The sections that have a table already, and where. */
+struct reference {
+    const struct fb_conf_section *sections[REFERENCE_MAX];
+    char *paths[REFERENCE_MAX]; /* owned */
+    size_t n;
+    struct fb_buf *buf;
+};
+
+static const char *reference_find(const struct reference *reference,
+                                  const struct fb_conf_section *section)
+{
+    for (size_t i = 0; i < reference->n; i++) {
+        if (reference->sections[i] == section) {
+            return reference->paths[i];
+        }
+    }
+    return NULL;
+}
+
+/* `path` is where the section stands in the file, empty for the root. What stands in
+ * several places has one table. */
+static void reference_section(struct reference *reference, const struct fb_conf_section *section,
+                              struct fb_str path)
 {
     struct fb_str title = path.len > 0 ? path : fb_str_from(section->name);
+    const char *elsewhere = reference_find(reference, section);
+    struct fb_buf *buf = reference->buf;
 
     fb_buf_printf(buf, "### `%.*s`\n\n", FB_STR_ARG(title));
+    if (elsewhere != NULL) {
+        fb_buf_printf(buf, "The keys of `%s`.\n\n", elsewhere);
+        return;
+    }
+    if (reference->n < REFERENCE_MAX) {
+        reference->sections[reference->n] = section;
+        reference->paths[reference->n++] = fb_str_dup(path);
+    }
     if (section->help != NULL) {
         fb_buf_printf(buf, "%s\n\n", section->help);
     }
@@ -141,11 +174,16 @@ static void reference_section(const struct fb_conf_section *section, struct fb_s
         FB_AUTO(fb_buf_done) struct fb_buf below = {0};
         fb_buf_printf(&below, "%.*s%s%s%s", FB_STR_ARG(path), path.len > 0 ? "." : "", item->key,
                       item->type == FB_CONF_SECTIONS ? "[]" : "");
-        reference_section(item->section, fb_buf_str(&below), buf);
+        reference_section(reference, item->section, fb_buf_str(&below));
     }
 }
 
 void fb_conf_reference(const struct fb_conf_section *section, struct fb_buf *buf)
 {
-    reference_section(section, FB_STR_NONE, buf);
+    struct reference reference = {.buf = buf};
+
+    reference_section(&reference, section, FB_STR_NONE);
+    for (size_t i = 0; i < reference.n; i++) {
+        fb_free(reference.paths[i]);
+    }
 }

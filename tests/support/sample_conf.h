@@ -74,6 +74,19 @@ static const struct fb_conf_section sample_rule_section = {
     .items = sample_rule_items,
 };
 
+/* Only the last rule is for everything else. */
+static int sample_rules_check(const struct fb_conf_list *rules, size_t *ret_entry,
+                              struct fb_diag *diag)
+{
+    for (size_t i = 0; i + 1 < rules->n; i++) {
+        if (FB_CONF_AT(struct sample_rule, *rules, i)->suffix.n == 4) {
+            *ret_entry = i;
+            return fb_diag_set(diag, FB_E_MALFORMED, "four suffixes before the end");
+        }
+    }
+    return 0;
+}
+
 static int sample_address_check(struct fb_str value, struct fb_diag *diag)
 {
     if (fb_str_find(value, ':') == value.len) {
@@ -105,10 +118,11 @@ static const struct fb_conf_item sample_items[] = {
     {"memory", FB_CONF_SIZE, offsetof(struct sample, memory_bytes), .min = 1 << 20,
      .preset = "256MiB", .help = "Most that is kept."},
     {"rate", FB_CONF_RATE, offsetof(struct sample, rate_bits), .help = "Most it sends."},
-    {"names", FB_CONF_STRINGS, offsetof(struct sample, names), .preset = "[a, b]"},
+    {"names", FB_CONF_STRINGS, offsetof(struct sample, names), .preset = "[a, b]",
+     .check_all = fb_conf_check_distinct},
     {"admin", FB_CONF_SECTION, offsetof(struct sample, admin), .section = &sample_admin_section},
     {"rules", FB_CONF_SECTIONS, offsetof(struct sample, rules), .max = 8,
-     .section = &sample_rule_section},
+     .section = &sample_rule_section, .check_all = sample_rules_check},
     {0},
 };
 

@@ -144,6 +144,14 @@ static void checks_of_the_program_speak_with_a_place(void **state)
             "f:4:8: 'min' is longer than 'max'");
 }
 
+static void checks_of_a_list_tell_the_entry(void **state)
+{
+    (void)state;
+    refused("node: n\nnames: [a, b, a]\n", "f:2:15: 'names': 'a' is listed twice");
+    refused("node: n\nrules:\n- suffix: [a]\n- suffix: [a, b, c, d]\n- suffix: [a]\n",
+            "f:4:3: 'rules': four suffixes before the end");
+}
+
 static void required_keys_are_missed_only_in_written_sections(void **state)
 {
     (void)state;
@@ -292,6 +300,7 @@ int main(void)
         cmocka_unit_test(unknown_key_names_its_place_and_the_nearest),
         cmocka_unit_test(bad_value_is_told_what_was_expected),
         cmocka_unit_test(checks_of_the_program_speak_with_a_place),
+        cmocka_unit_test(checks_of_a_list_tell_the_entry),
         cmocka_unit_test(required_keys_are_missed_only_in_written_sections),
         cmocka_unit_test(yaml_that_our_tables_do_not_want_is_refused),
         cmocka_unit_test(text_over_the_limit_is_refused),
