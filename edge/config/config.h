@@ -73,6 +73,25 @@ struct edge_conf_rule {
     struct edge_conf_ttl ttl;
 };
 
+/* What of a URL selects a response. */
+struct edge_conf_key {
+    int query; /* enum edge_key_query */
+    struct fb_conf_list include;
+    struct fb_conf_list exclude;
+};
+
+struct edge_conf_headers {
+    struct fb_conf_list add;    /* of struct fb_str: "Name: value" */
+    struct fb_conf_list remove; /* of struct fb_str */
+};
+
+struct edge_conf_site {
+    struct fb_conf_list hosts; /* of struct fb_str */
+    struct edge_conf_key key;
+    struct fb_conf_list rules; /* of struct edge_conf_rule; items NULL: the root's */
+    struct edge_conf_headers headers;
+};
+
 struct edge_conf_limits {
     int64_t connections;
     uint64_t head;
@@ -151,6 +170,7 @@ struct edge_conf {
     struct fb_conf_list upstreams; /* of struct edge_conf_upstream */
     struct edge_conf_store store;
     struct fb_conf_list rules; /* of struct edge_conf_rule */
+    struct fb_conf_list sites; /* of struct edge_conf_site */
     struct edge_conf_limits limits;
     struct edge_conf_clients clients;
     struct edge_conf_timeouts timeouts;

@@ -8,6 +8,13 @@
 /* Of struct edge_conf_rule. */
 extern const struct fb_conf_section edge_conf_rule_section;
 
+/* Of struct edge_conf_site. */
+extern const struct fb_conf_section edge_conf_site_section;
+
+/* For check_all of the sites: no host stands in two of them. */
+int edge_conf_check_sites(const struct fb_conf_list *sites, size_t *ret_entry,
+                          struct fb_diag *diag);
+
 /* Of struct edge_conf_store. */
 extern const struct fb_conf_section edge_conf_store_section;
 
