@@ -19,6 +19,7 @@
 #include "edge/site/site.h"
 #include "edge/store/store.h"
 #include "edge/tool/tool.h"
+#include "edge/upstream/checks.h"
 #include "edge/upstream/upstream.h"
 #include "edge/volume/volumes.h"
 
@@ -29,6 +30,7 @@ struct edge_node {
     const struct edge_conf *conf;     /* borrowed from the daemon */
     struct fb_metrics *metrics;       /* borrowed from the daemon */
     struct edge_upstreams *upstreams; /* owned, as all that follows */
+    struct edge_checks *checks;       /* while it serves */
     struct edge_volumes *volumes;     /* NULL: memory alone */
     struct edge_store *store;
     struct edge_fill_table *fills;
@@ -216,6 +218,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         node_stop(node);
         return err;
     }
+    node->checks = edge_checks_new(node->upstreams, fb_daemon_loop(daemon));
     if (node->volumes != NULL) {
         edge_volumes_start(node->volumes); /* it serves from memory until they are ready */
     }
@@ -234,7 +237,11 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
 
 static void node_drain(void *ctx, struct fb_op *op)
 {
-    edge_crew_drain(((struct edge_node *)ctx)->crew, op);
+    struct edge_node *node = ctx;
+
+    edge_checks_close(node->checks);
+    node->checks = NULL;
+    edge_crew_drain(node->crew, op);
 }
 
 /* What the volumes hold counts: without it, all would be asked of the upstream. */

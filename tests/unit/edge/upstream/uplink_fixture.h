@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -32,6 +33,7 @@ struct fixture {
     struct fb_arena arena;
     struct fb_request_head request;
     struct edge_fetch fetch;
+    const struct edge_pool *pool; /* NULL: the node's */
     struct fb_str key;
     unsigned avoided;
     unsigned n_done;
@@ -199,8 +201,11 @@ static inline void begin(struct fixture *f)
     memset(asked, 0, sizeof(asked));
     memset(canceled, 0, sizeof(canceled));
     f->n_done = 0;
-    f->fetch = (struct edge_fetch){
-        .request = &f->request, .key = f->key, .arena = &f->arena, .avoided = f->avoided};
+    f->fetch = (struct edge_fetch){.request = &f->request,
+                                   .pool = f->pool,
+                                   .key = f->key,
+                                   .arena = &f->arena,
+                                   .avoided = f->avoided};
     fb_op_init(&f->fetch.op, f->loop, on_fetched);
     edge_uplink_fetch(f->uplink, &f->fetch);
 }
