@@ -172,10 +172,11 @@ class Lab:
 
     def edge(self, upstreams, name="box-1", role="edge", memory="64MiB", volumes=(), rules=None,
              extra="", workers=2, start=True):
-        """forebay-edge; `volumes` are (path, size) or (path, size, further YAML); `rules` and
-        `extra` are YAML in place of the usual rules and for further top-level keys."""
+        """forebay-edge; `upstreams` are URLs, or YAML mappings as text; `volumes` are (path, size)
+        or (path, size, further YAML); `rules` and `extra` are YAML in place of the usual rules
+        and for further top-level keys."""
         port, admin = free_port(), free_port()
-        listed = "".join(f"  - url: {url}\n" for url in upstreams)
+        listed = "".join(f"  - {up if up.startswith('{') else 'url: ' + up}\n" for up in upstreams)
         drives = "  volumes:\n" if volumes else ""
         for path, size, *more in volumes:
             drives += f"  - path: {path}\n    size: {size}\n" + indent("".join(more), 4)

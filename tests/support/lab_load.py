@@ -30,11 +30,12 @@ def publish(origin, paths):
 class Load:
     """Threads that ask for paths until told to stop or until the server is gone.
 
-    `answers` maps a path to the times at which it was answered in full."""
+    `answers` maps a path to the times at which it was answered in full; `failed` has what was
+    not: (path, status)."""
 
     def __init__(self, port, paths, threads=3, seed=0):
         self.port, self.paths = port, list(paths)
-        self.answers, self.wrong, self.lock = {}, [], threading.Lock()
+        self.answers, self.wrong, self.failed, self.lock = {}, [], [], threading.Lock()
         self.stopping = threading.Event()
         self.threads = [threading.Thread(target=self._run, args=(random.Random(seed * 97 + i),),
                                          daemon=True) for i in range(threads)]
@@ -65,9 +66,13 @@ class Load:
             path = self.paths[min(int(dice.expovariate(4 / len(self.paths))), len(self.paths) - 1)]
             response = client.request(path).read()
             if not response.complete:
+                with self.lock:
+                    self.failed.append((path, f"{response.status}, cut"))
                 return
             with self.lock:
                 if response.status == 200 and response.body != bytes_of(path):
                     self.wrong.append((path, len(response.body), response.headers))
-                elif response.status == 200:
+                elif response.status != 200:
+                    self.failed.append((path, response.status))
+                else:
                     self.answers.setdefault(path, []).append(time.monotonic())
