@@ -1,8 +1,10 @@
+#include "base/core/err.h"
 #include "base/http/cache_control.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -38,14 +40,132 @@ static void bad_numbers_never_make_fresh(void **state)
     assert_int_equal(parse("max-age=60, max-age=5").max_age, 5);
     assert_int_equal(parse("max-age=5, max-age=60").max_age, 5);
     assert_int_equal(parse("max-age=60, max-age=x").max_age, 0);
+    assert_int_equal(parse("max-age =60").max_age, 0);
+    assert_int_equal(parse("max-age= 60").max_age, 0);
+    assert_int_equal(parse("max-age='60'").max_age, 0);
+    assert_int_equal(parse("max-age=60;x").max_age, 0);
+    assert_int_equal(parse("x-max-age=60").max_age, FB_DELTA_NONE);
 }
 
-static void qualified_directives_are_read_as_plain(void **state)
+static void what_forbids_counts_however_it_is_written(void **state)
+{
+    (void)state;
+    assert_true(parse("no-store=1").no_store);
+    assert_true(parse("NO-STORE = \"x\"").no_store);
+    assert_true(parse("must-revalidate=no").must_revalidate);
+    assert_true(parse("private=").is_private);
+    assert_false(parse("no-storex").no_store);
+    assert_false(parse("x=\"no-store\"").no_store);
+}
+
+static void what_allows_counts_only_as_it_is_defined(void **state)
+{
+    (void)state;
+    assert_true(parse("Public, Immutable, Must-Understand").is_public);
+    assert_false(parse("public=1").is_public);
+    assert_false(parse("immutable=\"\"").immutable);
+    assert_false(parse("must-understand=x").must_understand);
+}
+
+static void a_string_without_an_end_could_hide_anything(void **state)
+{
+    (void)state;
+    assert_true(parse("max-age=60, x=\"a, private").no_store);
+    assert_true(parse("must-understand, max-age=60, x=\"").no_store);
+    assert_false(parse("must-understand, max-age=60, x=\"").must_understand);
+    assert_true(parse("max-age=60, x=\"\\\"").no_store);
+    assert_false(parse("max-age=60, x=\"\\\"\"").no_store);
+}
+
+static void assert_text(struct fb_str text, const char *want)
+{
+    assert_int_equal(text.len, strlen(want));
+    assert_memory_equal(text.ptr, want, text.len);
+}
+
+static void no_cache_and_private_may_name_fields(void **state)
 {
     (void)state;
     assert_false(parse("no-cache=\"Set-Cookie\"").no_cache);
+    assert_text(parse("no-cache=\"Set-Cookie\"").no_cache_fields, "Set-Cookie");
+    assert_text(parse("no-cache=x-a").no_cache_fields, "x-a");
+    assert_text(parse("private=\"x, no-store\", max-age=1").private_fields, "x, no-store");
     assert_false(parse("private=\"x, no-store\", max-age=1").is_private);
     assert_false(parse("private=\"x, no-store\", max-age=1").no_store);
+}
+
+static void fields_that_cannot_be_left_out_mean_the_whole(void **state)
+{
+    static const char *const values[] = {"private=\"\"",           "private=\" , \"",
+                                         "private=\"a b\"",        "private=\"Content-Type\"",
+                                         "private=\"x, vary\"",    "private=\"a\", private=\"b\"",
+                                         "private=\"a\", private", "private, private=\"a\""};
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(values); i++) {
+        struct fb_cache_control cc = parse(values[i]);
+        if (!cc.is_private || cc.private_fields.len > 0) {
+            fail_msg("%s: not private", values[i]);
+        }
+    }
+}
+
+/* ---- targeted fields -------------------------------------------------------- */
+
+static void a_targeted_field_is_a_strict_dictionary(void **state)
+{
+    static const char *const bad[] = {"",           "Max-Age=60",  "max-age=60,",   "max-age=60 s",
+                                      ",max-age=1", "max-age = 1", "max-age=60,,x", "max-age=6_0"};
+    struct fb_cache_control cc;
+
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
+        if (fb_cache_control_parse_targeted(fb_str_from(bad[i]), &cc) != FB_E_MALFORMED) {
+            fail_msg("\"%s\" was taken", bad[i]);
+        }
+    }
+    assert_int_equal(
+        fb_cache_control_parse_targeted(
+            FB_STR("max-age=60;a=1, public, private=\"x-a, x-b\", unknown=(1 2)"), &cc),
+        FB_OK);
+    assert_int_equal(cc.max_age, 60);
+    assert_true(cc.is_public);
+    assert_false(cc.is_private);
+    assert_text(cc.private_fields, "x-a, x-b");
+}
+
+static struct fb_cache_control parse_targeted(const char *value)
+{
+    struct fb_cache_control cc = {0};
+
+    assert_int_equal(fb_cache_control_parse_targeted(fb_str_from(value), &cc), FB_OK);
+    return cc;
+}
+
+static void of_a_targeted_directive_the_last_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_targeted("max-age=5, max-age=60").max_age, 60);
+    assert_false(parse_targeted("no-store, no-store=?0").no_store);
+    assert_text(parse_targeted("private, private=\"x\"").private_fields, "x");
+    assert_false(parse_targeted("private, private=\"x\"").is_private);
+    assert_true(parse_targeted("private=\"x\", private").is_private);
+}
+
+static void targeted_values_of_a_wrong_type_never_make_fresh(void **state)
+{
+    static const char *const values[] = {"max-age=\"60\"", "max-age=60.5", "max-age=-1",
+                                         "max-age=abc",    "max-age",      "max-age=?1"};
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(values); i++) {
+        if (parse_targeted(values[i]).max_age != 0) {
+            fail_msg("%s makes fresh", values[i]);
+        }
+    }
+    assert_int_equal(parse_targeted("max-age=999999999999999").max_age, FB_DELTA_MAX);
+    assert_true(parse_targeted("no-store=1").no_store);
+    assert_true(parse_targeted("private=(x)").is_private);
+    assert_false(parse_targeted("public=1").is_public);
+    assert_false(parse_targeted("immutable=?0").immutable);
 }
 
 static void request_directives_are_read(void **state)
@@ -66,7 +186,7 @@ static void nothing_gives_nothing(void **state)
     (void)state;
 
     assert_int_equal(cc.max_age, FB_DELTA_NONE);
-    cc = parse("=, ;, \"unclosed, max-age=5");
+    cc = parse("=, ;, \"closed, max-age=5\"");
     assert_int_equal(cc.max_age, FB_DELTA_NONE);
 }
 
@@ -87,7 +207,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directives_are_read),
         cmocka_unit_test(bad_numbers_never_make_fresh),
-        cmocka_unit_test(qualified_directives_are_read_as_plain),
+        cmocka_unit_test(what_forbids_counts_however_it_is_written),
+        cmocka_unit_test(what_allows_counts_only_as_it_is_defined),
+        cmocka_unit_test(a_string_without_an_end_could_hide_anything),
+        cmocka_unit_test(no_cache_and_private_may_name_fields),
+        cmocka_unit_test(fields_that_cannot_be_left_out_mean_the_whole),
+        cmocka_unit_test(a_targeted_field_is_a_strict_dictionary),
+        cmocka_unit_test(of_a_targeted_directive_the_last_counts),
+        cmocka_unit_test(targeted_values_of_a_wrong_type_never_make_fresh),
         cmocka_unit_test(request_directives_are_read),
         cmocka_unit_test(nothing_gives_nothing),
         cmocka_unit_test(every_flag_is_known),

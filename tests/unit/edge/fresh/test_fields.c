@@ -170,6 +170,116 @@ static void a_304_updates_all_but_the_content(void **state)
                             "X-New: 2\n");
 }
 
+static void what_is_private_or_dropped_is_not_kept(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+    static const struct edge_treatment dropping = {.caching = {.cookies = EDGE_COOKIES_DROP}};
+
+    (void)state;
+    struct fb_headers response = parse(&arena, "Cache-Control: max-age=1, private=\"x-me, x-you\"\n"
+                                               "Set-Cookie: a=b\n"
+                                               "X-All: 1\n"
+                                               "X-Me: 1\n"
+                                               "X-ME: 2\n");
+    struct fb_headers kept = edge_fields_to_keep(&arena, &response, &dropping);
+    assert_fields(&kept, "Cache-Control: max-age=1, private=\"x-me, x-you\"\n"
+                         "X-All: 1\n");
+    struct fb_headers answer = edge_fields_to_answer(&arena, &response);
+    assert_int_equal(answer.n, response.n);
+}
+
+static void an_answer_to_one_client_keeps_its_age(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_headers response = parse(&arena, "Age: 3\nContent-Length: 5\nTE: x\n");
+    struct fb_headers answer = edge_fields_to_answer(&arena, &response);
+    assert_fields(&answer, "Age: 3\n");
+}
+
+static void guarded_fields_are_those_of_the_field_that_counts(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_headers plain_one = parse(&arena, "Cache-Control: no-cache=\"x-a, x-b\"\n");
+    struct fb_headers targeted = parse(&arena, "Cache-Control: no-cache=\"x-a\"\n"
+                                               "CDN-Cache-Control: no-cache=\"x-c\"\n");
+    assert_true(fb_list_has(edge_fields_guarded(&arena, &plain_one), FB_STR("X-B")));
+    assert_false(fb_list_has(edge_fields_guarded(&arena, &targeted), FB_STR("x-a")));
+    assert_true(fb_list_has(edge_fields_guarded(&arena, &targeted), FB_STR("x-c")));
+}
+
+static void fields_for_tiers_are_two(void **state)
+{
+    (void)state;
+    assert_true(edge_field_is_for_tiers(FB_STR("Forebay-Cache-Control")));
+    assert_true(edge_field_is_for_tiers(FB_STR("cache-tag")));
+    assert_false(edge_field_is_for_tiers(FB_STR("CDN-Cache-Control")));
+    assert_false(edge_field_is_for_tiers(FB_STR("Cache-Control")));
+}
+
+/* ---- which response a 304 speaks of ----------------------------------------- */
+
+#define LM_OLD "Last-Modified: Wed, 01 Jan 2020 00:00:00 GMT\n"
+#define LM_NEW "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT\n"
+
+static const struct {
+    const char *stored;
+    const char *told;
+    bool confirms;
+} confirm_cases[] = {
+    {"ETag: \"a\"\n", "ETag: \"a\"\n", true},
+    {"ETag: \"a\"\n", "ETag: \"b\"\n", false},
+    {"ETag: W/\"a\"\n", "ETag: \"a\"\n", false}, /* a strong one must be the same */
+    {LM_OLD, "ETag: \"a\"\n", false},
+    {"ETag: \"a\"\n", "ETag: W/\"a\"\n", true},
+    {"ETag: W/\"a\"\n", "ETag: W/\"a\"\n", true},
+    {"ETag: W/\"a\"\n", "ETag: W/\"b\"\n", false},
+    {"ETag: \"a\"\n" LM_OLD, "ETag: \"a\"\n" LM_NEW, true}, /* the tag is the better proof */
+    {LM_OLD, LM_OLD, true},
+    {LM_OLD, LM_NEW, false},
+    {"ETag: \"a\"\n" LM_OLD, LM_NEW, false},
+    {"ETag: \"a\"\n", LM_NEW, true},
+    {"ETag: \"a\"\n", "", true},
+    {LM_OLD, "", true},
+    {"", "", true},
+};
+
+static void a_304_speaks_only_of_what_its_validators_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(confirm_cases); i++) {
+        FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+        struct fb_headers stored = parse(&arena, confirm_cases[i].stored);
+        struct fb_headers told = parse(&arena, confirm_cases[i].told);
+        if (edge_fields_confirm(&stored, &told, 1767225600) != confirm_cases[i].confirms) {
+            fail_msg("case %zu", i);
+        }
+    }
+}
+
+static void a_304_leaves_what_the_bytes_depend_on(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_headers stored = parse(&arena, "Content-Encoding: gzip\n"
+                                             "Content-Language: de\n"
+                                             "Repr-Digest: sha-256=:a:\n");
+    struct fb_headers news = parse(&arena, "Content-Encoding: br\n"
+                                           "Content-Digest: sha-256=:e:\n"
+                                           "Content-Language: en\n"
+                                           "Content-Length: 0\n"
+                                           "Content-Range: bytes 0-1/2\n"
+                                           "Repr-Digest: sha-256=:b:\n");
+    struct fb_headers updated = edge_fields_updated(&arena, &stored, &news, &plain);
+    assert_fields(&updated, "Content-Encoding: gzip\n"
+                            "Repr-Digest: sha-256=:a:\n"
+                            "Content-Language: en\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +287,12 @@ int main(void)
         cmocka_unit_test(a_pass_keeps_ranges_and_conditions),
         cmocka_unit_test(what_belongs_to_a_connection_is_not_kept),
         cmocka_unit_test(a_304_updates_all_but_the_content),
+        cmocka_unit_test(what_is_private_or_dropped_is_not_kept),
+        cmocka_unit_test(an_answer_to_one_client_keeps_its_age),
+        cmocka_unit_test(guarded_fields_are_those_of_the_field_that_counts),
+        cmocka_unit_test(fields_for_tiers_are_two),
+        cmocka_unit_test(a_304_speaks_only_of_what_its_validators_name),
+        cmocka_unit_test(a_304_leaves_what_the_bytes_depend_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

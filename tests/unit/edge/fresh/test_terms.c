@@ -1,170 +1,4 @@
-#include "base/core/arena.h"
-#include "edge/fresh/terms.h"
-#include "tests/support/test_clock.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { S = 1000, MAX_LINES = 6 };
-
-/* 2026-01-01T00:00:00Z, when every response of these tests arrives. */
-#define ARRIVED "Thu, 01 Jan 2026 00:00:00 GMT"
-
-struct lines {
-    const char *line[MAX_LINES]; /* "Name: value" */
-};
-
-static struct fb_headers make_headers(struct fb_arena *arena, const struct lines *lines)
-{
-    struct fb_headers headers = {0};
-
-    for (size_t i = 0; i < MAX_LINES && lines->line[i] != NULL; i++) {
-        struct fb_str line = fb_str_from(lines->line[i]);
-        size_t colon = fb_str_find(line, ':');
-        fb_headers_add(&headers, arena, fb_str_first(line, colon),
-                       fb_str_trim(fb_str_skip(line, colon + 1)));
-    }
-    return headers;
-}
-
-struct question {
-    const char *what;
-    struct lines response;
-    struct lines request;
-    struct edge_treatment treatment;
-    unsigned status; /* 0: 200 */
-    enum fb_method method;
-    int64_t delay_ms; /* between request and response */
-};
-
-static struct edge_terms find_terms(const struct question *question)
-{
-    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
-    struct test_clock clock = test_clock_at_start();
-    struct fb_request_head request = {.method = question->method,
-                                      .headers = make_headers(&arena, &question->request)};
-    struct fb_response_head response = {.status = question->status != 0 ? question->status : 200,
-                                        .headers = make_headers(&arena, &question->response)};
-    struct edge_moment received = edge_moment_now(&clock.clock);
-    struct edge_moment requested = received;
-
-    requested.mono_ms -= question->delay_ms;
-    requested.wall_ms -= question->delay_ms;
-    return edge_terms_find(&(struct edge_terms_of){.request = &request,
-                                                   .response = &response,
-                                                   .treatment = question->treatment,
-                                                   .requested = requested,
-                                                   .received = received});
-}
-
-#define SEGMENT                      \
-    {                                \
-        .class = EDGE_CLASS_SEGMENT, \
-    }
-#define MANIFEST                                                                \
-    {                                                                           \
-        .class = EDGE_CLASS_MANIFEST, .min_ttl_ms = 2 * S, .max_ttl_ms = 30 * S \
-    }
-
-/* ---- may it be stored -------------------------------------------------- */
-
-static const struct {
-    struct question question;
-    const char *refusal;
-} storing_cases[] = {
-    {{.what = "plain", {{"Cache-Control: max-age=60"}}}, NULL},
-    {{.what = "nothing said, no validator", {{NULL}}}, "no lifetime"},
-    {{.what = "nothing said, an etag", {{"ETag: \"a\""}}}, NULL},
-    {{.what = "nothing said, a date", {{"Last-Modified: " ARRIVED}}}, NULL},
-    {{.what = "stale at once", {{"Cache-Control: max-age=0"}}}, "no lifetime"},
-    {{.what = "no-store", {{"Cache-Control: no-store, max-age=60"}}}, "no-store"},
-    {{.what = "no-store in capitals", {{"cache-control: NO-STORE"}}}, "no-store"},
-    {{.what = "no-store on a second line",
-      {{"Cache-Control: max-age=60", "Cache-Control: no-store"}}},
-     "no-store"},
-    {{.what = "must-understand", {{"Cache-Control: must-understand, no-store, max-age=60"}}}, NULL},
-    {{.what = "must-understand, unknown status",
-      {{"Cache-Control: must-understand, no-store, max-age=60"}},
-      .status = 299},
-     "status"},
-    {{.what = "private", {{"Cache-Control: private, max-age=60"}}}, "private"},
-    {{.what = "private fields", {{"Cache-Control: private=\"set-cookie\", max-age=60"}}}, NULL},
-    {{.what = "Vary: *", {{"Cache-Control: max-age=60", "Vary: *"}}}, "vary"},
-    {{.what = "Vary: * among others", {{"Cache-Control: max-age=60", "Vary: Accept, *"}}}, "vary"},
-    {{.what = "Vary", {{"Cache-Control: max-age=60", "Vary: Accept"}}}, NULL},
-    {{.what = "a cookie", {{"Cache-Control: max-age=60", "Set-Cookie: a=b"}}}, "set-cookie"},
-    {{.what = "a cookie, public", {{"Cache-Control: public, max-age=60", "Set-Cookie: a=b"}}},
-     "set-cookie"},
-    {{.what = "a segment's cookie", {{"Set-Cookie: a=b"}}, .treatment = SEGMENT}, NULL},
-    {{.what = "a manifest's cookie", {{"Set-Cookie: a=b"}}, .treatment = MANIFEST}, "set-cookie"},
-    {{.what = "authorization",
-      {{"Cache-Control: max-age=60"}},
-      .request = {{"Authorization: Bearer x"}}},
-     "authorization"},
-    {{.what = "authorization, public",
-      {{"Cache-Control: max-age=60, public"}},
-      .request = {{"Authorization: Bearer x"}}},
-     NULL},
-    {{.what = "authorization, s-maxage",
-      {{"Cache-Control: s-maxage=60"}},
-      .request = {{"Authorization: Bearer x"}}},
-     NULL},
-    {{.what = "authorization, must-revalidate",
-      {{"Cache-Control: max-age=60, must-revalidate"}},
-      .request = {{"Authorization: Bearer x"}}},
-     NULL},
-    {{.what = "authorization, segment",
-      {{NULL}},
-      .request = {{"Authorization: Bearer x"}},
-      .treatment = SEGMENT},
-     "authorization"},
-    {{.what = "HEAD", {{"Cache-Control: max-age=60"}}, .method = FB_METHOD_HEAD}, "method"},
-    {{.what = "POST", {{"Cache-Control: max-age=60"}}, .method = FB_METHOD_POST}, "method"},
-    {{.what = "206", {{"Cache-Control: max-age=60"}}, .status = 206}, "partial"},
-    {{.what = "200 with a Content-Range",
-      {{"Cache-Control: max-age=60", "Content-Range: bytes 0-1/9"}}},
-     "partial"},
-    {{.what = "304", {{"Cache-Control: max-age=60"}}, .status = 304}, "status"},
-    {{.what = "500", {{"Cache-Control: max-age=60"}}, .status = 500}, "status"},
-    {{.what = "503", {{"Cache-Control: max-age=60"}}, .status = 503}, "status"},
-    {{.what = "403", {{"Cache-Control: max-age=60"}}, .status = 403}, NULL},
-    {{.what = "403, nothing said", {{"ETag: \"a\""}}, .status = 403}, "status"},
-    {{.what = "404", {{"Cache-Control: max-age=60"}}, .status = 404}, NULL},
-    {{.what = "404 of a segment, nothing said", {{NULL}}, .status = 404, .treatment = SEGMENT},
-     "no lifetime"},
-    {{.what = "301", {{"Cache-Control: max-age=60"}}, .status = 301}, NULL},
-    {{.what = "302", {{"Cache-Control: max-age=60"}}, .status = 302}, NULL},
-    {{.what = "segment, nothing said", {{NULL}}, .treatment = SEGMENT}, NULL},
-    {{.what = "segment, no-store", {{"Cache-Control: no-store"}}, .treatment = SEGMENT},
-     "no-store"},
-    {{.what = "segment, private", {{"Cache-Control: private"}}, .treatment = SEGMENT}, "private"},
-    {{.what = "manifest, nothing said", {{NULL}}, .treatment = MANIFEST}, NULL},
-    {{.what = "manifest, no-cache", {{"Cache-Control: no-cache"}}, .treatment = MANIFEST}, NULL},
-    {{.what = "CDN says no-store", {{"CDN-Cache-Control: no-store", "Cache-Control: max-age=60"}}},
-     "no-store"},
-    {{.what = "CDN overrides no-store",
-      {{"CDN-Cache-Control: max-age=60", "Cache-Control: no-store"}}},
-     NULL},
-    {{.what = "CDN malformed", {{"CDN-Cache-Control: Max-Age=60", "Cache-Control: no-store"}}},
-     "no-store"},
-};
-
-static void only_what_rfc_9111_allows_is_stored(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < FB_ARRAY_LEN(storing_cases); i++) {
-        struct edge_terms terms = find_terms(&storing_cases[i].question);
-        const char *want = storing_cases[i].refusal != NULL ? storing_cases[i].refusal : "(stored)";
-        const char *got = terms.refusal != NULL ? terms.refusal : "(stored)";
-        if (strcmp(want, got) != 0) {
-            fail_msg("%s: %s, want %s", storing_cases[i].question.what, got, want);
-        }
-    }
-}
+#include "terms_fixture.h"
 
 /* ---- for how long ------------------------------------------------------ */
 
@@ -262,6 +96,156 @@ static const struct {
       .status = 404},
      10,
      0},
+    {{.what = "Forebay before CDN",
+      {{"CDN-Cache-Control: max-age=5", "Forebay-Cache-Control: max-age=9"}}},
+     9,
+     0},
+    {{.what = "a targeted s-maxage", {{"CDN-Cache-Control: max-age=60, s-maxage=5"}}}, 5, 0},
+    {{.what = "a targeted number that is text",
+      {{"CDN-Cache-Control: max-age=\"60\"", "Cache-Control: max-age=60", "ETag: \"a\""}}},
+     0,
+     0},
+    {{.what = "Expires twice: the least",
+      {{"Expires: Thu, 01 Jan 2026 01:00:00 GMT", "Expires: Thu, 01 Jan 2026 00:00:30 GMT"}}},
+     30,
+     0},
+    {{.what = "Expires twice: one is no date",
+      {{"Expires: Thu, 01 Jan 2026 01:00:00 GMT", "Expires: never", "ETag: \"a\""}}},
+     0,
+     0},
+    {{.what = "max-age against an old Expires",
+      {{"Cache-Control: max-age=60", "Expires: Wed, 01 Jan 2020 00:00:00 GMT"}}},
+     60,
+     0},
+    {{.what = "space before the number", {{"Cache-Control: max-age= 60", "ETag: \"a\""}}}, 0, 0},
+    {{.what = "in capitals", {{"CACHE-CONTROL: MAX-AGE=60"}}}, 60, 0},
+    {{.what = "Age is negative", {{"Cache-Control: max-age=60", "Age: -5"}}}, 60, 0},
+    {{.what = "Age without end",
+      {{"Cache-Control: max-age=60", "Age: 99999999999", "ETag: \"a\""}}},
+     60 - 0x7fffffffLL,
+     0x7fffffff},
+    {{.what = "Age on two lines", {{"Cache-Control: max-age=60", "Age: 7", "Age: 9"}}}, 53, 7},
+    {{.what = "Date is no date", {{"Cache-Control: max-age=60", "Date: today"}}}, 60, 0},
+    {{.what = "a slow clock at the origin",
+      {{"Date: Wed, 31 Dec 2025 23:59:00 GMT", "Expires: Thu, 01 Jan 2026 00:00:00 GMT",
+        "ETag: \"a\""}}},
+     0,
+     60},
+    {{.what = "a fast clock at the origin",
+      {{"Date: Thu, 01 Jan 2026 00:10:00 GMT", "Expires: Thu, 01 Jan 2026 00:11:00 GMT"}}},
+     60,
+     0},
+
+    {{.what = "a tenth of its age",
+      {{"Last-Modified: Wed, 31 Dec 2025 23:43:20 GMT"}},
+      .treatment = HEURISTIC(10, 0)},
+     100,
+     0},
+    {{.what = "a tenth, counted from Date",
+      {{"Last-Modified: Wed, 31 Dec 2025 23:43:10 GMT", "Date: Wed, 31 Dec 2025 23:59:50 GMT"}},
+      .treatment = HEURISTIC(10, 0)},
+     90,
+     10},
+    {{.what = "no more than the most",
+      {{"Last-Modified: Wed, 01 Jan 2020 00:00:00 GMT"}},
+      .treatment = HEURISTIC(10, 70 * S)},
+     70,
+     0},
+    {{.what = "no more than a day",
+      {{"Last-Modified: Wed, 01 Jan 2020 00:00:00 GMT"}},
+      .treatment = HEURISTIC(10, 0)},
+     24 * 3600,
+     0},
+    {{.what = "no guess against the upstream's word",
+      {{"Last-Modified: Wed, 01 Jan 2020 00:00:00 GMT", "Expires: 0"}},
+      .treatment = HEURISTIC(10, 0)},
+     0,
+     0},
+    {{.what = "no guess about what changed later than now",
+      {{"Last-Modified: Thu, 01 Jan 2026 00:10:00 GMT"}},
+      .treatment = HEURISTIC(10, 0)},
+     0,
+     0},
+    {{.what = "no guess for a 404",
+      {{"Last-Modified: Wed, 01 Jan 2020 00:00:00 GMT"}},
+      .treatment = HEURISTIC(10, 0),
+      .status = 404},
+     0,
+     0},
+    {{.what = "a guess for a 302 that is public",
+      {{"Last-Modified: Wed, 31 Dec 2025 23:43:20 GMT", "Cache-Control: public"}},
+      .treatment = HEURISTIC(10, 0),
+      .status = 302},
+     100,
+     0},
+
+    {{.what = "404 by rule, nothing said",
+      {{NULL}},
+      .status = 404,
+      .treatment = NEGATIVE(404, 7 * S)},
+     7,
+     0},
+    {{.what = "404 by rule: a ceiling",
+      {{"Cache-Control: max-age=60"}},
+      .status = 404,
+      .treatment = NEGATIVE(404, 7 * S)},
+     7,
+     0},
+    {{.what = "404 by rule: the upstream says less",
+      {{"Cache-Control: max-age=3"}},
+      .status = 404,
+      .treatment = NEGATIVE(404, 7 * S)},
+     3,
+     0},
+    {{.what = "404 by rule: Expires",
+      {{"Expires: Thu, 01 Jan 2026 00:00:02 GMT"}},
+      .status = 404,
+      .treatment = NEGATIVE(404, 7 * S)},
+     2,
+     0},
+    {{.what = "404 by rule: Retry-After",
+      {{"Retry-After: 2"}},
+      .status = 404,
+      .treatment = NEGATIVE(404, 7 * S)},
+     2,
+     0},
+    {{.what = "404: Retry-After as a date",
+      {{"Retry-After: Thu, 01 Jan 2026 00:00:04 GMT", "Cache-Control: max-age=60"}},
+      .status = 404},
+     4,
+     0},
+    {{.what = "410 by the rule of its class",
+      {{NULL}},
+      .status = 410,
+      .treatment = NEGATIVE(4, 9 * S)},
+     9,
+     0},
+    {{.what = "a segment's 404 by rule, within the most",
+      {{NULL}},
+      .status = 404,
+      .treatment = {.class = EDGE_CLASS_SEGMENT,
+                    .caching = {.n_negative = 1, .negative = {{404, 60 * S}}}}},
+     10,
+     0},
+    {{.what = "the most that errors live, by rule",
+      {{"Cache-Control: max-age=60"}},
+      .status = 404,
+      .treatment = {.class = EDGE_CLASS_MANIFEST, .caching = {.error_max_ms = 1 * S}}},
+     1,
+     0},
+    {{.what = "an error is not stretched to the least of a rule",
+      {{"Cache-Control: max-age=1"}},
+      .status = 404,
+      .treatment = {.min_ttl_ms = 60 * S}},
+     1,
+     0},
+    {{.what = "an exact entry before its class",
+      {{NULL}},
+      .status = 404,
+      .treatment = {.caching = {.n_negative = 2, .negative = {{4, 9 * S}, {404, 2 * S}}}}},
+     2,
+     0},
+
     {{.what = "other, least by rule", {{"ETag: \"a\""}}, .treatment = {.min_ttl_ms = 3 * S}}, 3, 0},
     {{.what = "other, most by rule",
       {{"Cache-Control: max-age=60"}},
@@ -285,6 +269,22 @@ static void lifetimes_and_ages_follow_the_standard(void **state)
             fail_msg("%s: not stored: %s", lifetime_cases[i].question.what, terms.refusal);
         }
     }
+}
+
+static void lifetimes_below_a_second_are_exact(void **state)
+{
+    struct question question = {
+        .response = {{"Cache-Control: max-age=9", "ETag: \"a\""}},
+        .treatment = {.class = EDGE_CLASS_MANIFEST, .min_ttl_ms = 1, .max_ttl_ms = 250},
+    };
+    struct question missing = {.status = 404, .treatment = NEGATIVE(404, 120)};
+
+    (void)state;
+    struct edge_terms terms = find_terms(&question);
+    assert_int_equal(edge_terms_judge(&terms, terms.received_ms + 249, NULL), EDGE_USE);
+    assert_int_equal(edge_terms_judge(&terms, terms.received_ms + 250, NULL), EDGE_VALIDATE);
+    terms = find_terms(&missing);
+    assert_int_equal(edge_terms_left_ms(&terms, terms.received_ms + 119), 1);
 }
 
 static void ages_grow_with_the_monotonic_clock(void **state)
@@ -345,6 +345,37 @@ static const struct {
      61,
      EDGE_VALIDATE,
      false},
+    {{.what = "if revalidating may take long, an error may too",
+      {{"Cache-Control: max-age=60, stale-while-revalidate=9, stale-if-error=5"}}},
+     68,
+     EDGE_USE_AND_REVALIDATE,
+     true},
+    {{.what = "a targeted must-revalidate",
+      {{"CDN-Cache-Control: max-age=60, must-revalidate, stale-if-error=10",
+        "Cache-Control: stale-if-error=100"}}},
+     61,
+     EDGE_VALIDATE,
+     false},
+    {{.what = "a targeted field without a grant",
+      {{"CDN-Cache-Control: max-age=60", "Cache-Control: stale-while-revalidate=100"}}},
+     61,
+     EDGE_VALIDATE,
+     false},
+    {{.what = "no-cache of a field alone",
+      {{"Cache-Control: no-cache=\"x-a\", max-age=60", "ETag: \"a\""}}},
+     1,
+     EDGE_USE,
+     false},
+    {{.what = "older than it may be when it came",
+      {{"Cache-Control: max-age=60, stale-while-revalidate=10", "Age: 65"}}},
+     4,
+     EDGE_USE_AND_REVALIDATE,
+     true},
+    {{.what = "much older than it may be when it came",
+      {{"Cache-Control: max-age=60, stale-while-revalidate=10", "Age: 65"}}},
+     5,
+     EDGE_VALIDATE,
+     false},
     {{.what = "s-maxage alone", {{"Cache-Control: s-maxage=60"}}, .treatment = MANIFEST},
      31,
      EDGE_VALIDATE,
@@ -398,13 +429,36 @@ static void a_stored_response_is_used_validated_or_both(void **state)
     }
 }
 
-static void only_whole_segments_are_immutable(void **state)
+static void only_present_fields_are_guarded(void **state)
 {
+    struct question with = {.response = {{"Cache-Control: no-cache=\"x-a\", max-age=1", "X-A: 1"}}};
+    struct question without = {.response = {{"Cache-Control: no-cache=\"x-a\", max-age=1"}}};
+    struct question whole = {.response = {{"Cache-Control: no-cache, max-age=1", "X-A: 1"}}};
+
+    (void)state;
+    assert_true(find_terms(&with).has_guarded);
+    assert_false(find_terms(&without).has_guarded);
+    assert_false(find_terms(&whole).has_guarded);
+}
+
+static void only_four_statuses_are_failures_of_the_upstream(void **state)
+{
+    (void)state;
+    for (unsigned status = 100; status < 600; status++) {
+        bool want = status == 500 || (status >= 502 && status <= 504);
+        assert_int_equal(edge_status_is_failure(status), want);
+    }
+}
+
+static void whole_segments_and_what_says_so_are_immutable(void **state)
+{
+    struct question said = {.response = {{"Cache-Control: max-age=60, immutable"}}};
     struct question segment = {.treatment = SEGMENT};
     struct question missing = {.treatment = SEGMENT, .status = 404};
     struct question manifest = {.treatment = MANIFEST};
 
     (void)state;
+    assert_true(find_terms(&said).is_immutable);
     assert_true(find_terms(&segment).is_immutable);
     assert_false(find_terms(&missing).is_immutable);
     assert_false(find_terms(&manifest).is_immutable);
@@ -413,11 +467,13 @@ static void only_whole_segments_are_immutable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_what_rfc_9111_allows_is_stored),
         cmocka_unit_test(lifetimes_and_ages_follow_the_standard),
+        cmocka_unit_test(lifetimes_below_a_second_are_exact),
         cmocka_unit_test(ages_grow_with_the_monotonic_clock),
         cmocka_unit_test(a_stored_response_is_used_validated_or_both),
-        cmocka_unit_test(only_whole_segments_are_immutable),
+        cmocka_unit_test(only_present_fields_are_guarded),
+        cmocka_unit_test(only_four_statuses_are_failures_of_the_upstream),
+        cmocka_unit_test(whole_segments_and_what_says_so_are_immutable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
