@@ -3,27 +3,9 @@
  * upstream that breaks off, ignores ranges, and changes the object now and then. A
  * client may be cut, but never has a byte of another version or a wrong place.
  */
-#include "base/core/alloc.h"
-#include "base/core/check.h"
-#include "base/core/clock.h"
-#include "base/core/err.h"
-#include "base/log/log.h"
-#include "base/loop/loop.h"
-#include "base/loop/reader.h"
-#include "base/loop/thread.h"
-#include "edge/fill/fill.h"
-
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "crowd_fixture.h"
 
 enum {
-    N_LOOPS = 3,
     N_CLIENTS = 4, /* per loop */
     N_WANTS = 25,  /* per client */
     PIECE = 64 * 1024,
@@ -32,22 +14,8 @@ enum {
     MEMORY = 24 * 1024 * 1024
 };
 
-struct fixture;
-
-struct bench {
-    struct fixture *fixture;
-    struct fb_loop *loop;
-    struct fb_thread *thread;
-    struct fb_post post;
-    struct fb_op drain;
-    unsigned n_clients; /* that are not done yet */
-};
-
 struct fixture {
-    struct edge_store *store;
-    struct edge_fill_table *table;
-    struct bench benches[N_LOOPS];
-    _Atomic unsigned n_fetches;
+    struct crowd crowd;
     _Atomic unsigned version;
     _Atomic unsigned n_whole; /* ranges that clients have got all of */
     _Atomic unsigned n_cut;
@@ -55,10 +23,9 @@ struct fixture {
 
 static char pattern[PERIOD];
 
-static uint64_t next_random(uint64_t *seed)
+static struct fixture *fixture_of(struct bench *bench)
 {
-    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
-    return *seed >> 33;
+    return FB_CONTAINER_OF(bench->crowd, struct fixture, crowd);
 }
 
 /* What version `version` has at `offset`, up to `n` bytes. */
@@ -71,86 +38,37 @@ static struct fb_str bytes_at(unsigned version, uint64_t offset, uint64_t n)
 
 /* ---- an upstream ------------------------------------------------------- */
 
-/* Gives one piece per turn. */
-struct auto_body {
-    struct fb_reader reader;
-    struct fb_loop *loop;
-    struct fb_op *waiter;
-    struct fb_post post;
+/* Several pieces at a time, and then a pause. */
+struct part_body {
+    struct auto_body body;
+    unsigned n_pauses;
     unsigned version;
     uint64_t at;
     uint64_t end;
     uint64_t cut_at; /* where it breaks off, if before the end */
-    bool is_ready;
-    bool is_posted;
-    bool is_closed;
 };
 
-static int auto_next(struct fb_reader *reader, struct fb_slice *ret_slice)
+static int part_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 {
-    struct auto_body *body = FB_CONTAINER_OF(reader, struct auto_body, reader);
+    struct part_body *part = FB_CONTAINER_OF(reader, struct part_body, body.reader);
 
-    if (body->at >= body->end) {
+    if (part->at >= part->end) {
         return FB_E_END;
     }
-    if (body->at >= body->cut_at) {
+    if (part->at >= part->cut_at) {
         return FB_E_CLOSED;
     }
-    if (!body->is_ready) {
+    if (part->n_pauses > part->body.n_turns) {
         return FB_E_LATER;
     }
-    uint64_t n = FB_MIN(body->end, body->cut_at) - body->at;
-    struct fb_str bytes = bytes_at(body->version, body->at, FB_MIN(n, (uint64_t)PIECE));
-    body->is_ready = body->at % (8 * PIECE) != 0; /* several at a time, and then a pause */
-    body->at += bytes.len;
+    uint64_t n = FB_MIN(part->end, part->cut_at) - part->at;
+    struct fb_str bytes = bytes_at(part->version, part->at, FB_MIN(n, (uint64_t)PIECE));
+    if (part->at % (8 * PIECE) == 0) {
+        part->n_pauses = part->body.n_turns + 1;
+    }
+    part->at += bytes.len;
     *ret_slice = (struct fb_slice){.bytes = bytes};
     return FB_OK;
-}
-
-static void auto_on_mail(struct fb_post *post)
-{
-    struct auto_body *body = FB_CONTAINER_OF(post, struct auto_body, post);
-    struct fb_op *waiter = body->waiter;
-
-    if (body->is_closed) {
-        fb_free(body);
-        return;
-    }
-    body->is_posted = false;
-    body->waiter = NULL;
-    body->is_ready = true;
-    if (waiter != NULL) {
-        fb_op_finish(waiter, FB_OK);
-    }
-}
-
-static void auto_cancel(struct fb_op *op)
-{
-    ((struct auto_body *)op->provider)->waiter = NULL;
-    fb_op_finish(op, FB_E_CANCELED);
-}
-
-static void auto_wait(struct fb_reader *reader, struct fb_op *op)
-{
-    struct auto_body *body = FB_CONTAINER_OF(reader, struct auto_body, reader);
-
-    fb_op_begin(op, auto_cancel);
-    op->provider = body;
-    body->waiter = op;
-    if (!body->is_posted) {
-        body->is_posted = true;
-        fb_loop_post(body->loop, &body->post);
-    }
-}
-
-static void auto_close(struct fb_reader *reader)
-{
-    struct auto_body *body = FB_CONTAINER_OF(reader, struct auto_body, reader);
-
-    body->is_closed = true;
-    if (!body->is_posted) {
-        fb_free(body);
-    }
 }
 
 static void add_field(struct edge_fetch *fetch, const char *name, const char *fmt, ...)
@@ -169,7 +87,7 @@ static void add_field(struct edge_fetch *fetch, const char *name, const char *fm
 }
 
 /* What a server would make of Range and If-Range; false: the whole. */
-static bool auto_range(const struct edge_fetch *fetch, const char *etag, struct fb_range *ret_range)
+static bool part_range(const struct edge_fetch *fetch, const char *etag, struct fb_range *ret_range)
 {
     const struct fb_headers *headers = &fetch->request->headers;
     struct fb_str if_range = fb_headers_find(headers, FB_STR("if-range"));
@@ -186,12 +104,12 @@ static bool auto_range(const struct edge_fetch *fetch, const char *etag, struct 
     return true;
 }
 
-static void auto_fetch(void *ctx, struct edge_fetch *fetch)
+static void part_fetch(void *ctx, struct edge_fetch *fetch)
 {
-    static const struct fb_reader_ops ops = {auto_next, auto_wait, auto_close};
+    static const struct fb_reader_ops ops = {part_next, auto_wait, auto_close};
     struct bench *bench = ctx;
-    struct fixture *f = bench->fixture;
-    uint64_t seed = atomic_fetch_add(&f->n_fetches, 1) + 1;
+    struct fixture *f = fixture_of(bench);
+    uint64_t seed = atomic_fetch_add(&f->crowd.n_fetches, 1) + 1;
     unsigned choice = (unsigned)(next_random(&seed) % 32);
     struct fb_range range = {.last = SIZE - 1};
     char etag[32];
@@ -204,19 +122,18 @@ static void auto_fetch(void *ctx, struct edge_fetch *fetch)
     if (choice == 1) {
         atomic_fetch_add(&f->version, 1);
     }
-    struct auto_body *body = FB_NEW(struct auto_body);
-    body->reader.ops = &ops;
-    body->loop = bench->loop;
-    body->post.run = auto_on_mail;
-    body->version = atomic_load(&f->version);
-    (void)snprintf(etag, sizeof(etag), "\"%u\"", body->version);
-    bool is_part = choice != 2 && auto_range(fetch, etag, &range);
-    body->at = range.first;
-    body->end = range.last + 1;
-    body->cut_at = choice >= 3 && choice <= 8 ? body->at + PIECE * (1 + choice) : UINT64_MAX;
+    struct part_body *part = FB_NEW(struct part_body);
+    auto_init(&part->body, bench->loop, &ops);
+    part->n_pauses = 1;
+    part->version = atomic_load(&f->version);
+    (void)snprintf(etag, sizeof(etag), "\"%u\"", part->version);
+    bool is_part = choice != 2 && part_range(fetch, etag, &range);
+    part->at = range.first;
+    part->end = range.last + 1;
+    part->cut_at = choice >= 3 && choice <= 8 ? part->at + PIECE * (1 + choice) : UINT64_MAX;
     fetch->response.status = is_part ? 206 : 200;
-    fetch->length = (int64_t)(body->end - body->at);
-    fetch->body = &body->reader;
+    fetch->length = (int64_t)(part->end - part->at);
+    fetch->body = &part->body.reader;
     add_field(fetch, "ETag", "%s", etag);
     add_field(fetch, "Cache-Control", "max-age=600");
     if (is_part) {
@@ -245,20 +162,12 @@ struct client {
 
 static void client_next(struct client *client);
 
-static void client_on_drained(struct fb_op *op)
-{
-    fb_loop_stop(FB_CONTAINER_OF(op, struct bench, drain)->loop);
-}
-
 static void client_end(struct client *client)
 {
     struct bench *bench = client->bench;
 
     fb_free(client);
-    if (--bench->n_clients == 0) {
-        fb_op_init(&bench->drain, bench->loop, client_on_drained);
-        edge_fill_drain(bench->fixture->table, bench->loop, &bench->drain);
-    }
+    bench_leave(bench);
 }
 
 static void client_finish_one(struct client *client)
@@ -268,7 +177,7 @@ static void client_finish_one(struct client *client)
     edge_pass_free(client->join.pass);
     client->join.pass = NULL;
     if (next_random(&client->seed) % 16 == 0) {
-        edge_store_invalidate(client->bench->fixture->store, client->bench->loop, FB_STR("h/x"));
+        edge_store_invalidate(client->bench->crowd->store, client->bench->loop, FB_STR("h/x"));
     }
     client_next(client);
 }
@@ -292,7 +201,7 @@ static void client_check(struct client *client, struct fb_str bytes)
 
 static void client_read(struct client *client)
 {
-    struct fixture *f = client->bench->fixture;
+    struct fixture *f = fixture_of(client->bench);
     struct fb_slice slice;
     int err = FB_OK;
 
@@ -321,7 +230,7 @@ static void client_open(struct client *client, struct edge_object *object)
     FB_REQUIRE(fb_str_to_u64((struct fb_str){etag.ptr + 1, etag.len - 2}, &version) == FB_OK);
     client->version = (unsigned)version;
     client->at = client->range.first;
-    edge_fill_chunks_init(&client->chunks, bench->fixture->table, bench->loop, &client->join.ask);
+    edge_fill_chunks_init(&client->chunks, bench->crowd->table, bench->loop, &client->join.ask);
     client->reader = edge_object_reader(object, bench->loop, client->range.first,
                                         (int64_t)(client->range.last - client->range.first + 1),
                                         &client->chunks.source);
@@ -343,7 +252,7 @@ static void client_on_joined(struct fb_op *op)
 static void client_next(struct client *client)
 {
     struct bench *bench = client->bench;
-    struct fixture *f = bench->fixture;
+    struct crowd *crowd = bench->crowd;
 
     if (client->n_wants++ == N_WANTS) {
         client_end(client);
@@ -356,19 +265,20 @@ static void client_next(struct client *client)
     client->patience = next_random(&client->seed) % 4 == 0
                            ? next_random(&client->seed) % EDGE_CHUNK_BYTES
                            : UINT64_MAX;
-    struct edge_object *object = edge_store_find(f->store, FB_STR("h/x"), &client->request.headers);
+    struct edge_object *object =
+        edge_store_find(crowd->store, FB_STR("h/x"), &client->request.headers);
     fb_op_init(&client->join.op, bench->loop, client_on_joined);
     client->join.ask = (struct edge_fill_ask){.key = FB_STR("h/x"),
                                               .request = &client->request,
                                               .range = &client->range,
                                               .upstream = bench};
     if (object == NULL) {
-        edge_fill_join(f->table, &client->join);
+        edge_fill_join(crowd->table, &client->join);
     } else if (edge_object_holds(object, client->range.first, 1) || client->n_wants % 2 == 0) {
         client_open(client, object);
     } else {
         client->join.ask.partial = object;
-        edge_fill_join(f->table, &client->join);
+        edge_fill_join(crowd->table, &client->join);
         edge_object_unref(object);
     }
 }
@@ -381,7 +291,7 @@ static void bench_begin(struct fb_post *post)
     for (unsigned i = 0; i < N_CLIENTS; i++) {
         struct client *client = FB_NEW(struct client);
         client->bench = bench;
-        client->seed = (uint64_t)(bench - bench->fixture->benches) * N_CLIENTS + i;
+        client->seed = bench_seed(bench, i);
         client_next(client);
     }
 }
@@ -394,34 +304,10 @@ static void parts_of_one_object_are_had_by_all_loops(void **state)
     for (unsigned i = 0; i < PERIOD; i++) {
         pattern[i] = (char)((i * 2654435761U) >> 13);
     }
-    fb_log_open(2, FB_LOG_FORMAT_TEXT, FB_LOG_NEVER);
-    f.store = edge_store_new(
-        &(struct edge_store_options){.memory_bytes = MEMORY, .clock = fb_clock_system()});
-    f.table = edge_fill_table_new(
-        &(struct edge_fill_options){.store = f.store, .fetch = auto_fetch, .max_fills = 64});
-    for (unsigned i = 0; i < N_LOOPS; i++) {
-        struct bench *bench = &f.benches[i];
-        bench->fixture = &f;
-        bench->post.run = bench_begin;
-        assert_int_equal(fb_loop_new(fb_clock_system(), &bench->loop), FB_OK);
-        assert_int_equal(fb_thread_start("bench", bench->loop, &bench->thread), FB_OK);
-        fb_loop_post(bench->loop, &bench->post);
-    }
-    for (unsigned i = 0; i < N_LOOPS; i++) {
-        fb_thread_join(f.benches[i].thread);
-    }
-    for (unsigned i = 0; i < N_LOOPS; i++) {
-        for (unsigned n = 0; n < 4; n++) {
-            fb_loop_turn(f.benches[i].loop); /* mail to whoever was closed */
-        }
-        fb_loop_free(f.benches[i].loop);
-    }
-    print_message("%u fetches, %u versions, %u whole, %u cut\n", f.n_fetches, f.version + 1,
+    crowd_run(&f.crowd, bench_begin, MEMORY, 64, part_fetch);
+    print_message("%u fetches, %u versions, %u whole, %u cut\n", f.crowd.n_fetches, f.version + 1,
                   f.n_whole, f.n_cut);
-    assert_int_equal(edge_fill_count(f.table), 0);
     assert_true(f.n_whole > N_LOOPS * N_CLIENTS * N_WANTS / 3);
-    edge_fill_table_free(f.table);
-    edge_store_free(f.store);
 }
 
 int main(void)

@@ -1,24 +1,6 @@
-#include "base/core/alloc.h"
-#include "base/core/check.h"
-#include "base/core/clock.h"
-#include "base/core/err.h"
-#include "base/log/log.h"
-#include "base/loop/loop.h"
-#include "base/loop/reader.h"
-#include "base/loop/thread.h"
-#include "edge/fill/fill.h"
-
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "crowd_fixture.h"
 
 enum {
-    N_LOOPS = 3,
     N_CLIENTS = 8, /* per loop */
     N_JOINS = 60,  /* per client */
     N_KEYS = 6,
@@ -27,110 +9,36 @@ enum {
     LIMIT = 4 * 1024 * 1024
 };
 
-struct fixture;
-
-/* A loop, with its clients and an upstream that answers by itself. */
-struct bench {
-    struct fixture *fixture;
-    struct fb_loop *loop;
-    struct fb_thread *thread;
-    struct fb_post post;
-    struct fb_op drain;
-    unsigned n_clients; /* that are not done yet */
-};
-
 struct fixture {
-    struct edge_store *store;
-    struct edge_fill_table *table;
-    struct bench benches[N_LOOPS];
-    _Atomic unsigned n_fetches;
+    struct crowd crowd;
     _Atomic unsigned n_objects;
     _Atomic unsigned n_collapsed;
 };
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
-    return *seed >> 33;
-}
-
 /* ---- an upstream ------------------------------------------------------- */
 
 /* Gives its pieces one per turn, and breaks off after some of them. */
-struct auto_body {
-    struct fb_reader reader;
-    struct fb_loop *loop;
-    struct fb_op *waiter;
-    struct fb_post post;
-    bool is_posted;
-    bool is_closed;
-    unsigned n_ready;
+struct piece_body {
+    struct auto_body body;
     unsigned n_given;
     unsigned n_good; /* pieces before it ends or breaks */
 };
 
 static char piece[PIECE];
 
-static int auto_next(struct fb_reader *reader, struct fb_slice *ret_slice)
+static int piece_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 {
-    struct auto_body *body = FB_CONTAINER_OF(reader, struct auto_body, reader);
+    struct piece_body *pieces = FB_CONTAINER_OF(reader, struct piece_body, body.reader);
 
-    if (body->n_given == body->n_good) {
-        return body->n_good == N_PIECES ? FB_E_END : FB_E_CLOSED;
+    if (pieces->n_given == pieces->n_good) {
+        return pieces->n_good == N_PIECES ? FB_E_END : FB_E_CLOSED;
     }
-    if (body->n_given == body->n_ready) {
+    if (pieces->n_given == pieces->body.n_turns) {
         return FB_E_LATER;
     }
-    body->n_given++;
+    pieces->n_given++;
     *ret_slice = (struct fb_slice){.bytes = {piece, sizeof(piece)}};
     return FB_OK;
-}
-
-static void auto_on_mail(struct fb_post *post)
-{
-    struct auto_body *body = FB_CONTAINER_OF(post, struct auto_body, post);
-    struct fb_op *waiter = body->waiter;
-
-    if (body->is_closed) {
-        fb_free(body);
-        return;
-    }
-    body->is_posted = false;
-    body->waiter = NULL;
-    body->n_ready++;
-    if (waiter != NULL) {
-        fb_op_finish(waiter, FB_OK);
-    }
-}
-
-static void auto_cancel(struct fb_op *op)
-{
-    struct auto_body *body = op->provider;
-    body->waiter = NULL;
-    fb_op_finish(op, FB_E_CANCELED);
-}
-
-static void auto_wait(struct fb_reader *reader, struct fb_op *op)
-{
-    struct auto_body *body = FB_CONTAINER_OF(reader, struct auto_body, reader);
-
-    fb_op_begin(op, auto_cancel);
-    op->provider = body;
-    body->waiter = op;
-    if (!body->is_posted) {
-        body->is_posted = true;
-        fb_loop_post(body->loop, &body->post);
-    }
-}
-
-static void auto_close(struct fb_reader *reader)
-{
-    struct auto_body *body = FB_CONTAINER_OF(reader, struct auto_body, reader);
-
-    body->is_closed = true;
-    if (!body->is_posted) {
-        fb_free(body);
-    }
 }
 
 struct auto_try {
@@ -148,7 +56,7 @@ static void auto_fetch_cancel(struct fb_op *op)
 
 static void auto_answer(struct fb_post *post)
 {
-    static const struct fb_reader_ops ops = {auto_next, auto_wait, auto_close};
+    static const struct fb_reader_ops ops = {piece_next, auto_wait, auto_close};
     struct auto_try *try = FB_CONTAINER_OF(post, struct auto_try, post);
     struct edge_fetch *fetch = try->fetch;
     unsigned choice = try->choice;
@@ -162,12 +70,10 @@ static void auto_answer(struct fb_post *post)
         fb_op_finish(&fetch->op, FB_E_TIMEOUT);
         return;
     }
-    struct auto_body *body = FB_NEW(struct auto_body);
-    body->reader.ops = &ops;
-    body->loop = loop;
-    body->post.run = auto_on_mail;
-    body->n_good = choice == 1 ? N_PIECES / 2 : N_PIECES;
-    fetch->body = &body->reader;
+    struct piece_body *pieces = FB_NEW(struct piece_body);
+    auto_init(&pieces->body, loop, &ops);
+    pieces->n_good = choice == 1 ? N_PIECES / 2 : N_PIECES;
+    fetch->body = &pieces->body.reader;
     fetch->length = choice % 2 == 0 ? PIECE * N_PIECES : FB_LENGTH_UNKNOWN;
     fetch->response.status = choice == 2 ? 503 : 200;
     fb_headers_add(&fetch->response.headers, fetch->arena, FB_STR("Cache-Control"),
@@ -182,7 +88,7 @@ static void auto_fetch(void *ctx, struct edge_fetch *fetch)
 {
     struct bench *bench = ctx;
     struct auto_try *try = FB_NEW(struct auto_try);
-    uint64_t seed = atomic_fetch_add(&bench->fixture->n_fetches, 1) + 1;
+    uint64_t seed = atomic_fetch_add(&bench->crowd->n_fetches, 1) + 1;
 
     FB_REQUIRE(fetch->op.loop == bench->loop);
     fb_op_begin(&fetch->op, auto_fetch_cancel);
@@ -214,22 +120,13 @@ struct client {
 
 static void client_next(struct client *client);
 
-static void client_on_drained(struct fb_op *op)
-{
-    struct bench *bench = FB_CONTAINER_OF(op, struct bench, drain);
-    fb_loop_stop(bench->loop);
-}
-
 static void client_end(struct client *client)
 {
     struct bench *bench = client->bench;
 
     fb_arena_done(&client->arena);
     fb_free(client);
-    if (--bench->n_clients == 0) {
-        fb_op_init(&bench->drain, bench->loop, client_on_drained);
-        edge_fill_drain(bench->fixture->table, bench->loop, &bench->drain);
-    }
+    bench_leave(bench);
 }
 
 static void client_on_post(struct fb_post *post)
@@ -252,8 +149,6 @@ static void client_disturb(struct client *client)
 
 static void client_finish_one(struct client *client)
 {
-    struct fixture *f = client->bench->fixture;
-
     fb_reader_close(client->reader);
     client->reader = NULL;
     edge_object_unref(client->object);
@@ -261,7 +156,8 @@ static void client_finish_one(struct client *client)
     edge_pass_free(client->join.pass);
     client->join.pass = NULL;
     if (next_random(&client->seed) % 4 == 0) {
-        edge_store_invalidate(f->store, client->bench->loop, fb_str_from(client->key));
+        edge_store_invalidate(client->bench->crowd->store, client->bench->loop,
+                              fb_str_from(client->key));
     }
     client_next(client);
 }
@@ -303,7 +199,7 @@ static void client_read(struct client *client)
 static void client_on_joined(struct fb_op *op)
 {
     struct client *client = FB_CONTAINER_OF(op, struct client, join.op);
-    struct fixture *f = client->bench->fixture;
+    struct fixture *f = FB_CONTAINER_OF(client->bench->crowd, struct fixture, crowd);
 
     client->n_read = 0;
     if (op->result == FB_OK && client->join.outcome == EDGE_FILL_OBJECT) {
@@ -333,7 +229,7 @@ static void client_next(struct client *client)
     fb_op_init(&client->join.op, client->bench->loop, client_on_joined);
     client->join.ask = (struct edge_fill_ask){
         .key = fb_str_from(client->key), .request = &client->request, .upstream = client->bench};
-    edge_fill_join(client->bench->fixture->table, &client->join);
+    edge_fill_join(client->bench->crowd->table, &client->join);
     client_disturb(client);
 }
 
@@ -345,7 +241,7 @@ static void bench_begin(struct fb_post *post)
     for (unsigned i = 0; i < N_CLIENTS; i++) {
         struct client *client = FB_NEW(struct client);
         client->bench = bench;
-        client->seed = (uint64_t)(bench - bench->fixture->benches) * N_CLIENTS + i;
+        client->seed = bench_seed(bench, i);
         client->post.run = client_on_post;
         fb_op_init(&client->wait, bench->loop, client_on_news);
         fb_headers_add(&client->request.headers, &client->arena, FB_STR("Accept"),
@@ -360,32 +256,8 @@ static void loops_fill_one_store_together(void **state)
 
     (void)state;
     memset(piece, 'x', sizeof(piece));
-    fb_log_open(2, FB_LOG_FORMAT_TEXT, FB_LOG_NEVER);
-    f.store = edge_store_new(
-        &(struct edge_store_options){.memory_bytes = LIMIT, .clock = fb_clock_system()});
-    f.table = edge_fill_table_new(
-        &(struct edge_fill_options){.store = f.store, .fetch = auto_fetch, .max_fills = 16});
-    for (unsigned i = 0; i < N_LOOPS; i++) {
-        struct bench *bench = &f.benches[i];
-        bench->fixture = &f;
-        bench->post.run = bench_begin;
-        assert_int_equal(fb_loop_new(fb_clock_system(), &bench->loop), FB_OK);
-        assert_int_equal(fb_thread_start("bench", bench->loop, &bench->thread), FB_OK);
-        fb_loop_post(bench->loop, &bench->post);
-    }
-    for (unsigned i = 0; i < N_LOOPS; i++) {
-        fb_thread_join(f.benches[i].thread);
-    }
-    for (unsigned i = 0; i < N_LOOPS; i++) {
-        for (unsigned n = 0; n < 4; n++) {
-            fb_loop_turn(f.benches[i].loop); /* mail to readers that were closed */
-        }
-        fb_loop_free(f.benches[i].loop);
-    }
-    assert_int_equal(edge_fill_count(f.table), 0);
+    crowd_run(&f.crowd, bench_begin, LIMIT, 16, auto_fetch);
     assert_true(f.n_objects > 0 && f.n_collapsed > 0);
-    edge_fill_table_free(f.table);
-    edge_store_free(f.store);
 }
 
 int main(void)
