@@ -209,4 +209,15 @@ static inline struct fb_str sent(struct fixture *f, unsigned i, const char *name
     return fb_headers_find(&f->upstream.fetches[i]->request->headers, fb_str_from(name));
 }
 
+static inline void on_drained(struct fb_op *op)
+{
+    FB_CONTAINER_OF(op, struct fixture, drain)->n_drained++;
+}
+
+static inline void drain(struct fixture *f)
+{
+    fb_op_init(&f->drain, f->loop, on_drained);
+    edge_fill_drain(f->table, f->loop, &f->drain);
+}
+
 #define FILL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -57,6 +57,35 @@ static inline struct fake_body *answer_part(struct fixture *f, unsigned i, const
     return fake_answer(&f->upstream, i, 206, text, (int64_t)(end - first));
 }
 
+/* The upstream sends all that is left of a body. */
+static inline void finish_body(struct fixture *f, struct fake_body *body, uint64_t first,
+                               uint64_t end)
+{
+    push_span(body, first, end);
+    fake_body_end(body, FB_E_END);
+    turn(f);
+}
+
+/* The upstream sends so much of a body, and then no more. */
+static inline void break_body(struct fixture *f, struct fake_body *body, uint64_t first,
+                              uint64_t end, int cause)
+{
+    push_span(body, first, end);
+    turn(f);
+    fake_body_end(body, cause);
+    turn(f);
+}
+
+/* Answers fetch `i` with a 206, all of which comes. */
+static inline void give_part(struct fixture *f, unsigned i, const char *fields, uint64_t first,
+                             uint64_t end, uint64_t length)
+{
+    struct fake_body *body = answer_part(f, i, fields, first, end, length);
+
+    turn(f);
+    finish_body(f, body, first, end);
+}
+
 static inline void assert_sent(struct fixture *f, unsigned i, const char *name, const char *want)
 {
     struct fb_str value = sent(f, i, name);
@@ -175,6 +204,13 @@ static inline void client_close(struct fixture *f, struct client *client)
     fb_reader_close(client->reader);
     client->reader = NULL;
     turn(f);
+}
+
+/* The same, of one that got all it wanted. */
+static inline void client_close_whole(struct fixture *f, struct client *client)
+{
+    assert_int_equal(client->end, FB_E_END);
+    client_close(f, client);
 }
 
 /* A fresh object of LENGTH bytes, of which nothing is there, in the index. `fields` are lines of

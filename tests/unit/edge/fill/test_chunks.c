@@ -1,10 +1,5 @@
 #include "parts_fixture.h"
 
-static void on_drained(struct fb_op *op)
-{
-    FB_CONTAINER_OF(op, struct fixture, drain)->n_drained++;
-}
-
 /* ---- parts of what is kept ----------------------------------------------- */
 
 static void what_readers_lack_is_fetched_once(void **state)
@@ -19,11 +14,7 @@ static void what_readers_lack_is_fetched_once(void **state)
     turn(f);
     assert_int_equal(f->upstream.n_fetches, 1);
     assert_sent(f, 0, "Range", "bytes=3145728-4194303");
-    struct fake_body *body = answer_part(f, 0, STRONG, 3 * MIB, 4 * MIB, LENGTH);
-    turn(f);
-    push_span(body, 3 * MIB, 4 * MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    give_part(f, 0, STRONG, 3 * MIB, 4 * MIB, LENGTH);
     for (unsigned i = 0; i < FB_ARRAY_LEN(clients); i++) {
         assert_int_equal(clients[i].end, FB_E_END);
         client_close(f, &clients[i]);
@@ -45,8 +36,7 @@ static void bring(struct fixture *f, struct edge_object *object, uint64_t chunk)
     push_span(body, chunk * MIB, FB_MIN((chunk + 1) * MIB, LENGTH));
     fake_body_end(body, FB_E_END);
     turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    client_close_whole(f, &client);
 }
 
 static void only_the_gaps_are_fetched(void **state)
@@ -60,18 +50,10 @@ static void only_the_gaps_are_fetched(void **state)
     client_open(f, &client, object, 0, FB_LENGTH_UNKNOWN);
     turn(f);
     assert_sent(f, 2, "Range", "bytes=0-2097151");
-    struct fake_body *body = answer_part(f, 2, STRONG, 0, 2 * MIB, LENGTH);
-    turn(f);
-    push_span(body, 0, 2 * MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    give_part(f, 2, STRONG, 0, 2 * MIB, LENGTH);
     assert_int_equal(client.at, 3 * MIB);
     assert_sent(f, 3, "Range", "bytes=3145728-10485759");
-    body = answer_part(f, 3, STRONG, 3 * MIB, 10 * MIB, LENGTH);
-    turn(f);
-    push_span(body, 3 * MIB, 10 * MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    give_part(f, 3, STRONG, 3 * MIB, 10 * MIB, LENGTH);
     assert_int_equal(client.end, FB_E_END);
     assert_int_equal(client.at, LENGTH);
     client_close(f, &client);
@@ -88,11 +70,8 @@ static void an_upstream_may_ignore_the_range_of_the_same_object(void **state)
     turn(f);
     struct fake_body *body = fake_answer(&f->upstream, 0, 200, STRONG, (int64_t)LENGTH);
     turn(f);
-    push_span(body, 0, LENGTH);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    finish_body(f, body, 0, LENGTH);
+    client_close_whole(f, &client);
     /* What came beyond it is not wasted. */
     assert_true(edge_object_holds(object, 4 * MIB, FB_LENGTH_UNKNOWN));
     assert_false(edge_object_holds(object, 3 * MIB, 1));
@@ -160,13 +139,8 @@ static void parts_are_asked_for_by_date_where_that_is_strong(void **state)
     client_open(f, &client, object, 0, 10);
     turn(f);
     assert_sent(f, 0, "If-Range", "Wed, 31 Dec 2025 00:00:00 GMT");
-    struct fake_body *body = answer_part(f, 0, KEEP, 0, MIB, LENGTH); /* need not repeat it */
-    turn(f);
-    push_span(body, 0, MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    give_part(f, 0, KEEP, 0, MIB, LENGTH);
+    client_close_whole(f, &client);
     edge_object_unref(object);
 }
 
@@ -266,16 +240,9 @@ static void what_is_missing_is_asked_for_before_the_answer(void **state)
     drop_object(second);
     assert_true(edge_object_holds(object, 4 * MIB, 2 * (int64_t)MIB)); /* on its way */
     assert_false(edge_object_holds(object, 7 * MIB, 1));
-    push_span(body, 4 * MIB, 5 * MIB);
-    turn(f);
-    fake_body_end(body, FB_E_CLOSED);
-    turn(f);
+    break_body(f, body, 4 * MIB, 5 * MIB, FB_E_CLOSED);
     assert_sent(f, 2, "Range", "bytes=5242880-6291455"); /* and it goes on like any other */
-    body = answer_part(f, 2, STRONG, 5 * MIB, 6 * MIB, LENGTH);
-    turn(f);
-    push_span(body, 5 * MIB, 6 * MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    give_part(f, 2, STRONG, 5 * MIB, 6 * MIB, LENGTH);
     assert_true(edge_object_holds(object, 4 * MIB, 3 * (int64_t)MIB));
     edge_object_unref(object);
 }
@@ -297,9 +264,7 @@ static void a_new_object_takes_the_place_of_one_that_lacks_bytes(void **state)
         struct joiner *joiner = join_missing(f, 0, old, &range);
         struct fake_body *body =
             fake_answer(&f->upstream, i, news[i].status, news[i].fields, news[i].length);
-        push_span(body, 0, (uint64_t)news[i].length);
-        fake_body_end(body, FB_E_END);
-        turn(f);
+        finish_body(f, body, 0, (uint64_t)news[i].length);
         struct edge_object *fresh = take_object(joiner);
         assert_ptr_not_equal(fresh, old);
         assert_int_equal(edge_object_length(fresh), news[i].length);
@@ -362,9 +327,7 @@ static void a_part_that_does_not_fit_makes_the_same_object_be_fetched_whole(void
     turn(f);
     assert_ptr_equal(joiner->join.object, object);
     drop_object(joiner);
-    push_span(body, 0, LENGTH);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    finish_body(f, body, 0, LENGTH);
     assert_true(edge_object_holds(object, 2 * MIB, FB_LENGTH_UNKNOWN));
     edge_object_unref(object);
 }
@@ -395,8 +358,7 @@ static void who_finds_it_brought_meanwhile_asks_nobody(void **state)
     assert_int_equal(edge_fill_count(f->table), 1);
     client_close(f, &client);
     edge_object_unref(object);
-    fb_op_init(&f->drain, f->loop, on_drained);
-    edge_fill_drain(f->table, f->loop, &f->drain);
+    drain(f);
 }
 
 /* ---- leaving ----------------------------------------------------------- */
@@ -411,8 +373,7 @@ static void no_part_is_fetched_on_a_loop_that_drains(void **state)
     client_open(f, &early, object, 0, 10);
     turn(f);
     assert_int_equal(edge_fill_count(f->table), 1);
-    fb_op_init(&f->drain, f->loop, on_drained);
-    edge_fill_drain(f->table, f->loop, &f->drain);
+    drain(f);
     turn(f);
     assert_int_equal(f->n_drained, 1);
     assert_int_equal(f->upstream.n_canceled, 1);
@@ -438,13 +399,8 @@ static void the_limit_of_fills_does_not_cut_readers(void **state)
     client_open(f, &client, object, 0, 10);
     turn(f);
     assert_int_equal(f->upstream.n_fetches, MAX_FILLS + 1);
-    struct fake_body *body = answer_part(f, MAX_FILLS, STRONG, 0, MIB, LENGTH);
-    turn(f);
-    push_span(body, 0, MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    give_part(f, MAX_FILLS, STRONG, 0, MIB, LENGTH);
+    client_close_whole(f, &client);
     for (unsigned i = 0; i < MAX_FILLS; i++) {
         fake_fail(&f->upstream, i, FB_E_UNAVAILABLE);
     }

@@ -410,12 +410,6 @@ static void what_is_purged_and_unread_is_not_fetched_to_the_end(void **state)
     assert_int_equal(edge_store_stats(f->store).memory_bytes, 0);
 }
 
-static void on_drained(struct fb_op *op)
-{
-    struct fixture *f = FB_CONTAINER_OF(op, struct fixture, drain);
-    f->n_drained++;
-}
-
 static void draining_ends_all_fills(void **state)
 {
     struct fixture *f = *state;
@@ -428,8 +422,7 @@ static void draining_ends_all_fills(void **state)
     struct edge_object *object = take_object(pumping);
     struct fb_reader *reader = edge_object_reader(object, f->loop, 0, FB_LENGTH_UNKNOWN, NULL);
     assert_text(reader, "abc", FB_E_LATER);
-    fb_op_init(&f->drain, f->loop, on_drained);
-    edge_fill_drain(f->table, f->loop, &f->drain);
+    drain(f);
     turn(f);
     assert_int_equal(f->n_drained, 1);
     assert_failed(fetching, FB_E_CANCELED);
@@ -445,8 +438,7 @@ static void draining_an_idle_loop_is_done_at_once(void **state)
 {
     struct fixture *f = *state;
 
-    fb_op_init(&f->drain, f->loop, on_drained);
-    edge_fill_drain(f->table, f->loop, &f->drain);
+    drain(f);
     turn(f);
     assert_int_equal(f->n_drained, 1);
 }

@@ -249,18 +249,12 @@ static void who_leaves_during_a_load_leaves_nothing_behind(void **state)
     assert_int_equal(edge_fill_count(f->table), 0);
 }
 
-static void on_drained(struct fb_op *op)
-{
-    FB_CONTAINER_OF(op, struct fixture, drain)->n_drained++;
-}
-
 static void a_drain_waits_for_what_is_being_read(void **state)
 {
     struct fixture *f = *state;
     struct joiner *joiner = join_range(f, 0, NULL);
 
-    fb_op_init(&f->drain, f->loop, on_drained);
-    edge_fill_drain(f->table, f->loop, &f->drain);
+    drain(f);
     turn(f);
     assert_int_equal(f->n_drained, 0);
     finish_load(f, 0, make_fresh(f));

@@ -23,9 +23,7 @@ static void a_range_of_what_is_not_kept_brings_its_chunks_alone(void **state)
 
     struct client client;
     client_open(f, &client, object, 1500000, 100001);
-    push_span(body, MIB, 2 * MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    finish_body(f, body, MIB, 2 * MIB);
     assert_int_equal(client.end, FB_E_END);
     assert_int_equal(client.at, 1600001);
     client_close(f, &client);
@@ -49,11 +47,8 @@ static void the_end_of_what_is_not_kept_is_found_by_the_upstream(void **state)
     struct edge_object *object = take_object(joiner);
     struct client client;
     client_open(f, &client, object, LENGTH - 100, 100);
-    push_span(body, first, LENGTH);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    finish_body(f, body, first, LENGTH);
+    client_close_whole(f, &client);
     /* What was in front of the first whole chunk is dropped. */
     assert_true(edge_object_holds(object, 9 * MIB, FB_LENGTH_UNKNOWN) ||
                 edge_object_holds(object, 10 * MIB, FB_LENGTH_UNKNOWN));
@@ -85,9 +80,7 @@ static void a_part_of_no_use_makes_the_whole_be_fetched(void **state)
         assert_int_equal(joiner->n_done, 0);
         assert_sent(f, 2 * i + 1, "Range", NULL);
         struct fake_body *body = fake_answer(&f->upstream, 2 * i + 1, 200, KEEP, 10);
-        push_span(body, 0, 10);
-        fake_body_end(body, FB_E_END);
-        turn(f);
+        finish_body(f, body, 0, 10);
         struct edge_object *object = take_object(joiner);
         assert_int_equal(edge_object_length(object), 10);
         edge_object_unref(object);
@@ -106,11 +99,8 @@ static void an_upstream_that_knows_no_ranges_gives_the_whole(void **state)
     struct edge_object *object = take_object(joiner);
     struct client client;
     client_open(f, &client, object, 2 * MIB, 9);
-    push_span(body, 0, 3 * MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    finish_body(f, body, 0, 3 * MIB);
+    client_close_whole(f, &client);
     assert_true(edge_object_holds(object, 0, FB_LENGTH_UNKNOWN));
     edge_object_unref(object);
 }
@@ -143,9 +133,7 @@ static void a_range_past_the_end_is_told_to_who_asked_for_it(void **state)
     assert_int_equal(first->join.upstream_status, 416);
     assert_sent(f, 1, "Range", "bytes=0-1048575");
     struct fake_body *body = answer_part(f, 1, STRONG, 0, 1000, 1000);
-    push_span(body, 0, 1000);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    finish_body(f, body, 0, 1000);
     drop_object(second);
 }
 
@@ -187,16 +175,11 @@ static void other_parts_join_the_object_that_one_part_made(void **state)
     assert_sent(f, 1, "If-Range", "\"s\"");
     struct fake_body *part = answer_part(f, 1, STRONG, 5 * MIB, 6 * MIB, LENGTH);
     turn(f);
-    push_span(part, 5 * MIB, 6 * MIB);
-    fake_body_end(part, FB_E_END);
-    turn(f);
+    finish_body(f, part, 5 * MIB, 6 * MIB);
     assert_int_equal(two.end, FB_E_END);
     assert_int_equal(one.end, FB_E_LATER);
-    push_span(body, 0, MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(one.end, FB_E_END);
-    client_close(f, &one);
+    finish_body(f, body, 0, MIB);
+    client_close_whole(f, &one);
     client_close(f, &two);
     assert_int_equal(fb_metrics_sum(f->metrics, "edge_fill_parts_total"), 1);
     edge_object_unref(object);

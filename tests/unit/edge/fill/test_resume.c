@@ -15,6 +15,14 @@ static struct fake_body *begin(struct fixture *f, struct client *client, const c
     return body;
 }
 
+/* The same of LENGTH bytes, of which `n` come before it breaks off. */
+static void begin_broken(struct fixture *f, struct client *client, uint64_t n)
+{
+    struct fake_body *body = begin(f, client, STRONG, (int64_t)LENGTH);
+
+    break_body(f, body, 0, n, FB_E_CLOSED);
+}
+
 static void a_body_goes_on_from_the_byte_where_it_broke(void **state)
 {
     static const uint64_t cuts[] = {1,       MIB - 1,     MIB,         MIB + 1,   4 * MIB - 1,
@@ -27,10 +35,7 @@ static void a_body_goes_on_from_the_byte_where_it_broke(void **state)
         char want[64];
         f->upstream.n_fetches = 0;
         struct fake_body *body = begin(f, &client, STRONG, (int64_t)LENGTH);
-        push_span(body, 0, cuts[i]);
-        turn(f);
-        fake_body_end(body, causes[i % FB_ARRAY_LEN(causes)]);
-        turn(f);
+        break_body(f, body, 0, cuts[i], causes[i % FB_ARRAY_LEN(causes)]);
         assert_int_equal(client.at, cuts[i]);
         assert_int_equal(client.end, FB_E_LATER); /* it does not notice */
         assert_int_equal(f->upstream.n_fetches, 2);
@@ -39,11 +44,7 @@ static void a_body_goes_on_from_the_byte_where_it_broke(void **state)
         assert_sent(f, 1, "Range", want);
         assert_sent(f, 1, "If-Range", "\"s\"");
         assert_int_equal(f->upstream.fetches[1]->avoided, 1);
-        body = answer_part(f, 1, STRONG, cuts[i], LENGTH, LENGTH);
-        turn(f);
-        push_span(body, cuts[i], LENGTH);
-        fake_body_end(body, FB_E_END);
-        turn(f);
+        give_part(f, 1, STRONG, cuts[i], LENGTH, LENGTH);
         assert_int_equal(client.end, FB_E_END);
         assert_int_equal(client.at, LENGTH);
         client_close(f, &client);
@@ -64,11 +65,8 @@ static void one_that_broke_before_its_first_byte_is_asked_for_again(void **state
     assert_sent(f, 1, "Range", NULL);
     struct fake_body *body = fake_answer(&f->upstream, 1, 200, STRONG, (int64_t)LENGTH);
     turn(f);
-    push_span(body, 0, LENGTH);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    finish_body(f, body, 0, LENGTH);
+    client_close_whole(f, &client);
 }
 
 static void one_of_unknown_length_goes_on_too(void **state)
@@ -81,18 +79,11 @@ static void one_of_unknown_length_goes_on_too(void **state)
         char want[64];
         f->upstream.n_fetches = 0;
         struct fake_body *body = begin(f, &client, STRONG, FB_LENGTH_UNKNOWN);
-        push_span(body, 0, cuts[i]);
-        turn(f);
-        fake_body_end(body, FB_E_CLOSED);
-        turn(f);
+        break_body(f, body, 0, cuts[i], FB_E_CLOSED);
         /* From one byte before: perhaps there was nothing more to come. */
         (void)snprintf(want, sizeof(want), "bytes=%llu-", (unsigned long long)cuts[i] - 1);
         assert_sent(f, 1, "Range", want);
-        body = answer_part(f, 1, STRONG, cuts[i] - 1, 3 * MIB, 3 * MIB);
-        turn(f);
-        push_span(body, cuts[i] - 1, 3 * MIB);
-        fake_body_end(body, FB_E_END);
-        turn(f);
+        give_part(f, 1, STRONG, cuts[i] - 1, 3 * MIB, 3 * MIB);
         assert_int_equal(client.end, FB_E_END);
         assert_int_equal(client.at, 3 * MIB);
         client_close(f, &client);
@@ -110,10 +101,7 @@ static void without_a_strong_validator_its_readers_are_cut(void **state)
         struct client client;
         f->upstream.n_fetches = 0;
         struct fake_body *body = begin(f, &client, weak[i], (int64_t)LENGTH);
-        push_span(body, 0, 10);
-        turn(f);
-        fake_body_end(body, FB_E_TIMEOUT);
-        turn(f);
+        break_body(f, body, 0, 10, FB_E_TIMEOUT);
         assert_int_equal(client.at, 10);
         assert_int_equal(client.end, FB_E_TIMEOUT);
         assert_int_equal(f->upstream.n_fetches, 1);
@@ -126,22 +114,15 @@ static void an_upstream_without_ranges_is_passed_over_what_is_here(void **state)
 {
     struct fixture *f = *state;
     struct client client;
-    struct fake_body *body = begin(f, &client, STRONG, (int64_t)LENGTH);
 
-    push_span(body, 0, 3 * MIB + 7);
-    turn(f);
-    fake_body_end(body, FB_E_CLOSED);
-    turn(f);
-    body = fake_answer(&f->upstream, 1, 200, STRONG, (int64_t)LENGTH);
+    begin_broken(f, &client, 3 * MIB + 7);
+    struct fake_body *body = fake_answer(&f->upstream, 1, 200, STRONG, (int64_t)LENGTH);
     turn(f);
     push_span(body, 0, 2 * MIB);
     turn(f);
     assert_int_equal(client.at, 3 * MIB + 7);
-    push_span(body, 2 * MIB, LENGTH);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    finish_body(f, body, 2 * MIB, LENGTH);
+    client_close_whole(f, &client);
 }
 
 static void tries_that_bring_nothing_come_to_an_end(void **state)
@@ -149,12 +130,8 @@ static void tries_that_bring_nothing_come_to_an_end(void **state)
     static const uint64_t pauses_ms[] = {0, 250, 1000, 2000};
     struct fixture *f = *state;
     struct client client;
-    struct fake_body *body = begin(f, &client, STRONG, (int64_t)LENGTH);
 
-    push_span(body, 0, 100);
-    turn(f);
-    fake_body_end(body, FB_E_CLOSED);
-    turn(f);
+    begin_broken(f, &client, 100);
     for (unsigned i = 1; i <= EDGE_FILL_MAX_TRIES; i++) {
         if (pauses_ms[i - 1] > 0) {
             assert_int_equal(f->upstream.n_fetches, i);
@@ -206,11 +183,8 @@ static void progress_earns_more_tries(void **state)
         body = answer_part(f, i, STRONG, at, LENGTH, LENGTH);
         turn(f);
     }
-    push_span(body, at, LENGTH);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    finish_body(f, body, at, LENGTH);
+    client_close_whole(f, &client);
 }
 
 static void an_answer_that_stops_short_is_continued(void **state)
@@ -222,20 +196,11 @@ static void an_answer_that_stops_short_is_continued(void **state)
     client_open(f, &client, object, 0, 3 * (int64_t)MIB);
     turn(f);
     assert_sent(f, 0, "Range", "bytes=0-3145727");
-    struct fake_body *body = answer_part(f, 0, STRONG, 0, MIB + 9, LENGTH);
-    turn(f);
-    push_span(body, 0, MIB + 9);
-    fake_body_end(body, FB_E_END);
-    turn(f);
+    give_part(f, 0, STRONG, 0, MIB + 9, LENGTH);
     assert_sent(f, 1, "Range", "bytes=1048585-3145727");
     assert_int_equal(f->upstream.fetches[1]->avoided, 0);
-    body = answer_part(f, 1, STRONG, MIB + 9, 3 * MIB, LENGTH);
-    turn(f);
-    push_span(body, MIB + 9, 3 * MIB);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    give_part(f, 1, STRONG, MIB + 9, 3 * MIB, LENGTH);
+    client_close_whole(f, &client);
     edge_object_unref(object);
 }
 
@@ -253,35 +218,24 @@ static void another_upstreams_other_object_is_not_believed_at_once(void **state)
 {
     struct fixture *f = *state;
     struct client client;
-    struct fake_body *body = begin(f, &client, STRONG, (int64_t)LENGTH);
 
-    push_span(body, 0, 100);
-    turn(f);
-    fake_body_end(body, FB_E_CLOSED);
-    turn(f);
+    begin_broken(f, &client, 100);
     (void)answer_as(f, 1, 1, KEEP "ETag: \"other\"\n", 100);
     turn(f);
     expire(f, 250);
     assert_int_equal(f->upstream.fetches[2]->avoided, 3);
-    body = answer_as(f, 2, 0, STRONG, 100); /* the first is back */
+    struct fake_body *body = answer_as(f, 2, 0, STRONG, 100); /* the first is back */
     turn(f);
-    push_span(body, 100, LENGTH);
-    fake_body_end(body, FB_E_END);
-    turn(f);
-    assert_int_equal(client.end, FB_E_END);
-    client_close(f, &client);
+    finish_body(f, body, 100, LENGTH);
+    client_close_whole(f, &client);
 }
 
 static void an_object_that_nobody_has_any_more_has_changed(void **state)
 {
     struct fixture *f = *state;
     struct client client;
-    struct fake_body *body = begin(f, &client, STRONG, (int64_t)LENGTH);
 
-    push_span(body, 0, 100);
-    turn(f);
-    fake_body_end(body, FB_E_CLOSED);
-    turn(f);
+    begin_broken(f, &client, 100);
     (void)answer_as(f, 1, 1, KEEP "ETag: \"other\"\n", 100);
     turn(f);
     expire(f, 250);
@@ -296,12 +250,8 @@ static void one_upstream_alone_is_believed(void **state)
 {
     struct fixture *f = *state;
     struct client client;
-    struct fake_body *body = begin(f, &client, STRONG, (int64_t)LENGTH);
 
-    push_span(body, 0, 100);
-    turn(f);
-    fake_body_end(body, FB_E_CLOSED);
-    turn(f);
+    begin_broken(f, &client, 100);
     (void)answer_as(f, 1, 0, KEEP "ETag: \"other\"\n", 100);
     turn(f);
     assert_int_equal(client.end, FB_E_CONFLICT);
@@ -312,12 +262,8 @@ static void an_object_that_is_gone_for_all_who_answer_has_changed(void **state)
 {
     struct fixture *f = *state;
     struct client client;
-    struct fake_body *body = begin(f, &client, STRONG, (int64_t)LENGTH);
 
-    push_span(body, 0, 100);
-    turn(f);
-    fake_body_end(body, FB_E_CLOSED);
-    turn(f);
+    begin_broken(f, &client, 100);
     for (unsigned i = 1; i <= EDGE_FILL_MAX_TRIES; i++) {
         expire(f, 2000);
         if (i == 1) {
@@ -334,11 +280,6 @@ static void an_object_that_is_gone_for_all_who_answer_has_changed(void **state)
 }
 
 /* ---- leaving ----------------------------------------------------------- */
-
-static void on_drained(struct fb_op *op)
-{
-    FB_CONTAINER_OF(op, struct fixture, drain)->n_drained++;
-}
 
 static void a_drain_ends_a_body_in_every_state(void **state)
 {
@@ -372,8 +313,7 @@ static void a_drain_ends_a_body_in_every_state(void **state)
     assert_non_null(asked);
     assert_int_equal(edge_fill_count(f->table), 3);
 
-    fb_op_init(&f->drain, f->loop, on_drained);
-    edge_fill_drain(f->table, f->loop, &f->drain);
+    drain(f);
     turn(f);
     assert_int_equal(f->n_drained, 1);
     assert_int_equal(f->upstream.n_canceled, 1);
