@@ -138,62 +138,28 @@ static uint64_t run_with(const struct test_disk_fault *fault, bool heals)
     return n_faults;
 }
 
-static void sweep(struct test_disk_fault fault, bool heals)
+struct trouble {
+    struct test_disk_fault fault;
+    bool heals;
+};
+
+/* A disk with some trouble, which comes one transfer later in each run. */
+static void each_transfer_fails(void **state)
 {
+    const struct trouble *trouble = *state;
+    struct test_disk_fault fault = trouble->fault;
     uint64_t step = test_option("FB_FAULT_STEP", EVERY);
     unsigned n_runs = 0;
 
     for (uint64_t n = 0;; n += step) {
         fault.n_good = n;
         n_runs++;
-        if (run_with(&fault, heals) == 0) {
+        if (run_with(&fault, trouble->heals) == 0) {
             break;
         }
     }
     print_message("%u runs\n", n_runs);
     assert_true(n_runs > 5);
-}
-
-static void a_read_fails_once(void **state)
-{
-    (void)state;
-    sweep((struct test_disk_fault){.verb = FB_DISK_READ, .err = -EIO}, true);
-}
-
-static void reads_fail_from_then_on(void **state)
-{
-    (void)state;
-    sweep((struct test_disk_fault){.verb = FB_DISK_READ, .err = -EIO, .for_ever = true}, true);
-}
-
-static void a_write_fails_once(void **state)
-{
-    (void)state;
-    sweep((struct test_disk_fault){.verb = FB_DISK_WRITE, .err = -EIO}, true);
-}
-
-static void a_write_fails_half_done(void **state)
-{
-    (void)state;
-    sweep((struct test_disk_fault){.verb = FB_DISK_WRITE, .err = -EIO, .is_torn = true}, true);
-}
-
-static void writes_fail_from_then_on(void **state)
-{
-    (void)state;
-    sweep((struct test_disk_fault){.verb = FB_DISK_WRITE, .err = -ENOSPC, .for_ever = true}, false);
-}
-
-static void a_sync_fails_once(void **state)
-{
-    (void)state;
-    sweep((struct test_disk_fault){.verb = FB_DISK_SYNC, .err = -EIO}, true);
-}
-
-static void syncs_fail_from_then_on(void **state)
-{
-    (void)state;
-    sweep((struct test_disk_fault){.verb = FB_DISK_SYNC, .err = -EIO, .for_ever = true}, false);
 }
 
 static void the_drives_errors_are_counted(void **state)
@@ -273,38 +239,35 @@ static unsigned found_after_flip(struct test_disk *disk, unsigned n, uint64_t of
     return n_found;
 }
 
-static void a_rotten_chunk_is_one_miss(void **state)
+/* Turns over one bit of the first zone at a time, from `first` on so many bytes apart: each
+ * costs one object, for the cause that is counted. */
+static void rot(uint64_t first, uint64_t apart, unsigned n_rotten_chunks, unsigned n_rotten_heads)
 {
     enum { N = 10 };
     struct test_disk *disk = make_filled_disk(N, true);
     struct edge_superblock superblock = run_superblock();
     struct edge_volume_counts counts;
 
-    (void)state;
+    first += edge_superblock_zone_offset(&superblock, 0);
     for (unsigned i = 0; i < 24; i++) {
-        uint64_t at = edge_superblock_zone_offset(&superblock, 0) + 2 * BLOCK + (uint64_t)i * 833;
-        assert_int_equal(found_after_flip(disk, 2 * N, at, i % 8, &counts), 2 * N - 2);
-        assert_int_equal(counts.n_rotten_chunks, 1);
-        assert_int_equal(counts.n_rotten_heads, 0);
+        assert_int_equal(found_after_flip(disk, 2 * N, first + i * apart, i % 8, &counts),
+                         2 * N - 2);
+        assert_int_equal(counts.n_rotten_chunks, n_rotten_chunks);
+        assert_int_equal(counts.n_rotten_heads, n_rotten_heads);
     }
     test_disk_free(disk);
 }
 
+static void a_rotten_chunk_is_one_miss(void **state)
+{
+    (void)state;
+    rot(2 * BLOCK, 833, 1, 0);
+}
+
 static void a_rotten_head_is_one_miss(void **state)
 {
-    enum { N = 10 };
-    struct test_disk *disk = make_filled_disk(N, true);
-    struct edge_superblock superblock = run_superblock();
-    struct edge_volume_counts counts;
-
     (void)state;
-    for (unsigned i = 0; i < 24; i++) {
-        uint64_t at = edge_superblock_zone_offset(&superblock, 0) + BLOCK + (uint64_t)i * 170;
-        assert_int_equal(found_after_flip(disk, 2 * N, at, i % 8, &counts), 2 * N - 2);
-        assert_int_equal(counts.n_rotten_heads, 1);
-        assert_int_equal(counts.n_rotten_chunks, 0);
-    }
-    test_disk_free(disk);
+    rot(BLOCK, 170, 0, 1);
 }
 
 /* Without a checkpoint, what the newest zone has behind a rotten head is lost, and nothing else. */
@@ -357,17 +320,29 @@ static void no_block_of_metadata_is_needed(void **state)
     test_disk_free(disks[1]);
 }
 
+#define TROUBLE(told, is_healed, ...)                                                        \
+    {                                                                                        \
+        .name = (told), .test_func = each_transfer_fails, .initial_state = &(struct trouble) \
+        {                                                                                    \
+            .fault = {__VA_ARGS__}, .heals = (is_healed)                                     \
+        }                                                                                    \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_drives_errors_are_counted),
-        cmocka_unit_test(a_read_fails_once),
-        cmocka_unit_test(reads_fail_from_then_on),
-        cmocka_unit_test(a_write_fails_once),
-        cmocka_unit_test(a_write_fails_half_done),
-        cmocka_unit_test(writes_fail_from_then_on),
-        cmocka_unit_test(a_sync_fails_once),
-        cmocka_unit_test(syncs_fail_from_then_on),
+        TROUBLE("a read fails once", true, .verb = FB_DISK_READ, .err = -EIO),
+        TROUBLE("reads fail from then on", true, .verb = FB_DISK_READ, .err = -EIO,
+                .for_ever = true),
+        TROUBLE("a write fails once", true, .verb = FB_DISK_WRITE, .err = -EIO),
+        TROUBLE("a write fails half done", true, .verb = FB_DISK_WRITE, .err = -EIO,
+                .is_torn = true),
+        TROUBLE("writes fail from then on", false, .verb = FB_DISK_WRITE, .err = -ENOSPC,
+                .for_ever = true),
+        TROUBLE("a sync fails once", true, .verb = FB_DISK_SYNC, .err = -EIO),
+        TROUBLE("syncs fail from then on", false, .verb = FB_DISK_SYNC, .err = -EIO,
+                .for_ever = true),
         cmocka_unit_test(a_rotten_chunk_is_one_miss),
         cmocka_unit_test(a_rotten_head_is_one_miss),
         cmocka_unit_test(a_rotten_head_ends_a_walk),
