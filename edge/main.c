@@ -11,6 +11,7 @@
 #include "base/server/clients.h"
 #include "base/server/router.h"
 #include "base/sys/random.h"
+#include "edge/access_log/access_log.h"
 #include "edge/admin/admin.h"
 #include "edge/config/config.h"
 #include "edge/fill/fill.h"
@@ -34,7 +35,8 @@ struct edge_node {
     struct edge_volumes *volumes;     /* NULL: memory alone */
     struct edge_store *store;
     struct edge_fill_table *fills;
-    struct fb_clients *clients; /* NULL: no client has bounds of its own */
+    struct fb_clients *clients;         /* NULL: no client has bounds of its own */
+    struct edge_access_log *access_log; /* NULL: none */
     struct edge_crew *crew;
     struct edge_admin admin;
     bool was_ready; /* a drive that comes back later takes nobody out of service */
@@ -45,6 +47,7 @@ static void node_stop(void *ctx)
     struct edge_node *node = ctx;
 
     edge_crew_free(node->crew);
+    edge_access_log_close(node->access_log);
     fb_clients_free(node->clients);
     edge_fill_table_free(node->fills);
     edge_store_free(node->store);
@@ -94,6 +97,15 @@ static void node_make_clients(struct edge_node *node)
     });
 }
 
+static int node_open_access_log(struct edge_node *node, struct fb_diag *diag)
+{
+    struct edge_access_log_options options = edge_conf_access_log(node->conf);
+
+    options.seed = fb_random_u64();
+    options.metrics = node->metrics;
+    return edge_access_log_open(&options, &node->access_log, diag);
+}
+
 static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct edge_sites *sites,
                           struct fb_diag *diag)
 {
@@ -126,7 +138,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .store = node->store,
                 .fills = node->fills,
                 .metrics = node->metrics,
-                .logs_access = conf->access_log,
+                .access_log = node->access_log,
             },
     };
     return edge_crew_new(&options, &node->crew, diag);
@@ -207,7 +219,10 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .metrics = node->metrics,
     });
     node_make_clients(node);
-    int err = node_make_upstreams(node, diag);
+    int err = node_open_access_log(node, diag);
+    if (err == FB_OK) {
+        err = node_make_upstreams(node, diag);
+    }
     if (err == FB_OK) {
         err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);
     }

@@ -191,6 +191,17 @@ static void line_end(struct log_line *line)
     fb_buf_append(&line->buf, line->is_text ? FB_STR("\n") : FB_STR("}\n"));
 }
 
+void fb_log_write_lines(struct fb_str lines)
+{
+    pthread_mutex_lock(&sink_lock);
+    ssize_t n = 0;
+    do {
+        /* A log that cannot be written has nowhere to say so. */
+        n = write(atomic_load(&sink_fd), lines.ptr, lines.len);
+    } while (n < 0 && errno == EINTR);
+    pthread_mutex_unlock(&sink_lock);
+}
+
 void fb_log_write(enum fb_log_level level, const char *subject, const char *message, ...)
 {
     struct log_line line = {.is_text = atomic_load(&sink_is_text)};
@@ -207,13 +218,6 @@ void fb_log_write(enum fb_log_level level, const char *subject, const char *mess
     }
     va_end(args);
     line_end(&line);
-
-    pthread_mutex_lock(&sink_lock);
-    ssize_t n = 0;
-    do {
-        /* A log that cannot be written has nowhere to say so. */
-        n = write(atomic_load(&sink_fd), line.buf.ptr, line.buf.len);
-    } while (n < 0 && errno == EINTR);
-    pthread_mutex_unlock(&sink_lock);
+    fb_log_write_lines(fb_buf_str(&line.buf));
     fb_buf_done(&line.buf);
 }

@@ -57,6 +57,9 @@ bool fb_log_is_on(enum fb_log_level level);
 /* The fields follow as struct fb_log_field, FB_LOG_LAST last. Call FB_LOG(). */
 void fb_log_write(enum fb_log_level level, const char *subject, const char *message, ...);
 
+/* Whole lines of another kind of record, as they are, whatever the level. */
+void fb_log_write_lines(struct fb_str lines);
+
 #define FB_LOG_LAST ((struct fb_log_field){.kind = FB_LOG_KIND_END})
 
 /* FB_LOG(level, subject, message, fields...). */

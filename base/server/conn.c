@@ -95,6 +95,9 @@ void fb_conn_kill(struct server_conn *conn, bool is_reset)
     fb_timer_clear(&conn->timer);
     drop_slice(conn);
     fb_http1_parser_done(&conn->parser);
+    if (conn->exchange != NULL) {
+        conn->exchange->peer = fb_stream_peer(conn->stream);
+    }
     if (is_reset) {
         fb_stream_reset(conn->stream);
     } else {

@@ -22,7 +22,7 @@ struct fb_address fb_exchange_peer(const struct fb_exchange *exchange)
 {
     const struct server_conn *conn = exchange->conn;
 
-    return fb_conn_is_dead(conn) ? (struct fb_address){.len = 0} : fb_stream_peer(conn->stream);
+    return fb_conn_is_dead(conn) ? exchange->peer : fb_stream_peer(conn->stream);
 }
 
 int64_t fb_exchange_body_length(const struct fb_exchange *exchange)

@@ -58,7 +58,7 @@ struct fb_arena *fb_exchange_arena(struct fb_exchange *exchange);
 
 struct fb_loop *fb_exchange_loop(const struct fb_exchange *exchange);
 
-/* The client's address. */
+/* The client's address, also after its connection was lost. */
 struct fb_address fb_exchange_peer(const struct fb_exchange *exchange);
 
 /* Content-Length of the request, 0 without content, FB_LENGTH_UNKNOWN if chunked. */

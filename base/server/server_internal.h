@@ -145,6 +145,7 @@ struct fb_exchange {
     struct fb_headers params; /* the router's */
     struct fb_exchange_hooks hooks;
     uint64_t started_ns;
+    struct fb_address peer; /* once the connection is dead */
     struct exchange_content content;
 
     /* The response. */

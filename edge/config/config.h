@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct edge_access_log_options;
 struct edge_sites;
 struct edge_pool;
 struct edge_upstreams;
@@ -113,6 +114,15 @@ struct edge_conf_timeouts {
     uint64_t upstream_body;
 };
 
+struct edge_conf_access_log {
+    int format; /* enum edge_access_format */
+    struct fb_str path;
+    int64_t sample;
+    int client; /* enum edge_access_client */
+    bool cmcd;
+    struct fb_conf_list hide; /* of struct fb_str */
+};
+
 /* 0: no bound. */
 struct edge_conf_clients {
     int64_t connections;
@@ -164,7 +174,7 @@ struct edge_conf {
     struct fb_str node;
     int role;        /* enum edge_role */
     int64_t workers; /* or FB_CONF_AUTO */
-    bool access_log;
+    struct edge_conf_access_log access_log;
     struct fb_conf_list listen; /* of struct edge_conf_listen */
     struct edge_conf_admin admin;
     struct fb_conf_list upstreams; /* of struct edge_conf_upstream */
@@ -192,6 +202,10 @@ struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);
  * nothing of the configuration. `seed` is of their table's hash. */
 FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, uint64_t seed,
                                   struct edge_sites **ret_sites, struct fb_diag *diag);
+
+/* The log of requests as edge/access_log reads it: only what the configuration says of it.
+ * Everything in it is borrowed. */
+struct edge_access_log_options edge_conf_access_log(const struct edge_conf *conf);
 
 /* The networks that per-client bounds do not hold for: `conf->clients.trusted.n` of them, freed by
  * the caller with fb_free(). */

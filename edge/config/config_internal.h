@@ -32,3 +32,6 @@ FB_MUST_CHECK int edge_conf_check_upstreams(const struct fb_conf_list *upstreams
 extern const struct fb_conf_section edge_conf_failover_section;
 extern const struct fb_conf_section edge_conf_health_section;
 extern const struct fb_conf_section edge_conf_keepalive_section;
+
+/* Of struct edge_conf_access_log. */
+extern const struct fb_conf_section edge_conf_access_log_section;

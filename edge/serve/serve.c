@@ -6,6 +6,7 @@
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "base/server/exchange.h"
+#include "edge/access_log/access_log.h"
 #include "edge/serve/serve_internal.h"
 
 static const struct fb_state serve_states[] = {
@@ -53,15 +54,7 @@ static void serve_on_finished(void *ctx, const struct fb_exchange_outcome *outco
     if (outcome->result < 0) {
         fb_metrics_add(serve->metrics, SERVE_ROW_CUT, 1);
     }
-    if (serve->options.logs_access) {
-        FB_LOG(INFO, "access", "request", FB_LOG_STR("method", request->client->method_text),
-               FB_LOG_STR("host", request->client->host),
-               FB_LOG_STR("target", request->client->target), FB_LOG_INT("status", outcome->status),
-               FB_LOG_INT("bytes", outcome->body_bytes),
-               FB_LOG_TEXT("result", edge_trail_result_name(request->result)),
-               FB_LOG_INT("duration_us", outcome->duration_ns / 1000),
-               FB_LOG_BOOL("complete", outcome->result == FB_OK));
-    }
+    edge_serve_record(request, outcome);
     edge_object_unref(request->object);
     edge_pass_free(request->pass);
     edge_reign_leave(request->reign);
@@ -112,6 +105,7 @@ struct edge_serve *edge_serve_new(struct fb_loop *loop, struct edge_uplink *upli
     serve->uplink = uplink;
     edge_serve_reload(serve, options->sites);
     serve->metrics = edge_trail_table(options->metrics);
+    serve->access_log = edge_access_writer_new(options->access_log);
     fb_buf_printf(&serve->via, "1.1 %.*s", FB_STR_ARG(options->node));
     return serve;
 }

@@ -40,6 +40,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct edge_access_log;
 struct edge_fill_table;
 struct edge_serve;
 struct edge_sites;
@@ -55,7 +56,7 @@ struct edge_serve_options {
     struct edge_store *store;
     struct edge_fill_table *fills;
     struct fb_metrics *metrics;
-    bool logs_access;
+    struct edge_access_log *access_log; /* NULL: none */
 };
 
 /* `uplink` is of the same loop. */

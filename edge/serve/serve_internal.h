@@ -7,6 +7,7 @@
  *     lookup.c    what the store has, and the fetch that others may share
  *     alone.c     what is fetched for one client
  *     trail.c     the way a request went: Cache-Status, counters
+ *     record.c    the line of the access log
  *     respond.c   heads of responses, problem details
  *     condition.c what a request's conditions and range make of an object
  *     multi.c     several ranges as one body
@@ -24,6 +25,8 @@
 #include "edge/store/object.h"
 #include "edge/upstream/fetch.h"
 
+struct edge_access_writer;
+struct fb_exchange_outcome;
 struct fb_metrics_table;
 
 enum serve_state { SERVE_LOOKUP, SERVE_JOIN, SERVE_FETCH, SERVE_SENT };
@@ -41,9 +44,10 @@ struct edge_serve {
     struct fb_loop *loop;
     struct edge_uplink *uplink;
     struct fb_metrics_table *metrics;
-    struct fb_buf via;     /* "1.1 node" */
-    struct fb_buf scratch; /* for writing one field */
-    unsigned n_requests;   /* under way */
+    struct edge_access_writer *access_log; /* the log's; NULL: none */
+    struct fb_buf via;                     /* "1.1 node" */
+    struct fb_buf scratch;                 /* for writing one field */
+    unsigned n_requests;                   /* under way */
 };
 
 /* The way a request went, for Cache-Status. */
@@ -141,6 +145,11 @@ const char *edge_trail_result_name(enum edge_serve_result result);
 
 /* The member of Cache-Status, in the request's arena. */
 struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64_t ttl_s);
+
+/* ---- record.c ------------------------------------------------------------ */
+
+/* Writes the request to the access log, if there is one. */
+void edge_serve_record(struct serve_request *request, const struct fb_exchange_outcome *outcome);
 
 /* ---- respond.c ----------------------------------------------------------- */
 

@@ -99,7 +99,7 @@ def test_status_and_metrics_tell_what_happened(lab):
 def test_the_access_log_has_a_line_for_each_request_and_no_address(lab):
     origin = lab.scripted_origin()
     origin.put("/v/1.m4s", b"x" * 1000)
-    edge = lab.edge(upstreams=[origin.url], extra="access_log: true\n")
+    edge = lab.edge(upstreams=[origin.url], extra="access_log: {format: json}\n")
     get(edge.url + "/v/1.m4s?q=1")
     get(edge.url + "/v/1.m4s?q=1", "HEAD")
     # the two come over connections of their own, so either may be logged first

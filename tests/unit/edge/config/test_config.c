@@ -1,5 +1,6 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
+#include "edge/access_log/access_log.h"
 #include "edge/config/config.h"
 #include "edge/policy/policy.h"
 #include "edge/site/site.h"
@@ -81,7 +82,7 @@ static void little_needs_to_be_written(void **state)
     assert_int_equal(fb_conf_parse(&edge_conf_section, fb_str_from(least), "e", &conf, NULL),
                      FB_OK);
     assert_null(conf.admin.address.ptr);
-    assert_false(conf.access_log);
+    assert_int_equal(conf.access_log.format, EDGE_ACCESS_OFF);
     assert_int_equal(conf.rules.n, 0);
     assert_int_equal(conf.limits.connections, 16384);
     assert_int_equal(conf.timeouts.upstream_head, 15000);

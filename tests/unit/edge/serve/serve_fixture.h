@@ -54,6 +54,12 @@ struct fb_arena *fb_exchange_arena(struct fb_exchange *exchange)
     return &exchange->arena;
 }
 
+struct fb_address fb_exchange_peer(const struct fb_exchange *exchange)
+{
+    (void)exchange;
+    return (struct fb_address){.len = 0};
+}
+
 int64_t fb_exchange_body_length(const struct fb_exchange *exchange)
 {
     return (int64_t)exchange->content.len;
