@@ -157,7 +157,9 @@ static const char *const eviction_names[] = {
 
 static const struct fb_conf_item store_items[] = {
     {"memory", FB_CONF_SIZE, AT(edge_conf_store, memory), .min = EDGE_STORE_MIN_BYTES,
-     .max = INT64_MAX, .preset = "256MiB", .help = "Bound of the RAM tier, everything counted."},
+     .max = INT64_MAX, .preset = "256MiB",
+     .help = "Bound of the RAM tier: bodies, heads, index and overhead, huge pages idle or not. "
+             "The process takes about 32 MiB more, and what volumes need by their size."},
     {"eviction", FB_CONF_ENUM, AT(edge_conf_store, eviction), .names = eviction_names,
      .preset = "auto",
      .help =

@@ -3,11 +3,32 @@
 #include "base/core/alloc.h"
 #include "edge/policy/policy.h"
 
-enum { GHOST_FIRST_CAP = 256 };
+enum {
+    GHOST_FIRST_CAP = 256,
+    GHOST_ROOM = 16 * 1024,  /* of capacity for each entry */
+    GHOST_MIN_ENTRIES = 4096 /* however small the capacity */
+};
 
 void edge_ghost_init(struct edge_ghost *ghost, uint64_t max_bytes)
 {
     *ghost = (struct edge_ghost){.max_bytes = max_bytes, .max_entries = EDGE_POLICY_GHOST_MAX};
+}
+
+/* The largest power of two that the room allows. */
+size_t edge_ghost_entries(uint64_t capacity)
+{
+    size_t n = GHOST_MIN_ENTRIES;
+
+    while (n < EDGE_POLICY_GHOST_MAX && 2 * n <= capacity / GHOST_ROOM) {
+        n *= 2;
+    }
+    return n;
+}
+
+uint64_t edge_ghost_most_bytes(size_t max_entries)
+{
+    /* The ring that is left is half as large. */
+    return (uint64_t)max_entries * (sizeof(struct ghost_entry) + 2 * sizeof(uint32_t)) * 3 / 2;
 }
 
 void edge_ghost_done(struct edge_ghost *ghost)

@@ -40,6 +40,11 @@ struct edge_ghost {
 };
 
 void edge_ghost_init(struct edge_ghost *ghost, uint64_t max_bytes);
+
+/* How many entries suit a room of `capacity` bytes, and the most memory that so many take: also
+ * while they are moved to a larger ring. */
+size_t edge_ghost_entries(uint64_t capacity);
+uint64_t edge_ghost_most_bytes(size_t max_entries);
 void edge_ghost_done(struct edge_ghost *ghost);
 
 /* Remembers `id`, which was `size` bytes. */

@@ -131,8 +131,17 @@ struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacit
         fb_list_init(&policy->queues[i].nodes);
     }
     edge_ghost_init(&policy->ghost, capacity - capacity / POLICY_SMALL_SHARE);
+    policy->ghost.max_entries = edge_ghost_entries(capacity);
     edge_rate_init(&policy->rate, capacity, kind == EDGE_POLICY_RECENT);
     return policy;
+}
+
+uint64_t edge_policy_most_bytes(enum edge_policy_kind kind, uint64_t capacity)
+{
+    bool remembers = kind == EDGE_POLICY_RATE || kind == EDGE_POLICY_S3FIFO;
+    uint64_t n_bytes = sizeof(struct edge_policy) + EDGE_POLICY_FIRST_BYTES;
+
+    return n_bytes + (remembers ? edge_ghost_most_bytes(edge_ghost_entries(capacity)) : 0);
 }
 
 void edge_policy_free(struct edge_policy *policy)

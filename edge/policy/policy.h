@@ -15,15 +15,16 @@
  *             come back. A hit only raises a counter of the node.
  *   LRU       a hit moves the node to the front.
  *
- * Ownership  Nodes are the caller's; a node is linked from insert to remove or
- *            evict.
  * AUTO stands for RECENT above volumes and for RATE without them. Volumes keep what is asked
  * for often, so memory above them serves best what is asked for again at once; and
  * admission, which counts what memory does not serve, sees the rest undistorted.
  *
- * Threads    One at a time, except edge_policy_hit() with any but LRU, which any thread may call at
- * any time on a node that stays alive. Limits     The ghost remembers at most EDGE_POLICY_GHOST_MAX
- * identities.
+ * Ownership  Nodes are the caller's; a node is linked from insert to remove or
+ *            evict.
+ * Threads    One at a time, except edge_policy_hit() with any but LRU, which any thread may
+ *            call at any time on a node that stays alive.
+ * Limits     The ghost remembers one identity for each 16 KiB of capacity, 4096 at least and
+ *            EDGE_POLICY_GHOST_MAX at most. See edge_policy_most_bytes().
  */
 #pragma once
 
@@ -43,6 +44,9 @@ enum edge_policy_kind {
 };
 
 enum { EDGE_POLICY_GHOST_MAX = 1 << 20 };
+
+/* Memory of the policy itself for each node that is linked, at most; and for the first ones. */
+enum { EDGE_POLICY_NODE_BYTES = 32, EDGE_POLICY_FIRST_BYTES = 512 };
 
 /* Zero but for its inputs before it is first inserted. */
 struct edge_policy_node {
@@ -65,6 +69,9 @@ enum edge_policy_kind edge_policy_resolve(enum edge_policy_kind kind, bool is_ab
 
 /* `capacity` in bytes sizes the queues; when to evict is the caller's affair. */
 struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacity);
+
+/* Memory that such a policy takes beside that for its nodes, at most. */
+uint64_t edge_policy_most_bytes(enum edge_policy_kind kind, uint64_t capacity);
 
 /* Requires that no node is linked. Accepts NULL. */
 void edge_policy_free(struct edge_policy *policy);

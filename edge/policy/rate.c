@@ -15,8 +15,6 @@ enum {
     RATE_HALVING_BEATS = 4,           /* the count is halved */
     RATE_REQUEST = 16,                /* one request in units of heat */
     RATE_FIRST_NODES = 64,            /* the first size of the table */
-    RATE_GHOST_ROOM = 16 * 1024,      /* of capacity for each that is remembered */
-    RATE_GHOST_MIN = 4096,            /* entries, however small the capacity */
     RATE_SMALL_BYTES = 256 * 1024,    /* see rate.h */
     RATE_SMALLEST_BYTES = 16 * 1024   /* smaller ones count as this size */
 };
@@ -111,11 +109,16 @@ static void table_put(struct edge_rate *rate, struct edge_policy_node *node, siz
     node->place = (uint32_t)place;
 }
 
+static void table_resize(struct edge_rate *rate, size_t max_nodes)
+{
+    rate->max_nodes = max_nodes;
+    rate->nodes = fb_realloc(rate->nodes, max_nodes * sizeof(struct edge_policy_node *));
+}
+
 static void table_add(struct edge_rate *rate, struct edge_policy_node *node)
 {
     if (rate->n_nodes == rate->max_nodes) {
-        rate->max_nodes = rate->max_nodes == 0 ? RATE_FIRST_NODES : 2 * rate->max_nodes;
-        rate->nodes = fb_realloc(rate->nodes, rate->max_nodes * sizeof(struct edge_policy_node *));
+        table_resize(rate, rate->max_nodes == 0 ? RATE_FIRST_NODES : 2 * rate->max_nodes);
     }
     table_put(rate, node, rate->n_nodes);
     rate->n_nodes++;
@@ -153,17 +156,6 @@ static struct edge_policy_node *rate_least_worthy(struct edge_rate *rate)
 
 /* ---- the interface ------------------------------------------------------- */
 
-/* The largest power of two that the room allows. */
-static size_t ghost_entries(uint64_t capacity)
-{
-    size_t n = RATE_GHOST_MIN;
-
-    while (n < EDGE_POLICY_GHOST_MAX && 2 * n <= capacity / RATE_GHOST_ROOM) {
-        n *= 2;
-    }
-    return n;
-}
-
 void edge_rate_init(struct edge_rate *rate, uint64_t capacity, bool is_by_recency)
 {
     *rate = (struct edge_rate){
@@ -174,7 +166,7 @@ void edge_rate_init(struct edge_rate *rate, uint64_t capacity, bool is_by_recenc
     };
     edge_ghost_init(&rate->ghost,
                     FB_MIN(capacity, UINT64_MAX / RATE_MEMORY_TURNS) * RATE_MEMORY_TURNS);
-    rate->ghost.max_entries = ghost_entries(capacity);
+    rate->ghost.max_entries = edge_ghost_entries(capacity);
 }
 
 void edge_rate_done(struct edge_rate *rate)
@@ -213,6 +205,9 @@ void edge_rate_remove(struct edge_rate *rate, struct edge_policy_node *node)
     rate->n_nodes--;
     rate->n_bytes -= node->size;
     table_put(rate, rate->nodes[rate->n_nodes], node->place);
+    if (rate->max_nodes > RATE_FIRST_NODES && rate->n_nodes < rate->max_nodes / 4) {
+        table_resize(rate, rate->max_nodes / 2);
+    }
 }
 
 struct edge_policy_node *edge_rate_evict(struct edge_rate *rate)

@@ -24,7 +24,7 @@
  * Threads    One at a time, except edge_rate_hit(), which any thread may call at
  *            any time: two hits at once may count as one. Hits of one node within
  *            1/8192 of a turn are one, so a busy node is only read.
- * Limits     16 bytes of table a node; 32 bytes for each 16 KiB of room to remember.
+ * Limits     32 bytes of table a node, at most; what it remembers, edge_ghost_entries().
  */
 #pragma once
 

@@ -249,9 +249,15 @@ static void body_grow(struct edge_body *body)
 
 /* ---- extents ----------------------------------------------------------- */
 
+/* Of one without chunks, and of its node in the policy. */
+static uint64_t extent_cost(void)
+{
+    return sizeof(struct store_extent) + STORE_BLOCK_OVERHEAD + EDGE_POLICY_NODE_BYTES;
+}
+
 uint64_t edge_extent_charge(const struct store_extent *extent)
 {
-    uint64_t charge = sizeof(*extent) + STORE_BLOCK_OVERHEAD;
+    uint64_t charge = extent_cost();
 
     for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
         const struct store_buffer *buffer = extent->chunks[i].buffer;
@@ -276,7 +282,7 @@ void edge_extent_free(struct edge_store *store, struct store_extent *extent)
         edge_buffer_unref(extent->chunks[i].buffer);
     }
     fb_free(extent);
-    edge_room_release(store, sizeof(*extent) + STORE_BLOCK_OVERHEAD);
+    edge_room_release(store, extent_cost());
 }
 
 static struct store_extent *extent_new(struct edge_body *body, uint32_t number)
@@ -312,7 +318,7 @@ int edge_body_pin(struct edge_body *body, uint32_t number, struct store_extent *
         *ret_extent = extent;
         return FB_OK;
     }
-    int err = edge_room_claim(body->store, sizeof(*extent) + STORE_BLOCK_OVERHEAD);
+    int err = edge_room_claim(body->store, extent_cost());
     if (err < 0) {
         return err;
     }
@@ -380,7 +386,7 @@ bool edge_body_is_coming(const struct edge_body *body, uint64_t offset)
 
 uint64_t edge_body_cost(void)
 {
-    return sizeof(struct edge_body) + STORE_BLOCK_OVERHEAD;
+    return sizeof(struct edge_body) + STORE_BLOCK_OVERHEAD + EDGE_POLICY_NODE_BYTES;
 }
 
 bool edge_body_is_long(const struct edge_body *body)

@@ -45,8 +45,7 @@ uint64_t edge_object_cost(const struct edge_object_spec *spec)
     FB_AUTO(spec_text_done) struct spec_text text;
 
     spec_text_init(&text, spec);
-    /* One more pointer for its share of the index' buckets. */
-    return sizeof(struct edge_object) + text.n_bytes + STORE_BLOCK_OVERHEAD + sizeof(void *);
+    return sizeof(struct edge_object) + text.n_bytes + STORE_BLOCK_OVERHEAD + STORE_INDEX_SHARE;
 }
 
 static struct fb_str copy_to(char **at, struct fb_str str)

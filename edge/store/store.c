@@ -43,23 +43,22 @@ static struct edge_object **shard_bucket(const struct store_shard *shard, uint64
     return &shard->buckets[hash & (shard->n_buckets - 1)];
 }
 
-static void shard_grow(struct store_shard *shard)
+static void shard_resize(struct store_shard *shard, size_t n_buckets)
 {
     struct edge_object **old = shard->buckets;
     size_t n_old = shard->n_buckets;
 
-    shard->n_buckets = 2 * n_old;
-    shard->buckets = fb_alloc_array(shard->n_buckets, sizeof(struct edge_object *));
+    shard->n_buckets = n_buckets;
+    shard->buckets = fb_alloc_array(n_buckets, sizeof(struct edge_object *));
     for (size_t i = 0; i < n_old; i++) {
-        /* Appending keeps the newest first. */
-        struct edge_object **low = &shard->buckets[i];
-        struct edge_object **high = &shard->buckets[i + n_old];
         for (struct edge_object *at = old[i], *next = NULL; at != NULL; at = next) {
-            struct edge_object ***tail = (at->hash & n_old) != 0 ? &high : &low;
+            struct edge_object **tail = shard_bucket(shard, at->hash);
+            while (*tail != NULL) { /* appending keeps the newest first */
+                tail = &(*tail)->next;
+            }
             next = at->next;
             at->next = NULL;
-            **tail = at;
-            *tail = &at->next;
+            *tail = at;
         }
     }
     fb_free(old);
@@ -70,7 +69,7 @@ static void shard_link(struct edge_store *store, struct store_shard *shard,
                        struct edge_object *object)
 {
     if (shard->n_objects >= shard->n_buckets) {
-        shard_grow(shard);
+        shard_resize(shard, 2 * shard->n_buckets);
     }
     struct edge_object **bucket = shard_bucket(shard, object->hash);
     object->next = *bucket;
@@ -96,6 +95,9 @@ static void shard_unlink(struct edge_store *store, struct store_shard *shard,
     object->is_indexed = false;
     fb_list_remove(&object->of_body);
     shard->n_objects--;
+    if (shard->n_buckets > SHARD_FIRST_BUCKETS && shard->n_objects < shard->n_buckets / 4) {
+        shard_resize(shard, shard->n_buckets / 2);
+    }
     atomic_fetch_sub_explicit(&store->n_indexed, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&store->indexed_bytes, object->charge, memory_order_relaxed);
     edge_store_count(store, STORE_OBJECTS, -1);
@@ -412,6 +414,15 @@ int edge_store_renew(struct edge_store *store, const struct edge_object_spec *sp
 
 /* ---- life -------------------------------------------------------------- */
 
+/* What an empty store takes, and what its policy may come to remember. */
+static uint64_t own_bytes(const struct edge_store_options *options)
+{
+    uint64_t n_buckets = (uint64_t)STORE_N_SHARDS * SHARD_FIRST_BUCKETS;
+
+    return sizeof(struct edge_store) + n_buckets * sizeof(struct edge_object *) +
+           edge_policy_most_bytes(options->policy, options->memory_bytes);
+}
+
 /* In a small store, pages of which a few bytes are in use would be much of it. */
 static bool uses_huge_pages(const struct edge_store_options *options)
 {
@@ -439,6 +450,9 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
             fb_metrics_table_new(options->metrics, store_rows, FB_ARRAY_LEN(store_rows), NULL);
     }
     (void)pthread_mutex_init(&store->room_lock, NULL);
+    store->own_bytes = own_bytes(options);
+    atomic_init(&store->used, store->own_bytes);
+    edge_store_count(store, STORE_BYTES, (int64_t)store->own_bytes);
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {
         struct store_shard *shard = &store->shards[i];
         (void)pthread_mutex_init(&shard->lock, NULL);
@@ -455,9 +469,10 @@ void edge_store_free(struct edge_store *store)
     }
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {
         struct store_shard *shard = &store->shards[i];
-        for (size_t n = 0; n < shard->n_buckets; n++) {
-            while (shard->buckets[n] != NULL) {
-                edge_store_remove(store, shard->buckets[n]);
+        for (size_t n = 0; shard->n_objects > 0; n++) { /* while the buckets grow fewer */
+            struct edge_object *object = shard->buckets[n & (shard->n_buckets - 1)];
+            if (object != NULL) {
+                edge_store_remove(store, object);
             }
         }
     }
@@ -465,6 +480,7 @@ void edge_store_free(struct edge_store *store)
         edge_room_release(store, fb_disk_memory_held(store->memory));
         fb_disk_memory_free(store->memory);
     }
+    edge_room_release(store, store->own_bytes);
     FB_REQUIRE(atomic_load(&store->used) == 0);
     edge_policy_free(store->policy);
     edge_admission_free(store->admission);
@@ -483,6 +499,7 @@ struct edge_store_stats edge_store_stats(const struct edge_store *store)
     return (struct edge_store_stats){
         .memory_bytes = atomic_load_explicit(&store->used, memory_order_relaxed),
         .memory_limit = store->limit,
+        .own_bytes = store->own_bytes,
         .n_objects = atomic_load_explicit(&store->n_indexed, memory_order_relaxed),
         .n_trailing = atomic_load_explicit(&store->n_trailing, memory_order_relaxed),
         .n_loaded = atomic_load_explicit(&store->n_loaded, memory_order_relaxed),

@@ -15,11 +15,14 @@
  * Ownership  The caller frees the store after every object reference, reader,
  *            writer and slice, and before its volumes.
  * Threads    Any; with volumes those of loops that are attached to them.
- * Limits     `memory_bytes` for bodies, heads and overhead together;
- *            EDGE_STORE_MAX_VARIANTS per key in memory, of which the oldest
- *            gives way.
- *            With volumes, huge pages that lie idle between loads come on top
- *            (base/disk/memory.h).
+ * Limits     `memory_bytes` bounds, at every moment: bodies and heads, also those that have left
+ *            the index while somebody reads them; chunks on their way from or to a volume; what the
+ *            allocator adds to each block; huge pages that are held, whether in use or idle; the
+ *            index, and all that the policy may remember. Beside it are what volumes need
+ *            (edge/volume/volumes.h, edge/policy/admission.h), which goes by their size; readers
+ *            and loads, a few hundred bytes for each request; and what of the C library's heap
+ *            lies idle between blocks below 128 KiB.
+ *            EDGE_STORE_MAX_VARIANTS per key in memory, of which the oldest gives way.
  * Failures   FB_E_BUSY: nothing left to evict.
  */
 #pragma once
@@ -111,6 +114,7 @@ void edge_store_invalidate(struct edge_store *store, struct fb_loop *loop, struc
 struct edge_store_stats {
     uint64_t memory_bytes; /* in use, everything counted */
     uint64_t memory_limit;
+    uint64_t own_bytes;  /* of memory_bytes, what an empty store takes */
     uint64_t n_objects;  /* in the index */
     uint64_t n_trailing; /* readers that wait for a chunk */
     uint64_t n_loaded;   /* chunks that came from volumes */

@@ -43,6 +43,9 @@ enum { STORE_N_SHARDS = 64 };
 /* What a block of memory costs besides its bytes. */
 enum { STORE_BLOCK_OVERHEAD = 32 };
 
+/* An object's share of the index' buckets, of which there are up to four for each. */
+enum { STORE_INDEX_SHARE = 4 * sizeof(void *) };
+
 enum store_metric {
     STORE_BYTES,
     STORE_OBJECTS,
@@ -239,6 +242,7 @@ struct store_shard {
 struct edge_store {
     uint64_t seed;
     uint64_t limit;
+    uint64_t own_bytes;               /* of `used`, what an empty store takes */
     struct fb_metrics_table *metrics; /* borrowed, may be NULL */
     struct edge_volumes *volumes;     /* borrowed, may be NULL */
     const struct fb_clock *clock;     /* borrowed */

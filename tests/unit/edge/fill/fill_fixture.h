@@ -47,6 +47,13 @@ struct fixture {
     unsigned n_drained;
 };
 
+static inline void assert_store_is_empty(const struct edge_store *store)
+{
+    struct edge_store_stats stats = edge_store_stats(store);
+
+    assert_int_equal(stats.memory_bytes, stats.own_bytes);
+}
+
 static inline int set_up(void **state)
 {
     static struct fixture f;

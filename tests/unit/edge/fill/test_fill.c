@@ -407,7 +407,7 @@ static void what_is_purged_and_unread_is_not_fetched_to_the_end(void **state)
     fake_body_push(body, FB_STR("abc"));
     turn(f);
     assert_int_equal(f->upstream.n_bodies_open, 0);
-    assert_int_equal(edge_store_stats(f->store).memory_bytes, 0);
+    assert_store_is_empty(f->store);
 }
 
 static void draining_ends_all_fills(void **state)
@@ -495,7 +495,7 @@ static void sweep_check(struct fixture *f, bool had_fault)
     assert_int_equal(edge_fill_count(f->table), 0);
     assert_int_equal(f->upstream.n_bodies_open, 0);
     edge_store_invalidate(f->store, f->loop, FB_STR("a/k"));
-    assert_int_equal(edge_store_stats(f->store).memory_bytes, 0);
+    assert_store_is_empty(f->store);
     test_clock_advance_ms(&f->clock, EDGE_FILL_MEMORY_MS);
 }
 

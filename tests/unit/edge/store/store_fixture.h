@@ -222,6 +222,12 @@ static inline uint64_t used(struct fixture *f)
     return edge_store_stats(f->store).memory_bytes;
 }
 
+/* What of it is there from the start. */
+static inline uint64_t own(struct fixture *f)
+{
+    return edge_store_stats(f->store).own_bytes;
+}
+
 static inline void on_purged(struct fb_op *op)
 {
     (void)op;

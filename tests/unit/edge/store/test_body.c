@@ -41,7 +41,7 @@ static void small_bodies_of_unknown_length_waste_little(void **state)
 
     append(writer, 2000);
     edge_writer_finish(writer, FB_OK);
-    assert_true(used(f) < 6 * KIB);
+    assert_true(used(f) - own(f) < 6 * KIB);
     edge_object_unref(object);
 }
 
@@ -273,7 +273,7 @@ static void a_reader_may_be_closed_with_mail_under_way(void **state)
     edge_writer_finish(writer, FB_E_CLOSED);
     edge_object_unref(object); /* the reader still has the object */
     turn(f);
-    assert_int_equal(used(f), 0);
+    assert_int_equal(used(f), own(f));
 }
 
 static void a_slice_outlives_all_else(void **state)
@@ -290,9 +290,9 @@ static void a_slice_outlives_all_else(void **state)
     fb_reader_close(reader);
     assert_int_equal(slice.bytes.len, 5);
     assert_int_equal(slice.bytes.ptr[0], byte_at(10));
-    assert_true(used(f) > 1000);
+    assert_true(used(f) - own(f) > 1000);
     fb_slice_release(&slice);
-    assert_int_equal(used(f), 0);
+    assert_int_equal(used(f), own(f));
 }
 
 static void a_slice_stays_as_it_is_while_its_chunk_grows(void **state)

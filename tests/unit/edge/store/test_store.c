@@ -109,7 +109,7 @@ static void a_validated_object_shares_its_body(void **state)
     put(f, "k", 100 * KIB);
     struct edge_object *old = edge_store_find(f->store, FB_STR("k"), &f->none);
     struct edge_object *fresh = renew(f, old);
-    assert_true(edge_store_stats(f->store).memory_bytes < 110 * KIB);
+    assert_true(used(f) - own(f) < 110 * KIB);
     edge_object_unref(old);
     struct edge_object *found = edge_store_find(f->store, FB_STR("k"), &f->none);
     assert_ptr_equal(found, fresh);
@@ -367,7 +367,7 @@ static void a_body_of_unknown_length_takes_a_quarter_at_most(void **state)
         err = try_append(writer, 100 * KIB);
     }
     assert_int_equal(err, FB_E_LIMIT);
-    assert_true(used(f) <= LIMIT / 4 + 16 * KIB);
+    assert_true(used(f) - own(f) <= LIMIT / 4 + 16 * KIB);
     edge_writer_finish(writer, err);
     assert_null(find(f, "k"));
     edge_object_unref(object);
