@@ -60,14 +60,9 @@ static int node_make_upstreams(struct edge_node *node, struct fb_diag *diag)
 {
     const struct edge_conf *conf = node->conf;
     struct edge_upstreams_options options = edge_conf_upstream_options(conf);
-    const struct edge_pool *pool = NULL;
 
     node->upstreams = edge_upstreams_new(&options, fb_clock_system(), node->metrics);
-    int err = edge_conf_pool(&conf->upstreams, node->upstreams, &pool, diag);
-    if (err == FB_OK) {
-        edge_upstreams_use(node->upstreams, NULL, &pool, 1);
-    }
-    return err;
+    return edge_conf_use_upstreams(conf, NULL, node->upstreams, diag);
 }
 
 static size_t node_workers(const struct edge_conf *conf)
@@ -149,7 +144,7 @@ static int node_make_sites_and_crew(struct edge_node *node, struct fb_loop *loop
 {
     struct edge_sites *sites = NULL;
 
-    int err = edge_conf_sites(node->conf, fb_random_u64(), &sites, diag);
+    int err = edge_conf_sites(node->conf, node->upstreams, fb_random_u64(), &sites, diag);
     if (err == FB_OK) {
         err = node_make_crew(node, loop, sites, diag);
     }

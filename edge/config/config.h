@@ -61,17 +61,41 @@ struct edge_conf_store {
 struct edge_conf_match {
     struct fb_conf_list suffix; /* of struct fb_str */
     struct fb_conf_list prefix;
+    struct fb_conf_list regex;
+    struct fb_conf_list content_type;
 };
 
 struct edge_conf_ttl {
     uint64_t min;
     uint64_t max;
+    uint64_t errors; /* 0: by class */
+};
+
+/* How long the errors of one status, or of one hundred of them, are kept. */
+struct edge_conf_negative {
+    struct fb_str status; /* "404", "4xx" */
+    uint64_t ttl;
+};
+
+struct edge_conf_heuristic {
+    int64_t percent;
+    uint64_t max;
+};
+
+struct edge_conf_headers {
+    struct fb_conf_list add;    /* of struct fb_str: "Name: value" */
+    struct fb_conf_list remove; /* of struct fb_str */
 };
 
 struct edge_conf_rule {
     struct edge_conf_match match;
     int class; /* enum edge_class */
     struct edge_conf_ttl ttl;
+    struct fb_conf_list negative; /* of struct edge_conf_negative */
+    struct edge_conf_heuristic heuristic;
+    int cookies; /* enum edge_cookies */
+    bool stale_despite_s_maxage;
+    struct edge_conf_headers headers;
 };
 
 /* What of a URL selects a response. */
@@ -81,15 +105,13 @@ struct edge_conf_key {
     struct fb_conf_list exclude;
 };
 
-struct edge_conf_headers {
-    struct fb_conf_list add;    /* of struct fb_str: "Name: value" */
-    struct fb_conf_list remove; /* of struct fb_str */
-};
-
 struct edge_conf_site {
     struct fb_conf_list hosts; /* of struct fb_str */
     struct edge_conf_key key;
-    struct fb_conf_list rules; /* of struct edge_conf_rule; items NULL: the root's */
+    struct fb_conf_list upstreams; /* of struct edge_conf_upstream; items NULL: the root's */
+    struct fb_conf_list rules;     /* of struct edge_conf_rule; items NULL: the root's */
+    struct fb_conf_list requests;  /* of struct fb_str: directives that are obeyed */
+    int cookies;                   /* enum edge_cookies, where a rule says nothing */
     struct edge_conf_headers headers;
 };
 
@@ -199,9 +221,17 @@ const char *edge_role_name(int role);
 struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);
 
 /* The sites in the form that edge/serve reads; the reference is the caller's. They keep
- * nothing of the configuration. `seed` is of their table's hash. */
-FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, uint64_t seed,
-                                  struct edge_sites **ret_sites, struct fb_diag *diag);
+ * nothing of the configuration. Their pools are made of `upstreams` (NULL: none), and come into
+ * use with edge_conf_use_upstreams(). `seed` is of their table's hash. */
+FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstreams,
+                                  uint64_t seed, struct edge_sites **ret_sites,
+                                  struct fb_diag *diag);
+
+/* Puts the pools of the node and of its sites into use, and with `options` what is said of
+ * upstreams in general; see edge_upstreams_use(). */
+FB_MUST_CHECK int edge_conf_use_upstreams(const struct edge_conf *conf,
+                                          const struct edge_upstreams_options *options,
+                                          struct edge_upstreams *upstreams, struct fb_diag *diag);
 
 /* The log of requests as edge/access_log reads it: only what the configuration says of it.
  * Everything in it is borrowed. */

@@ -3,10 +3,23 @@
  */
 #pragma once
 
+#include "base/core/arena.h"
 #include "edge/config/config.h"
+#include "edge/fresh/rule.h"
 
 /* Of struct edge_conf_rule. */
 extern const struct fb_conf_section edge_conf_rule_section;
+
+/* Of struct edge_conf_headers. */
+extern const struct fb_conf_section edge_conf_headers_section;
+
+extern const char *const edge_conf_cookie_names[];
+
+/* Rules in the form that edge/fresh reads, in the arena; they borrow from the configuration.
+ * `cookies` is what holds where they say nothing. */
+struct edge_rule *edge_conf_rules(struct fb_arena *arena, const struct fb_conf_list *list,
+                                  enum edge_cookies cookies, size_t *ret_n);
+struct edge_edits edge_conf_edits(struct fb_arena *arena, const struct edge_conf_headers *headers);
 
 /* Of struct edge_conf_site. */
 extern const struct fb_conf_section edge_conf_site_section;

@@ -299,6 +299,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
     fb_timer_init(&fill->timer, loop, NULL);
     fill->key = fb_arena_dup(&fill->arena, key);
     fill->client.method = FB_METHOD_GET;
+    fill->client.path = fb_arena_dup(&fill->arena, ask->request->path);
     fill->client.headers = fill_copy_headers(&fill->arena, &ask->request->headers);
     fill->ask = (struct edge_fill_ask){
         .key = fb_arena_dup(&fill->arena, ask->key),

@@ -81,6 +81,7 @@ struct edge_fill {
     struct fb_request_head client;  /* what ask.request points at */
     struct fb_request_head request; /* what is sent */
     struct edge_moment requested;
+    struct edge_treatment treatment; /* ask.treatment, refined by the response's head */
 
     struct edge_store_load load;
     struct fb_range_spec part; /* what was asked for, if `is_part` */

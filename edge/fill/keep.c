@@ -10,13 +10,15 @@
 
 /* ---- what is kept ------------------------------------------------------ */
 
-static struct edge_terms fill_terms(const struct edge_fill *fill,
-                                    const struct fb_response_head *response)
+/* What `response`, the head of a whole, is to be kept as. */
+static struct edge_terms fill_terms(struct edge_fill *fill, const struct fb_response_head *response)
 {
+    fill->treatment =
+        edge_treatment_refine(&fill->ask.treatment, &fill->arena, fill->client.path, response);
     return edge_terms_find(&(struct edge_terms_of){
         .request = &fill->client,
         .response = response,
-        .treatment = fill->ask.treatment,
+        .treatment = fill->treatment,
         .requested = fill->requested,
         .received = edge_moment_now(fb_loop_clock(fill->loop)),
     });
@@ -73,7 +75,7 @@ static struct fb_headers fill_kept_fields(struct edge_fill *fill)
 {
     struct edge_pass *answer = fill->answer;
     struct fb_headers headers =
-        edge_fields_to_keep(&answer->arena, &answer->response.headers, &fill->ask.treatment);
+        edge_fields_to_keep(&answer->arena, &answer->response.headers, &fill->treatment);
 
     edge_fill_add_date(fill, &headers);
     fill->if_range = FB_STR_NONE;
@@ -216,8 +218,10 @@ static struct edge_object *fill_renew(struct edge_fill *fill, struct edge_terms 
     struct fb_str age = fb_headers_find(news, FB_STR("age"));
     struct edge_object *fresh = NULL;
 
-    struct fb_headers headers =
-        edge_fields_updated(arena, &stale->headers, news, &fill->ask.treatment);
+    const struct fb_response_head kept = {.status = stale->status, .headers = stale->headers};
+    fill->treatment =
+        edge_treatment_refine(&fill->ask.treatment, &fill->arena, fill->client.path, &kept);
+    struct fb_headers headers = edge_fields_updated(arena, &stale->headers, news, &fill->treatment);
     if (fb_headers_find(news, FB_STR("date")).ptr == NULL) {
         fb_headers_remove(&headers, FB_STR("date")); /* it told of the first answer */
         edge_fill_add_date(fill, &headers);

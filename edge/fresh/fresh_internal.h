@@ -25,6 +25,12 @@ struct edge_directives edge_directives_of(struct fb_arena *arena,
 /* What becomes of cookies, by the class where the rule says nothing. */
 enum edge_cookies edge_cookies_of(const struct edge_treatment *treatment);
 
+/* True if "video/mp4" is "video/mp4" or a member of "video" with a star; ignoring case. */
+bool edge_content_type_matches(struct fb_str essence, struct fb_str pattern);
+
+/* True if what is sent as `essence` may be of that class; empty: nobody says what it is. */
+bool edge_class_agrees(enum edge_class class, struct fb_str essence);
+
 /* What counts of `query`, as it stands in the key; ptr NULL: nothing. */
 struct fb_str edge_query_of(struct fb_arena *arena, struct fb_str query,
                             const struct edge_key_policy *policy);

@@ -9,8 +9,10 @@
  *
  * A path is a claim. When the response's head is there, edge_treatment_refine()
  * asks again: rules that match by content type have their say, and a class that
- * the content type contradicts gives way to plain RFC 9111, so that a page under a
- * name like `account/x.m4s` is not kept as a segment.
+ * the content type of a success contradicts gives way to plain RFC 9111, so that a page
+ * under a name like `account/x.m4s` is not kept as a segment. Media types agree with both
+ * classes, plain text and XML with manifests too; pages, scripts and JSON with neither,
+ * unless a rule names them. A response without Content-Type is taken at its path's word.
  *
  * Ownership  Lists of rules are counted: a site holds one reference, a fill
  *            another. A treatment borrows its list; whoever keeps a treatment past the
@@ -73,12 +75,18 @@ enum { EDGE_ERROR_TTL_MAX_MS = 10000, EDGE_HEURISTIC_MAX_MS = 24 * 3600 * 1000 }
 
 /* What is written of one rule; copied by edge_rules_new(). */
 struct edge_rule {
-    /* The path (normalised, without query) ends with one of the suffixes, and
-     * begins with one of the prefixes; an empty list is not asked. */
+    /* The path (normalised, without query) ends with one of the suffixes, begins with one of
+     * the prefixes, and has a place that one of the patterns (base/regex) matches; and
+     * the response is of one of the content types, "video/mp4" or "video" with a star. An
+     * empty list is not asked. */
     const struct fb_str *suffixes;
     size_t n_suffixes;
     const struct fb_str *prefixes;
     size_t n_prefixes;
+    const struct fb_str *patterns;
+    size_t n_patterns;
+    const struct fb_str *content_types;
+    size_t n_content_types;
 
     enum edge_class class;
 
@@ -101,6 +109,7 @@ struct edge_treatment {
     struct edge_caching caching;
     const struct edge_edits *edits; /* of the rule; NULL: none. Borrowed from `rules` */
     struct edge_rules *rules;       /* borrowed; NULL: there are none */
+    bool asks_content_type;         /* some of the rules do, so that this may change */
 };
 
 /* Deeply copies `n` rules. FB_E_MALFORMED with a sentence. One reference is the
@@ -112,13 +121,14 @@ FB_MUST_CHECK int edge_rules_new(const struct edge_rule *rules, size_t n,
 struct edge_rules *edge_rules_ref(struct edge_rules *rules);
 void edge_rules_unref(struct edge_rules *rules);
 
-/* What the first rule that matches `path` says; plain RFC 9111 if none does, or `rules`
- * is NULL. `arena` is for the time of the call. */
+/* What the first rule that matches `path`, and asks for no content type, says; plain RFC 9111
+ * if none does, or `rules` is NULL. A pattern that reaches its limits does not match.
+ * `arena` is for the time of the call. */
 struct edge_treatment edge_rules_find(struct edge_rules *rules, struct fb_arena *arena,
                                       struct fb_str path);
 
-/* The treatment of `path`, which the same path was given by edge_rules_find(), now that
- * the response is there. */
+/* The treatment of `path`, which was given `treatment` by edge_rules_find(), now that the
+ * response is there. Of a 304 and a 206, it is the head of the whole that counts. */
 struct edge_treatment edge_treatment_refine(const struct edge_treatment *treatment,
                                             struct fb_arena *arena, struct fb_str path,
                                             const struct fb_response_head *response);

@@ -129,6 +129,7 @@ void edge_serve_fetch(struct serve_request *request, const char *why, const char
     fetch->request = sent;
     fetch->arena = arena;
     fetch->is_for_one = true;
+    fetch->pool = request->site->pool;
     fetch->key = request->key;
     fetch->request_length = fb_exchange_body_length(request->exchange);
     if (fetch->request_length != 0) {

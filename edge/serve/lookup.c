@@ -199,6 +199,7 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request)
         .treatment = request->treatment,
         .range = request->has_range ? &request->ranges.items[0] : NULL,
         .stale = request->object,
+        .pool = request->site->pool,
         .upstream = request->serve->uplink,
     };
 }

@@ -55,11 +55,27 @@ static bool respond_is_dropped(struct fb_str name, unsigned status)
            (status == 206 && respond_is_of_message(name));
 }
 
-/* The stored fields that go with `status`, and room for more. */
+/* What the rule adds and takes away, of a response with `status` and the fields `from`. */
+static const struct edge_edits *respond_rule_edits(struct serve_request *request,
+                                                   const struct fb_headers *from, unsigned status)
+{
+    const struct fb_response_head head = {.status = status, .headers = *from};
+
+    if (!request->treatment.asks_content_type) {
+        return request->treatment.edits;
+    }
+    return edge_treatment_refine(&request->treatment, request->arena, request->wanted.path, &head)
+        .edits;
+}
+
+/* The fields `from` that go with `status`, edited as the site wants it, and room for more. */
 static struct fb_headers respond_copy(struct serve_request *request, const struct fb_headers *from,
                                       unsigned status)
 {
-    size_t room = from->n + RESPOND_EXTRA_MAX;
+    const struct edge_edits *edits = &request->site->edits;
+    const struct edge_edits *of_rule = respond_rule_edits(request, from, status);
+    size_t n_added = edits->n_added + (of_rule != NULL ? of_rule->n_added : 0);
+    size_t room = from->n + n_added + RESPOND_EXTRA_MAX;
     struct fb_headers headers = {
         .items = fb_arena_alloc(request->arena, room * sizeof(struct fb_header)), .cap = room};
 
@@ -68,6 +84,8 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
             headers.items[headers.n++] = from->items[i];
         }
     }
+    edge_edits_apply(edits, &headers, request->arena);
+    edge_edits_apply(of_rule, &headers, request->arena);
     return headers;
 }
 
@@ -91,6 +109,8 @@ static void respond_problem(struct serve_request *request, unsigned status, cons
     if (extra.name.ptr != NULL) {
         fb_headers_add(&headers, request->arena, extra.name, extra.value);
     }
+    edge_edits_apply(request->site != NULL ? &request->site->edits : NULL, &headers,
+                     request->arena);
     int64_t length = (int64_t)body.len;
     fb_exchange_respond(request->exchange, &(struct fb_response){
                                                .status = status,

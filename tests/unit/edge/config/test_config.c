@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "edge/access_log/access_log.h"
 #include "edge/config/config.h"
+#include "edge/fresh/demands.h"
 #include "edge/policy/policy.h"
 #include "edge/site/site.h"
 #include "edge/volume/volumes.h"
@@ -59,7 +60,7 @@ static void the_contract_loads(void **state)
 
     struct edge_sites *sites = NULL;
     struct fb_arena arena = {0};
-    assert_int_equal(edge_conf_sites(&conf, 1, &sites, NULL), FB_OK);
+    assert_int_equal(edge_conf_sites(&conf, NULL, 1, &sites, NULL), FB_OK);
     const struct edge_site *site = edge_sites_find(sites, FB_STR("any"));
     struct edge_treatment manifest = edge_site_treat(site, &arena, FB_STR("/a/b.mpd"));
     struct edge_treatment segment = edge_site_treat(site, &arena, FB_STR("/a/b.m4s"));
@@ -120,12 +121,89 @@ static void a_manifest_without_ttl_gets_a_short_one(void **state)
     assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e", &conf, NULL), FB_OK);
     struct edge_sites *sites = NULL;
     struct fb_arena arena = {0};
-    assert_int_equal(edge_conf_sites(&conf, 1, &sites, NULL), FB_OK);
+    assert_int_equal(edge_conf_sites(&conf, NULL, 1, &sites, NULL), FB_OK);
     const struct edge_site *site = edge_sites_find(sites, FB_STR("any"));
     assert_int_equal(edge_site_treat(site, &arena, FB_STR("/")).max_ttl_ms, 30000);
     edge_sites_unref(sites);
     fb_arena_done(&arena);
     fb_conf_done(&edge_conf_section, &conf);
+}
+
+static void a_site_is_bound_to_what_the_edge_reads(void **state)
+{
+    static const char text[] =
+        "rules:\n"
+        "  - { match: { suffix: [.m4s] }, class: segment }\n"
+        "sites:\n"
+        "  - hosts: [video.example, '*.cdn.example']\n"
+        "    key: { query: none, include: [v] }\n"
+        "    requests: [max-stale, no-cache]\n"
+        "    cookies: drop\n"
+        "    headers: { remove: [Server], add: ['X-Site: video'] }\n"
+        "  - hosts: [api.example]\n"
+        "    key: { query: all, exclude: [token] }\n"
+        "    rules:\n"
+        "      - match: { regex: ['^/live/'], content_type: ['text/*'] }\n"
+        "        class: manifest\n"
+        "        ttl: { errors: 2s }\n"
+        "        negative: [{ status: 404, ttl: 1s }, { status: 5xx, ttl: 500ms }]\n"
+        "        heuristic: { percent: 10, max: 1h }\n"
+        "        cookies: share\n"
+        "        stale_despite_s_maxage: true\n"
+        "        headers: { add: ['X-Rule: live'] }\n";
+    FB_AUTO(fb_buf_done) struct fb_buf whole = {0};
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+    struct edge_conf conf;
+    struct fb_diag diag = {0};
+    struct edge_sites *sites = NULL;
+
+    (void)state;
+    fb_buf_printf(&whole, "%s%s", least, text);
+    if (fb_conf_parse(&edge_conf_section, fb_buf_str(&whole), "e", &conf, &diag) < 0 ||
+        edge_conf_sites(&conf, NULL, 1, &sites, &diag) < 0) {
+        fail_msg("%s", diag.text);
+    }
+    fb_conf_done(&edge_conf_section, &conf); /* nothing of it is needed any more */
+
+    const struct edge_site *video = edge_sites_find(sites, FB_STR("a.cdn.example:80"));
+    assert_true(fb_str_equal(video->name, FB_STR("video.example")));
+    assert_int_equal(video->key.query, EDGE_KEY_NONE);
+    assert_true(fb_str_equal(video->key.included[0], FB_STR("v")));
+    assert_int_equal(video->demands, EDGE_DEMAND_MAX_STALE | EDGE_DEMAND_NO_CACHE);
+    assert_true(fb_str_equal(video->edits.removed[0], FB_STR("Server")));
+    assert_true(fb_str_equal(video->edits.added[0].value, FB_STR("video")));
+    struct edge_treatment segment = edge_site_treat(video, &arena, FB_STR("/1.m4s"));
+    assert_int_equal(segment.class, EDGE_CLASS_SEGMENT);
+    assert_int_equal(segment.caching.cookies, EDGE_COOKIES_DROP);
+    assert_int_equal(edge_site_treat(video, &arena, FB_STR("/x")).caching.cookies,
+                     EDGE_COOKIES_DROP);
+
+    const struct edge_site *api = edge_sites_find(sites, FB_STR("api.example"));
+    assert_int_equal(api->key.query, EDGE_KEY_ALL);
+    assert_int_equal(api->demands, EDGE_DEMANDS_PRESET);
+    const struct fb_header type = {FB_STR("Content-Type"), FB_STR("text/html")};
+    struct fb_response_head head = {.status = 200};
+    fb_headers_add(&head.headers, &arena, type.name, type.value);
+    struct edge_treatment live = edge_site_treat(api, &arena, FB_STR("/live/x"));
+    assert_int_equal(live.class, EDGE_CLASS_OTHER);
+    live = edge_treatment_refine(&live, &arena, FB_STR("/live/x"), &head);
+    assert_int_equal(live.class, EDGE_CLASS_MANIFEST);
+    assert_int_equal(live.min_ttl_ms, 1000);
+    assert_int_equal(live.caching.error_max_ms, 2000);
+    assert_int_equal(live.caching.n_negative, 2);
+    assert_int_equal(live.caching.negative[0].status, 404);
+    assert_int_equal(live.caching.negative[1].status, 5);
+    assert_int_equal(live.caching.negative[1].ttl_ms, 500);
+    assert_int_equal(live.caching.heuristic_percent, 10);
+    assert_int_equal(live.caching.heuristic_max_ms, 3600000);
+    assert_int_equal(live.caching.cookies, EDGE_COOKIES_SHARE);
+    assert_true(live.caching.is_lax_on_s_maxage);
+    assert_true(fb_str_equal(live.edits->added[0].name, FB_STR("X-Rule")));
+
+    const struct edge_site *rest = edge_sites_find(sites, FB_STR("other.example"));
+    assert_int_equal(rest->demands, EDGE_DEMANDS_PRESET);
+    assert_int_equal(edge_site_treat(rest, &arena, FB_STR("/1.m4s")).class, EDGE_CLASS_SEGMENT);
+    edge_sites_unref(sites);
 }
 
 /* What is added to the least file, and what the sentence must say. */
@@ -143,6 +221,32 @@ static const struct {
     {"rules: [{match: {prefix: [media]}, class: segment}]\n", "prefix"},
     {"rules: [{class: segment, ttl: {max: 5s}}]\n", "ttl"},
     {"rules: [{class: manifest, ttl: {min: 5s, max: 1s}}]\n", "'min' is longer than 'max'"},
+    {"rules: [{match: {regex: ['a(b']}, class: segment}]\n",
+     "e.yaml:4:26: 'regex': 'a(b' is no regular expression: missing closing parenthesis, at offset 3"},
+    {"rules: [{match: {content_type: [video]}, class: segment}]\n", "video/mp4"},
+    {"rules: [{match: {content_type: ['*/*']}, class: segment}]\n", "video/mp4"},
+    {"rules: [{class: other, negative: [{status: 200, ttl: 1s}]}]\n", "400 to 599"},
+    {"rules: [{class: other, negative: [{status: 4xx, ttl: 1s}, {status: 4xx, ttl: 2s}]}]\n",
+     "e.yaml:4:59: 'negative': status 4xx is listed twice"},
+    {"rules: [{class: other, heuristic: {percent: 101}}]\n", "percent"},
+    {"rules: [{class: other, cookies: keep}]\n", "by-class, pass, drop, share"},
+    {"rules: [{class: other, headers: {add: [X-A]}}]\n", "e.yaml:4:40: 'add': 'Name: value'"},
+    {"rules: [{class: other, headers: {remove: [Age]}}]\n", "'Age'"},
+    {"sites: [{key: {query: all}}]\n", "lacks the key 'hosts'"},
+    {"sites: [{hosts: []}]\n", "hosts"},
+    {"sites: [{hosts: [a, b, a]}]\n", "e.yaml:4:24: 'hosts': 'a' is listed twice"},
+    {"sites: [{hosts: ['a:80']}]\n", "e.yaml:4:18: 'hosts': 'a:80' has a port"},
+    {"sites:\n  - hosts: [a, '*.b']\n  - hosts: [c]\n  - hosts: [d, '*.B']\n",
+     "e.yaml:7:5: 'sites': host '*.B' is listed twice"},
+    {"sites: [{hosts: [a], key: {include: [x]}}]\n", "'include' is for 'query: none'"},
+    {"sites: [{hosts: [a], key: {query: none, exclude: [x]}}]\n", "takes none anyway"},
+    {"sites: [{hosts: [a], key: {exclude: [x, y, x]}}]\n", "e.yaml:4:44: 'exclude': 'x' is listed"},
+    {"sites: [{hosts: [a], key: {exclude: [_HLS_msn]}}]\n", "always counts"},
+    {"sites: [{hosts: [a], key: {query: none, include: [CMCD]}}]\n", "never counts"},
+    {"sites: [{hosts: [a], key: {query: none, include: ['x=1']}}]\n", "query parameter"},
+    {"sites: [{hosts: [a], requests: [no-cash]}]\n", "'no-cash' is none of only-if-cached"},
+    {"sites: [{hosts: [a], upstreams: []}]\n", "upstreams"},
+    {"sites: [{hosts: [a], upstreams: [{url: 'http://b'}, {url: 'http://b'}]}]\n", "listed twice"},
     {"timeouts: {idle: 0}\n", "idle"},
     {"failover: {min: 1m, max: 1s}\n", "'min' is longer than 'max'"},
     {"store: {volumes: [{size: 1GiB}]}\n", "path"},
@@ -250,6 +354,7 @@ int main(void)
         cmocka_unit_test(the_contract_loads),
         cmocka_unit_test(little_needs_to_be_written),
         cmocka_unit_test(what_is_printed_loads_again),
+        cmocka_unit_test(a_site_is_bound_to_what_the_edge_reads),
         cmocka_unit_test(a_manifest_without_ttl_gets_a_short_one),
         cmocka_unit_test(a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own),
         cmocka_unit_test(an_address_is_listened_on_once),
