@@ -170,14 +170,14 @@ static void conn_keep(struct client_conn *conn)
     struct client_upstream *upstream = conn->upstream;
     uint64_t idle_ms = conn_idle_ms(conn);
 
-    if (idle_ms == 0) {
-        fb_client_conn_close(conn);
-        return;
-    }
     conn_drop_input(conn);
     fb_machine_move(&conn->machine, CONN_IDLE);
     fb_list_prepend(&upstream->idle, &conn->idle_link);
     upstream->n_idle++;
+    if (idle_ms == 0) {
+        fb_client_conn_close(conn);
+        return;
+    }
     fb_client_conn_watch(conn);
     fb_timer_set(&conn->timer, idle_ms);
     if (upstream->n_idle > upstream->client->limits.max_idle) {
