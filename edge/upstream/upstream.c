@@ -275,6 +275,9 @@ bool edge_upstreams_status(struct edge_upstreams *upstreams, size_t index,
     if (is_there) {
         struct edge_server *server = upstreams->used[index];
         enum edge_upstream_state state = edge_server_state(upstreams, server);
+        if (state == EDGE_UPSTREAM_SLOW_START && server->tier == EDGE_TIER_ORIGIN) {
+            state = EDGE_UPSTREAM_UP; /* origins are asked in order, by whatever key */
+        }
         *ret_status = (struct edge_upstream_status){
             .url = fb_str_from(server->text),
             .tier = server->tier,

@@ -6,7 +6,8 @@ static const struct edge_upstream_spec origins[N_SERVERS] = {{.url = FB_STR("htt
 
 static int set_up(void **state)
 {
-    *state = set_up_with((struct edge_upstreams_options){.eject_after = 2}, origins);
+    *state = set_up_with((struct edge_upstreams_options){.eject_after = 2, .slow_start_ms = 60000},
+                         origins);
     return 0;
 }
 
@@ -89,7 +90,9 @@ static void one_that_keeps_failing_is_ejected_and_probed(void **state)
     test_clock_advance_ms(&f->clock, 1);
     assert_int_equal(fetch(f), 200);
     assert_int_equal(asked[0], 1);
-    assert_true(is_up(f, 0));
+    assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_UP); /* all of it at once */
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(asked[0], 1);
 }
 
 static void with_all_ejected_all_are_still_tried(void **state)
