@@ -40,6 +40,16 @@ def target(url):
     return f"{parts.path}?{parts.query}"
 
 
+def begin(lab, creator, video, body, size):
+    """A client that has sent so much of an upload of `size` bytes."""
+    client = lab.client(creator.origin)
+    before = len(creator.temporaries())
+    client.send((f"PUT {target(video['upload']['url'])} HTTP/1.1\r\nHost: 127.0.0.1:{creator.origin.port}\r\n"
+                 f"Content-Length: {size}\r\n\r\n").encode() + body)
+    until(lambda: len(creator.temporaries()) == before + 1, "the upload has begun")
+    return client
+
+
 def test_what_was_put_is_stored_whole(lab):
     creator = Creator(lab)
     body = bytes(range(256)) * 40960  # 10 MiB: many pieces
@@ -83,10 +93,7 @@ def test_only_the_declared_size_is_accepted(lab):
 def test_nothing_of_a_cut_upload_remains(lab):
     creator = Creator(lab)
     video = creator.create(1000000)
-    client = lab.client(creator.origin)
-    client.send((f"PUT {target(video['upload']['url'])} HTTP/1.1\r\nHost: 127.0.0.1:{creator.origin.port}\r\n"
-                 "Content-Length: 1000000\r\n\r\n").encode() + b"x" * 500000)
-    until(lambda: len(creator.temporaries()) == 1, "the upload has begun")
+    client = begin(lab, creator, video, b"x" * 500000, 1000000)
     client.close()
     until(lambda: not creator.temporaries(), "what was written is removed")
     assert not creator.source(video).exists()
@@ -110,15 +117,6 @@ def test_after_completion_the_upload_is_closed(lab):
     assert creator.complete(video).status == 202
     assert put(video["upload"]["url"], b"xyz").status == 409
     assert creator.source(video).read_bytes() == b"abd"
-
-
-def begin(lab, creator, video, body, size):
-    client = lab.client(creator.origin)
-    before = len(creator.temporaries())
-    client.send((f"PUT {target(video['upload']['url'])} HTTP/1.1\r\nHost: 127.0.0.1:{creator.origin.port}\r\n"
-                 f"Content-Length: {size}\r\n\r\n").encode() + body)
-    until(lambda: len(creator.temporaries()) == before + 1, "the upload has begun")
-    return client
 
 
 def test_an_upload_that_was_under_way_at_completion_changes_nothing(lab):
@@ -168,10 +166,7 @@ def test_files_beyond_the_limit_get_no_url(lab):
 def test_a_stop_in_the_middle_of_an_upload_leaves_nothing(lab):
     creator = Creator(lab, QUICK + "drain: 100ms\n")
     video = creator.create(1000000)
-    client = lab.client(creator.origin)
-    client.send((f"PUT {target(video['upload']['url'])} HTTP/1.1\r\nHost: 127.0.0.1:{creator.origin.port}\r\n"
-                 "Content-Length: 1000000\r\n\r\n").encode() + b"x" * 500000)
-    until(lambda: len(creator.temporaries()) == 1, "the upload has begun")
+    client = begin(lab, creator, video, b"x" * 500000, 1000000)
     creator.origin.stop()
     assert creator.temporaries() == []
     try:
@@ -183,10 +178,7 @@ def test_a_stop_in_the_middle_of_an_upload_leaves_nothing(lab):
 def test_a_crash_in_the_middle_of_an_upload_is_swept_up(lab):
     creator = Creator(lab)
     video = creator.create(1000000)
-    client = lab.client(creator.origin)
-    client.send((f"PUT {target(video['upload']['url'])} HTTP/1.1\r\nHost: 127.0.0.1:{creator.origin.port}\r\n"
-                 "Content-Length: 1000000\r\n\r\n").encode() + b"x" * 500000)
-    until(lambda: len(creator.temporaries()) == 1, "the upload has begun")
+    client = begin(lab, creator, video, b"x" * 500000, 1000000)
     creator.origin.kill()
     assert len(creator.temporaries()) == 1
     creator.origin.start()
