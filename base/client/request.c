@@ -199,7 +199,9 @@ static void body_close(struct fb_reader *reader)
     request_free(request);
 }
 
-static const struct fb_reader_ops body_ops = {body_next, body_wait, body_close};
+static const struct fb_reader_ops body_ops = {.next = body_next,
+                                              .wait = body_wait,
+                                              .close = body_close};
 
 /* ---- life ---------------------------------------------------------------- */
 

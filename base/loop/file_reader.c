@@ -164,7 +164,9 @@ static void file_close(struct fb_reader *reader)
     fb_op_cancel(&self->work.op);
 }
 
-static const struct fb_reader_ops file_ops = {file_next, file_wait, file_close};
+static const struct fb_reader_ops file_ops = {.next = file_next,
+                                              .wait = file_wait,
+                                              .close = file_close};
 
 struct fb_reader *fb_file_reader_open(struct fb_loop *loop, struct fb_pool *pool, int fd,
                                       uint64_t offset, uint64_t length)

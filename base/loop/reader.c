@@ -23,6 +23,17 @@ void fb_reader_wait(struct fb_reader *reader, struct fb_op *op)
     reader->ops->wait(reader, op);
 }
 
+bool fb_reader_can_unread(const struct fb_reader *reader)
+{
+    return reader->ops->unread != NULL;
+}
+
+void fb_reader_unread(struct fb_reader *reader, uint64_t n)
+{
+    FB_REQUIRE(reader->ops->unread != NULL);
+    reader->ops->unread(reader, n);
+}
+
 void fb_reader_close(struct fb_reader *reader)
 {
     if (reader != NULL) {

@@ -28,6 +28,7 @@
 #include "base/core/str.h"
 #include "base/loop/op.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Memory kept alive for whoever holds the slice. */
@@ -51,6 +52,10 @@ struct fb_reader_ops {
     void (*wait)(struct fb_reader *reader, struct fb_op *op);
 
     void (*close)(struct fb_reader *reader);
+
+    /* Steps back over the last `n` bytes that were given: they are given again, next. Their
+     * slices are the caller's to release as ever. No wait is under way. NULL: it cannot. */
+    void (*unread)(struct fb_reader *reader, uint64_t n);
 };
 
 /* The first member of every reader. */
@@ -60,6 +65,11 @@ struct fb_reader {
 
 FB_MUST_CHECK int fb_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice);
 void fb_reader_wait(struct fb_reader *reader, struct fb_op *op);
+
+/* True if fb_reader_unread() may be called: whoever is in no hurry for bytes need not hold
+ * their memory meanwhile. */
+bool fb_reader_can_unread(const struct fb_reader *reader);
+void fb_reader_unread(struct fb_reader *reader, uint64_t n);
 
 /* Accepts NULL. */
 void fb_reader_close(struct fb_reader *reader);

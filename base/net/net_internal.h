@@ -58,9 +58,12 @@ struct tcp_stream {
     bool is_reading;
     struct fb_op *waiter; /* borrowed until finished */
 
-    uv_write_t write_request;      /* for what the kernel did not take at once */
     struct fb_stream_write *write; /* borrowed until finished */
-    bool wants_shut;               /* after the write under way */
+    size_t n_taken;                /* of its bytes: sent, or copied to `tail` */
+    size_t n_write;                /* of its bytes that are to be sent */
+    char *tail;                    /* owned; copied, and libuv's to send */
+    uv_write_t tail_request;
+    bool wants_shut; /* after the write under way */
 };
 
 /* A stream without a connection yet. */

@@ -18,8 +18,12 @@ struct pair_end {
     struct fb_op *waiter;   /* borrowed until finished */
 
     struct fb_stream_write *write; /* borrowed until finished */
+    const struct fb_str *pieces;   /* the write's, or `kept_piece` */
+    size_t n_pieces;
     size_t n_pieces_taken;
     size_t n_bytes_taken; /* of the piece after those */
+    struct fb_buf kept;   /* owned; what is left of a write that was retracted */
+    struct fb_str kept_piece;
     bool wants_shut;
 };
 
@@ -57,11 +61,9 @@ static void pair_end_incoming(struct pair_end *self, int err)
 /* Moves as much of the write under way to the other end as it has room for. */
 static void pair_move(struct pair_end *self)
 {
-    struct fb_stream_write *write = self->write;
-
-    while (write != NULL && self->n_pieces_taken < write->n_pieces) {
+    while (self->write != NULL && self->n_pieces_taken < self->n_pieces) {
         struct fb_buf *to = &self->other->incoming;
-        struct fb_str piece = fb_str_skip(write->pieces[self->n_pieces_taken], self->n_bytes_taken);
+        struct fb_str piece = fb_str_skip(self->pieces[self->n_pieces_taken], self->n_bytes_taken);
         struct fb_str part = fb_str_first(piece, self->capacity - to->len);
         fb_buf_append(to, part);
         if (part.len > 0) {
@@ -133,6 +135,8 @@ static void pair_write(struct fb_stream *stream, struct fb_stream_write *write)
         return;
     }
     self->write = write;
+    self->pieces = write->pieces;
+    self->n_pieces = write->n_pieces;
     self->n_pieces_taken = 0;
     self->n_bytes_taken = 0;
     pair_move(self);
@@ -143,10 +147,38 @@ static size_t pair_unsent(const struct fb_stream *stream)
     const struct pair_end *self = (const struct pair_end *)(const void *)stream;
     size_t n = 0;
 
-    for (size_t i = self->n_pieces_taken; self->write != NULL && i < self->write->n_pieces; i++) {
-        n += self->write->pieces[i].len;
+    for (size_t i = self->n_pieces_taken; self->write != NULL && i < self->n_pieces; i++) {
+        n += self->pieces[i].len;
     }
     return n == 0 ? 0 : n - self->n_bytes_taken;
+}
+
+static size_t pair_unacked(const struct fb_stream *stream)
+{
+    (void)stream;
+    return 0; /* what the other end was given, it has */
+}
+
+static size_t pair_retract(struct fb_stream *stream)
+{
+    struct pair_end *self = pair_of(stream);
+    size_t n_unsent = pair_unsent(stream);
+
+    if (n_unsent == 0 || self->pieces == &self->kept_piece) {
+        return 0;
+    }
+    fb_buf_clear(&self->kept);
+    while (self->n_pieces_taken < self->n_pieces && self->kept.len < FB_STREAM_MAX_KEPT) {
+        struct fb_str piece =
+            fb_str_skip(self->pieces[self->n_pieces_taken++], self->n_bytes_taken);
+        fb_buf_append(&self->kept, fb_str_first(piece, FB_STREAM_MAX_KEPT - self->kept.len));
+        self->n_bytes_taken = 0;
+    }
+    self->kept_piece = fb_buf_str(&self->kept);
+    self->pieces = &self->kept_piece;
+    self->n_pieces = 1;
+    self->n_pieces_taken = 0;
+    return n_unsent - self->kept.len;
 }
 
 static void pair_shut(struct fb_stream *stream)
@@ -172,6 +204,7 @@ static void pair_close(struct fb_stream *stream, bool is_reset)
         pair_end_incoming(other, is_reset ? -ECONNRESET : FB_E_END);
     }
     fb_buf_done(&self->incoming);
+    fb_buf_done(&self->kept);
     fb_free(self);
 }
 
@@ -181,13 +214,17 @@ static struct fb_address pair_peer(const struct fb_stream *stream)
     return (struct fb_address){.len = 0};
 }
 
-static const struct fb_reader_ops pair_reader_ops = {pair_next, pair_wait, pair_close_reader};
+static const struct fb_reader_ops pair_reader_ops = {.next = pair_next,
+                                                     .wait = pair_wait,
+                                                     .close = pair_close_reader};
 
 static const struct fb_stream_ops pair_ops = {
     .write = pair_write,
     .shut = pair_shut,
     .close = pair_close,
     .unsent = pair_unsent,
+    .unacked = pair_unacked,
+    .retract = pair_retract,
     .peer = pair_peer,
 };
 

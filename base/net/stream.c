@@ -13,6 +13,16 @@ size_t fb_stream_unsent(const struct fb_stream *stream)
     return stream->ops->unsent(stream);
 }
 
+size_t fb_stream_unacked(const struct fb_stream *stream)
+{
+    return stream->ops->unacked(stream);
+}
+
+size_t fb_stream_retract(struct fb_stream *stream)
+{
+    return stream->ops->retract(stream);
+}
+
 void fb_stream_shut(struct fb_stream *stream)
 {
     stream->ops->shut(stream);

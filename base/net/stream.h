@@ -34,7 +34,7 @@ struct fb_stream {
     struct fb_loop *loop;
 };
 
-enum { FB_STREAM_MAX_PIECES = 64, FB_STREAM_MAX_UNREAD = 128 * 1024 };
+enum { FB_STREAM_MAX_PIECES = 64, FB_STREAM_MAX_UNREAD = 128 * 1024, FB_STREAM_MAX_KEPT = 4096 };
 
 /* Outgoing bytes. */
 struct fb_stream_write {
@@ -48,6 +48,8 @@ struct fb_stream_ops {
     void (*shut)(struct fb_stream *stream);
     void (*close)(struct fb_stream *stream, bool is_reset);
     size_t (*unsent)(const struct fb_stream *stream);
+    size_t (*unacked)(const struct fb_stream *stream);
+    size_t (*retract)(struct fb_stream *stream);
     struct fb_address (*peer)(const struct fb_stream *stream);
 };
 
@@ -55,9 +57,18 @@ struct fb_stream_ops {
  * is read from the pieces. */
 void fb_stream_write(struct fb_stream *stream, struct fb_stream_write *write);
 
-/* How much of the write under way the kernel has not taken yet; a timeout that
- * finds it unchanged knows that the peer takes nothing. */
+/* How much of the write under way the kernel has not taken yet. */
 size_t fb_stream_unsent(const struct fb_stream *stream);
+
+/* How much the kernel has taken, of this write and those before, that the peer has not said it
+ * has: a timeout that finds this and the unsent unchanged knows that the peer takes nothing. A
+ * system call. 0 where nobody can tell. */
+size_t fb_stream_unacked(const struct fb_stream *stream);
+
+/* Cuts the write under way down to what was sent of it and at most FB_STREAM_MAX_KEPT bytes more,
+ * which are copied: from here on its pieces are not read any more. It finishes when those are
+ * sent. Returns how many bytes at its end were cut off. Nothing happens without a write. */
+size_t fb_stream_retract(struct fb_stream *stream);
 
 /* Sends FIN after what was written; reading goes on. */
 void fb_stream_shut(struct fb_stream *stream);

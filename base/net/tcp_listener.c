@@ -14,7 +14,12 @@
 
 /* Connections taken in one turn, so that a flood of new ones does not starve
  * those that stand; the pause after a failure that would only repeat. */
-enum { LISTENER_BACKLOG = 1024, LISTENER_MAX_BURST = 64, LISTENER_PAUSE_MS = 100 };
+enum {
+    LISTENER_BACKLOG = 1024,
+    LISTENER_UNSENT_BYTES = 128 * 1024,
+    LISTENER_MAX_BURST = 64,
+    LISTENER_PAUSE_MS = 100
+};
 
 /*
  * Accepting is ours and not libuv's, whose loop over accept() spins for as
@@ -133,6 +138,11 @@ static int socket_listen(int fd, const struct fb_address *address, int backlog)
     if (err == FB_OK) {
         /* Accepted sockets inherit it, which saves a call for each. */
         err = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    }
+    if (err == FB_OK) {
+        /* Inherited too. What a peer's window or the network do not take yet would lie in the
+         * kernel, up to 4 MiB for each slow peer, and no faster for it. */
+        err = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTENER_UNSENT_BYTES);
     }
     if (err == FB_OK && address->storage.ss_family == AF_INET6) {
         err = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);

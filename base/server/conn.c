@@ -406,12 +406,7 @@ static void on_exchange_timeout(struct server_conn *conn)
     struct fb_exchange *exchange = conn->exchange;
 
     if (!fb_op_is_idle(&exchange->write.op)) {
-        if (!fb_send_is_stuck(exchange)) {
-            fb_timer_set(&conn->timer, conn->server->options.limits.write_timeout_ms);
-            return;
-        }
-        fb_server_count(conn->server, METRIC_TIMEOUT_WRITE);
-        fb_conn_kill(conn, true);
+        fb_pace_on_timer(exchange);
     } else if (exchange->content.waiter != NULL) {
         fb_server_count(conn->server, METRIC_TIMEOUT_CONTENT);
         fb_content_time_out(exchange);

@@ -133,7 +133,9 @@ static void content_close(struct fb_reader *reader)
     (void)reader;
 }
 
-static const struct fb_reader_ops content_ops = {content_next, content_wait, content_close};
+static const struct fb_reader_ops content_ops = {.next = content_next,
+                                                 .wait = content_wait,
+                                                 .close = content_close};
 
 void fb_content_init(struct fb_exchange *exchange)
 {

@@ -6,7 +6,7 @@
 
 /* ---- the end ------------------------------------------------------------- */
 
-static void release_slices(struct fb_exchange *exchange)
+void fb_send_release(struct fb_exchange *exchange)
 {
     for (size_t i = 0; i < exchange->n_slices; i++) {
         fb_slice_release(&exchange->slices[i]);
@@ -114,13 +114,14 @@ static int take_slice(struct fb_exchange *exchange, struct batch *batch)
 static void gather_content(struct fb_exchange *exchange, struct batch *batch)
 {
     size_t chunk_place = batch->n_pieces;
+    uint64_t max_bytes = exchange->conn->pace.is_slow ? SEND_SLOW_BYTES : SEND_MAX_BYTES;
     bool is_chunked = exchange->framing == FB_HTTP1_CHUNKED;
 
     if (is_chunked) {
         batch->n_pieces++;
     }
     while (batch->err == FB_OK && exchange->n_slices < SEND_MAX_SLICES &&
-           batch->n_bytes < SEND_MAX_BYTES) {
+           batch->n_bytes < max_bytes) {
         batch->err = take_slice(exchange, batch);
     }
     if (batch->err == FB_OK && is_given(exchange)) {
@@ -149,9 +150,18 @@ static void start_write(struct fb_exchange *exchange, size_t n_pieces)
 
     exchange->write.pieces = exchange->pieces;
     exchange->write.n_pieces = n_pieces;
-    fb_timer_set(&conn->timer, conn->server->options.limits.write_timeout_ms);
+    for (size_t i = 0; i < n_pieces; i++) {
+        fb_pace_add(conn, exchange->pieces[i].len);
+    }
+    exchange->head_left = 0;
+    exchange->waits = false;
     fb_stream_write(conn->stream, &exchange->write);
-    exchange->unsent_seen = fb_stream_unsent(conn->stream);
+    if (fb_stream_unsent(conn->stream) == 0) {
+        conn->pace.is_slow = false;
+    } else {
+        exchange->waits = true;
+        fb_pace_begin(exchange);
+    }
 }
 
 /* Sends what is there: the head, if it has not gone yet, and content. */
@@ -170,6 +180,7 @@ static void send_more(struct fb_exchange *exchange)
     if (batch.err < 0 && batch.err != FB_E_LATER && batch.err != FB_E_END) {
         send_end_later(exchange, batch.err);
     } else if (batch.n_pieces > 0) {
+        exchange->n_batch = batch.n_bytes;
         start_write(exchange, batch.n_pieces);
     } else if (exchange->has_ended) {
         send_end_later(exchange, FB_OK);
@@ -205,17 +216,20 @@ static void on_written(struct fb_op *op)
 {
     struct fb_exchange *exchange = FB_CONTAINER_OF(op, struct fb_exchange, write.op);
 
+    if (exchange->waits) {
+        fb_pace_end(exchange);
+    }
     settle_timer(exchange);
     if (exchange->is_continuing) {
         on_continued(exchange);
         return;
     }
-    release_slices(exchange);
+    fb_send_release(exchange);
     if (op->result < 0) {
         send_end(exchange, op->result);
         return;
     }
-    fb_buf_clear(&exchange->head);
+    fb_buf_consume(&exchange->head, exchange->head.len - exchange->head_left);
     exchange->n_sent = exchange->n_taken;
     if (exchange->has_ended) {
         send_end(exchange, FB_OK);
@@ -252,6 +266,7 @@ void fb_send_continue(struct fb_exchange *exchange)
         return;
     }
     exchange->is_continuing = true;
+    exchange->n_batch = 0;
     exchange->pieces[0] = fb_http1_continue();
     start_write(exchange, 1);
 }
@@ -260,15 +275,6 @@ void fb_send_abandon(struct fb_exchange *exchange)
 {
     /* A write ends by itself when its stream is closed. */
     fb_op_cancel(&exchange->body_wait);
-}
-
-bool fb_send_is_stuck(struct fb_exchange *exchange)
-{
-    size_t unsent = fb_stream_unsent(exchange->conn->stream);
-    bool is_stuck = unsent == exchange->unsent_seen;
-
-    exchange->unsent_seen = unsent;
-    return is_stuck;
 }
 
 /* ---- the head ------------------------------------------------------------ */

@@ -60,6 +60,10 @@ static const struct fb_metric rows[N_METRICS] = {
                              "Clients that were too slow."},
     [METRIC_TIMEOUT_WRITE] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"write\"",
                               "Clients that were too slow."},
+    [METRIC_TIMEOUT_RATE] = {"http_timeouts_total", FB_METRIC_COUNTER, "phase=\"rate\"",
+                             "Clients that were too slow."},
+    [METRIC_SLOW] = {"http_slow_clients_total", FB_METRIC_COUNTER, NULL,
+                     "Times that a client took so little that no memory was held for it."},
     [METRIC_SECONDS] = {"http_request_seconds", FB_METRIC_HISTOGRAM, NULL,
                         "From a request's head to the last byte of its response."},
 };

@@ -15,6 +15,7 @@
  * conn.c       input, heads, timeouts, the life of a connection
  * content.c    the request's content as a reader
  * send.c       the response, from respond() to its last byte
+ * pace.c       clients that take what is sent slowly, or not at all
  * exchange.c   what handlers see
  * clients.c    what one client may use
  * router.c, call.c   routes; blocking handlers
@@ -40,7 +41,10 @@ enum {
     SERVER_DRAINED_BYTES = 64 * 1024,   /* of content that a handler left unread */
     SERVER_LINGER_MS = 5000,
     SEND_MAX_SLICES = 58, /* with head, chunk framing and end below 64 pieces */
-    SEND_MAX_BYTES = 1024 * 1024
+    SEND_MAX_BYTES = 1024 * 1024,
+    SEND_SLOW_BYTES = 64 * 1024, /* at once to a slow client */
+    SEND_TICK_MS = 2000,         /* a client that has not taken a batch by then is slow */
+    SEND_LEAST_WINDOW_MS = 60000 /* over which the least rate must be kept */
 };
 
 enum server_metric {
@@ -68,6 +72,8 @@ enum server_metric {
     METRIC_TIMEOUT_CONTENT,
     METRIC_TIMEOUT_IDLE,
     METRIC_TIMEOUT_WRITE,
+    METRIC_TIMEOUT_RATE,
+    METRIC_SLOW,
     METRIC_SECONDS,
     N_METRICS
 };
@@ -99,6 +105,16 @@ struct fb_server {
 
 enum conn_state { CONN_IDLE, CONN_HEAD, CONN_EXCHANGE, CONN_DRAIN, CONN_LINGER, CONN_DEAD };
 
+/* How a client takes what waits for it. */
+struct conn_pace {
+    bool is_slow;         /* what it does not take at once is not held for it */
+    uint64_t seen_ms;     /* when the write under way was last looked at */
+    uint64_t taking_ms;   /* when the client was last seen to take something */
+    uint64_t left;        /* bytes of this and earlier writes that it had yet to take then */
+    uint64_t n_waited_ms; /* of this window: time in which bytes waited */
+    uint64_t n_taken;     /* bytes taken in it */
+};
+
 /* A piece of input whose parts were handed out. */
 struct input_hold {
     size_t n_refs;
@@ -122,6 +138,7 @@ struct server_conn {
     struct fb_exchange *exchange; /* owned; NULL between requests */
     uint32_t n_requests;
 
+    struct conn_pace pace;
     struct fb_client *client; /* whose bounds hold; NULL: nobody's */
     bool is_trusted;          /* no least rate holds */
 };
@@ -163,7 +180,9 @@ struct fb_exchange {
     uint64_t n_sent;        /* of these, taken by the kernel */
     struct fb_op body_wait;
     struct fb_stream_write write;
-    size_t unsent_seen; /* when the write timeout last looked */
+    uint64_t n_batch; /* bytes of content in it */
+    size_t head_left; /* of the head, to be sent again */
+    bool waits;       /* the kernel did not take it at once */
 
     /* Not cleared between exchanges. */
     size_t n_slices;
@@ -231,11 +250,29 @@ void fb_send_continue(struct fb_exchange *exchange);
 
 void fb_send_response(struct fb_exchange *exchange, const struct fb_response *response);
 
+/* Gives back the memory of what was given to be sent, which nobody reads any more. */
+void fb_send_release(struct fb_exchange *exchange);
+
 /* The connection is dead: ends what the response waits for. */
 void fb_send_abandon(struct fb_exchange *exchange);
 
-/* True if the write timeout has come over a client that takes nothing. */
-bool fb_send_is_stuck(struct fb_exchange *exchange);
+/* ---- pace.c -------------------------------------------------------------- */
+
+/* `n` bytes are about to be written. */
+static inline void fb_pace_add(struct server_conn *conn, uint64_t n)
+{
+    conn->pace.left += n;
+}
+
+/* A write was begun that the kernel did not take at once. */
+void fb_pace_begin(struct fb_exchange *exchange);
+
+/* That write is over. */
+void fb_pace_end(struct fb_exchange *exchange);
+
+/* The timer has come over it. Cuts the connection of a client that takes nothing, or too
+ * little. */
+void fb_pace_on_timer(struct fb_exchange *exchange);
 
 /* ---- exchange.c ---------------------------------------------------------- */
 

@@ -14,8 +14,10 @@ enum { MULTI_BOUNDARY_LEN = 32, MULTI_TYPE_MAX = 80, MULTI_PART_EXTRA = 192 };
 struct multi_body {
     struct fb_reader reader;
     struct edge_multi_of of;
-    struct fb_str *heads;    /* before each part, and after the last */
+    struct fb_str *heads; /* before each part, and after the last */
+    uint64_t n_given;
     size_t at;               /* the part whose head or bytes come next */
+    size_t n_skipped;        /* of its head, when bytes of that were given back */
     struct fb_reader *inner; /* owned; of the part's bytes, once its head is out */
 };
 
@@ -26,17 +28,30 @@ static struct multi_body *body_of(struct fb_reader *reader)
 
 /* ---- the reader -------------------------------------------------------- */
 
+static uint64_t multi_part_bytes(const struct multi_body *body, size_t i)
+{
+    struct fb_range range = body->of.ranges->items[i];
+    return range.last - range.first + 1;
+}
+
+/* The part's bytes but the first `n`. */
+static void multi_open_part(struct multi_body *body, uint64_t n)
+{
+    body->inner = edge_object_reader(
+        body->of.object, body->of.loop, body->of.ranges->items[body->at].first + n,
+        (int64_t)(multi_part_bytes(body, body->at) - n), body->of.source);
+}
+
 /* The head of the next part, whose bytes come then; or the very end. */
 static void multi_begin_part(struct multi_body *body, struct fb_slice *ret_slice)
 {
-    *ret_slice = (struct fb_slice){.bytes = body->heads[body->at]};
+    *ret_slice = (struct fb_slice){.bytes = fb_str_skip(body->heads[body->at], body->n_skipped)};
+    body->n_skipped = 0;
     if (body->at == body->of.ranges->n) {
         body->at++;
         return;
     }
-    struct fb_range range = body->of.ranges->items[body->at];
-    body->inner = edge_object_reader(body->of.object, body->of.loop, range.first,
-                                     (int64_t)(range.last - range.first + 1), body->of.source);
+    multi_open_part(body, 0);
 }
 
 static int multi_next(struct fb_reader *reader, struct fb_slice *ret_slice)
@@ -45,6 +60,9 @@ static int multi_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 
     if (body->inner != NULL) {
         int err = fb_reader_next(body->inner, ret_slice);
+        if (err == FB_OK) {
+            body->n_given += ret_slice->bytes.len;
+        }
         if (err != FB_E_END) {
             return err;
         }
@@ -56,7 +74,27 @@ static int multi_next(struct fb_reader *reader, struct fb_slice *ret_slice)
         return FB_E_END;
     }
     multi_begin_part(body, ret_slice);
+    body->n_given += ret_slice->bytes.len;
     return FB_OK;
+}
+
+static void multi_unread(struct fb_reader *reader, uint64_t n)
+{
+    struct multi_body *body = body_of(reader);
+    uint64_t place = body->n_given - n;
+
+    fb_reader_close(body->inner);
+    body->inner = NULL;
+    body->n_given = place;
+    for (body->at = 0; place >= body->heads[body->at].len; body->at++) {
+        place -= body->heads[body->at].len;
+        if (place < multi_part_bytes(body, body->at)) {
+            multi_open_part(body, place);
+            return;
+        }
+        place -= multi_part_bytes(body, body->at);
+    }
+    body->n_skipped = (size_t)place;
 }
 
 static void multi_wait(struct fb_reader *reader, struct fb_op *op)
@@ -79,7 +117,14 @@ static void multi_close(struct fb_reader *reader)
     body->inner = NULL;
 }
 
-static const struct fb_reader_ops multi_ops = {multi_next, multi_wait, multi_close};
+static const struct fb_reader_ops multi_weak_ops = {.next = multi_next,
+                                                    .wait = multi_wait,
+                                                    .close = multi_close};
+
+static const struct fb_reader_ops multi_strong_ops = {.next = multi_next,
+                                                      .wait = multi_wait,
+                                                      .close = multi_close,
+                                                      .unread = multi_unread};
 
 /* ---- heads ------------------------------------------------------------- */
 
@@ -119,7 +164,8 @@ void edge_multi_make(struct fb_arena *arena, const struct edge_multi_of *of,
     int64_t length = 0;
 
     multi_boundary(boundary);
-    *body = (struct multi_body){.reader = {&multi_ops}, .of = *of};
+    *body = (struct multi_body){.of = *of};
+    body->reader.ops = edge_object_is_strong(of->object) ? &multi_strong_ops : &multi_weak_ops;
     body->heads = fb_arena_alloc(arena, (n + 1) * sizeof(*body->heads));
     for (size_t i = 0; i <= n; i++) {
         body->heads[i] = multi_head(arena, of, i, boundary);

@@ -145,10 +145,12 @@ static void slice_release(void *owner)
 static bool reader_enter(struct body_reader *self, struct store_extent *extent, unsigned i)
 {
     bool is_first = (extent->unread >> i & 1) != 0;
-    bool is_new = self->extent != extent->number;
+    bool is_new = self->extent == READER_NO_CHUNK || extent->number > self->extent;
 
     extent->unread &= (uint8_t) ~(1U << i);
-    self->extent = extent->number;
+    if (is_new) { /* and not one that it stepped back into */
+        self->extent = extent->number;
+    }
     if (is_first || !is_new) {
         return false;
     }
@@ -259,6 +261,18 @@ static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice
         edge_store_count_trailing(body->store, 1);
     }
     return result;
+}
+
+/* What lies there may have been evicted: then it is brought again, as for a new reader. */
+static void body_reader_unread(struct fb_reader *reader, uint64_t n)
+{
+    struct body_reader *self = reader_of(reader);
+    struct edge_body *body = self->object->body;
+
+    FB_REQUIRE(n <= self->offset && self->waiter == NULL);
+    (void)pthread_mutex_lock(&body->lock);
+    self->offset -= n;
+    (void)pthread_mutex_unlock(&body->lock);
 }
 
 /* ---- asking, under the body's lock -------------------------------------- */
@@ -442,8 +456,16 @@ static void body_reader_close(struct fb_reader *reader)
     }
 }
 
-static const struct fb_reader_ops body_reader_ops = {body_reader_next, body_reader_wait,
-                                                     body_reader_close};
+/* What cannot be fetched in parts is not given back once it is there: if it were evicted, the
+ * rest could not be had. */
+static const struct fb_reader_ops weak_reader_ops = {.next = body_reader_next,
+                                                     .wait = body_reader_wait,
+                                                     .close = body_reader_close};
+
+static const struct fb_reader_ops strong_reader_ops = {.next = body_reader_next,
+                                                       .wait = body_reader_wait,
+                                                       .close = body_reader_close,
+                                                       .unread = body_reader_unread};
 
 struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop *loop,
                                      uint64_t offset, int64_t length, struct edge_source *source)
@@ -451,7 +473,7 @@ struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop 
     struct body_reader *self = FB_NEW(struct body_reader);
     struct edge_body *body = object->body;
 
-    self->reader.ops = &body_reader_ops;
+    self->reader.ops = object->is_strong ? &strong_reader_ops : &weak_reader_ops;
     self->object = edge_object_ref(object);
     self->loop = loop;
     self->source = source;

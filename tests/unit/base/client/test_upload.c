@@ -56,7 +56,9 @@ static void source_close(struct fb_reader *reader)
     source->is_closed = true;
 }
 
-static const struct fb_reader_ops source_ops = {source_next, source_wait, source_close};
+static const struct fb_reader_ops source_ops = {.next = source_next,
+                                                .wait = source_wait,
+                                                .close = source_close};
 
 static void source_feed(struct source *source)
 {

@@ -68,7 +68,9 @@ static inline void fake_close(struct fb_reader *reader)
     body->is_closed = true;
 }
 
-static const struct fb_reader_ops fake_ops = {fake_next, fake_wait, fake_close};
+static const struct fb_reader_ops fake_ops = {.next = fake_next,
+                                              .wait = fake_wait,
+                                              .close = fake_close};
 
 static inline void fake_give(struct fake_body *body, const char *piece, int after)
 {

@@ -20,6 +20,7 @@
 enum { WIRE_CAPACITY = 256 * 1024, WIRE_TURNS = 12 };
 
 struct wire {
+    size_t capacity; /* of the pair; 0: WIRE_CAPACITY */
     struct test_clock clock;
     struct fb_loop *loop;
     struct fb_server *server;
@@ -69,7 +70,8 @@ static inline void wire_connect(struct wire *wire)
 
     fb_buf_clear(&wire->received);
     wire->end = FB_OK;
-    fb_stream_pair(wire->loop, WIRE_CAPACITY, &wire->client, &served);
+    fb_stream_pair(wire->loop, wire->capacity != 0 ? wire->capacity : WIRE_CAPACITY, &wire->client,
+                   &served);
     fb_server_serve(wire->server, served);
 }
 

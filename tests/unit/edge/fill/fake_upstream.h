@@ -94,7 +94,8 @@ static inline void fake_body_close(struct fb_reader *reader)
 
 static inline struct fake_body *fake_body_new(struct fake_upstream *upstream)
 {
-    static const struct fb_reader_ops ops = {fake_body_next, fake_body_wait, fake_body_close};
+    static const struct fb_reader_ops ops = {
+        .next = fake_body_next, .wait = fake_body_wait, .close = fake_body_close};
     struct fake_open_body *open = FB_NEW(struct fake_open_body);
 
     open->upstream = upstream;

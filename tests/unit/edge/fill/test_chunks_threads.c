@@ -106,7 +106,8 @@ static bool part_range(const struct edge_fetch *fetch, const char *etag, struct 
 
 static void part_fetch(void *ctx, struct edge_fetch *fetch)
 {
-    static const struct fb_reader_ops ops = {part_next, auto_wait, auto_close};
+    static const struct fb_reader_ops ops = {
+        .next = part_next, .wait = auto_wait, .close = auto_close};
     struct bench *bench = ctx;
     struct fixture *f = fixture_of(bench);
     uint64_t seed = atomic_fetch_add(&f->crowd.n_fetches, 1) + 1;

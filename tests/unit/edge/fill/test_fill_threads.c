@@ -56,7 +56,8 @@ static void auto_fetch_cancel(struct fb_op *op)
 
 static void auto_answer(struct fb_post *post)
 {
-    static const struct fb_reader_ops ops = {piece_next, auto_wait, auto_close};
+    static const struct fb_reader_ops ops = {
+        .next = piece_next, .wait = auto_wait, .close = auto_close};
     struct auto_try *try = FB_CONTAINER_OF(post, struct auto_try, post);
     struct edge_fetch *fetch = try->fetch;
     unsigned choice = try->choice;
