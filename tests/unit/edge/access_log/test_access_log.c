@@ -165,7 +165,7 @@ static void a_renamed_file_is_left_to_whoever_renamed_it(void **state)
 static void a_slow_disk_costs_lines_and_no_time(void **state)
 {
     struct fixture *f = *state;
-    char bytes[65536];
+    char bytes[4096];
     enum { N_LINES = 40000 };
 
     assert_int_equal(mkfifo(f->path, 0600), 0);
