@@ -60,8 +60,7 @@ enum { PROBLEM_MAX_EXTRA = 3 };
 
 /* `extra` stands in the arena, or for ever. */
 static void refuse_with(struct fb_exchange *exchange, unsigned status, const char *slug,
-                        const char *detail, const struct fb_header *extra, size_t n_extra,
-                        bool closes)
+                        const char *detail, const struct fb_headers *extra, bool closes)
 {
     struct fb_header *headers =
         fb_arena_alloc(&exchange->arena, (2 + PROBLEM_MAX_EXTRA) * sizeof(*headers));
@@ -69,14 +68,14 @@ static void refuse_with(struct fb_exchange *exchange, unsigned status, const cha
 
     headers[0] = (struct fb_header){FB_STR("Content-Type"), FB_STR("application/problem+json")};
     headers[1] = (struct fb_header){FB_STR("Cache-Control"), FB_STR("no-store")};
-    for (size_t i = 0; i < n_extra; i++) {
-        headers[2 + i] = extra[i];
+    for (size_t i = 0; i < extra->n; i++) {
+        headers[2 + i] = extra->items[i];
     }
     fb_problem_json(&json, status, slug, fb_str_from(detail));
     struct fb_response response = {
         .status = status,
         .headers = headers,
-        .n_headers = 2 + n_extra,
+        .n_headers = 2 + extra->n,
         .length = (int64_t)json.len,
         .closes = closes,
     };
@@ -87,7 +86,7 @@ static void refuse_with(struct fb_exchange *exchange, unsigned status, const cha
 void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
                         const char *detail, bool closes)
 {
-    refuse_with(exchange, status, slug, detail, NULL, 0, closes);
+    refuse_with(exchange, status, slug, detail, &(struct fb_headers){0}, closes);
 }
 
 /* The fields of draft-ietf-httpapi-ratelimit-headers-10. */
@@ -107,8 +106,8 @@ void fb_exchange_refuse_rate(struct fb_exchange *exchange, const struct fb_clien
     fb_buf_printf(&text, "\"client\";r=0;t=%u", quota->wait_s);
     extra[2].value = fb_arena_dup(&exchange->arena, fb_buf_str(&text));
     fb_buf_done(&text);
-    refuse_with(exchange, 429, "client-rate", "This client sends more requests than it may.", extra,
-                PROBLEM_MAX_EXTRA, false);
+    refuse_with(exchange, 429, "client-rate", "This client sends more requests than it may.",
+                &(struct fb_headers){.items = extra, .n = PROBLEM_MAX_EXTRA}, false);
 }
 
 void fb_exchange_problem(struct fb_exchange *exchange, unsigned status, const char *slug,
