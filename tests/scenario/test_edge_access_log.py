@@ -38,7 +38,7 @@ def test_a_line_tells_how_the_request_went(lab):
     assert by_status[404]["target"] == "/v/none" and by_status[404]["complete"] is True
     assert not any("client" in line for line in by_status.values())
     assert edge.log().count('"access"') == 0
-    assert edge.metric("edge_access_log_lines_total") == 3
+    until(lambda: edge.metric("edge_access_log_lines_total") == 3, "the lines are counted")
 
 
 def test_a_line_in_columns_has_what_the_player_says_of_itself(lab):
@@ -76,8 +76,9 @@ def test_a_request_cannot_write_a_line_of_its_own(lab):
                     "Host: 127.0.0.1\r\n\r\n".replace("\t", ""))
         client.read()
     get(edge.url + "/v/1.m4s")
-    found = [json.loads(line) for line in lines(path, 1 if b"%0a" not in path.read_bytes() else 2)]
-    assert found[-1]["target"] == "/v/1.m4s"
+    text = until(lambda: '"/v/1.m4s"' in (text := path.read_text()) and text.endswith("\n") and text,
+                 "the second request is logged")
+    assert all(json.loads(line)["target"].startswith("/v/") for line in text.splitlines())
     raw = path.read_bytes()
     assert all(byte >= 0x20 or byte == 0x0a for byte in raw) and b"\x7f" not in raw
 
