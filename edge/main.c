@@ -15,6 +15,7 @@
 #include "edge/admin/admin.h"
 #include "edge/config/config.h"
 #include "edge/fill/fill.h"
+#include "edge/purge/purge.h"
 #include "edge/replay/command.h"
 #include "edge/serve/crew.h"
 #include "edge/site/site.h"
@@ -32,7 +33,8 @@ struct edge_node {
     struct fb_metrics *metrics;       /* borrowed from the daemon */
     struct edge_upstreams *upstreams; /* owned, as all that follows */
     struct edge_checks *checks;       /* while it serves */
-    struct edge_volumes *volumes;     /* NULL: memory alone */
+    struct edge_purges *purges;
+    struct edge_volumes *volumes; /* NULL: memory alone */
     struct edge_store *store;
     struct edge_fill_table *fills;
     struct fb_clients *clients;         /* NULL: no client has bounds of its own */
@@ -52,6 +54,7 @@ static void node_stop(void *ctx)
     edge_fill_table_free(node->fills);
     edge_store_free(node->store);
     edge_volumes_free(node->volumes);
+    edge_purges_close(node->purges);
     edge_upstreams_free(node->upstreams);
     fb_free(node);
 }
@@ -134,6 +137,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .fills = node->fills,
                 .metrics = node->metrics,
                 .access_log = node->access_log,
+                .sends_tags = conf->role == EDGE_ROLE_REGIONAL,
             },
     };
     return edge_crew_new(&options, &node->crew, diag);
@@ -189,6 +193,15 @@ static void node_make_volumes(struct edge_node *node)
     });
 }
 
+static int node_make_purges(struct edge_node *node, struct fb_diag *diag)
+{
+    return edge_purges_open(&(struct edge_purges_options){.folder = node->conf->state.ptr,
+                                                          .clock = fb_clock_system(),
+                                                          .metrics = node->metrics,
+                                                          .seed = fb_random_u64()},
+                            &node->purges, diag);
+}
+
 static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag)
 {
     struct edge_node *node = FB_NEW(struct edge_node);
@@ -197,12 +210,18 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     node->conf = conf;
     node->metrics = fb_daemon_metrics(daemon);
     node_make_volumes(node);
+    int err = node_make_purges(node, diag);
+    if (err < 0) {
+        node_stop(node);
+        return err;
+    }
     node->store = edge_store_new(&(struct edge_store_options){
         .memory_bytes = conf->store.memory,
         .policy =
             edge_policy_resolve((enum edge_policy_kind)conf->store.eviction, node->volumes != NULL),
         .seed = fb_random_u64(),
         .volumes = node->volumes,
+        .purges = node->purges,
         .clock = fb_clock_system(),
         .metrics = node->metrics,
     });
@@ -214,7 +233,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .metrics = node->metrics,
     });
     node_make_clients(node);
-    int err = node_open_access_log(node, diag);
+    err = node_open_access_log(node, diag);
     if (err == FB_OK) {
         err = node_make_upstreams(node, diag);
     }

@@ -131,6 +131,10 @@ static const struct fb_conf_item root_items[] = {
      .help = "An `edge` serves players; a `regional` node serves edges."},
     {"workers", FB_CONF_COUNT, AT(edge_conf, workers), .min = 1, .max = 256, .preset = "auto",
      .help = "Loop threads; `auto`: one for each processor."},
+    {"state", FB_CONF_PATH, AT(edge_conf, state), .max = 1024,
+     .help = "Folder for what has to outlive the process and is not content, such as the log of "
+             "purges. Made if missing. Unset: prefixes and tags cannot be purged on a node with "
+             "volumes."},
     {"access_log", FB_CONF_SECTION, AT(edge_conf, access_log),
      .section = &edge_conf_access_log_section, .help = "A line for each request."},
     {"listen", FB_CONF_SECTIONS, AT(edge_conf, listen), .section = &listen_section, .min = 1,

@@ -194,8 +194,9 @@ enum edge_role { EDGE_ROLE_EDGE, EDGE_ROLE_REGIONAL };
 
 struct edge_conf {
     struct fb_str node;
-    int role;        /* enum edge_role */
-    int64_t workers; /* or FB_CONF_AUTO */
+    int role;            /* enum edge_role */
+    int64_t workers;     /* or FB_CONF_AUTO */
+    struct fb_str state; /* ptr NULL: none */
     struct edge_conf_access_log access_log;
     struct fb_conf_list listen; /* of struct edge_conf_listen */
     struct edge_conf_admin admin;

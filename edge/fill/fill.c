@@ -54,9 +54,11 @@ int64_t edge_fill_now_ms(const struct edge_fill *fill)
 static struct edge_object *fill_stand_in(const struct edge_fill *fill)
 {
     struct edge_object *stale = fill->ask.stale;
+    struct edge_terms space;
 
     if (stale == NULL || edge_object_state(stale) == EDGE_OBJECT_BROKEN ||
-        !edge_terms_stands_in(&edge_object_head(stale)->terms, edge_fill_now_ms(fill), NULL)) {
+        !edge_object_is_current(stale, edge_store_epoch(fill->table->options.store), true) ||
+        !edge_terms_stands_in(edge_object_terms(stale, &space), edge_fill_now_ms(fill), NULL)) {
         return NULL;
     }
     return stale;
@@ -192,14 +194,15 @@ static void fill_on_loaded(struct fb_op *op)
 {
     struct edge_fill *fill = FB_CONTAINER_OF(op, struct edge_fill, load.op);
     struct edge_object *object = fill_take_loaded(fill);
+    struct edge_terms space;
 
     if (fill->is_canceled) {
         edge_object_unref(object);
         edge_fill_fail(fill, FB_E_CANCELED, 0);
         return;
     }
-    if (object != NULL && edge_terms_judge(&edge_object_head(object)->terms, edge_fill_now_ms(fill),
-                                           NULL) != EDGE_VALIDATE) {
+    if (object != NULL && edge_terms_judge(edge_object_terms(object, &space),
+                                           edge_fill_now_ms(fill), NULL) != EDGE_VALIDATE) {
         edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
                                                      .object = object,
                                                      .was_loaded = true});
@@ -208,6 +211,7 @@ static void fill_on_loaded(struct fb_op *op)
         return;
     }
     fill->ask.stale = object;
+    fill->cause = edge_fill_cause(fill->table, &fill->ask);
     int err = edge_fill_take_slot(fill);
     if (err < 0) {
         edge_fill_fail(fill, err, 0);
@@ -297,6 +301,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
     fb_list_init(&fill->link);
     fb_list_init(&fill->joiners);
     fb_timer_init(&fill->timer, loop, NULL);
+    atomic_init(&fill->epoch, UINT64_MAX);
     fill->key = fb_arena_dup(&fill->arena, key);
     fill->client.method = FB_METHOD_GET;
     fill->client.path = fb_arena_dup(&fill->arena, ask->request->path);
@@ -315,10 +320,28 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
     return fill;
 }
 
+/* From now on, purges take what is brought. What they took before must not come back by a
+ * 304. */
+static void fill_settle_epoch(struct edge_fill *fill)
+{
+    uint64_t epoch = edge_store_epoch(fill->table->options.store);
+    struct edge_object *stale = fill->ask.stale;
+
+    atomic_store_explicit(&fill->epoch, epoch, memory_order_relaxed);
+    if (stale != NULL && !edge_object_is_current(stale, epoch, true)) {
+        edge_object_unref(stale);
+        fill->ask.stale = NULL;
+        fill->cause = EDGE_CAUSE_PURGED;
+    }
+}
+
 void edge_fill_send(struct edge_fill *fill, fb_op_done_fn *done)
 {
     edge_pass_free(fill->answer);
     fill->answer = FB_NEW(struct edge_pass);
+    if (atomic_load_explicit(&fill->epoch, memory_order_relaxed) == UINT64_MAX) {
+        fill_settle_epoch(fill);
+    }
     fill->requested = edge_moment_now(fb_loop_clock(fill->loop));
     fill->fetch = (struct edge_fetch){.request = &fill->request,
                                       .pool = fill->ask.pool,
@@ -331,6 +354,7 @@ void edge_fill_send(struct edge_fill *fill, fb_op_done_fn *done)
 
 static void fill_start_fetch(struct edge_fill *fill)
 {
+    fill_settle_epoch(fill);
     edge_fill_metric(fill->table, FILL_STARTED, 1);
     edge_fill_make_request(fill);
     if (fill->ask.partial != NULL) {
@@ -351,6 +375,7 @@ static void fill_start_fetch(struct edge_fill *fill)
 
 void edge_fill_begin(struct edge_fill *fill, bool loads)
 {
+    fill->cause = edge_fill_cause(fill->table, &fill->ask);
     if (loads) {
         fb_machine_init(&fill->machine, fill_states, FILL_LOAD);
         fill_start_load(fill);

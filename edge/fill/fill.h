@@ -19,7 +19,8 @@
  * PASS answers the very request that was sent: if that joiner left, nobody gets it.
  * An answer that may be owed to that request alone (it had an Authorization, or a
  * Via in which an upstream found itself) says nothing of the key: the rest join
- * again. Any other key that gave PASS is remembered for a few seconds: joiners are told ALONE
+ * again. So does who came after a purge, if what a fill brings was asked for before it.
+ * Any other key that gave PASS is remembered for a few seconds: joiners are told ALONE
  * at once, so that what cannot be shared does not queue. A fill whose joiners
  * all left goes on if the response may be kept. A joiner that finds itself given
  * another variant than it may have joins again, by variant.
@@ -66,6 +67,7 @@
 #include "base/http/range.h"
 #include "base/loop/loop.h"
 #include "edge/fresh/rule.h"
+#include "edge/store/cause.h"
 #include "edge/store/store.h"
 #include "edge/upstream/fetch.h"
 
@@ -148,6 +150,8 @@ struct edge_fill_join {
     bool was_stale;             /* a stale object was there, in either tier */
     bool was_validated;         /* the upstream said 304 */
     bool is_stand_in;           /* stale, in place of an error */
+    enum edge_cause cause;      /* why something was asked of an upstream; of the same fetch,
+                                 * one for all. Nothing was if `was_stored`. Set on error too */
     unsigned upstream_status;   /* of the answer; 0 if none came. Set on error too */
 
     /* Private to edge/fill. */
@@ -157,6 +161,7 @@ struct edge_fill_join {
     struct fb_post post;
     int answer;            /* what the fill decided */
     struct fb_buf own_key; /* of a second try, for another variant */
+    uint64_t epoch;        /* of purges, when it came: what they took is not for it */
     unsigned n_tries;
     bool joins_again; /* what came was for another */
     bool is_canceled;

@@ -26,6 +26,7 @@
 #include "edge/fill/fill.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct fb_map;
 struct fb_metrics_table;
@@ -81,6 +82,8 @@ struct edge_fill {
     struct fb_request_head client;  /* what ask.request points at */
     struct fb_request_head request; /* what is sent */
     struct edge_moment requested;
+    _Atomic uint64_t epoch; /* of purges, when it was first asked for; UINT64_MAX: not yet */
+    enum edge_cause cause;  /* why it was */
     struct edge_treatment treatment; /* ask.treatment, refined by the response's head */
 
     struct edge_store_load load;
@@ -196,6 +199,9 @@ void edge_fill_retry(struct edge_fill *fill, int err);
 void edge_fill_retry_elsewhere(struct edge_fill *fill, int err);
 
 /* ---- join.c -------------------------------------------------------------- */
+
+/* Why what is asked for is not taken from the store. */
+enum edge_cause edge_fill_cause(struct edge_fill_table *table, const struct edge_fill_ask *ask);
 
 /* Takes `fill` off the keys and answers all joiners. */
 void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer);

@@ -62,6 +62,18 @@ static void join_mismatched(struct edge_fill_join *join)
     join_again(join);
 }
 
+/* What came was asked for before a purge that was there when this request came. */
+static void join_purged(struct edge_fill_join *join)
+{
+    edge_object_unref(join->object);
+    join->object = NULL;
+    join->was_stored = false;
+    join->was_stale = false;
+    join->was_validated = false;
+    join->is_stand_in = false;
+    join_again(join);
+}
+
 /* The answer has come home to the joiner's loop. */
 static void join_arrive(struct edge_fill_join *join)
 {
@@ -69,6 +81,9 @@ static void join_arrive(struct edge_fill_join *join)
 
     if (has_object && !edge_object_suits(join->object, &join->ask.request->headers)) {
         join_mismatched(join);
+    } else if (has_object && !edge_object_is_current(join->object, join->epoch,
+                                                     join->was_stored || join->is_stand_in)) {
+        join_purged(join);
     } else if (join->joins_again) {
         join_again(join);
     } else {
@@ -99,6 +114,13 @@ static void join_cancel(struct fb_op *op)
     /* Else the answer is on its way, and is what `done` will see. */
 }
 
+enum edge_cause edge_fill_cause(struct edge_fill_table *table, const struct edge_fill_ask *ask)
+{
+    return ask->stale != NULL
+               ? edge_object_cause(ask->stale)
+               : edge_store_cause(table->options.store, ask->key, edge_part_offset(ask->range));
+}
+
 /* True if `found` serves the request as it is. */
 static bool join_is_served_by(const struct edge_fill_ask *ask, struct edge_object *found,
                               int64_t now_ms)
@@ -109,7 +131,8 @@ static bool join_is_served_by(const struct edge_fill_ask *ask, struct edge_objec
     if (found == ask->partial) { /* somebody may have brought what was missing */
         return edge_object_holds(found, edge_part_offset(ask->range), 1);
     }
-    return edge_terms_judge(&edge_object_head(found)->terms, now_ms, NULL) == EDGE_USE;
+    struct edge_terms space;
+    return edge_terms_judge(edge_object_terms(found, &space), now_ms, NULL) == EDGE_USE;
 }
 
 /* Under the lock, with no fill running: what an earlier one may have brought
@@ -136,6 +159,25 @@ static bool join_may_load(const struct edge_fill_join *join)
            edge_store_may_load(join->table->options.store, ask->key, edge_part_offset(ask->range));
 }
 
+/* Under the lock: the fill of `key` that may serve `join`. One that asked before a purge which
+ * was there when `join` came is for those that were there earlier. */
+static struct edge_fill *join_find(struct edge_fill_join *join, struct fb_str key)
+{
+    struct edge_fill_table *table = join->table;
+    struct edge_fill *fill = fb_map_find(table->by_key, key);
+
+    if (fill == NULL) {
+        return NULL;
+    }
+    uint64_t epoch = atomic_load_explicit(&fill->epoch, memory_order_relaxed);
+    if (edge_store_is_current(table->options.store, join->ask.key, epoch, join->epoch)) {
+        return fill;
+    }
+    (void)fb_map_remove(table->by_key, key); /* it is there */
+    fill->is_joinable = false;
+    return NULL;
+}
+
 static void join_start(struct edge_fill_join *join)
 {
     struct edge_fill_table *table = join->table;
@@ -148,7 +190,7 @@ static void join_start(struct edge_fill_join *join)
 
     edge_fill_lock(table);
     bool is_alone = edge_fill_is_remembered(table, join->ask.key, now_ms);
-    struct edge_fill *fill = is_alone ? NULL : fb_map_find(table->by_key, key);
+    struct edge_fill *fill = is_alone ? NULL : join_find(join, key);
     if (!is_alone && fill == NULL) {
         object = join_look_again(join, now_ms);
     }
@@ -169,9 +211,11 @@ static void join_start(struct edge_fill_join *join)
     } else if (object != NULL) {
         join->is_collapsed = object == join->ask.partial;
         join->was_stored = !join->is_collapsed;
+        join->cause = edge_fill_cause(table, &join->ask);
         join_finish_with(join, object);
     } else {
         join->outcome = EDGE_FILL_ALONE;
+        join->cause = edge_fill_cause(table, &join->ask);
         join_finish(join, err);
     }
     if (begun != NULL) {
@@ -190,6 +234,8 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join)
     join->was_validated = false;
     join->is_stand_in = false;
     join->upstream_status = 0;
+    join->cause = EDGE_CAUSE_FIRST_TOUCH;
+    join->epoch = edge_store_epoch(table->options.store);
     join->table = table;
     fb_list_init(&join->link);
     join->phase = JOIN_IDLE;
@@ -254,6 +300,7 @@ void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer)
         struct edge_fill_join *join = FB_CONTAINER_OF(node, struct edge_fill_join, link);
         edge_fill_metric(table, FILL_READERS, -1);
         answer_one(answer, join, &pass);
+        join->cause = fill->cause;
         if (join->op.loop == fill->loop) {
             join_arrive(join);
         } else {

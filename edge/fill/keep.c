@@ -103,6 +103,7 @@ static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms, in
                                                           .status = answer->response.status,
                                                           .headers = &headers,
                                                           .terms = *terms,
+                                                          .birth = fill->epoch,
                                                           .length = length},
                                edge_chunk_ceil(fill->at), &object);
     }
@@ -236,7 +237,8 @@ static struct edge_object *fill_renew(struct edge_fill *fill, struct edge_terms 
                                                           .request = &fill->client.headers,
                                                           .status = stale->status,
                                                           .headers = &headers,
-                                                          .terms = *ret_terms},
+                                                          .terms = *ret_terms,
+                                                          .birth = fill->epoch},
                                fill->ask.stale, &fresh);
     return err < 0 ? NULL : fresh;
 }

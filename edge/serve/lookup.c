@@ -96,7 +96,9 @@ static void serve_take_pass(struct serve_request *request)
 
 static enum edge_verdict serve_judge(const struct serve_request *request)
 {
-    return edge_terms_judge(&edge_object_head(request->object)->terms,
+    struct edge_terms space;
+
+    return edge_terms_judge(edge_object_terms(request->object, &space),
                             (int64_t)fb_loop_now_ms(request->serve->loop), NULL);
 }
 

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { RESPOND_EXTRA_MAX = 4 }; /* lines that are added to an object's */
+enum { RESPOND_EXTRA_MAX = 5 }; /* lines that are added to an object's */
 
 /* ---- fields ------------------------------------------------------------ */
 
@@ -195,12 +195,16 @@ void edge_serve_respond_object(struct serve_request *request)
         return;
     }
     struct fb_headers headers = respond_copy(request, &head->headers, selection->status);
-    int64_t left_ms = edge_terms_left_ms(&head->terms, now_ms);
+    struct edge_terms space;
+    int64_t left_ms = edge_terms_left_ms(edge_object_terms(request->object, &space), now_ms);
     respond_add(&headers, FB_STR("Age"),
                 respond_number(request->arena, edge_terms_age_ms(&head->terms, now_ms) / 1000));
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"),
                 edge_trail_text(request, request->trail.is_hit, respond_seconds(left_ms)));
+    if (request->serve->options.sends_tags && head->tags.len > 0) {
+        respond_add(&headers, FB_STR("Cache-Tag"), head->tags);
+    }
     if (selection->content_range.ptr != NULL) {
         respond_add(&headers, FB_STR("Content-Range"), selection->content_range);
     }
@@ -227,6 +231,9 @@ void edge_serve_respond_through(struct serve_request *request,
 {
     struct fb_headers headers = respond_copy(request, &response->headers, 0);
 
+    if (!request->serve->options.sends_tags) {
+        fb_headers_remove(&headers, FB_STR("cache-tag"));
+    }
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"), edge_trail_text(request, false, 0));
     fb_exchange_respond(request->exchange, &(struct fb_response){

@@ -57,6 +57,7 @@ struct edge_serve_options {
     struct edge_fill_table *fills;
     struct fb_metrics *metrics;
     struct edge_access_log *access_log; /* NULL: none */
+    bool sends_tags;                    /* Cache-Tag, to the tiers that ask this node */
 };
 
 /* `uplink` is of the same loop. */

@@ -124,6 +124,18 @@ static bool fetch_is_right(const struct chunk_fetch *fetch)
            read->bytes.len == edge_chunk_bytes(length, fetch->chunk);
 }
 
+static bool fetch_is_unwanted(void *ctx, const struct edge_extent_head *head)
+{
+    struct chunk_fetch *fetch = ctx;
+    struct edge_store *store = fetch->object->store;
+    bool is_gone = edge_store_record_is_gone(store, head);
+
+    if (is_gone) { /* the same version again, from before a purge */
+        edge_note_extent(store, &head->id, EDGE_CAUSE_PURGED);
+    }
+    return is_gone;
+}
+
 static void fetch_on_read(struct fb_op *op);
 
 static void fetch_start(struct chunk_fetch *fetch)
@@ -132,6 +144,8 @@ static void fetch_start(struct chunk_fetch *fetch)
 
     read->id = edge_body_extent_id(fetch->object->body, fetch->chunk);
     read->key = fetch->object->head.key;
+    read->is_unwanted = fetch_is_unwanted;
+    read->ctx = fetch;
     read->chunk = (int)(fetch->chunk % EDGE_EXTENT_CHUNKS);
     read->memory = fetch->buffer->memory;
     fb_op_init(&read->op, read->op.loop, fetch_on_read);
@@ -151,6 +165,10 @@ static bool fetch_retry(struct chunk_fetch *fetch)
     struct edge_volume_place last = fetch->read.place;
 
     edge_store_count(fetch->object->store, STORE_LOAD_MISSES, 1);
+    if (fetch->read.op.result < 0 && fetch->read.op.result != FB_E_NOT_FOUND) {
+        edge_note_extent(fetch->object->store, &fetch->read.id,
+                         edge_cause_of_read(fetch->read.op.result));
+    }
     if (++fetch->n_tries == FETCH_MAX_TRIES) {
         return false;
     }

@@ -76,11 +76,17 @@ static int load_make(struct object_load *self, struct edge_object **ret_object)
                                     .status = meta.status,
                                     .headers = &meta.headers,
                                     .terms = meta.terms,
+                                    .tags = meta.tags,
+                                    .birth = meta.birth,
                                     .length = (int64_t)head->length};
     struct edge_object *object = NULL;
     err = edge_store_create(self->store, &spec, &object);
     if (err < 0) {
         return err;
+    }
+    if (edge_object_is_gone(object)) { /* by a purge that came just now */
+        edge_object_unref(object);
+        return FB_E_NOT_FOUND;
     }
     atomic_store_explicit(&object->body->version, head->id.version, memory_order_relaxed);
     atomic_store_explicit(&object->body->is_on_volumes, true, memory_order_relaxed);
@@ -120,6 +126,17 @@ static void load_end(struct object_load *self, int result)
     fb_op_finish(&load->op, result);
 }
 
+static bool load_is_unwanted(void *ctx, const struct edge_extent_head *head)
+{
+    struct object_load *self = ctx;
+    bool is_gone = edge_store_record_is_gone(self->store, head);
+
+    if (is_gone) {
+        edge_note_key(self->store, self->fingerprint, EDGE_CAUSE_PURGED);
+    }
+    return is_gone;
+}
+
 static void load_on_read(struct fb_op *op);
 
 /* Reads the next record that may do. */
@@ -146,6 +163,8 @@ static void load_next(struct object_load *self)
         return;
     }
     read->key = self->load->key;
+    read->is_unwanted = load_is_unwanted;
+    read->ctx = self;
     read->memory = self->buffer->memory;
     fb_op_init(&read->op, self->load->op.loop, load_on_read);
     edge_volumes_read(store->volumes, read);
@@ -174,6 +193,9 @@ static void load_on_read(struct fb_op *op)
 
     if (op->result < 0) {
         edge_store_count(self->store, STORE_LOAD_MISSES, 1);
+        if (op->result != FB_E_NOT_FOUND) {
+            edge_note_key(self->store, self->fingerprint, edge_cause_of_read(op->result));
+        }
         load_go_on(self);
         return;
     }

@@ -3,7 +3,8 @@
 #include "base/core/err.h"
 
 enum {
-    META_VERSION = 1,
+    META_VERSION = 2,
+    META_VERSION_WITHOUT_BIRTH = 1,
     META_MUST_REVALIDATE = 1,
     META_ALWAYS_VALIDATE = 2,
     META_IS_IMMUTABLE = 4,
@@ -30,7 +31,7 @@ static void put_str(struct fb_buf *bytes, struct fb_str str)
     fb_buf_append(bytes, str);
 }
 
-void edge_meta_encode(const struct edge_object_head *head, struct edge_moment now,
+void edge_meta_encode(const struct edge_object_head *head, uint64_t birth, struct edge_moment now,
                       struct fb_buf *bytes)
 {
     const struct edge_terms *terms = &head->terms;
@@ -39,6 +40,8 @@ void edge_meta_encode(const struct edge_object_head *head, struct edge_moment no
                      (terms->is_immutable ? META_IS_IMMUTABLE : 0U);
 
     put_number(bytes, META_VERSION, 1);
+    put_number(bytes, birth, 8);
+    put_str(bytes, head->tags);
     put_number(bytes, head->status, 2);
     put_number(bytes, (uint64_t)terms->class, 1);
     put_number(bytes, flags, 1);
@@ -165,15 +168,43 @@ static void get_headers(struct meta_input *input, struct fb_arena *arena,
     }
 }
 
+static void get_birth(struct meta_input *input, uint64_t *birth, struct fb_str *tags)
+{
+    uint64_t version = get_number(input, 1);
+
+    if (version == META_VERSION) {
+        *birth = get_number(input, 8);
+        *tags = get_str(input);
+    } else if (version != META_VERSION_WITHOUT_BIRTH) {
+        input->is_bad = true;
+    }
+    if (!is_field_value(*tags)) {
+        input->is_bad = true;
+    }
+}
+
+int edge_meta_decode_birth(struct fb_str bytes, uint64_t *ret_birth, struct fb_str *ret_tags)
+{
+    struct meta_input input = {.rest = bytes};
+    struct fb_str tags = FB_STR_NONE;
+    uint64_t birth = 0;
+
+    get_birth(&input, &birth, &tags);
+    if (input.is_bad) {
+        return FB_E_MALFORMED;
+    }
+    *ret_birth = birth;
+    *ret_tags = tags;
+    return FB_OK;
+}
+
 int edge_meta_decode(struct fb_str bytes, struct edge_moment now, struct fb_arena *arena,
                      struct edge_meta *ret_meta)
 {
     struct meta_input input = {.rest = bytes};
     struct edge_meta meta = {0};
 
-    if (get_number(&input, 1) != META_VERSION) {
-        return FB_E_MALFORMED;
-    }
+    get_birth(&input, &meta.birth, &meta.tags);
     meta.status = (unsigned)get_number(&input, 2);
     get_terms(&input, now, &meta.terms);
     meta.vary = get_str(&input);

@@ -20,18 +20,30 @@ struct spec_text {
     struct fb_arena arena;
     struct fb_str vary;
     struct fb_str variant;
-    size_t n_bytes; /* of all strings, fields and their list */
+    struct fb_str tags;
+    size_t n_fields; /* without those of the tags */
+    size_t n_bytes;  /* of all strings, fields and their list */
 };
+
+static bool is_of_tags(struct fb_str name)
+{
+    return fb_str_equal_nocase(name, FB_STR("cache-tag"));
+}
 
 static void spec_text_init(struct spec_text *text, const struct edge_object_spec *spec)
 {
     *text = (struct spec_text){0};
     text->vary = edge_vary_of(&text->arena, spec->headers);
     text->variant = edge_variant_of(&text->arena, text->vary, spec->request);
-    text->n_bytes = spec->key.len + text->vary.len + text->variant.len;
-    text->n_bytes += spec->headers->n * sizeof(struct fb_header);
+    text->tags = fb_headers_join(spec->headers, &text->arena, FB_STR("cache-tag"));
+    text->tags = text->tags.ptr != NULL ? text->tags : spec->tags;
+    text->n_bytes = spec->key.len + text->vary.len + text->variant.len + text->tags.len;
     for (size_t i = 0; i < spec->headers->n; i++) {
-        text->n_bytes += spec->headers->items[i].name.len + spec->headers->items[i].value.len;
+        const struct fb_header *field = &spec->headers->items[i];
+        if (!is_of_tags(field->name)) {
+            text->n_bytes += sizeof(*field) + field->name.len + field->value.len;
+            text->n_fields++;
+        }
     }
 }
 
@@ -127,7 +139,7 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     struct edge_object *object = fb_alloc(sizeof(*object) + text.n_bytes);
     struct edge_object_head *head = &object->head;
     struct fb_header *items = (struct fb_header *)(void *)(object + 1);
-    char *at = (char *)(items + spec->headers->n);
+    char *at = (char *)(items + text.n_fields);
 
     object->store = store;
     object->body = body;
@@ -135,6 +147,9 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     object->hash = fb_str_hash(spec->key, store->seed);
     FB_REQUIRE(object->hash == body->hash);
     atomic_init(&object->refs, 1);
+    object->birth = spec->birth <= edge_store_epoch(store) ? spec->birth : 0; /* clocks go back */
+    atomic_init(&object->checked, object->birth);
+    atomic_init(&object->soft_at_ms, INT64_MAX);
     fb_list_init(&object->of_body);
 
     head->status = spec->status;
@@ -142,12 +157,15 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     head->key = copy_to(&at, spec->key);
     head->vary = copy_to(&at, text.vary);
     head->variant = copy_to(&at, text.variant);
-    for (size_t i = 0; i < spec->headers->n; i++) {
-        items[i].name = copy_to(&at, spec->headers->items[i].name);
-        items[i].value = copy_to(&at, spec->headers->items[i].value);
+    head->tags = copy_to(&at, text.tags);
+    for (size_t i = 0, n = 0; i < spec->headers->n; i++) {
+        if (!is_of_tags(spec->headers->items[i].name)) {
+            items[n].name = copy_to(&at, spec->headers->items[i].name);
+            items[n].value = copy_to(&at, spec->headers->items[i].value);
+            n++;
+        }
     }
-    head->headers = (struct fb_headers){.items = items, .n = spec->headers->n};
-    head->headers.cap = spec->headers->n;
+    head->headers = (struct fb_headers){.items = items, .n = text.n_fields, .cap = text.n_fields};
     head->etag = fb_headers_find(&head->headers, FB_STR("etag"));
     head->last_modified = fb_headers_find(&head->headers, FB_STR("last-modified"));
     object->is_strong = head_is_strong(head);

@@ -62,6 +62,7 @@ struct edge_object_head {
     struct fb_headers headers; /* what clients get, but Age, Via and framing */
     struct fb_str etag;        /* value of the field, or ptr NULL */
     struct fb_str last_modified;
+    struct fb_str tags; /* Cache-Tag, which is not among the headers; or empty */
     struct edge_terms terms;
 };
 
@@ -85,6 +86,14 @@ bool edge_object_is_strong(const struct edge_object *object);
 
 /* True if a request with these fields may be answered with this variant. */
 bool edge_object_suits(const struct edge_object *object, const struct fb_headers *request);
+
+/* True if a soft purge made it stale. */
+bool edge_object_is_soft(const struct edge_object *object);
+
+/* The terms to judge it by: the head's, or if a soft purge made it stale, those with a lifetime
+ * that ended then, in `space`. For what a client is told (Age) the head's are right. */
+const struct edge_terms *edge_object_terms(const struct edge_object *object,
+                                           struct edge_terms *space);
 
 /* Counts a use for the policy that opens no reader, such as a 304. */
 void edge_object_touch(struct edge_object *object);

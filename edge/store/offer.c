@@ -204,7 +204,7 @@ static int offer_submit(struct offer *offer, struct edge_object *object,
     struct edge_volume_write write = {.release = offer_release, .owner = offer};
     struct edge_moment now = edge_moment_now(object->store->clock);
 
-    edge_meta_encode(&object->head, now, &meta);
+    edge_meta_encode(&object->head, object->birth, now, &meta);
     if (meta.len > EDGE_META_MAX) {
         return FB_E_LIMIT;
     }

@@ -9,6 +9,7 @@ struct store_purge {
     struct fb_list link; /* in store->purges */
     struct edge_store *store;
     struct edge_store_purge *purge; /* the caller's; NULL: nobody waits */
+    bool is_for_clients;            /* else what is in the index stays */
 };
 
 bool edge_store_is_purging(struct edge_store *store, uint64_t fingerprint)
@@ -33,6 +34,9 @@ static void purge_on_done(struct fb_op *op)
     (void)pthread_mutex_lock(&store->purge_lock);
     fb_list_remove(&self->link);
     (void)pthread_mutex_unlock(&store->purge_lock);
+    if (self->is_for_clients && self->io.n_extents > 0) {
+        edge_note_key(store, self->io.fingerprint, EDGE_CAUSE_PURGED);
+    }
     if (purge != NULL) {
         purge->is_durable = op->result == FB_OK;
         if (purge->n_objects == 0 && self->io.n_extents > 0) {
@@ -73,8 +77,13 @@ static size_t purge_start(struct edge_store *store, struct fb_loop *loop, struct
 
     if (store->volumes != NULL) {
         self = purge_new(store, loop, edge_fingerprint_of(key), purge);
+        self->is_for_clients = true;
     }
     size_t n = edge_store_purge_memory(store, key);
+    edge_store_count(store, STORE_PURGED, (int64_t)n);
+    if (n > 0) {
+        edge_note_key(store, edge_fingerprint_of(key), EDGE_CAUSE_PURGED);
+    }
     if (self != NULL) {
         edge_volumes_purge(store->volumes, &self->io);
     }

@@ -30,6 +30,9 @@ struct room_waste {
     struct edge_object *gone; /* chain */
     struct edge_extent_id id;
     unsigned n_hits; /* that its volume has not heard of */
+    bool is_noted;   /* that `id` left, and how it stood with the volumes */
+    bool is_on_volumes;
+    bool was_declined;
 };
 
 static void waste_dispose(struct edge_store *store, struct room_waste *waste)
@@ -39,6 +42,9 @@ static void waste_dispose(struct edge_store *store, struct room_waste *waste)
     }
     if (waste->extent != NULL) {
         edge_extent_free(store, waste->extent);
+    }
+    if (waste->is_noted) {
+        edge_note_left_memory(store, &waste->id, waste->is_on_volumes, waste->was_declined);
     }
     if (waste->n_hits > 0) {
         edge_volumes_touch(store->volumes, &waste->id, waste->n_hits);
@@ -52,8 +58,12 @@ static void evict_extent(struct store_extent *extent, struct room_waste *waste)
 {
     struct edge_body *body = extent->node.body;
 
+    waste->id = edge_body_extent_id(body, (uint64_t)extent->number * EDGE_EXTENT_CHUNKS);
+    waste->is_on_volumes = extent->verdict == EXTENT_ADMITTED &&
+                           atomic_load_explicit(&body->is_on_volumes, memory_order_relaxed);
+    waste->was_declined = extent->verdict == EXTENT_DECLINED;
+    waste->is_noted = true;
     if (atomic_load_explicit(&body->is_on_volumes, memory_order_relaxed)) {
-        waste->id = edge_body_extent_id(body, (uint64_t)extent->number * EDGE_EXTENT_CHUNKS);
         waste->n_hits = extent->n_hits;
     }
     extent->n_hits = 0;

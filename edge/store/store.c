@@ -27,6 +27,8 @@ static const struct fb_metric store_rows[STORE_N_METRICS] = {
                            "Chunks that a volume should have had and did not give."},
     [STORE_OFFERED] = {"edge_store_admitted_total", FB_METRIC_COUNTER, NULL,
                        "Extents given to volumes to write."},
+    [STORE_PURGED] = {"edge_store_purged_total", FB_METRIC_COUNTER, NULL,
+                      "Responses that left memory because of a purge."},
     [STORE_DECLINED] = {"edge_store_declined_total", FB_METRIC_COUNTER, NULL,
                         "Extents that were not worth a write, or for which there was no room."},
 };
@@ -82,8 +84,8 @@ static void shard_link(struct edge_store *store, struct store_shard *shard,
     edge_store_count(store, STORE_OBJECTS, 1);
 }
 
-static void shard_unlink(struct edge_store *store, struct store_shard *shard,
-                         struct edge_object *object)
+void edge_store_unlink(struct edge_store *store, struct store_shard *shard,
+                       struct edge_object *object)
 {
     struct edge_object **at = shard_bucket(shard, object->hash);
 
@@ -134,7 +136,7 @@ struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge
     if (!only_unused || body_is_unused(body)) {
         while ((node = fb_list_first(&body->heads)) != NULL) {
             struct edge_object *head = FB_CONTAINER_OF(node, struct edge_object, of_body);
-            shard_unlink(store, shard, head);
+            edge_store_unlink(store, shard, head);
             head->next = chain;
             chain = head;
         }
@@ -153,6 +155,19 @@ void edge_store_let_go(struct edge_object *chain)
     }
 }
 
+size_t edge_store_let_purged_go(struct edge_store *store, struct edge_object *chain)
+{
+    size_t n = 0;
+
+    for (const struct edge_object *at = chain; at != NULL; at = at->next) {
+        edge_note_key(store, at->body->fingerprint, EDGE_CAUSE_PURGED);
+        n++;
+    }
+    edge_store_count(store, STORE_PURGED, (int64_t)n);
+    edge_store_let_go(chain);
+    return n;
+}
+
 /* ---- finding ----------------------------------------------------------- */
 
 struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
@@ -161,15 +176,25 @@ struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
     uint64_t hash = fb_str_hash(key, store->seed);
     struct store_shard *shard = edge_store_shard(store, hash);
     struct edge_object *found = NULL;
+    struct edge_object *purged = NULL;
 
     (void)pthread_mutex_lock(&shard->lock);
-    for (struct edge_object *at = *shard_bucket(shard, hash); at != NULL; at = at->next) {
-        if (object_has_key(at, hash, key) && edge_object_suits(at, request)) {
+    for (struct edge_object *at = *shard_bucket(shard, hash), *next = NULL;
+         at != NULL && found == NULL; at = next) {
+        next = at->next;
+        if (!object_has_key(at, hash, key) || !edge_object_suits(at, request)) {
+            continue;
+        }
+        if (edge_object_is_gone(at)) {
+            edge_store_unlink(store, shard, at);
+            at->next = purged;
+            purged = at;
+        } else {
             found = edge_object_ref(at);
-            break;
         }
     }
     (void)pthread_mutex_unlock(&shard->lock);
+    FB_IGNORE(edge_store_let_purged_go(store, purged)); /* how many is all one */
 
     if (found != NULL && edge_object_state(found) == EDGE_OBJECT_BROKEN) {
         edge_object_unref(found); /* about to leave the index */
@@ -185,7 +210,7 @@ bool edge_store_has(struct edge_store *store, struct fb_str key)
 
     (void)pthread_mutex_lock(&shard->lock);
     struct edge_object *at = *shard_bucket(shard, hash);
-    while (at != NULL && !object_has_key(at, hash, key)) {
+    while (at != NULL && (!object_has_key(at, hash, key) || edge_object_is_gone(at))) {
         at = at->next;
     }
     (void)pthread_mutex_unlock(&shard->lock);
@@ -201,7 +226,7 @@ void edge_store_remove(struct edge_store *store, struct edge_object *object)
     (void)pthread_mutex_lock(&shard->lock);
     bool was_indexed = object->is_indexed;
     if (was_indexed) {
-        shard_unlink(store, shard, object);
+        edge_store_unlink(store, shard, object);
     }
     (void)pthread_mutex_unlock(&shard->lock);
     if (was_indexed) {
@@ -297,22 +322,25 @@ void edge_store_publish(struct edge_store *store, struct fb_loop *loop, struct e
 
     (void)pthread_mutex_lock(&shard->lock);
     FB_REQUIRE(!object->is_indexed);
-    bool is_broken = edge_object_state(object) == EDGE_OBJECT_BROKEN;
-    struct edge_object *rival = is_broken ? NULL : publish_rival(shard, object);
+    bool is_gone = edge_object_is_gone(object);
+    bool is_right = !is_gone && edge_object_state(object) != EDGE_OBJECT_BROKEN;
+    struct edge_object *rival = is_right ? publish_rival(shard, object) : NULL;
     if (rival != NULL) {
-        shard_unlink(store, shard, rival);
+        edge_store_unlink(store, shard, rival);
     }
-    if (!is_broken) {
+    if (is_right) {
         shard_link(store, shard, edge_object_ref(object));
     }
     (void)pthread_mutex_unlock(&shard->lock);
     if (rival != NULL) {
         publish_over(store, loop, object, rival);
-    } else if (!is_broken) {
+    } else if (is_right) {
         publish_alone(store, loop, object);
     }
-    if (!is_broken) {
+    if (is_right) {
         edge_room_anchor(object->body);
+    } else if (is_gone) {
+        edge_note_key(store, object->body->fingerprint, EDGE_CAUSE_PURGED);
     }
 }
 
@@ -331,7 +359,7 @@ struct edge_object *edge_store_publish_loaded(struct edge_store *store, struct e
         found = edge_object_ref(is_there ? rival : object);
         rival = is_there ? NULL : rival;
         if (rival != NULL) {
-            shard_unlink(store, shard, rival);
+            edge_store_unlink(store, shard, rival);
         }
         if (!is_there) {
             shard_link(store, shard, edge_object_ref(object));
@@ -358,7 +386,7 @@ static struct edge_object *purge_one(struct edge_store *store, struct fb_str key
     }
     shard->n_purges++;
     if (found != NULL) {
-        shard_unlink(store, shard, found);
+        edge_store_unlink(store, shard, found);
     }
     (void)pthread_mutex_unlock(&shard->lock);
     return found;
@@ -402,13 +430,16 @@ int edge_store_create(struct edge_store *store, const struct edge_object_spec *s
 int edge_store_renew(struct edge_store *store, const struct edge_object_spec *spec,
                      struct edge_object *old, struct edge_object **ret_object)
 {
-    uint64_t head_cost = edge_object_cost(spec);
+    struct edge_object_spec renewed = *spec;
+
+    renewed.tags = spec->tags.ptr != NULL ? spec->tags : old->head.tags;
+    uint64_t head_cost = edge_object_cost(&renewed);
 
     int err = edge_room_claim(store, head_cost);
     if (err < 0) {
         return err;
     }
-    *ret_object = edge_object_new(store, spec, head_cost, edge_body_ref(old->body));
+    *ret_object = edge_object_new(store, &renewed, head_cost, edge_body_ref(old->body));
     return FB_OK;
 }
 
@@ -437,7 +468,9 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
     struct edge_store *store = FB_NEW(struct edge_store);
 
     store->seed = options->seed;
+    store->notes = edge_notes_new(options->memory_bytes);
     store->limit = options->memory_bytes;
+    store->rules = options->purges;
     store->policy = edge_policy_new(options->policy, options->memory_bytes);
     store->clock = options->clock;
     store->volumes = options->volumes;
@@ -450,7 +483,7 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
             fb_metrics_table_new(options->metrics, store_rows, FB_ARRAY_LEN(store_rows), NULL);
     }
     (void)pthread_mutex_init(&store->room_lock, NULL);
-    store->own_bytes = own_bytes(options);
+    store->own_bytes = own_bytes(options) + edge_notes_bytes(store->notes);
     atomic_init(&store->used, store->own_bytes);
     edge_store_count(store, STORE_BYTES, (int64_t)store->own_bytes);
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {
@@ -482,6 +515,7 @@ void edge_store_free(struct edge_store *store)
     }
     edge_room_release(store, store->own_bytes);
     FB_REQUIRE(atomic_load(&store->used) == 0);
+    edge_notes_free(store->notes);
     edge_policy_free(store->policy);
     edge_admission_free(store->admission);
     (void)pthread_mutex_destroy(&store->admission_lock);

@@ -36,6 +36,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct edge_purges;
 struct edge_store;
 struct edge_volumes;
 struct fb_clock;
@@ -55,6 +56,7 @@ struct edge_store_options {
     enum edge_policy_kind policy;
     uint64_t seed;                /* of the index' hash; drawn by the program */
     struct edge_volumes *volumes; /* borrowed; NULL: memory alone */
+    struct edge_purges *purges;   /* borrowed; NULL: no rules, only what is taken out at once */
     const struct fb_clock *clock; /* borrowed */
     struct fb_metrics *metrics;   /* borrowed, may be NULL */
 };
@@ -66,7 +68,7 @@ void edge_store_free(struct edge_store *store);
 
 /* The newest object in memory at `key` that suits a request with these fields, as a
  * reference, or NULL. It may be stale, still be filling, and lack chunks; it is not
- * broken. A hit for the policy is what readers take from it. */
+ * broken, and no purge took it. A hit for the policy is what readers take from it. */
 struct edge_object *edge_store_find(struct edge_store *store, struct fb_str key,
                                     const struct fb_headers *request);
 
@@ -124,6 +126,39 @@ struct edge_store_stats {
 
 struct edge_store_stats edge_store_stats(const struct edge_store *store);
 
+/* ---- purged by rules ------------------------------------------------------- */
+
+/* The epoch of the last purge: what is asked for now is not touched by it. */
+uint64_t edge_store_epoch(const struct edge_store *store);
+
+/* True if who came when edge_store_epoch() was `epoch` may be given `object`: no purge that was
+ * there already took it. With `allows_soft`, one that has to be validated will do. */
+bool edge_object_is_current(struct edge_object *object, uint64_t epoch, bool allows_soft);
+
+/* The same of what is on its way, asked for at `birth`, before anybody knows its tags. */
+bool edge_store_is_current(struct edge_store *store, struct fb_str key, uint64_t birth,
+                           uint64_t epoch);
+
+/* Takes what is purged out of memory, a little at a time, so that nobody waits for it. */
+struct edge_store_sweep {
+    uint64_t epoch;   /* out: of the last purge when it began */
+    uint64_t n_freed; /* out: objects, by this sweep so far */
+
+    /* Private to edge/store. */
+    unsigned shard;
+    size_t bucket;
+};
+
+/* At most so many objects are looked at in one step, and so many buckets with a lock held. */
+enum { EDGE_STORE_SWEEP_STEP = 512, EDGE_STORE_SWEEP_LOCKED = 64 };
+
+/* Begins a sweep. */
+void edge_store_sweep_init(struct edge_store *store, struct edge_store_sweep *sweep);
+
+/* Goes on; false at the end. `ret_n_looked` (may be NULL): objects. Any thread, without locks. */
+bool edge_store_sweep_step(struct edge_store *store, struct edge_store_sweep *sweep,
+                           size_t *ret_n_looked);
+
 /* ---- for fills ----------------------------------------------------------- */
 
 /* What a new object is made of; all is copied. */
@@ -131,9 +166,11 @@ struct edge_object_spec {
     struct fb_str key;
     const struct fb_headers *request; /* selects the variant */
     unsigned status;
-    const struct fb_headers *headers; /* from edge_fields_to_keep() */
+    const struct fb_headers *headers; /* from edge_fields_to_keep(); Cache-Tag becomes `tags` */
+    struct fb_str tags;               /* if the headers have none */
     struct edge_terms terms;
     int64_t length; /* FB_LENGTH_UNKNOWN: only the end will tell */
+    uint64_t birth; /* edge_store_epoch() when the request was sent upstream */
 };
 
 /* A new object without a byte, not yet in the index; room for its head is claimed. The

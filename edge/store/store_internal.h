@@ -8,6 +8,9 @@
  *     writer.c  runs of bytes on their way in
  *     reader.c  readers that pull from a body
  *     purge.c   taking a key out of both tiers
+ *     judge.c   what the rules of purges say of an object
+ *     sweep.c   freeing what is purged; sweeper.c when
+ *     cause.c   what left, and why
  *     fetch.c   a chunk of a body from a volume
  *     load.c    an object from a volume
  *     offer.c   an extent to a volume, if admission says so
@@ -27,6 +30,7 @@
 #include "base/loop/reader.h"
 #include "edge/policy/admission.h"
 #include "edge/policy/policy.h"
+#include "edge/store/cause.h"
 #include "edge/store/object.h"
 #include "edge/store/store.h"
 #include "edge/volume/volumes.h"
@@ -37,6 +41,7 @@
 
 struct fb_metrics_table;
 struct body_reader;
+struct store_notes;
 
 enum { STORE_N_SHARDS = 64 };
 
@@ -55,6 +60,7 @@ enum store_metric {
     STORE_LOAD_MISSES,
     STORE_OFFERED,
     STORE_DECLINED,
+    STORE_PURGED,
     STORE_N_METRICS
 };
 
@@ -209,6 +215,10 @@ struct edge_object {
     uint64_t charge; /* claimed for this block, the body not counted */
     uint64_t hash;   /* of the key */
 
+    uint64_t birth;             /* epoch at which it was asked for, or validated */
+    _Atomic uint64_t checked;   /* epoch up to which it was judged, and found not to be gone */
+    _Atomic int64_t soft_at_ms; /* when it became stale by a purge, monotonic; INT64_MAX: never */
+
     struct edge_object *next; /* in its bucket, under the shard's lock; then in a list of those
                                * that left */
     bool is_indexed;          /* under the shard's lock */
@@ -245,6 +255,8 @@ struct edge_store {
     uint64_t own_bytes;               /* of `used`, what an empty store takes */
     struct fb_metrics_table *metrics; /* borrowed, may be NULL */
     struct edge_volumes *volumes;     /* borrowed, may be NULL */
+    struct edge_purges *rules;        /* borrowed, may be NULL */
+    struct store_notes *notes;        /* owned */
     const struct fb_clock *clock;     /* borrowed */
     struct fb_disk_memory *memory;    /* owned; NULL: no huge pages */
     _Atomic uint64_t n_versions;      /* made of objects that are not strong */
@@ -274,6 +286,10 @@ struct edge_store {
 struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
                                            bool only_unused);
 
+/* Takes `object` out of its shard, under that one's lock; the index' reference is the caller's. */
+void edge_store_unlink(struct edge_store *store, struct store_shard *shard,
+                       struct edge_object *object);
+
 struct store_shard *edge_store_shard(struct edge_store *store, uint64_t hash);
 
 /* Publishes `object`, which came from a volume, unless the same variant is there already, or
@@ -287,6 +303,9 @@ size_t edge_store_purge_memory(struct edge_store *store, struct fb_str key);
 
 /* Gives the references of such a chain back. Without locks. */
 void edge_store_let_go(struct edge_object *chain);
+
+/* The same of what purges took: notes and counts it. Returns how many there were. */
+size_t edge_store_let_purged_go(struct edge_store *store, struct edge_object *chain);
 
 /* ---- room.c -------------------------------------------------------------- */
 
@@ -315,6 +334,33 @@ bool edge_store_is_purging(struct edge_store *store, uint64_t fingerprint);
 
 /* Has the volumes forget all of a key, with nobody waiting. */
 void edge_store_forget(struct edge_store *store, struct fb_loop *loop, uint64_t fingerprint);
+
+/* ---- judge.c ------------------------------------------------------------- */
+
+/* True if a purge says that the object is as if it had never been; marks one that a soft
+ * purge says to be stale. One comparison unless there was a purge since it was last asked. */
+bool edge_object_is_gone(struct edge_object *object);
+
+/* The same of what a record on a volume tells of. Meta that cannot be read is gone. */
+bool edge_store_record_is_gone(struct edge_store *store, const struct edge_extent_head *head);
+
+/* ---- cause.c ------------------------------------------------------------- */
+
+struct store_notes *edge_notes_new(uint64_t memory_bytes);
+void edge_notes_free(struct store_notes *notes);
+size_t edge_notes_bytes(const struct store_notes *notes);
+
+/* Says why an extent, or a whole key, is not there any more. Without locks but the shard's. */
+void edge_note_extent(struct edge_store *store, const struct edge_extent_id *id,
+                      enum edge_cause cause);
+void edge_note_key(struct edge_store *store, uint64_t fingerprint, enum edge_cause cause);
+
+/* The cause that a volume gave with the failure `err` of a read. */
+enum edge_cause edge_cause_of_read(int err);
+
+/* Of an extent that had to make room in memory. */
+void edge_note_left_memory(struct edge_store *store, const struct edge_extent_id *id,
+                           bool is_on_volumes, bool was_declined);
 
 /* ---- fetch.c ------------------------------------------------------------- */
 

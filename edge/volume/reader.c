@@ -77,11 +77,11 @@ static void on_forgotten(struct fb_post *post)
 {
     struct volume_read *inside = FB_CONTAINER_OF(post, struct volume_read, post);
 
-    fb_op_finish(&inside->read->op, FB_E_CORRUPT);
+    fb_op_finish(&inside->read->op, inside->result);
     read_leave(inside);
 }
 
-/* On the owner's loop. */
+/* On the owner's loop: rotten, or not wanted. */
 static void on_rotten(struct fb_post *post)
 {
     struct volume_read *inside = FB_CONTAINER_OF(post, struct volume_read, post);
@@ -149,8 +149,13 @@ static void read_finish(struct volume_read *inside)
             result = FB_E_NOT_FOUND;
         }
     }
+    bool is_unwanted =
+        result == FB_OK && read->is_unwanted != NULL && read->is_unwanted(read->ctx, &read->head);
     if (result == FB_E_CORRUPT) {
         edge_volume_count_bad(volume, place, inside->generation, counter);
+    }
+    if (result == FB_E_CORRUPT || is_unwanted) {
+        inside->result = is_unwanted ? FB_E_NOT_FOUND : FB_E_CORRUPT;
         inside->post.run = on_rotten;
         fb_loop_post(volume->loop, &inside->post);
         return;

@@ -363,6 +363,27 @@ struct edge_volume_room edge_volumes_room(struct edge_volumes *volumes, uint64_t
     return room;
 }
 
+bool edge_volumes_have_lost(struct edge_volumes *volumes, uint64_t fingerprint)
+{
+    double best = (double)INFINITY;
+    bool is_lost = false;
+
+    volumes_lock(volumes);
+    for (size_t i = 0; i < volumes->n; i++) {
+        const struct edge_slot *slot = &volumes->slots[i];
+        if (slot->volume == NULL || slot->weight <= 0) {
+            continue; /* never served: nothing was given to it */
+        }
+        double rank = slot_rank(slot, fingerprint);
+        if (rank < best) {
+            best = rank;
+            is_lost = !slot->is_serving || !edge_volume_is_online(slot->volume);
+        }
+    }
+    volumes_unlock(volumes);
+    return is_lost;
+}
+
 size_t edge_volumes_count(const struct edge_volumes *volumes)
 {
     return volumes->n;

@@ -117,7 +117,13 @@ struct edge_volume_read {
     struct edge_extent_id id;
     struct fb_str key; /* must be the record's */
     int chunk;         /* 0 to 3; negative: the first there is */
-    char *memory;      /* edge_volumes_read_bytes() of it, aligned to FB_DISK_BLOCK */
+
+    /* May be NULL. True if nobody will ever want the record with this head: it is forgotten, until
+     * a crash perhaps, and the read finishes with FB_E_NOT_FOUND. On the reader's loop. */
+    bool (*is_unwanted)(void *ctx, const struct edge_extent_head *head);
+    void *ctx;
+
+    char *memory; /* edge_volumes_read_bytes() of it, aligned to FB_DISK_BLOCK */
 
     /* Out; `head` and `bytes` point into `memory`. */
     struct edge_extent_head head;
@@ -136,6 +142,10 @@ void edge_volumes_read(struct edge_volumes *volumes, struct edge_volume_read *re
 /* `hits` that the extent had elsewhere (in RAM). */
 void edge_volumes_touch(struct edge_volumes *volumes, const struct edge_extent_id *id,
                         unsigned hits);
+
+/* True if the volume that an extent of this fingerprint would have been given to, of all that
+ * served since the start, does not serve now. */
+bool edge_volumes_have_lost(struct edge_volumes *volumes, uint64_t fingerprint);
 
 /* ---- writing ------------------------------------------------------------- */
 

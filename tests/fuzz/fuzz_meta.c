@@ -11,6 +11,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What version 1 did not have: birth and the length of the tags. */
+enum { WRITTEN_MORE_OF_1 = 12 };
+
 static void check_again(const struct edge_meta *meta, struct edge_moment now, size_t size)
 {
     FB_AUTO(fb_buf_done) struct fb_buf bytes = {0};
@@ -18,13 +21,15 @@ static void check_again(const struct edge_meta *meta, struct edge_moment now, si
     struct edge_object_head head = {.status = meta->status,
                                     .vary = meta->vary,
                                     .variant = meta->variant,
+                                    .tags = meta->tags,
                                     .headers = meta->headers,
                                     .terms = meta->terms};
     struct edge_meta again;
 
-    edge_meta_encode(&head, now, &bytes);
+    edge_meta_encode(&head, meta->birth, now, &bytes);
     FB_REQUIRE(bytes.len == size);
     FB_REQUIRE(edge_meta_decode(fb_buf_str(&bytes), now, &arena, &again) == FB_OK);
+    FB_REQUIRE(again.birth == meta->birth && fb_str_equal(again.tags, meta->tags));
     FB_REQUIRE(again.status == meta->status && again.headers.n == meta->headers.n);
     FB_REQUIRE(again.terms.received_ms == meta->terms.received_ms);
     FB_REQUIRE(again.terms.lifetime_ms == meta->terms.lifetime_ms);
@@ -43,6 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     FB_REQUIRE(meta.terms.received_ms <= now.mono_ms && meta.terms.refusal == NULL);
     FB_REQUIRE(meta.terms.lifetime_ms >= 0 && meta.terms.initial_age_ms >= 0);
-    check_again(&meta, now, size);
+    uint64_t birth = 0;
+    struct fb_str tags = FB_STR_NONE;
+    FB_REQUIRE(edge_meta_decode_birth((struct fb_str){(const char *)data, size}, &birth, &tags) ==
+               FB_OK);
+    FB_REQUIRE(birth == meta.birth && fb_str_equal(tags, meta.tags));
+    check_again(&meta, now, size + (data[0] == 1 ? WRITTEN_MORE_OF_1 : 0));
     return 0;
 }

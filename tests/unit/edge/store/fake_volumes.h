@@ -149,6 +149,15 @@ static inline int fake_read(struct edge_volumes *volumes, struct edge_volume_rea
         chunk++;
     }
     FB_REQUIRE(record->key.len + record->meta.len <= FAKE_HEAD_BYTES);
+    if (read->is_unwanted != NULL) {
+        struct edge_extent_head head = record->head;
+        head.key = fb_buf_str(&record->key);
+        head.meta = fb_buf_str(&record->meta);
+        if (read->is_unwanted(read->ctx, &head)) {
+            fake_record_free(record);
+            return FB_E_NOT_FOUND;
+        }
+    }
     memcpy(read->memory, record->key.ptr, record->key.len);
     memcpy(read->memory + record->key.len, record->meta.ptr, record->meta.len);
     memcpy(read->memory + FAKE_HEAD_BYTES, record->chunks[chunk].ptr, record->chunks[chunk].len);
@@ -231,6 +240,12 @@ struct edge_volume_room edge_volumes_room(struct edge_volumes *volumes, uint64_t
 {
     (void)fingerprint;
     return volumes->room;
+}
+
+bool edge_volumes_have_lost(struct edge_volumes *volumes, uint64_t fingerprint)
+{
+    (void)fingerprint;
+    return !volumes->room.is_in_service;
 }
 
 static inline void fake_purge(struct edge_volumes *volumes, struct edge_volumes_purge *purge)

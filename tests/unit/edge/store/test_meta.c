@@ -8,6 +8,10 @@
 #include <cmocka.h>
 
 #define WALL_MS ((int64_t)1767225600000)
+#define BIRTH   ((uint64_t)0x0000019b77320a5b)
+
+/* Bytes before the status: version, birth, and the tags with their length. */
+enum { TAGS_LEN = 5, STATUS_AT = 1 + 8 + 4 + TAGS_LEN };
 
 struct fixture {
     struct fb_arena arena;
@@ -24,6 +28,7 @@ static int set_up(void **state)
         .key = FB_STR("a/k"),
         .vary = FB_STR("Accept"),
         .variant = FB_STR("accept:a\n"),
+        .tags = FB_STR("s7, a"),
         .status = 404,
         .terms =
             {
@@ -69,8 +74,10 @@ static void a_head_comes_back_as_it_was(void **state)
     const struct edge_terms *want = &f->head.terms;
     struct edge_meta meta;
 
-    edge_meta_encode(&f->head, moment(6000, 0), &f->bytes);
+    edge_meta_encode(&f->head, BIRTH, moment(6000, 0), &f->bytes);
     assert_int_equal(decode(f, moment(6000, 0), &meta), FB_OK);
+    assert_int_equal(meta.birth, BIRTH);
+    assert_true(fb_str_equal(meta.tags, f->head.tags));
     assert_int_equal(meta.status, 404);
     assert_true(fb_str_equal(meta.vary, f->head.vary));
     assert_true(fb_str_equal(meta.variant, f->head.variant));
@@ -90,12 +97,51 @@ static void a_head_comes_back_as_it_was(void **state)
     assert_true(meta.terms.is_immutable);
 }
 
+/* Volumes that were written by earlier releases. */
+static void a_head_of_version_1_was_born_before_all_purges(void **state)
+{
+    static const char bytes[] = "\x01\xc8\x00\x01\x04"
+                                "\xe8\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+                                "\x60\xea\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+                                "\x00\x00\x00\x00\x00\x00\x00\x00"
+                                "\x00\x00\x00\x00\x00\x00\x00\x00"
+                                "\x01\x00\x00\x00"
+                                "\x04\x00\x00\x00"
+                                "ETag\x03\x00\x00\x00\"1\"";
+    struct fixture *f = *state;
+    struct edge_meta meta;
+
+    fb_buf_append(&f->bytes, (struct fb_str){bytes, sizeof(bytes) - 1});
+    assert_int_equal(decode(f, moment(6000, 0), &meta), FB_OK);
+    assert_int_equal(meta.birth, 0);
+    assert_int_equal(meta.tags.len, 0);
+    assert_int_equal(meta.status, 200);
+    assert_int_equal(meta.terms.class, EDGE_CLASS_SEGMENT);
+    assert_int_equal(meta.terms.lifetime_ms, 60000);
+    assert_int_equal(meta.headers.n, 1);
+}
+
+static void version_2_begins_with_birth_and_tags(void **state)
+{
+    static const char begin[] = "\x02\x5b\x0a\x32\x77\x9b\x01\x00\x00"
+                                "\x05\x00\x00\x00s7, a\x94\x01";
+    struct fixture *f = *state;
+    struct fb_str tags = FB_STR_NONE;
+    uint64_t birth = 0;
+
+    edge_meta_encode(&f->head, BIRTH, moment(6000, 0), &f->bytes);
+    assert_memory_equal(f->bytes.ptr, begin, sizeof(begin) - 1);
+    assert_int_equal(edge_meta_decode_birth(fb_buf_str(&f->bytes), &birth, &tags), FB_OK);
+    assert_int_equal(birth, BIRTH);
+    assert_true(fb_str_equal(tags, f->head.tags));
+}
+
 static void an_object_grows_older_on_a_drive(void **state)
 {
     struct fixture *f = *state;
     struct edge_meta meta;
 
-    edge_meta_encode(&f->head, moment(6000, 0), &f->bytes);
+    edge_meta_encode(&f->head, BIRTH, moment(6000, 0), &f->bytes);
     /* An hour later, in a machine that has just started. */
     struct edge_moment now = moment(100, 3600000);
     assert_int_equal(decode(f, now, &meta), FB_OK);
@@ -107,7 +153,7 @@ static void an_object_from_the_future_is_stale(void **state)
     struct fixture *f = *state;
     struct edge_meta meta;
 
-    edge_meta_encode(&f->head, moment(6000, 0), &f->bytes);
+    edge_meta_encode(&f->head, BIRTH, moment(6000, 0), &f->bytes);
     struct edge_moment now = moment(100, -3600000);
     assert_int_equal(decode(f, now, &meta), FB_OK);
     assert_true(edge_terms_left_ms(&meta.terms, now.mono_ms) < 0);
@@ -118,7 +164,7 @@ static void a_clock_that_was_set_back_a_little_does_no_harm(void **state)
     struct fixture *f = *state;
     struct edge_meta meta;
 
-    edge_meta_encode(&f->head, moment(6000, 0), &f->bytes);
+    edge_meta_encode(&f->head, BIRTH, moment(6000, 0), &f->bytes);
     struct edge_moment now = moment(100, -20000);
     assert_int_equal(decode(f, now, &meta), FB_OK);
     assert_int_equal(edge_terms_age_ms(&meta.terms, now.mono_ms), 7000);
@@ -129,7 +175,7 @@ static void what_is_cut_or_longer_is_refused(void **state)
     struct fixture *f = *state;
     struct edge_meta meta;
 
-    edge_meta_encode(&f->head, moment(6000, 0), &f->bytes);
+    edge_meta_encode(&f->head, BIRTH, moment(6000, 0), &f->bytes);
     struct fb_str all = fb_buf_str(&f->bytes);
     for (size_t n = 0; n < all.len; n++) {
         assert_int_equal(edge_meta_decode(fb_str_first(all, n), moment(6000, 0), &f->arena, &meta),
@@ -156,7 +202,7 @@ static void what_no_field_may_hold_is_refused(void **state)
         head.headers = (struct fb_headers){0};
         fb_headers_add(&head.headers, &f->arena, cases[i].name, cases[i].value);
         fb_buf_clear(&f->bytes);
-        edge_meta_encode(&head, moment(6000, 0), &f->bytes);
+        edge_meta_encode(&head, BIRTH, moment(6000, 0), &f->bytes);
         assert_int_equal(decode(f, moment(6000, 0), &meta), FB_E_MALFORMED);
     }
 }
@@ -166,13 +212,21 @@ static void numbers_out_of_range_are_refused(void **state)
     static const struct {
         size_t at;
         uint8_t byte;
-    } cases[] = {{0, 2}, {2, 0x7f}, {3, 3}, {4, 8}, {12, 0x80}, {20, 0x40}, {36, 0xff}};
+    } cases[] = {{0, 0},
+                 {0, 3},
+                 {STATUS_AT - TAGS_LEN, '\n'},
+                 {STATUS_AT + 1, 0x7f},
+                 {STATUS_AT + 2, 3},
+                 {STATUS_AT + 3, 8},
+                 {STATUS_AT + 11, 0x80},
+                 {STATUS_AT + 19, 0x40},
+                 {STATUS_AT + 35, 0xff}};
     struct fixture *f = *state;
     struct edge_meta meta;
 
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
         fb_buf_clear(&f->bytes);
-        edge_meta_encode(&f->head, moment(6000, 0), &f->bytes);
+        edge_meta_encode(&f->head, BIRTH, moment(6000, 0), &f->bytes);
         f->bytes.ptr[cases[i].at] = (char)cases[i].byte;
         assert_int_equal(decode(f, moment(6000, 0), &meta), FB_E_MALFORMED);
     }
@@ -184,6 +238,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         META_TEST(a_head_comes_back_as_it_was),
+        META_TEST(a_head_of_version_1_was_born_before_all_purges),
+        META_TEST(version_2_begins_with_birth_and_tags),
         META_TEST(an_object_grows_older_on_a_drive),
         META_TEST(an_object_from_the_future_is_stale),
         META_TEST(a_clock_that_was_set_back_a_little_does_no_harm),
