@@ -41,6 +41,18 @@ static void join_again(struct edge_fill_join *join)
     }
 }
 
+/* What came will not do. */
+static void join_once_more(struct edge_fill_join *join)
+{
+    edge_object_unref(join->object);
+    join->object = NULL;
+    join->was_stored = false;
+    join->was_stale = false;
+    join->was_validated = false;
+    join->is_stand_in = false;
+    join_again(join);
+}
+
 /* The object is for other requests than this one: joins by variant, or gives up
  * sharing. */
 static void join_mismatched(struct edge_fill_join *join)
@@ -53,25 +65,7 @@ static void join_mismatched(struct edge_fill_join *join)
     fb_buf_append(&join->own_key, join->ask.key);
     fb_buf_append(&join->own_key, FB_STR("\n"));
     fb_buf_append(&join->own_key, variant);
-    edge_object_unref(join->object);
-    join->object = NULL;
-    join->was_stored = false;
-    join->was_stale = false;
-    join->was_validated = false;
-    join->is_stand_in = false;
-    join_again(join);
-}
-
-/* What came was asked for before a purge that was there when this request came. */
-static void join_purged(struct edge_fill_join *join)
-{
-    edge_object_unref(join->object);
-    join->object = NULL;
-    join->was_stored = false;
-    join->was_stale = false;
-    join->was_validated = false;
-    join->is_stand_in = false;
-    join_again(join);
+    join_once_more(join);
 }
 
 /* The answer has come home to the joiner's loop. */
@@ -83,7 +77,7 @@ static void join_arrive(struct edge_fill_join *join)
         join_mismatched(join);
     } else if (has_object && !edge_object_is_current(join->object, join->epoch,
                                                      join->was_stored || join->is_stand_in)) {
-        join_purged(join);
+        join_once_more(join); /* it was asked for before a purge that was there already */
     } else if (join->joins_again) {
         join_again(join);
     } else {
