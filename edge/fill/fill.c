@@ -116,14 +116,14 @@ static void fill_refused(struct edge_fill *fill)
 {
     unsigned status = fill->answer->response.status;
 
-    if (fill_stand_in(fill) != NULL) {
+    if (edge_status_is_failure(status) && fill_stand_in(fill) != NULL) {
         edge_fill_fail(fill, FB_E_UNAVAILABLE, status);
         return;
     }
     edge_fill_metric(fill->table, FILL_FAILED, 1);
     FB_LOG(WARN, "fill", "upstream answered with an error", FB_LOG_STR("key", fill->ask.key),
            FB_LOG_INT("status", status));
-    edge_fill_pass(fill, "status", FB_E_UNAVAILABLE);
+    edge_fill_whole(fill); /* kept only if a rule says so */
 }
 
 /* ---- the head ---------------------------------------------------------- */

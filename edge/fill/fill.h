@@ -13,7 +13,8 @@
  *       │              ├─ 304 ──► the stale object renewed: OBJECT to all
  *       │              ├─ not to be kept ──► PASS to the first, ALONE to the rest
  *       │              ├─ 416 ──► PAST_END to the first, the rest join again
- *       │              └─ 5xx ──► stale OBJECT, or PASS to the first, error to the rest
+ *       │              └─ 5xx ──► stale OBJECT, or kept by rule, or PASS to the first, error
+ *       │                         to the rest
  *       └─ fails ──► stale OBJECT to all that may have it, or the error
  *
  * PASS answers the very request that was sent: if that joiner left, nobody gets it.
@@ -113,6 +114,7 @@ struct edge_fill_ask {
     struct edge_object *lacking;  /* what it had, but without the bytes wanted, and they
                                    * cannot be fetched alone: to be passed over; or NULL */
     const struct edge_pool *pool; /* whom to ask; NULL: the node's own */
+    struct fb_arena *arena;       /* of the request, for `own` of its join; NULL: not wanted */
     void *upstream;               /* ctx for `fetch`, if this loop has to run it */
 };
 
@@ -143,6 +145,7 @@ struct edge_fill_join {
     /* Out. */
     enum edge_fill_outcome outcome;
     struct edge_object *object; /* OBJECT: a reference, the caller's to drop */
+    struct fb_headers own;      /* OBJECT: fields for this request alone, beside the object's */
     struct edge_pass *pass;     /* PASS: the caller's to free */
     uint64_t length;            /* PAST_END: of the whole body */
     bool is_collapsed;          /* another request's fetch served this one */

@@ -5,6 +5,7 @@
 #include "edge/fill/fill.h"
 #include "edge/fill/fill_internal.h"
 #include "edge/fill/part.h"
+#include "edge/fresh/fields.h"
 #include "edge/fresh/key.h"
 
 enum { JOIN_MAX_TRIES = 3 };
@@ -46,6 +47,7 @@ static void join_once_more(struct edge_fill_join *join)
 {
     edge_object_unref(join->object);
     join->object = NULL;
+    join->own = (struct fb_headers){0};
     join->was_stored = false;
     join->was_stale = false;
     join->was_validated = false;
@@ -221,6 +223,7 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join)
 {
     fb_op_begin(&join->op, join_cancel);
     join->object = NULL;
+    join->own = (struct fb_headers){0};
     join->pass = NULL;
     join->is_collapsed = false;
     join->was_stored = false;
@@ -242,6 +245,22 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join)
 }
 
 /* ---- answers ----------------------------------------------------------- */
+
+/* What the upstream's answer says to the very request that it answers. */
+static void answer_own(const struct edge_fill *fill, struct edge_fill_join *join)
+{
+    struct fb_arena *arena = join->ask.arena;
+
+    if (arena == NULL || fill->answer == NULL || join->is_collapsed || join->object == NULL ||
+        join->was_stored || join->is_stand_in) {
+        return;
+    }
+    struct fb_headers own = edge_fields_own(&fill->answer->arena, &fill->answer->response.headers);
+    for (size_t i = 0; i < own.n; i++) {
+        fb_headers_add(&join->own, arena, fb_arena_dup(arena, own.items[i].name),
+                       fb_arena_dup(arena, own.items[i].value));
+    }
+}
 
 /* Writes the outputs of a joiner that is posted. `*pass` answers the request that
  * was sent, and so goes to the joiner that began the fill, or to nobody. */
@@ -296,6 +315,7 @@ void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer)
         answer_one(answer, join, &pass);
         join->cause = fill->cause;
         if (join->op.loop == fill->loop) {
+            answer_own(fill, join);
             join_arrive(join);
         } else {
             fb_loop_post(join->op.loop, &join->post);

@@ -133,7 +133,8 @@ void edge_fill_whole(struct edge_fill *fill)
     struct edge_terms terms = fill_terms(fill, &answer->response);
 
     if (terms.refusal != NULL) {
-        edge_fill_pass(fill, terms.refusal, FB_OK);
+        bool is_failure = answer->response.status >= 500;
+        edge_fill_pass(fill, terms.refusal, is_failure ? FB_E_UNAVAILABLE : FB_OK);
         return;
     }
     fill->is_part = false;

@@ -182,6 +182,23 @@ struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_he
     return kept;
 }
 
+struct fb_headers edge_fields_own(struct fb_arena *arena, const struct fb_headers *response)
+{
+    struct edge_directives directives = edge_directives_of(arena, response);
+    struct fb_headers own = {0};
+
+    if (directives.cc.private_fields.len == 0) {
+        return own;
+    }
+    struct fb_headers answer = edge_fields_to_answer(arena, response);
+    for (size_t i = 0; i < answer.n; i++) {
+        if (fb_list_has(directives.cc.private_fields, answer.items[i].name)) {
+            fb_headers_add(&own, arena, answer.items[i].name, answer.items[i].value);
+        }
+    }
+    return own;
+}
+
 struct fb_str edge_fields_guarded(struct fb_arena *arena, const struct fb_headers *stored)
 {
     return edge_directives_of(arena, stored).cc.no_cache_fields;

@@ -38,6 +38,10 @@ struct fb_headers edge_fields_to_answer(struct fb_arena *arena, const struct fb_
 struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_headers *response,
                                       const struct edge_treatment *treatment);
 
+/* Fields that edge_fields_to_keep() leaves out because private="..." names them: for the one
+ * client whose request was answered with `response` (section 5.2.2.7). */
+struct fb_headers edge_fields_own(struct fb_arena *arena, const struct fb_headers *response);
+
 /* The stored fields, updated from a 304 (RFC 9111 section 3.2): its fields replace those of
  * the same name, except what the stored bytes depend on. */
 struct fb_headers edge_fields_updated(struct fb_arena *arena, const struct fb_headers *stored,

@@ -6,16 +6,16 @@
  * it; a request then costs a few comparisons. Ages run on the monotonic clock;
  * wall time enters only where the upstream's Date and Expires are compared.
  *
- * Choices where the RFCs leave room:
- *   - Only answers to GET are stored, of the statuses 200 203 204 300 301 302
- *     307 308 404 405 410 414 501; never 206, never with Vary: *.
- *   - Set-Cookie: not stored, except segments, which lose the field.
- *   - Request directives (no-cache, max-age ...) are advisory (section 5.2.1)
- *     and not followed: clients do not steer the fleet's upstream traffic.
- *   - No heuristic lifetimes, unless a rule gives a minimum.
+ * Choices where the RFCs leave room (rule by rule: docs/http-caching.md):
+ *   - Only answers to GET are stored. Of any final status, if the upstream gives it a
+ *     lifetime or the status needs none; but never what tells of the request instead
+ *     of the resource, nor 206, nor with Vary: *.
+ *   - 5xx but 501, lifetimes by heuristics, Set-Cookie: as the rule says (edge/fresh/rule.h).
+ *   - What clients demand counts as far as the site obeys it (edge/fresh/demands.h).
+ *   - What is stale is used by express leave alone, not for want of an upstream.
  *   - segment, 200: fresh for a year and immutable, whatever the upstream says
  *     short of no-store and private.
- *   - manifest, 200: lifetime clamped to the rule, even against no-cache.
+ *   - manifest: lifetime clamped to the rule, even against no-cache; stands in for a minute.
  *   - Errors (400 and above) of segments and manifests live at most
  *     EDGE_ERROR_TTL_MAX_MS: a segment may be asked for before it is there.
  *

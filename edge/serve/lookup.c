@@ -202,6 +202,7 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request)
         .range = request->has_range ? &request->ranges.items[0] : NULL,
         .stale = request->object,
         .pool = request->site->pool,
+        .arena = request->arena,
         .upstream = request->serve->uplink,
     };
 }

@@ -68,6 +68,14 @@ static const struct edge_edits *respond_rule_edits(struct serve_request *request
         .edits;
 }
 
+/* What private="..." names, for the request that the upstream answered. */
+static const struct fb_headers *respond_own(const struct serve_request *request)
+{
+    static const struct fb_headers none;
+
+    return request->join != NULL ? &request->join->io.own : &none;
+}
+
 /* The fields `from` that go with `status`, edited as the site wants it, and room for more. */
 static struct fb_headers respond_copy(struct serve_request *request, const struct fb_headers *from,
                                       unsigned status)
@@ -75,7 +83,8 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
     const struct edge_edits *edits = &request->site->edits;
     const struct edge_edits *of_rule = respond_rule_edits(request, from, status);
     size_t n_added = edits->n_added + (of_rule != NULL ? of_rule->n_added : 0);
-    size_t room = from->n + n_added + RESPOND_EXTRA_MAX;
+    const struct fb_headers *own = respond_own(request);
+    size_t room = from->n + own->n + n_added + RESPOND_EXTRA_MAX;
     struct fb_headers headers = {
         .items = fb_arena_alloc(request->arena, room * sizeof(struct fb_header)), .cap = room};
 
@@ -83,6 +92,9 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
         if (!respond_is_dropped(from->items[i].name, status)) {
             headers.items[headers.n++] = from->items[i];
         }
+    }
+    for (size_t i = 0; i < own->n; i++) {
+        headers.items[headers.n++] = own->items[i];
     }
     edge_edits_apply(edits, &headers, request->arena);
     edge_edits_apply(of_rule, &headers, request->arena);

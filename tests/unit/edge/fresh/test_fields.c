@@ -184,6 +184,9 @@ static void what_is_private_or_dropped_is_not_kept(void **state)
     struct fb_headers kept = edge_fields_to_keep(&arena, &response, &dropping);
     assert_fields(&kept, "Cache-Control: max-age=1, private=\"x-me, x-you\"\n"
                          "X-All: 1\n");
+    struct fb_headers own = edge_fields_own(&arena, &response);
+    assert_fields(&own, "X-Me: 1\n"
+                        "X-ME: 2\n");
     struct fb_headers answer = edge_fields_to_answer(&arena, &response);
     assert_int_equal(answer.n, response.n);
 }
