@@ -8,7 +8,8 @@ enum {
     META_MUST_REVALIDATE = 1,
     META_ALWAYS_VALIDATE = 2,
     META_IS_IMMUTABLE = 4,
-    META_FLAGS = 7,
+    META_HAS_GUARDED = 8,
+    META_FLAGS = 15,
     META_MIN_FIELD_BYTES = 8, /* of a field whose strings are empty */
     META_SLACK_MS = 60000     /* so far may a clock be set back unnoticed */
 };
@@ -37,7 +38,8 @@ void edge_meta_encode(const struct edge_object_head *head, uint64_t birth, struc
     const struct edge_terms *terms = &head->terms;
     unsigned flags = (terms->must_revalidate ? META_MUST_REVALIDATE : 0U) |
                      (terms->always_validate ? META_ALWAYS_VALIDATE : 0U) |
-                     (terms->is_immutable ? META_IS_IMMUTABLE : 0U);
+                     (terms->is_immutable ? META_IS_IMMUTABLE : 0U) |
+                     (terms->has_guarded ? META_HAS_GUARDED : 0U);
 
     put_number(bytes, META_VERSION, 1);
     put_number(bytes, birth, 8);
@@ -142,6 +144,7 @@ static void get_terms(struct meta_input *input, struct edge_moment now, struct e
     terms->must_revalidate = get_flag(flags, META_MUST_REVALIDATE);
     terms->always_validate = get_flag(flags, META_ALWAYS_VALIDATE);
     terms->is_immutable = get_flag(flags, META_IS_IMMUTABLE);
+    terms->has_guarded = get_flag(flags, META_HAS_GUARDED);
     if (received_ms > now.wall_ms + META_SLACK_MS) {
         terms->initial_age_ms =
             FB_MIN(terms->initial_age_ms + terms->lifetime_ms + 1, META_MAX_SPAN_MS);

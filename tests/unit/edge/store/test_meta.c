@@ -40,6 +40,7 @@ static int set_up(void **state)
                 .if_error_ms = 13000,
                 .must_revalidate = true,
                 .is_immutable = true,
+                .has_guarded = true,
             },
     };
     fb_headers_add(&f.head.headers, &f.arena, FB_STR("Vary"), FB_STR("Accept"));
@@ -95,6 +96,7 @@ static void a_head_comes_back_as_it_was(void **state)
     assert_true(meta.terms.must_revalidate);
     assert_false(meta.terms.always_validate);
     assert_true(meta.terms.is_immutable);
+    assert_true(meta.terms.has_guarded);
 }
 
 /* Volumes that were written by earlier releases. */
@@ -217,7 +219,7 @@ static void numbers_out_of_range_are_refused(void **state)
                  {STATUS_AT - TAGS_LEN, '\n'},
                  {STATUS_AT + 1, 0x7f},
                  {STATUS_AT + 2, 3},
-                 {STATUS_AT + 3, 8},
+                 {STATUS_AT + 3, 16},
                  {STATUS_AT + 11, 0x80},
                  {STATUS_AT + 19, 0x40},
                  {STATUS_AT + 35, 0xff}};
