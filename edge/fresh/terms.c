@@ -352,6 +352,17 @@ static void settle_lifetime(const struct edge_terms_of *of,
     terms->lifetime_ms = FB_MAX(terms->initial_age_ms + left_ms, 0);
 }
 
+/* True for an error whose end is not the upstream's to put off: what was missing may be there
+ * now, and what is used stale would hide it. */
+static bool is_bounded_error(const struct edge_terms_of *of)
+{
+    unsigned status = of->response->status;
+
+    return status >= 400 &&
+           (of->treatment.class != EDGE_CLASS_OTHER || of->treatment.caching.error_max_ms > 0 ||
+            find_negative(&of->treatment, status) != NULL || find_retry_ms(of) != NOT_STATED);
+}
+
 /* How long it may be used stale. A lifetime for shared caches alone forbids that
  * (section 5.2.2.10). */
 static void settle_staleness(const struct edge_terms_of *of, const struct fb_cache_control *cc,
@@ -368,6 +379,10 @@ static void settle_staleness(const struct edge_terms_of *of, const struct fb_cac
     terms->if_error_ms = FB_MAX(cc->stale_if_error, 0) * MS_PER_S;
     if (of->treatment.class == EDGE_CLASS_MANIFEST && cc->stale_if_error < 0 && is_media) {
         terms->if_error_ms = MANIFEST_STAND_IN_MS;
+    }
+    if (is_bounded_error(of)) {
+        terms->while_revalidate_ms = 0;
+        terms->if_error_ms = 0;
     }
 }
 
