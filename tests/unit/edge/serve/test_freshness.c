@@ -224,6 +224,22 @@ static void a_failure_lives_only_as_long_as_a_rule_says(void **state)
     keep(f, 200, "Cache-Control: max-age=60\n");
 }
 
+static void a_failure_takes_the_place_of_nothing(void **state)
+{
+    static const struct edge_caching caching = {.n_negative = 1, .negative = {{5, 10 * S}}};
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    rule(f, &caching);
+    keep(f, 200, "Cache-Control: max-age=10\nETag: \"a\"\n");
+    wait_ms(f, 11 * S);
+    keep(f, 503, "");
+    get(f, &exchange);
+    reply(f, 304, "ETag: \"a\"\n", "");
+    assert_string_equal(finish(f, &exchange), "body");
+    assert_int_equal(get_hit(f), 200);
+}
+
 static void what_is_missing_is_asked_for_when_it_may_be_there(void **state)
 {
     static const struct edge_caching caching = {.n_negative = 1, .negative = {{404, 10 * S}}};
@@ -319,6 +335,7 @@ int main(void)
         TEST(what_a_304_says_in_private_goes_to_who_asked),
         TEST(stale_if_error_stands_in_for_four_statuses_alone),
         TEST(a_failure_lives_only_as_long_as_a_rule_says),
+        TEST(a_failure_takes_the_place_of_nothing),
         TEST(what_is_missing_is_asked_for_when_it_may_be_there),
         TEST(a_cookie_is_kept_as_the_rule_says),
         TEST(lifetimes_are_guessed_only_where_a_rule_grants_it),
