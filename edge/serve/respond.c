@@ -4,6 +4,7 @@
 #include "base/loop/reader.h"
 #include "base/server/exchange.h"
 #include "base/server/problem.h"
+#include "edge/fresh/fields.h"
 #include "edge/serve/multi.h"
 #include "edge/serve/serve_internal.h"
 
@@ -89,7 +90,9 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
         .items = fb_arena_alloc(request->arena, room * sizeof(struct fb_header)), .cap = room};
 
     for (size_t i = 0; i < from->n; i++) {
-        if (!respond_is_dropped(from->items[i].name, status)) {
+        struct fb_str name = from->items[i].name;
+        bool is_for_client = request->serve->options.sends_tags || !edge_field_is_for_tiers(name);
+        if (is_for_client && !respond_is_dropped(name, status)) {
             headers.items[headers.n++] = from->items[i];
         }
     }
@@ -243,9 +246,6 @@ void edge_serve_respond_through(struct serve_request *request,
 {
     struct fb_headers headers = respond_copy(request, &response->headers, 0);
 
-    if (!request->serve->options.sends_tags) {
-        fb_headers_remove(&headers, FB_STR("cache-tag"));
-    }
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"), edge_trail_text(request, false, 0));
     fb_exchange_respond(request->exchange, &(struct fb_response){

@@ -57,7 +57,8 @@ struct edge_serve_options {
     struct edge_fill_table *fills;
     struct fb_metrics *metrics;
     struct edge_access_log *access_log; /* NULL: none */
-    bool sends_tags;                    /* Cache-Tag, to the tiers that ask this node */
+    bool sends_tags; /* Cache-Tag and the like, to the tiers that ask this node: see
+                      * edge_field_is_for_tiers() */
 };
 
 /* `uplink` is of the same loop. */

@@ -71,7 +71,7 @@ static void keep(struct fixture *f, unsigned status, const char *lines)
 }
 
 /* Serves on under one rule for all paths. */
-static void rule(struct fixture *f, const struct edge_caching *caching)
+static void rule_as(struct fixture *f, const struct edge_caching *caching, bool is_regional)
 {
     struct edge_rule all = {.class = EDGE_CLASS_OTHER, .caching = *caching};
     struct edge_sites *sites = NULL;
@@ -86,8 +86,14 @@ static void rule(struct fixture *f, const struct edge_caching *caching)
                                                            .sites = sites,
                                                            .store = f->store,
                                                            .fills = f->fills,
-                                                           .metrics = f->metrics});
+                                                           .metrics = f->metrics,
+                                                           .sends_tags = is_regional});
     edge_sites_unref(sites);
+}
+
+static void rule(struct fixture *f, const struct edge_caching *caching)
+{
+    rule_as(f, caching, false);
 }
 
 /* ---- tests ------------------------------------------------------------- */
@@ -325,6 +331,33 @@ static void the_first_targeted_field_rules_a_hit(void **state)
     (void)finish(f, &exchange);
 }
 
+static void fields_for_tiers_are_kept_from_players(void **state)
+{
+    static const char lines[] = "Forebay-Cache-Control: max-age=10\nCache-Tag: t\nETag: \"a\"\n";
+    struct fixture *f = *state;
+
+    for (int is_regional = 0; is_regional < 2; is_regional++) {
+        struct fb_exchange exchange;
+        rule_as(f, &(struct edge_caching){0}, is_regional != 0);
+        get(f, &exchange);
+        reply(f, 200, lines, "body");
+        assert_int_equal(has_field(&exchange, "Forebay-Cache-Control"), is_regional);
+        assert_int_equal(has_field(&exchange, "Cache-Tag"), is_regional);
+        (void)finish(f, &exchange);
+        wait_ms(f, 11 * S);
+        get(f, &exchange); /* whose 304 says nothing: the stored field still counts */
+        reply(f, 304, "ETag: \"a\"\n", "");
+        (void)finish(f, &exchange);
+        get(f, &exchange);
+        assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=10");
+        assert_int_equal(has_field(&exchange, "Forebay-Cache-Control"), is_regional);
+        (void)finish(f, &exchange);
+        ask(f, &exchange, FB_METHOD_PUT, "/x", NULL, NULL);
+        reply(f, 204, "", "");
+        (void)finish(f, &exchange);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +373,7 @@ int main(void)
         TEST(a_cookie_is_kept_as_the_rule_says),
         TEST(lifetimes_are_guessed_only_where_a_rule_grants_it),
         TEST(the_first_targeted_field_rules_a_hit),
+        TEST(fields_for_tiers_are_kept_from_players),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
