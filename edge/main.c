@@ -20,6 +20,7 @@
 #include "edge/serve/crew.h"
 #include "edge/site/site.h"
 #include "edge/store/store.h"
+#include "edge/store/sweeper.h"
 #include "edge/tool/tool.h"
 #include "edge/upstream/checks.h"
 #include "edge/upstream/upstream.h"
@@ -36,6 +37,7 @@ struct edge_node {
     struct edge_purges *purges;
     struct edge_volumes *volumes; /* NULL: memory alone */
     struct edge_store *store;
+    struct edge_sweeper *sweeper;
     struct edge_fill_table *fills;
     struct fb_clients *clients;         /* NULL: no client has bounds of its own */
     struct edge_access_log *access_log; /* NULL: none */
@@ -52,6 +54,7 @@ static void node_stop(void *ctx)
     edge_access_log_close(node->access_log);
     fb_clients_free(node->clients);
     edge_fill_table_free(node->fills);
+    edge_sweeper_free(node->sweeper);
     edge_store_free(node->store);
     edge_volumes_free(node->volumes);
     edge_purges_close(node->purges);
@@ -225,6 +228,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .clock = fb_clock_system(),
         .metrics = node->metrics,
     });
+    node->sweeper = edge_sweeper_new(fb_daemon_loop(daemon), node->store);
     node->fills = edge_fill_table_new(&(struct edge_fill_options){
         .store = node->store,
         .max_fills = (unsigned)conf->limits.fills,
@@ -256,6 +260,8 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .role = edge_role_name(conf->role),
         .crew = node->crew,
         .store = node->store,
+        .purges = node->purges,
+        .sweeper = node->sweeper,
         .volumes = node->volumes,
         .upstreams = node->upstreams,
         .metrics = node->metrics,
@@ -292,6 +298,11 @@ static void node_purge(void *ctx, struct fb_exchange *exchange)
     edge_admin_purge(&((struct edge_node *)ctx)->admin, exchange);
 }
 
+static void node_list_purges(void *ctx, struct fb_exchange *exchange)
+{
+    edge_admin_list_purges(&((struct edge_node *)ctx)->admin, exchange);
+}
+
 static struct fb_str node_admin_address(const void *conf)
 {
     return ((const struct edge_conf *)conf)->admin.address;
@@ -299,6 +310,7 @@ static struct fb_str node_admin_address(const void *conf)
 
 static const struct fb_route node_routes[] = {
     {.method = FB_METHOD_POST, .pattern = "/purge", .handle = node_purge},
+    {.method = FB_METHOD_GET, .pattern = "/purges", .handle = node_list_purges},
 };
 
 static const struct fb_daemon_command node_commands[] = {

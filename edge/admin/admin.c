@@ -1,14 +1,8 @@
 #include "edge/admin/admin.h"
 
-#include "base/core/err.h"
-#include "base/http/url.h"
 #include "base/json/json.h"
-#include "base/loop/reader.h"
 #include "base/metrics/metrics.h"
-#include "base/server/exchange.h"
-#include "base/server/router.h"
 #include "edge/serve/crew.h"
-#include "edge/site/site.h"
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
 #include "edge/volume/volumes.h"
@@ -121,77 +115,4 @@ void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
     status_of_volumes(admin, status);
 
     status_of_upstreams(admin, status);
-}
-
-/* ---- purge ------------------------------------------------------------- */
-
-static int purge_find_key(const struct edge_admin *admin, struct fb_exchange *exchange,
-                          struct fb_str *ret_key)
-{
-    struct fb_arena *arena = fb_exchange_arena(exchange);
-    struct fb_str text = fb_query_param(fb_exchange_request(exchange)->query, arena, FB_STR("url"));
-    struct fb_url url;
-
-    int err = fb_url_parse(text, &url, NULL);
-    if (err < 0) {
-        return err;
-    }
-    size_t split = fb_str_find(url.target, '?');
-    size_t at = fb_str_find(text, '/') + 2; /* past "http://" */
-    struct fb_str host = fb_str_skip(text, at);
-    host = fb_str_first(host, fb_str_find(host, '/'));
-    host = fb_str_first(host, fb_str_find(host, '?'));
-    struct fb_request_head head = {
-        .method = FB_METHOD_GET,
-        .target = url.target,
-        .path = fb_str_first(url.target, split),
-        .query = split < url.target.len ? fb_str_skip(url.target, split + 1) : FB_STR_NONE,
-        .host = host,
-    };
-    const struct edge_site *site = edge_sites_find(edge_crew_sites(admin->crew), host);
-    struct edge_target target;
-    err = edge_site_key(site, arena, &head, &target);
-    if (err < 0) {
-        return err;
-    }
-    *ret_key = target.key;
-    return FB_OK;
-}
-
-/* In the arena of its exchange. */
-struct admin_purge {
-    struct edge_store_purge io;
-    struct fb_exchange *exchange;
-};
-
-static void purge_on_done(struct fb_op *op)
-{
-    static const struct fb_header headers[] = {
-        {FB_STR("Content-Type"), FB_STR("application/json")}};
-    struct admin_purge *purge = FB_CONTAINER_OF(op, struct admin_purge, io.op);
-    struct fb_buf body = {0};
-
-    fb_buf_printf(&body, "{\"purged\":%zu%s}\n", purge->io.n_objects,
-                  purge->io.is_durable ? "" : ",\"durable\":false");
-    int64_t length = (int64_t)body.len;
-    fb_exchange_respond(purge->exchange, &(struct fb_response){.status = 200,
-                                                               .headers = headers,
-                                                               .n_headers = FB_ARRAY_LEN(headers),
-                                                               .body = fb_reader_of_buf(&body),
-                                                               .length = length});
-}
-
-void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchange)
-{
-    struct admin_purge *purge = fb_arena_alloc(fb_exchange_arena(exchange), sizeof(*purge));
-
-    if (purge_find_key(admin, exchange, &purge->io.key) < 0) {
-        fb_exchange_problem(exchange, 400, NULL,
-                            "The parameter 'url' must be the whole URL that clients ask for: "
-                            "http://host/path.");
-        return;
-    }
-    purge->exchange = exchange;
-    fb_op_init(&purge->io.op, fb_exchange_loop(exchange), purge_on_done);
-    edge_store_purge(admin->store, &purge->io);
 }

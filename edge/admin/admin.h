@@ -2,10 +2,15 @@
  * What operators see of a node, and the little they can tell it.
  *
  * The admin server itself is base/daemon's; this gives it the members of
- * /status and the route POST /purge?url=URL, which drops what is kept under the
- * URL, all variants of it, in both tiers, and answers {"purged": N} when it would not
- * come back after a crash either; with "durable": false if a volume that is out of service
- * could not be told, which forgets it before it serves again unless the process ends.
+ * /status and the routes of purges:
+ *
+ *     POST /purge?url=URL | prefix=URL | tag=TAG [&soft=1], or several in a body (ask.h)
+ *     GET /purges
+ *
+ * A purge is answered with {"epoch": N, "purged": n} when it counts on every loop and is
+ * durable: its receipt, and how many objects it is known to have taken by then. Where there is no
+ * folder for purges ("state"), "durable": false says that a volume out of service could not be
+ * told; it forgets before it serves again unless the process ends.
  *
  * Ownership  Everything is borrowed.
  * Threads    The main loop's.
@@ -15,7 +20,9 @@
 #include "base/core/str.h"
 
 struct edge_crew;
+struct edge_purges;
 struct edge_store;
+struct edge_sweeper;
 struct edge_upstreams;
 struct edge_volumes;
 struct fb_exchange;
@@ -27,6 +34,8 @@ struct edge_admin {
     const char *role;
     const struct edge_crew *crew;
     struct edge_store *store;
+    struct edge_purges *purges;
+    struct edge_sweeper *sweeper;
     struct edge_volumes *volumes; /* NULL: none */
     struct edge_upstreams *upstreams;
     struct fb_metrics *metrics;
@@ -35,4 +44,8 @@ struct edge_admin {
 /* Adds node, role, requests, bytes, store, volumes and upstreams. */
 void edge_admin_status(const struct edge_admin *admin, struct fb_json *status);
 
+/* POST /purge; `admin` stands until the exchange is over. */
 void edge_admin_purge(const struct edge_admin *admin, struct fb_exchange *exchange);
+
+/* GET /purges: the last ones, newest first, and how far the sweep is. */
+void edge_admin_list_purges(const struct edge_admin *admin, struct fb_exchange *exchange);

@@ -147,6 +147,7 @@ struct edge_store_sweep {
     /* Private to edge/store. */
     unsigned shard;
     size_t bucket;
+    size_t n_buckets; /* of the shard, when it was last looked at */
 };
 
 /* At most so many objects are looked at in one step, and so many buckets with a lock held. */

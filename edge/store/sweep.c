@@ -5,30 +5,48 @@ void edge_store_sweep_init(struct edge_store *store, struct edge_store_sweep *sw
     *sweep = (struct edge_store_sweep){.epoch = edge_store_epoch(store)};
 }
 
-/* Takes what is gone of the next few buckets out, chained by `next`. */
+/* Takes what is gone of one bucket out, onto `*chain`. False if the table shrank at that: then
+ * there are other buckets now. */
+static bool sweep_bucket(struct edge_store *store, struct store_shard *shard, size_t bucket,
+                         struct edge_object **chain, size_t *n_looked)
+{
+    size_t n_buckets = shard->n_buckets;
+
+    for (struct edge_object *at = shard->buckets[bucket], *next = NULL; at != NULL; at = next) {
+        next = at->next;
+        (*n_looked)++;
+        if (edge_object_is_gone(at)) {
+            edge_store_unlink(store, shard, at);
+            at->next = *chain;
+            *chain = at;
+        }
+        if (shard->n_buckets != n_buckets) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes what is gone of the next few buckets out, chained by `next`. Should the table grow
+ * meanwhile, a bucket's other half comes later; once it shrank, the shard is begun anew. */
 static struct edge_object *sweep_some(struct edge_store *store, struct edge_store_sweep *sweep,
                                       size_t *n_looked)
 {
     struct store_shard *shard = &store->shards[sweep->shard];
     struct edge_object *chain = NULL;
+    bool is_same = true;
 
     (void)pthread_mutex_lock(&shard->lock);
-    /* Should the table grow meanwhile, a bucket's other half comes later: none is left out. */
+    sweep->bucket = shard->n_buckets < sweep->n_buckets ? 0 : sweep->bucket;
+    sweep->n_buckets = shard->n_buckets;
     size_t end = FB_MIN(sweep->bucket + EDGE_STORE_SWEEP_LOCKED, shard->n_buckets);
-    for (; sweep->bucket < end; sweep->bucket++) {
-        for (struct edge_object *at = shard->buckets[sweep->bucket], *next = NULL; at != NULL;
-             at = next) {
-            next = at->next;
-            (*n_looked)++;
-            if (edge_object_is_gone(at)) {
-                edge_store_unlink(store, shard, at);
-                at->next = chain;
-                chain = at;
-            }
-        }
+    while (is_same && sweep->bucket < end) {
+        is_same = sweep_bucket(store, shard, sweep->bucket, &chain, n_looked);
+        sweep->bucket++;
     }
-    if (sweep->bucket == shard->n_buckets) {
+    if (is_same && sweep->bucket == shard->n_buckets) {
         sweep->bucket = 0;
+        sweep->n_buckets = 0;
         sweep->shard++;
     }
     (void)pthread_mutex_unlock(&shard->lock);

@@ -271,7 +271,7 @@ def test_fields_of_one_connection_stay_there(origin, edge):
 def test_purge_drops_every_variant(origin, edge):
     get(edge.url + "/v/seg-1.m4s")
     purged = get(f"{edge.admin}/purge?url={edge.url}/v/seg-1.m4s", "POST")
-    assert purged.status == 200 and purged.json() == {"purged": 1}
+    assert purged.status == 200 and purged.json()["purged"] == 1
     assert "fwd=uri-miss" in member(get(edge.url + "/v/seg-1.m4s"))
     assert origin.count() == 2
     assert get(edge.admin + "/purge?url=nonsense", "POST").status == 400

@@ -62,7 +62,7 @@ def test_what_was_purged_does_not_come_back_after_a_kill(lab, origin):
     edge = edge_of(lab, origin)
     kept_on_volume(edge, "/v/seg.m4s")
     answer = get(edge.admin + f"/purge?url={edge.url}/v/seg.m4s", "POST")
-    assert answer.status == 200 and answer.json() == {"purged": 1}
+    assert answer.status == 200 and answer.json()["purged"] == 1
     edge.kill()
     edge.start()
     origin.put("/v/seg.m4s", b"new", {}, etag='"new"')

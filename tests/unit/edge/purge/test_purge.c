@@ -1,0 +1,550 @@
+#include "base/core/alloc.h"
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/loop/loop.h"
+#include "edge/purge/purge.h"
+#include "edge/purge/tags.h"
+#include "tests/support/test_clock.h"
+#include "tests/support/test_folder.h"
+#include "tests/support/test_random.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct test_clock clock;
+    struct test_folder folder;
+    struct fb_loop *loop;
+    struct edge_purges *purges;
+    size_t max_rules;
+};
+
+static void open_purges(struct fixture *f, bool is_durable)
+{
+    struct fb_diag diag = {0};
+
+    int err =
+        edge_purges_open(&(struct edge_purges_options){.folder = is_durable ? f->folder.path : NULL,
+                                                       .clock = &f->clock.clock,
+                                                       .seed = 7,
+                                                       .max_rules = f->max_rules},
+                         &f->purges, &diag);
+    if (err < 0) {
+        fail_msg("%s", diag.text);
+    }
+}
+
+static void reopen(struct fixture *f)
+{
+    edge_purges_close(f->purges);
+    f->purges = NULL;
+    open_purges(f, true);
+}
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+
+    memset(&f, 0, sizeof(f));
+    f.clock = test_clock_at_start();
+    f.folder = test_folder_new();
+    assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
+    open_purges(&f, true);
+    test_clock_advance_ms(&f.clock, 1000);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    edge_purges_close(f->purges);
+    fb_loop_free(f->loop);
+    test_folder_done(&f->folder);
+    return 0;
+}
+
+struct call {
+    struct edge_purges_add add;
+    bool is_done;
+};
+
+static void on_added(struct fb_op *op)
+{
+    FB_CONTAINER_OF(op, struct call, add.op)->is_done = true;
+}
+
+static int add_all(struct fixture *f, const struct edge_purge *purges, size_t n,
+                   uint64_t *ret_epoch)
+{
+    struct call call = {.add = {.purges = purges, .n = n}};
+
+    fb_op_init(&call.add.op, f->loop, on_added);
+    edge_purges_add(f->purges, &call.add);
+    while (!call.is_done) {
+        fb_loop_turn_waiting(f->loop);
+    }
+    *ret_epoch = call.add.epoch;
+    return call.add.op.result;
+}
+
+static uint64_t add(struct fixture *f, enum edge_purge_kind kind, bool is_soft, const char *text)
+{
+    struct edge_purge purge = {.kind = kind, .is_soft = is_soft, .text = fb_str_from(text)};
+    uint64_t epoch = 0;
+
+    assert_int_equal(add_all(f, &purge, 1, &epoch), FB_OK);
+    assert_int_equal(edge_purges_epoch(f->purges), epoch);
+    return epoch;
+}
+
+static enum edge_purge_verdict judge(struct fixture *f, const char *key, const char *tags,
+                                     uint64_t birth)
+{
+    struct edge_purge_subject subject = {
+        .key = fb_str_from(key), .tags = fb_str_from(tags), .birth = birth};
+
+    return edge_purges_judge(f->purges, &subject, NULL);
+}
+
+/* ---- what applies -------------------------------------------------------- */
+
+static void a_purge_takes_what_was_born_before_it_and_matches(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = edge_purges_epoch(f->purges);
+
+    uint64_t epoch = add(f, EDGE_PURGE_URL, false, "h/a");
+    assert_true(epoch > before);
+    assert_int_equal(judge(f, "h/a", "", before), EDGE_PURGE_GONE);
+    assert_int_equal(judge(f, "h/a", "", epoch), EDGE_PURGE_KEEP);
+    assert_int_equal(judge(f, "h/ab", "", before), EDGE_PURGE_KEEP);
+    assert_int_equal(judge(f, "h/", "", before), EDGE_PURGE_KEEP);
+
+    epoch = add(f, EDGE_PURGE_PREFIX, false, "h/v/7");
+    assert_int_equal(judge(f, "h/v/7", "", before), EDGE_PURGE_GONE);
+    assert_int_equal(judge(f, "h/v/72?q", "", before), EDGE_PURGE_GONE);
+    assert_int_equal(judge(f, "h/v/72?q", "", epoch), EDGE_PURGE_KEEP);
+    assert_int_equal(judge(f, "h/v/", "", before), EDGE_PURGE_KEEP);
+
+    add(f, EDGE_PURGE_TAG, true, "show-7");
+    assert_int_equal(judge(f, "h/x", "a, show-7", before), EDGE_PURGE_SOFT);
+    assert_int_equal(judge(f, "h/x", "show-77 show", before), EDGE_PURGE_KEEP);
+    assert_int_equal(judge(f, "h/a", "show-7", before), EDGE_PURGE_GONE); /* hard wins */
+}
+
+static void what_has_more_tags_than_are_looked_at_bears_all(void **state)
+{
+    struct fixture *f = *state;
+    FB_AUTO(fb_buf_done) struct fb_buf tags = {0};
+    uint64_t before = edge_purges_epoch(f->purges);
+
+    for (unsigned i = 0; i < EDGE_TAGS_MAX; i++) {
+        fb_buf_printf(&tags, "t%u,", i);
+    }
+    add(f, EDGE_PURGE_TAG, false, "other");
+    struct edge_purge_subject subject = {
+        .key = FB_STR("h/a"), .tags = fb_buf_str(&tags), .birth = before};
+    assert_int_equal(edge_purges_judge(f->purges, &subject, NULL), EDGE_PURGE_KEEP);
+    fb_buf_append(&tags, FB_STR("more"));
+    subject.tags = fb_buf_str(&tags);
+    assert_int_equal(edge_purges_judge(f->purges, &subject, NULL), EDGE_PURGE_GONE);
+}
+
+static void tags_are_separated_by_commas_and_spaces(void **state)
+{
+    struct fb_str rest = FB_STR(" a,b  ,\tc ");
+    struct fb_str tag = FB_STR_NONE;
+    (void)state;
+
+    assert_true(edge_tags_next(&rest, &tag) && fb_str_equal(tag, FB_STR("a")));
+    assert_true(edge_tags_next(&rest, &tag) && fb_str_equal(tag, FB_STR("b")));
+    assert_true(edge_tags_next(&rest, &tag) && fb_str_equal(tag, FB_STR("c")));
+    assert_false(edge_tags_next(&rest, &tag));
+    assert_true(edge_tag_is_valid(FB_STR("show-7")));
+    assert_false(edge_tag_is_valid(FB_STR("")));
+    assert_false(edge_tag_is_valid(FB_STR("a b")));
+    assert_false(edge_tag_is_valid(FB_STR("a,b")));
+    assert_false(edge_tag_is_valid(FB_STR("\x7f")));
+}
+
+/* ---- what lasts ---------------------------------------------------------- */
+
+static void purges_are_there_after_the_process(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = edge_purges_epoch(f->purges);
+
+    uint64_t epoch = add(f, EDGE_PURGE_PREFIX, false, "h/v/");
+    reopen(f);
+    assert_true(edge_purges_epoch(f->purges) >= epoch);
+    assert_int_equal(judge(f, "h/v/1", "", before), EDGE_PURGE_GONE);
+    assert_int_equal(judge(f, "h/v/1", "", epoch), EDGE_PURGE_KEEP);
+    assert_int_equal(judge(f, "h/w", "", before), EDGE_PURGE_KEEP);
+}
+
+static void epochs_grow_though_the_clock_is_set_back(void **state)
+{
+    struct fixture *f = *state;
+
+    uint64_t first = add(f, EDGE_PURGE_URL, false, "h/a");
+    f->clock.wall_now_ms -= 3600000;
+    uint64_t second = add(f, EDGE_PURGE_URL, false, "h/a");
+    assert_true(second > first);
+    reopen(f);
+    uint64_t birth = edge_purges_epoch(f->purges);
+    assert_true(birth >= second);
+    add(f, EDGE_PURGE_URL, false, "h/a");
+    assert_int_equal(judge(f, "h/a", "", birth), EDGE_PURGE_GONE);
+}
+
+static void what_is_stored_from_a_start_on_is_newer_than_what_the_next_start_says(void **state)
+{
+    struct fixture *f = *state;
+
+    f->clock.wall_now_ms += 1000000;
+    reopen(f); /* births are as of now, with no purge to write that down */
+    uint64_t birth = edge_purges_epoch(f->purges);
+    f->clock.wall_now_ms -= 1000000;
+    reopen(f);
+    add(f, EDGE_PURGE_URL, false, "h/a");
+    assert_int_equal(judge(f, "h/a", "", birth), EDGE_PURGE_GONE);
+}
+
+static void a_birth_in_the_future_counts_as_none(void **state)
+{
+    struct fixture *f = *state;
+
+    uint64_t epoch = add(f, EDGE_PURGE_URL, false, "h/a");
+    assert_int_equal(judge(f, "h/a", "", epoch + 1), EDGE_PURGE_GONE);
+    assert_int_equal(judge(f, "h/b", "", epoch + 1), EDGE_PURGE_SOFT); /* older than the log */
+}
+
+static void write_over(struct fixture *f, const char *bytes)
+{
+    char path[TEST_PATH_MAX + 32];
+
+    (void)snprintf(path, sizeof(path), "%s/purges.db", f->folder.path);
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
+    (void)close(fd);
+}
+
+static void without_its_log_all_that_is_older_is_validated(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = add(f, EDGE_PURGE_URL, false, "h/a");
+
+    edge_purges_close(f->purges);
+    f->purges = NULL;
+    write_over(f, "this is no database at all, whatever its name may say to those who look");
+    test_clock_advance_ms(&f->clock, 1000);
+    open_purges(f, true);
+    assert_int_equal(judge(f, "h/a", "", before), EDGE_PURGE_SOFT);
+    assert_int_equal(judge(f, "h/b", "", edge_purges_epoch(f->purges)), EDGE_PURGE_KEEP);
+    add(f, EDGE_PURGE_URL, false, "h/a");
+    reopen(f);
+    assert_int_equal(judge(f, "h/a", "", before), EDGE_PURGE_GONE);
+}
+
+static void the_oldest_purges_become_a_floor(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = edge_purges_epoch(f->purges);
+
+    f->max_rules = 16;
+    reopen(f);
+    uint64_t first = add(f, EDGE_PURGE_URL, false, "h/0");
+    for (unsigned i = 1; i < 40; i++) {
+        char text[16];
+        (void)snprintf(text, sizeof(text), "h/%u", i);
+        add(f, EDGE_PURGE_URL, false, text);
+    }
+    for (unsigned again = 0; again < 2; again++) {
+        struct edge_purges_status status = edge_purges_status(f->purges);
+        assert_true(status.n_rules <= 16 && status.n_rules >= 8);
+        assert_true(status.floor > first && status.floor < status.epoch);
+        assert_int_equal(judge(f, "h/0", "", before), EDGE_PURGE_SOFT);
+        assert_int_equal(judge(f, "h/other", "", before), EDGE_PURGE_SOFT);
+        assert_int_equal(judge(f, "h/39", "", before), EDGE_PURGE_GONE);
+        assert_int_equal(judge(f, "h/other", "", status.floor), EDGE_PURGE_KEEP);
+        reopen(f);
+    }
+}
+
+static void without_a_folder_purges_fold_alike(void **state)
+{
+    struct fixture *f = *state;
+
+    edge_purges_close(f->purges);
+    f->max_rules = 16;
+    open_purges(f, false);
+    assert_false(edge_purges_are_durable(f->purges));
+    uint64_t before = edge_purges_epoch(f->purges);
+    for (unsigned i = 0; i < 40; i++) {
+        char text[16];
+        (void)snprintf(text, sizeof(text), "h/%u", i);
+        add(f, EDGE_PURGE_URL, false, text);
+    }
+    assert_true(edge_purges_status(f->purges).n_rules <= 16);
+    assert_int_equal(judge(f, "h/0", "", before), EDGE_PURGE_SOFT);
+    assert_int_equal(judge(f, "h/39", "", before), EDGE_PURGE_GONE);
+}
+
+static void take_record(void *ctx, const struct edge_purge *purge, uint64_t epoch)
+{
+    fb_buf_printf(ctx, "%s %.*s %d %d;", edge_purge_kind_name(purge->kind), FB_STR_ARG(purge->text),
+                  purge->is_soft, epoch > 0);
+}
+
+static void the_last_purges_are_told_newest_first(void **state)
+{
+    struct fixture *f = *state;
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+
+    add(f, EDGE_PURGE_URL, false, "h/a");
+    add(f, EDGE_PURGE_TAG, true, "t");
+    reopen(f);
+    edge_purges_recent(f->purges, &text, take_record);
+    assert_true(fb_str_equal(fb_buf_str(&text), FB_STR("tag t 1 1;url h/a 0 1;")));
+}
+
+/* ---- failures ------------------------------------------------------------ */
+
+static void a_purge_that_cannot_be_written_has_no_effect(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_purge purges[2] = {{.kind = EDGE_PURGE_URL, .text = FB_STR("h/a")},
+                                   {.kind = EDGE_PURGE_PREFIX, .text = FB_STR("h/v/")}};
+    uint64_t before = edge_purges_epoch(f->purges);
+    struct rlimit limit;
+    uint64_t epoch = 0;
+    int err = -1;
+    unsigned n_failed = 0;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (rlim_t room = 4096; err < 0; room += 2048) { /* of a file, the log's own journal */
+        struct rlimit small = {.rlim_cur = room, .rlim_max = limit.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        err = add_all(f, purges, 2, &epoch);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        if (err < 0) {
+            n_failed++;
+            assert_int_equal(edge_purges_epoch(f->purges), before);
+            assert_int_equal(judge(f, "h/a", "", before), EDGE_PURGE_KEEP);
+            assert_int_equal(judge(f, "h/v/", "", before), EDGE_PURGE_KEEP);
+        }
+    }
+    assert_true(n_failed > 0);
+    reopen(f);
+    assert_int_equal(judge(f, "h/a", "", before), EDGE_PURGE_GONE);
+    assert_int_equal(judge(f, "h/v/", "", before), EDGE_PURGE_GONE);
+}
+
+static size_t copy_file(const char *folder, const char *name, const char *to, size_t max)
+{
+    char path[TEST_PATH_MAX + 32];
+    char bytes[4096];
+    size_t n = 0;
+    ssize_t got = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    (void)snprintf(path, sizeof(path), "%s/%s", to, name);
+    int into = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(from >= 0 && into >= 0);
+    while (n < max && (got = read(from, bytes, FB_MIN(sizeof(bytes), max - n))) > 0) {
+        assert_int_equal(write(into, bytes, (size_t)got), got);
+        n += (size_t)got;
+    }
+    (void)close(from);
+    (void)close(into);
+    return n;
+}
+
+/* What a crash leaves of the log's journal is some beginning of it. */
+static void a_torn_log_has_whole_calls_in_order(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = edge_purges_epoch(f->purges);
+    size_t last = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        char texts[2][16];
+        struct edge_purge purges[2] = {0};
+        uint64_t epoch = 0;
+        for (unsigned k = 0; k < 2; k++) {
+            (void)snprintf(texts[k], sizeof(texts[k]), "h/%u/%u", i, k);
+            purges[k] = (struct edge_purge){.text = fb_str_from(texts[k])};
+        }
+        assert_int_equal(add_all(f, purges, 2, &epoch), FB_OK);
+    }
+    struct edge_purges *whole = f->purges;
+    struct test_folder folder = f->folder;
+    struct test_folder torn = test_folder_new();
+    size_t n_wal = copy_file(folder.path, "purges.db-wal", torn.path, SIZE_MAX);
+    f->folder = torn;
+    for (size_t cut = 0; cut <= n_wal; cut += 1021) {
+        (void)copy_file(folder.path, "purges.db", torn.path, SIZE_MAX);
+        (void)copy_file(folder.path, "purges.db-wal", torn.path, cut);
+        open_purges(f, true);
+        size_t n_calls = 0;
+        for (unsigned i = 0; i < 4; i++) {
+            char texts[2][16];
+            (void)snprintf(texts[0], sizeof(texts[0]), "h/%u/0", i);
+            (void)snprintf(texts[1], sizeof(texts[1]), "h/%u/1", i);
+            bool is_there = judge(f, texts[0], "", before) == EDGE_PURGE_GONE;
+            assert_int_equal(judge(f, texts[1], "", before) == EDGE_PURGE_GONE, is_there);
+            assert_true(!is_there || n_calls == i); /* none is left out */
+            n_calls += is_there ? 1 : 0;
+        }
+        assert_true(n_calls >= last);
+        last = n_calls;
+        edge_purges_close(f->purges);
+    }
+    f->purges = whole;
+    f->folder = folder;
+    test_folder_done(&torn);
+}
+
+/* ---- a naive twin -------------------------------------------------------- */
+
+enum { MODEL_STEPS = 400, MODEL_MAX = 2 * MODEL_STEPS };
+
+struct model {
+    struct edge_purge purges[MODEL_MAX];
+    char texts[MODEL_MAX][24];
+    uint64_t epochs[MODEL_MAX];
+    size_t n;
+};
+
+static bool model_matches(const struct edge_purge *purge, struct fb_str key, struct fb_str tags)
+{
+    struct fb_str tag = FB_STR_NONE;
+
+    switch (purge->kind) {
+    case EDGE_PURGE_URL:
+        return fb_str_equal(purge->text, key);
+    case EDGE_PURGE_PREFIX:
+        return fb_str_starts_with(key, purge->text);
+    case EDGE_PURGE_TAG:
+        while (edge_tags_next(&tags, &tag)) {
+            if (fb_str_equal(tag, purge->text)) {
+                return true;
+            }
+        }
+        return false;
+    case EDGE_PURGE_N_KINDS:
+        break;
+    }
+    return false;
+}
+
+static enum edge_purge_verdict model_judge(const struct model *model, struct fb_str key,
+                                           struct fb_str tags, uint64_t birth)
+{
+    enum edge_purge_verdict verdict = EDGE_PURGE_KEEP;
+
+    for (size_t i = 0; i < model->n; i++) {
+        if (model->epochs[i] > birth && model_matches(&model->purges[i], key, tags)) {
+            enum edge_purge_verdict one =
+                model->purges[i].is_soft ? EDGE_PURGE_SOFT : EDGE_PURGE_GONE;
+            verdict = FB_MAX(verdict, one);
+        }
+    }
+    return verdict;
+}
+
+static void model_add(struct fixture *f, struct model *model, struct test_random *random)
+{
+    size_t n = 1 + test_random_below(random, 2);
+    uint64_t epoch = 0;
+
+    for (size_t i = model->n; i < model->n + n; i++) {
+        struct edge_purge *purge = &model->purges[i];
+        char *text = model->texts[i];
+        unsigned a = (unsigned)test_random_below(random, 4);
+        unsigned b = (unsigned)test_random_below(random, 12);
+        uint64_t kind = test_random_below(random, EDGE_PURGE_N_KINDS);
+        purge->kind = (enum edge_purge_kind)kind;
+        purge->is_soft = test_random_below(random, 2) == 0;
+        if (purge->kind == EDGE_PURGE_TAG) {
+            (void)snprintf(text, 24, "t%u", b);
+        } else {
+            (void)snprintf(text, 24, "h%u/%u", a, b);
+        }
+        purge->text = fb_str_from(text);
+        if (purge->kind == EDGE_PURGE_PREFIX) {
+            purge->text.len -= test_random_below(random, 3);
+        }
+    }
+    assert_int_equal(add_all(f, &model->purges[model->n], n, &epoch), FB_OK);
+    for (size_t i = 0; i < n; i++) {
+        model->epochs[model->n++] = epoch;
+    }
+}
+
+static void random_purges_judge_as_a_naive_twin(void **state)
+{
+    static struct model model;
+    struct fixture *f = *state;
+    struct test_random random = test_random_new();
+    uint64_t births[MODEL_STEPS];
+
+    memset(&model, 0, sizeof(model));
+    for (unsigned step = 0; step < MODEL_STEPS; step++) {
+        births[step] = edge_purges_epoch(f->purges);
+        if (test_random_below(&random, 3) == 0) {
+            model_add(f, &model, &random);
+        }
+        if (test_random_below(&random, 40) == 0) {
+            reopen(f);
+        }
+        test_clock_advance_ms(&f->clock, test_random_below(&random, 3));
+        for (unsigned i = 0; i < 20; i++) {
+            char key[24];
+            char tags[24];
+            (void)snprintf(key, sizeof(key), "h%u/%u", (unsigned)test_random_below(&random, 4),
+                           (unsigned)test_random_below(&random, 120));
+            (void)snprintf(tags, sizeof(tags), "t%u, t%u", (unsigned)test_random_below(&random, 12),
+                           (unsigned)test_random_below(&random, 120));
+            uint64_t birth = births[test_random_below(&random, step + 1)];
+            assert_int_equal(judge(f, key, tags, birth),
+                             model_judge(&model, fb_str_from(key), fb_str_from(tags), birth));
+        }
+    }
+}
+
+#define PURGE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PURGE_TEST(a_purge_takes_what_was_born_before_it_and_matches),
+        PURGE_TEST(what_has_more_tags_than_are_looked_at_bears_all),
+        cmocka_unit_test(tags_are_separated_by_commas_and_spaces),
+        PURGE_TEST(purges_are_there_after_the_process),
+        PURGE_TEST(epochs_grow_though_the_clock_is_set_back),
+        PURGE_TEST(what_is_stored_from_a_start_on_is_newer_than_what_the_next_start_says),
+        PURGE_TEST(a_birth_in_the_future_counts_as_none),
+        PURGE_TEST(without_its_log_all_that_is_older_is_validated),
+        PURGE_TEST(the_oldest_purges_become_a_floor),
+        PURGE_TEST(without_a_folder_purges_fold_alike),
+        PURGE_TEST(the_last_purges_are_told_newest_first),
+        PURGE_TEST(a_purge_that_cannot_be_written_has_no_effect),
+        PURGE_TEST(a_torn_log_has_whole_calls_in_order),
+        PURGE_TEST(random_purges_judge_as_a_naive_twin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
