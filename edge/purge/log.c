@@ -1,12 +1,12 @@
 #include "base/log/log.h"
 
 #include "base/core/alloc.h"
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/db/db.h"
 #include "edge/purge/purge_internal.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -132,15 +132,13 @@ static int log_open_at(const char *path, uint64_t now, struct fb_db **ret_db,
 static int log_put_aside(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
+
     for (size_t i = 0; i < FB_ARRAY_LEN(suffixes); i++) {
-        char from[PATH_MAX];
-        char to[PATH_MAX];
-        int n = snprintf(from, sizeof(from), "%s%s", path, suffixes[i]);
-        int m = snprintf(to, sizeof(to), "%s.broken%s", path, suffixes[i]);
-        if (n >= PATH_MAX || m >= PATH_MAX) {
-            return -ENAMETOOLONG;
-        }
-        if (rename(from, to) < 0 && errno != ENOENT) {
+        FB_AUTO(fb_buf_done) struct fb_buf from = {0};
+        FB_AUTO(fb_buf_done) struct fb_buf to = {0};
+        fb_buf_printf(&from, "%s%s", path, suffixes[i]);
+        fb_buf_printf(&to, "%s.broken%s", path, suffixes[i]);
+        if (rename(from.ptr, to.ptr) < 0 && errno != ENOENT) {
             return -errno;
         }
     }
@@ -150,27 +148,25 @@ static int log_put_aside(const char *path)
 int edge_purge_log_open(const char *folder, uint64_t now, struct fb_db **ret_db,
                         struct purge_log_state *ret_state, struct fb_diag *diag)
 {
-    char text[PATH_MAX];
+    FB_AUTO(fb_buf_done) struct fb_buf path = {0};
 
-    if (snprintf(text, sizeof(text), "%s/purges.db", folder) >= PATH_MAX) {
-        return fb_diag_set(diag, -ENAMETOOLONG, "'%s' is too long for a folder", folder);
-    }
+    fb_buf_printf(&path, "%s/purges.db", folder);
     if (mkdir(folder, 0750) < 0 && errno != EEXIST) {
         return fb_diag_set(diag, -errno, "make the folder '%s': %s", folder, fb_err_text(-errno));
     }
-    int err = log_open_at(text, now, ret_db, ret_state, diag);
+    int err = log_open_at(path.ptr, now, ret_db, ret_state, diag);
     if (err != FB_E_CORRUPT) {
         return err;
     }
-    err = log_put_aside(text);
+    err = log_put_aside(path.ptr);
     if (err < 0) {
-        return fb_diag_set(diag, err, "put the broken '%s' aside: %s", text, fb_err_text(err));
+        return fb_diag_set(diag, err, "put the broken '%s' aside: %s", path.ptr, fb_err_text(err));
     }
     FB_LOG(ERROR, "purge",
            "the log of purges is broken and was put aside: all that is stored is "
            "validated before it is used",
-           FB_LOG_TEXT("path", text));
-    return log_open_at(text, now, ret_db, ret_state, diag);
+           FB_LOG_TEXT("path", path.ptr));
+    return log_open_at(path.ptr, now, ret_db, ret_state, diag);
 }
 
 /* ---- adding -------------------------------------------------------------- */
