@@ -171,8 +171,11 @@ static void fill_on_head(struct fb_op *op)
 void edge_fill_whole_instead(struct edge_fill *fill)
 {
     fill->is_part = false;
+    fill->is_conditional = false;
     fb_headers_remove(&fill->request.headers, FB_STR("range"));
     fb_headers_remove(&fill->request.headers, FB_STR("if-range"));
+    fb_headers_remove(&fill->request.headers, FB_STR("if-none-match"));
+    fb_headers_remove(&fill->request.headers, FB_STR("if-modified-since"));
     edge_fill_metric(fill->table, FILL_STARTED, 1);
     edge_fill_send(fill, fill_on_head);
 }
@@ -216,6 +219,12 @@ static void fill_on_loaded(struct fb_op *op)
     }
     fill->ask.stale = object;
     fill->cause = edge_fill_cause(fill->table, &fill->ask);
+    if (fill->ask.loads_only) {
+        edge_fill_answer(fill,
+                         &(struct fill_answer){.outcome = EDGE_FILL_ALONE, .is_personal = true});
+        edge_fill_end(fill);
+        return;
+    }
     int err = edge_fill_take_slot(fill);
     if (err < 0) {
         edge_fill_fail(fill, err, 0);
@@ -273,6 +282,7 @@ static void fill_add_conditions(struct edge_fill *fill)
 {
     const struct edge_object_head *head = edge_object_head(fill->ask.stale);
 
+    fill->is_conditional = head->etag.len > 0 || head->last_modified.len > 0;
     if (head->etag.len > 0) {
         fb_headers_add(&fill->request.headers, &fill->arena, FB_STR("If-None-Match"), head->etag);
     }
@@ -318,6 +328,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
         .stale = is_usable ? edge_object_ref(ask->stale) : NULL,
         .partial = ask->partial != NULL ? edge_object_ref(ask->partial) : NULL,
         .pool = ask->pool,
+        .loads_only = ask->loads_only,
         .upstream = ask->upstream,
     };
     (void)edge_rules_ref(ask->treatment.rules); /* the site may go before the fill */

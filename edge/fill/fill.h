@@ -113,6 +113,8 @@ struct edge_fill_ask {
                                    * is what is missing then; or NULL */
     struct edge_object *lacking;  /* what it had, but without the bytes wanted, and they
                                    * cannot be fetched alone: to be passed over; or NULL */
+    bool loads_only;              /* what no tier has fresh is not fetched: ALONE, unless a fill
+                                   * runs that brings it */
     const struct edge_pool *pool; /* whom to ask; NULL: the node's own */
     struct fb_arena *arena;       /* of the request, for `own` of its join; NULL: not wanted */
     void *upstream;               /* ctx for `fetch`, if this loop has to run it */
@@ -178,6 +180,21 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join);
  * is copied, and `stale` referenced. */
 void edge_fill_refresh(struct edge_fill_table *table, struct fb_loop *loop,
                        const struct edge_fill_ask *ask);
+
+/* What an upstream said of a stale object in answer to another request than a fill's. */
+struct edge_fill_news {
+    const struct fb_headers *headers; /* of a 200 to HEAD */
+    int64_t length;                   /* of the whole, or FB_LENGTH_UNKNOWN */
+    struct edge_moment requested;
+    uint64_t epoch;         /* of purges, when it was asked */
+    struct fb_arena *arena; /* for what is made of them */
+};
+
+/* Renews `ask.stale` by news that are of the same version (RFC 9111 section 4.3.5), and gives a
+ * reference to what is fresh now, or NULL: it stays as it was. */
+struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_loop *loop,
+                                      const struct edge_fill_ask *ask,
+                                      const struct edge_fill_news *news);
 
 /* The source of one reader: fetches the chunks that it lacks, on its loop. Any
  * number of readers collapse on the chunk that is being fetched. */

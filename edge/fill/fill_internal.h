@@ -102,6 +102,7 @@ struct edge_fill {
     uint64_t goal;       /* where the run of bytes ends that is fetched; as `end` */
     uint64_t resumed_at; /* the writer's place when it was last resumed */
     unsigned n_tries;    /* to go on, with little to show for it */
+    bool is_conditional; /* it may be answered 304 */
     unsigned avoided;    /* bits of upstreams that broke it */
     bool saw_change;     /* one of them has another object */
     bool is_holding;     /* the readers dawdle: `wait` is for them */
@@ -142,7 +143,7 @@ void edge_fill_make_request(struct edge_fill *fill);
 /* The answer to edge_fill_send() in fill->answer, if it came. */
 void edge_fill_take_answer(struct edge_fill *fill);
 
-/* The part was of no use: asks for the whole. */
+/* The part, or the 304, was of no use: asks for the whole, without a condition. */
 void edge_fill_whole_instead(struct edge_fill *fill);
 
 /* Hands the response to one joiner. The others get `rest`, or fetch for

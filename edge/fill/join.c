@@ -196,7 +196,9 @@ static void join_start(struct edge_fill_join *join)
     }
     if (!is_alone && fill == NULL && object == NULL) {
         loads = join_may_load(join);
-        err = edge_fill_add(table, join->op.loop, key, &join->ask, !loads, &begun);
+        if (loads || !join->ask.loads_only) {
+            err = edge_fill_add(table, join->op.loop, key, &join->ask, !loads, &begun);
+        }
         fill = begun;
     }
     if (fill != NULL) {

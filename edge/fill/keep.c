@@ -24,16 +24,20 @@ static struct edge_terms fill_terms(struct edge_fill *fill, const struct fb_resp
     });
 }
 
-void edge_fill_add_date(struct edge_fill *fill, struct fb_headers *headers)
+static void keep_add_date(struct fb_loop *loop, struct fb_arena *arena, struct fb_headers *headers)
 {
-    struct fb_arena *arena = &fill->answer->arena;
     char text[FB_DATE_MAX];
 
     if (fb_headers_find(headers, FB_STR("date")).ptr == NULL) {
-        int64_t now_s = fb_clock_wall_ms(fb_loop_clock(fill->loop)) / 1000;
+        int64_t now_s = fb_clock_wall_ms(fb_loop_clock(loop)) / 1000;
         struct fb_str date = fb_arena_dup(arena, fb_date_format(now_s, text));
         fb_headers_add(headers, arena, FB_STR("Date"), date);
     }
+}
+
+void edge_fill_add_date(struct edge_fill *fill, struct fb_headers *headers)
+{
+    keep_add_date(fill->loop, &fill->answer->arena, headers);
 }
 
 /* The object that the answer begins, and its writer from `first`. An empty one has
@@ -210,60 +214,133 @@ void edge_fill_past_end(struct edge_fill *fill)
 
 /* ---- what is still right ------------------------------------------------ */
 
-/* The stale object's head, brought up to date by a 304, on the same body. NULL if
- * there is no room even for that. */
-static struct edge_object *fill_renew(struct edge_fill *fill, struct edge_terms *ret_terms)
+/* News of a stale object, and who asked for them. */
+struct keep_news {
+    struct edge_fill_table *table;
+    struct fb_loop *loop;
+    struct fb_str key;
+    const struct fb_request_head *client;
+    struct edge_treatment treatment;
+    struct edge_object *stale;
+    struct edge_fill_news news;
+};
+
+/* The stale object's head, brought up to date, on the same body. NULL if there is no room even
+ * for that. */
+static struct edge_object *keep_renew(const struct keep_news *keep, struct edge_terms *ret_terms)
 {
-    const struct edge_object_head *stale = edge_object_head(fill->ask.stale);
-    struct fb_arena *arena = &fill->answer->arena;
-    const struct fb_headers *news = &fill->answer->response.headers;
+    const struct edge_object_head *stale = edge_object_head(keep->stale);
+    struct fb_arena *arena = keep->news.arena;
+    const struct fb_headers *news = keep->news.headers;
     struct fb_str age = fb_headers_find(news, FB_STR("age"));
     struct edge_object *fresh = NULL;
 
     const struct fb_response_head kept = {.status = stale->status, .headers = stale->headers};
-    fill->treatment =
-        edge_treatment_refine(&fill->ask.treatment, &fill->arena, fill->client.path, &kept);
-    struct fb_headers headers = edge_fields_updated(arena, &stale->headers, news, &fill->treatment);
+    struct edge_treatment treatment =
+        edge_treatment_refine(&keep->treatment, arena, keep->client->path, &kept);
+    struct fb_headers headers = edge_fields_updated(arena, &stale->headers, news, &treatment);
     if (fb_headers_find(news, FB_STR("date")).ptr == NULL) {
         fb_headers_remove(&headers, FB_STR("date")); /* it told of the first answer */
-        edge_fill_add_date(fill, &headers);
+        keep_add_date(keep->loop, arena, &headers);
     }
     struct fb_response_head response = {.status = stale->status, .headers = headers};
     if (age.ptr != NULL) {
         fb_headers_add(&response.headers, arena, FB_STR("Age"), age);
     }
-    *ret_terms = fill_terms(fill, &response);
-    int err = edge_store_renew(fill->table->options.store,
-                               &(struct edge_object_spec){.key = fill->ask.key,
-                                                          .request = &fill->client.headers,
+    *ret_terms = edge_terms_find(&(struct edge_terms_of){
+        .request = keep->client,
+        .response = &response,
+        .treatment = treatment,
+        .requested = keep->news.requested,
+        .received = edge_moment_now(fb_loop_clock(keep->loop)),
+    });
+    int err = edge_store_renew(keep->table->options.store,
+                               &(struct edge_object_spec){.key = keep->key,
+                                                          .request = &keep->client->headers,
                                                           .status = stale->status,
                                                           .headers = &headers,
                                                           .terms = *ret_terms,
-                                                          .birth = fill->epoch},
-                               fill->ask.stale, &fresh);
+                                                          .birth = keep->news.epoch},
+                               keep->stale, &fresh);
     return err < 0 ? NULL : fresh;
+}
+
+/* Renews, and has everybody find that. */
+static struct edge_object *keep_take_news(const struct keep_news *keep)
+{
+    struct edge_store *store = keep->table->options.store;
+    struct edge_terms terms;
+
+    struct edge_object *fresh = keep_renew(keep, &terms);
+    if (terms.refusal != NULL) {
+        edge_store_remove(store, keep->stale);
+    } else if (fresh != NULL) {
+        edge_store_publish(store, keep->loop, fresh);
+    }
+    return fresh;
 }
 
 void edge_fill_not_modified(struct edge_fill *fill)
 {
-    struct edge_store *store = fill->table->options.store;
-    struct edge_terms terms;
+    struct edge_object *stale = fill->ask.stale;
 
-    if (fill->ask.stale == NULL) {
+    if (stale == NULL || !fill->is_conditional) {
         edge_fill_fail(fill, FB_E_MALFORMED, 304);
         return;
     }
-    struct edge_object *fresh = fill_renew(fill, &terms);
-    if (terms.refusal != NULL) {
-        edge_store_remove(store, fill->ask.stale);
-    } else if (fresh != NULL) {
-        edge_store_publish(store, fill->loop, fresh);
+    if (!edge_fields_confirm(&edge_object_head(stale)->headers, &fill->answer->response.headers,
+                             fb_clock_wall_ms(fb_loop_clock(fill->loop)) / 1000)) {
+        edge_fill_whole_instead(fill);
+        return;
     }
+    struct edge_object *fresh =
+        keep_take_news(&(struct keep_news){.table = fill->table,
+                                           .loop = fill->loop,
+                                           .key = fill->ask.key,
+                                           .client = &fill->client,
+                                           .treatment = fill->ask.treatment,
+                                           .stale = stale,
+                                           .news = {.headers = &fill->answer->response.headers,
+                                                    .requested = fill->requested,
+                                                    .epoch = fill->epoch,
+                                                    .arena = &fill->answer->arena}});
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
-                                                 .object = fresh != NULL ? fresh : fill->ask.stale,
+                                                 .object = fresh != NULL ? fresh : stale,
                                                  .was_stale = true,
                                                  .was_validated = true,
                                                  .status = 304});
     edge_object_unref(fresh);
     edge_fill_end(fill);
+}
+
+/* True if there is a validator, and all that is said agrees with what is stored. */
+static bool keep_is_same(const struct edge_object *stale, const struct edge_fill_news *news)
+{
+    const struct edge_object_head *head = edge_object_head(stale);
+    struct fb_str etag = fb_headers_find(news->headers, FB_STR("etag"));
+    struct fb_str modified = fb_headers_find(news->headers, FB_STR("last-modified"));
+    int64_t length = edge_object_length(stale);
+
+    return head->status == 200 && (etag.ptr != NULL || modified.ptr != NULL) &&
+           (etag.ptr == NULL || fb_str_equal(etag, head->etag)) &&
+           (modified.ptr == NULL || fb_str_equal(modified, head->last_modified)) &&
+           (news->length == FB_LENGTH_UNKNOWN || length == FB_LENGTH_UNKNOWN ||
+            news->length == length);
+}
+
+struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_loop *loop,
+                                      const struct edge_fill_ask *ask,
+                                      const struct edge_fill_news *news)
+{
+    if (edge_object_state(ask->stale) == EDGE_OBJECT_BROKEN ||
+        !edge_object_is_current(ask->stale, news->epoch, true) || !keep_is_same(ask->stale, news)) {
+        return NULL;
+    }
+    return keep_take_news(&(struct keep_news){.table = table,
+                                              .loop = loop,
+                                              .key = ask->key,
+                                              .client = ask->request,
+                                              .treatment = ask->treatment,
+                                              .stale = ask->stale,
+                                              .news = *news});
 }

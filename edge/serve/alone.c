@@ -1,4 +1,5 @@
 #include "base/core/err.h"
+#include "base/loop/loop.h"
 #include "base/loop/reader.h"
 #include "base/server/exchange.h"
 #include "edge/fresh/fields.h"
@@ -6,6 +7,8 @@
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A request's content, lent to the fetch that sends it on: the exchange closes
@@ -45,11 +48,6 @@ static struct fb_reader *content_of(struct serve_request *request)
     return &content->reader;
 }
 
-static bool serve_is_unsafe(enum fb_method method)
-{
-    return method != FB_METHOD_GET && method != FB_METHOD_HEAD && method != FB_METHOD_OPTIONS;
-}
-
 /* The request's own content was late, malformed or cut. */
 static void serve_fail_content(struct serve_request *request, int err)
 {
@@ -62,12 +60,84 @@ static void serve_fail_content(struct serve_request *request, int err)
     }
 }
 
+/* ---- HEAD of what is stale ---------------------------------------------- */
+
+/* Answers from the stale object, if the upstream's answer is of the same version. */
+static bool alone_freshen(struct serve_request *request)
+{
+    struct serve_fetch *own = request->fetch;
+    struct edge_fetch *fetch = &own->io;
+    struct edge_fill_ask ask = edge_serve_ask(request);
+
+    if (fetch->response.status != 200) {
+        return false;
+    }
+    struct edge_object *fresh =
+        edge_fill_freshen(request->serve->options.fills, request->serve->loop, &ask,
+                          &(struct edge_fill_news){.headers = &fetch->response.headers,
+                                                   .length = fetch->length,
+                                                   .requested = own->requested,
+                                                   .epoch = own->epoch,
+                                                   .arena = request->arena});
+    if (fresh == NULL) {
+        return false;
+    }
+    fb_reader_close(fetch->body);
+    edge_object_unref(request->object);
+    request->object = fresh;
+    edge_serve_select(request);
+    edge_serve_settle(request, EDGE_SERVE_REVALIDATED);
+    edge_serve_respond_object(request);
+    return true;
+}
+
+/* Answers from the stale object in place of an error, if it may stand in. */
+static bool alone_stand_in(struct serve_request *request)
+{
+    struct edge_fetch *fetch = &request->fetch->io;
+    bool is_failed = fetch->op.result < 0 || fetch->response.status >= 500;
+
+    if (!is_failed || request->is_aborted ||
+        !edge_terms_stands_in(&edge_object_head(request->object)->terms,
+                              (int64_t)fb_loop_now_ms(request->serve->loop))) {
+        return false;
+    }
+    if (fetch->op.result == FB_OK) {
+        fb_reader_close(fetch->body);
+    }
+    request->trail.detail = "stale-if-error";
+    edge_serve_select(request);
+    edge_serve_settle(request, EDGE_SERVE_STALE);
+    edge_serve_respond_object(request);
+    return true;
+}
+
+/* ---- the answer -------------------------------------------------------- */
+
+static void serve_pass_answer(struct serve_request *request)
+{
+    struct edge_fetch *fetch = &request->fetch->io;
+    struct fb_response_head kept = {
+        .status = fetch->response.status,
+        .headers = edge_fields_to_answer(request->arena, &fetch->response.headers)};
+
+    edge_serve_settle(request, EDGE_SERVE_PASS);
+    edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
+}
+
 static void serve_on_fetched(struct fb_op *op)
 {
     struct serve_fetch *own = FB_CONTAINER_OF(op, struct serve_fetch, io.op);
     struct serve_request *request = own->request;
     struct edge_fetch *fetch = &own->io;
 
+    if (op->result == FB_OK) {
+        request->trail.upstream_status = fetch->response.status;
+    }
+    if (own->is_about_stale &&
+        (alone_stand_in(request) || (op->result == FB_OK && alone_freshen(request)))) {
+        return;
+    }
     if (op->result < 0 && fetch->content_failed) {
         serve_fail_content(request, op->result);
         return;
@@ -76,16 +146,41 @@ static void serve_on_fetched(struct fb_op *op)
         edge_serve_fail_upstream(request, op->result);
         return;
     }
-    unsigned status = fetch->response.status;
-    request->trail.upstream_status = status;
-    if (serve_is_unsafe(request->client->method) && status < 400 && request->key.len > 0) {
-        edge_store_invalidate(request->serve->options.store, request->serve->loop, request->key);
+    if (edge_serve_is_unsafe(request->client->method) && fetch->response.status < 400) {
+        edge_serve_drop(request, &fetch->response.headers);
     }
-    struct fb_response_head kept = {
-        .status = status,
-        .headers = edge_fields_to_answer(request->arena, &fetch->response.headers)};
-    edge_serve_settle(request, EDGE_SERVE_PASS);
-    edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
+    serve_pass_answer(request);
+}
+
+/* ---- the request ------------------------------------------------------- */
+
+/* One node less to go, as whoever asked for OPTIONS counts them (RFC 9110 section 7.6.2). */
+static void alone_count_forward(struct fb_headers *headers, struct fb_arena *arena)
+{
+    struct fb_str text = fb_headers_find(headers, FB_STR("max-forwards"));
+    uint64_t left = 0;
+
+    if (text.ptr == NULL || fb_str_to_u64(text, &left) < 0 || left == 0) {
+        return;
+    }
+    char *less = fb_arena_alloc(arena, 24);
+    int len = snprintf(less, 24, "%" PRIu64, left - 1);
+    fb_headers_remove(headers, FB_STR("max-forwards"));
+    fb_headers_add(headers, arena, FB_STR("Max-Forwards"), (struct fb_str){less, (size_t)len});
+}
+
+static struct fb_headers alone_fields(struct serve_request *request)
+{
+    struct fb_arena *arena = request->arena;
+
+    if (request->fetch->is_about_stale) { /* whose conditions are judged here */
+        return edge_fields_to_fetch(arena, request->client, request->treatment.class);
+    }
+    struct fb_headers headers = edge_fields_to_pass(arena, request->client);
+    if (request->client->method == FB_METHOD_OPTIONS) {
+        alone_count_forward(&headers, arena);
+    }
+    return headers;
 }
 
 /* A key's policy is about what is kept: what another method does may hang on any
@@ -120,11 +215,15 @@ void edge_serve_fetch(struct serve_request *request, const char *why, const char
     request->trail.detail = detail;
     request->fetch = own;
     own->request = request;
+    own->requested = edge_moment_now(fb_loop_clock(request->serve->loop));
+    own->epoch = edge_store_epoch(request->serve->options.store);
+    own->is_about_stale = request->client->method == FB_METHOD_HEAD && request->object != NULL &&
+                          !request->conditions.has_strict;
     *sent = *request->client;
     sent->target = alone_target(request);
     sent->path = request->wanted.path;
     sent->host = request->wanted.host;
-    sent->headers = edge_fields_to_pass(arena, request->client);
+    sent->headers = alone_fields(request);
     fb_op_init(&fetch->op, request->serve->loop, serve_on_fetched);
     fetch->request = sent;
     fetch->arena = arena;

@@ -34,11 +34,40 @@ static int gate_read_target(struct serve_request *request)
     return FB_OK;
 }
 
+/* TRACE would tell whoever asks what fields upstreams are sent: it is never passed on, however
+ * many forwards it is allowed. OPTIONS is for this node if it names nothing, or has come as far
+ * as it was to go (RFC 9110 sections 7.6.2, 9.3.7, 9.3.8). */
+static bool gate_answers_itself(struct serve_request *request)
+{
+    const struct fb_request_head *client = request->client;
+    uint64_t left = 1;
+
+    if (fb_str_equal(client->method_text, FB_STR("TRACE"))) {
+        edge_serve_settle(request, EDGE_SERVE_ERROR);
+        edge_serve_respond_methods(request, true);
+        return true;
+    }
+    if (client->method != FB_METHOD_OPTIONS) {
+        return false;
+    }
+    bool is_counted =
+        fb_str_to_u64(fb_headers_find(&client->headers, FB_STR("max-forwards")), &left) == FB_OK;
+    if (fb_str_equal(client->path, FB_STR("*")) || (is_counted && left == 0)) {
+        edge_serve_settle(request, EDGE_SERVE_PASS);
+        edge_serve_respond_methods(request, false);
+        return true;
+    }
+    return false;
+}
+
 void edge_serve_start(struct serve_request *request)
 {
     const struct edge_serve_options *options = &request->serve->options;
     enum fb_method method = request->client->method;
 
+    if (gate_answers_itself(request)) {
+        return;
+    }
     if (method == FB_METHOD_OTHER) {
         edge_serve_fail(request, 501, "the method is not supported");
         return;

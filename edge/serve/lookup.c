@@ -18,6 +18,17 @@ enum serve_had {
 
 static void serve_join(struct serve_request *request, enum serve_had had);
 
+static const char *serve_cause(const struct serve_request *request, enum serve_had had)
+{
+    if (had == SERVE_HAD_PART || had == SERVE_HAD_WEAK) {
+        return "partial";
+    }
+    if (request->object != NULL) {
+        return "stale";
+    }
+    return edge_store_has(request->serve->options.store, request->key) ? "vary-miss" : "uri-miss";
+}
+
 /* ---- answers from the store -------------------------------------------- */
 
 static bool serve_has_parts(struct edge_object *object, const struct fb_ranges *parts)
@@ -164,6 +175,23 @@ static void serve_take_past_end(struct serve_request *request)
     edge_serve_respond_past_end(request, request->join->io.length);
 }
 
+/* No fill brings it. A HEAD fetches no body that nobody has asked for: it goes on as it is,
+ * and may tell whether what is stale is still right. */
+static void serve_take_alone(struct serve_request *request)
+{
+    struct edge_store *store = request->serve->options.store;
+
+    if (!request->join->io.ask.loads_only) {
+        request->trail = (struct serve_trail){0};
+        edge_serve_fetch(request, "bypass", "not-shared");
+        return;
+    }
+    if (request->object == NULL) { /* it may have been loaded, but stale */
+        request->object = edge_store_find(store, request->key, &request->client->headers);
+    }
+    edge_serve_fetch(request, serve_cause(request, SERVE_HAD_NONE), NULL);
+}
+
 static void serve_on_joined(struct fb_op *op)
 {
     struct serve_join *shared = FB_CONTAINER_OF(op, struct serve_join, io.op);
@@ -187,8 +215,7 @@ static void serve_on_joined(struct fb_op *op)
         serve_take_past_end(request);
         return;
     case EDGE_FILL_ALONE:
-        request->trail = (struct serve_trail){0};
-        edge_serve_fetch(request, "bypass", "not-shared");
+        serve_take_alone(request);
         return;
     }
 }
@@ -208,17 +235,6 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request)
 }
 
 /* ---- what the store has ------------------------------------------------ */
-
-static const char *serve_cause(const struct serve_request *request, enum serve_had had)
-{
-    if (had == SERVE_HAD_PART || had == SERVE_HAD_WEAK) {
-        return "partial";
-    }
-    if (request->object != NULL) {
-        return "stale";
-    }
-    return edge_store_has(request->serve->options.store, request->key) ? "vary-miss" : "uri-miss";
-}
 
 /* All that is wanted of the object, as a range: of several the first, for readers of the
  * others ask for them when they get there. */
@@ -249,6 +265,7 @@ static void serve_join(struct serve_request *request, enum serve_had had)
     shared->request = request;
     fb_op_init(&shared->io.op, request->serve->loop, serve_on_joined);
     *ask = edge_serve_ask(request);
+    ask->loads_only = request->client->method == FB_METHOD_HEAD;
     if (had == SERVE_HAD_WEAK) {
         ask->stale = NULL;
         ask->lacking = request->object;

@@ -263,3 +263,21 @@ void edge_serve_respond_problem(struct serve_request *request, unsigned status, 
 
     respond_problem(request, status, detail, status == 503 ? retry : (struct fb_header){0});
 }
+
+void edge_serve_respond_methods(struct serve_request *request, bool is_refused)
+{
+    struct fb_header allow = {FB_STR("Allow"),
+                              FB_STR("GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE")};
+
+    if (is_refused) {
+        respond_problem(request, 405, "the method is not passed on", allow);
+        return;
+    }
+    struct fb_headers headers = {0};
+    fb_headers_add(&headers, request->arena, allow.name, allow.value);
+    fb_headers_add(&headers, request->arena, FB_STR("Cache-Status"),
+                   edge_trail_text(request, false, 0));
+    fb_exchange_respond(
+        request->exchange,
+        &(struct fb_response){.status = 204, .headers = headers.items, .n_headers = headers.n});
+}

@@ -13,13 +13,15 @@
  * here (condition.h), also while the object is still arriving. What the store lacks of
  * an object is fetched while the rest is sent. Of what is not kept at all, the first of
  * the ranges is fetched, rounded to chunks; the others when their turn comes. A HEAD that
- * misses fills like a GET. If-Match and If-Unmodified-Since are the origin's to judge
- * (RFC 9111 section 4.3.2): what holds of a fresh response is answered with that, all
- * else is passed.
+ * no tier can answer goes on as a HEAD, and nothing is kept of its answer; if that is of
+ * the same version as what is stale, this is fresh again (RFC 9111 section 4.3.5). If-Match and
+ * If-Unmodified-Since are the origin's to judge (RFC 9111 section 4.3.2): what holds of a fresh
+ * response is answered with that, all else is passed.
  *
  * Any other known method is passed with its content, streaming both ways; the
- * success of an unsafe one drops what is kept under its key (RFC 9111 section
- * 4.4). Responses that may not be kept are passed with backpressure.
+ * success of an unsafe one drops what is kept under its key, and what Location and
+ * Content-Location name on the same host (RFC 9111 section 4.4). TRACE and unknown methods
+ * are refused. Responses that may not be kept are passed with backpressure.
  *
  * Every response bears Via and one member of Cache-Status (RFC 9211) behind the
  * upstream's; those from the store bear Age. A hit is what needs no upstream for any
@@ -29,8 +31,8 @@
  * Ownership  One struct edge_serve per loop, freed after its server.
  * Threads    The loop's own; store and fills are shared by all.
  * Failures   Problem details: 400 for a path or host that has no key, 414 for one
- *            too long, 416 for a range past the end, 501 for an unknown method, 508 for
- *            a request that has been here before, 502, 503, 504 for upstreams.
+ *            too long, 405 for TRACE, 416 for a range past the end, 501 for an unknown method, 508
+ * for a request that has been here before, 502, 503, 504 for upstreams.
  */
 #pragma once
 

@@ -6,6 +6,7 @@
  *     gate.c      what is settled before the store is asked: method, loops, target, key
  *     lookup.c    what the store has, and the fetch that others may share
  *     alone.c     what is fetched for one client
+ *     drop.c      what the success of an unsafe method makes invalid
  *     trail.c     the way a request went: Cache-Status, counters
  *     record.c    the line of the access log
  *     respond.c   heads of responses, problem details
@@ -69,6 +70,9 @@ struct serve_join {
 struct serve_fetch {
     struct edge_fetch io;
     struct serve_request *request;
+    struct edge_moment requested;
+    uint64_t epoch;      /* of purges, when it was sent */
+    bool is_about_stale; /* a HEAD that may tell that request->object is still right */
 };
 
 /* In the arena of its exchange. */
@@ -131,6 +135,13 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request);
 /* Sends the request on for this client alone; `why` and `detail` are for Cache-Status. */
 void edge_serve_fetch(struct serve_request *request, const char *why, const char *detail);
 
+/* ---- drop.c -------------------------------------------------------------- */
+
+bool edge_serve_is_unsafe(enum fb_method method);
+
+/* An unsafe method has succeeded, with these fields. */
+void edge_serve_drop(struct serve_request *request, const struct fb_headers *response);
+
 /* ---- trail.c ------------------------------------------------------------- */
 
 /* Rows of the metrics table: one for each result, and these. */
@@ -166,6 +177,9 @@ void edge_serve_respond_past_end(struct serve_request *request, uint64_t length)
 void edge_serve_respond_through(struct serve_request *request,
                                 const struct fb_response_head *response, int64_t length,
                                 struct fb_reader *body);
+
+/* Answers OPTIONS with what this node lets through, or refuses a method that it does not. */
+void edge_serve_respond_methods(struct serve_request *request, bool is_refused);
 
 /* Answers with problem details; `detail` is a sentence for a person. */
 void edge_serve_respond_problem(struct serve_request *request, unsigned status, const char *detail);

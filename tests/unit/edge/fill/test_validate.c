@@ -68,6 +68,37 @@ static void a_304_that_nobody_asked_for_is_an_error(void **state)
     assert_failed(joiner, FB_E_MALFORMED);
 }
 
+static void a_304_to_no_condition_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *stale = make_stale(f, "a/k", KEEP);
+    struct joiner *joiner = join(f, 0, "a/k", NULL, stale);
+
+    (void)fake_answer(&f->upstream, 1, 304, "", 0);
+    turn(f);
+    assert_failed(joiner, FB_E_MALFORMED);
+    edge_object_unref(stale);
+}
+
+static void a_304_of_another_version_is_of_no_use(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *stale = make_stale(f, "a/k", KEEP "ETag: \"1\"\n");
+    struct joiner *joiner = join(f, 0, "a/k", NULL, stale);
+
+    (void)fake_answer(&f->upstream, 1, 304, "ETag: \"2\"\n", 0);
+    turn(f);
+    assert_int_equal(sent(f, 2, "If-None-Match").len, 0);
+    struct fake_body *body = fake_answer(&f->upstream, 2, 200, KEEP "ETag: \"2\"\n", 3);
+    fake_body_push(body, FB_STR("new"));
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    struct edge_object *object = take_object(joiner);
+    assert_body(f, object, "new", FB_E_END);
+    edge_object_unref(object);
+    edge_object_unref(stale);
+}
+
 static void a_new_response_replaces_the_stale_one(void **state)
 {
     struct fixture *f = *state;
@@ -157,6 +188,8 @@ int main(void)
         FILL_TEST(a_304_renews_the_stale_object),
         FILL_TEST(a_304_that_forbids_keeping_serves_and_forgets),
         FILL_TEST(a_304_that_nobody_asked_for_is_an_error),
+        FILL_TEST(a_304_to_no_condition_is_an_error),
+        FILL_TEST(a_304_of_another_version_is_of_no_use),
         FILL_TEST(a_new_response_replaces_the_stale_one),
         FILL_TEST(a_stale_object_stands_in_where_that_is_allowed),
         FILL_TEST(a_stale_object_does_not_stand_in_elsewhere),

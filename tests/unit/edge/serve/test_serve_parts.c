@@ -146,6 +146,7 @@ static void what_lacks_bytes_does_not_stand_in(void **state)
     (void)finish(f, &exchange);
 
     ask(f, &exchange, FB_METHOD_HEAD, "/1.m4s", NULL, NULL); /* which needs none */
+    turn(f);
     answer(f, FB_E_UNAVAILABLE, NULL, NULL, NULL);
     assert_int_equal(exchange.response.status, 200);
     exchange.response.length = 0;
