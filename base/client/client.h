@@ -5,8 +5,10 @@
  * The content is then pulled from a reader, which knows a cut body
  * (FB_E_CLOSED) from a whole one (FB_E_END). A request that fails on a kept
  * connection before any byte of the response is sent again on a new one if it
- * is idempotent and has no content (RFC 9110 section 9.2.2). 1xx responses are
- * passed over. Nothing is redirected, decoded or stored.
+ * is idempotent and has no content (RFC 9110 section 9.2.2). Of 1xx responses up to
+ * 16 are passed over, for nobody here asked for one (section 15.2); 101 is malformed.
+ * Trailers are read within a limit and dropped (section 6.5.1). Nothing is redirected, decoded or
+ * stored.
  *
  * Ownership  One client per loop: new → fb_client_close(). The caller owns the
  *            struct fb_fetch until done, and from then on `body`, to be closed;

@@ -128,8 +128,9 @@ struct client_conn {
     struct client_input *input; /* counted; what `rest` is in */
     struct fb_str rest;         /* received, not yet taken */
     struct fb_http1_body body;
-    bool keeps_alive;  /* what the response said */
-    bool has_answered; /* a byte of the response has come */
+    bool keeps_alive;   /* what the response said */
+    bool has_answered;  /* a byte of the response has come */
+    unsigned n_interim; /* responses before the final one */
     unsigned n_served;
     uint64_t opened_ms;
     uint64_t peer_keeps_ms; /* says Keep-Alive; UINT64_MAX: nothing */

@@ -283,14 +283,11 @@ static uint64_t conn_read_keep_alive(const struct fb_headers *headers)
 static void conn_read_head(struct client_conn *conn)
 {
     struct fb_http1_response response;
-    int err = FB_E_MALFORMED;
 
-    for (int n = 0; n < CONN_MAX_INTERIM; n++) {
-        err = conn_parse(conn, &response);
-        if (err < 0 || response.head.status >= 200) {
-            break;
-        }
-        err = FB_E_MALFORMED; /* if they never end */
+    int err = conn_parse(conn, &response);
+    while (err == FB_OK && response.head.status < 200) {
+        /* What never ends would fill the arena. */
+        err = ++conn->n_interim > CONN_MAX_INTERIM ? FB_E_MALFORMED : conn_parse(conn, &response);
     }
     if (err == FB_E_LATER) {
         fb_client_conn_watch(conn);
@@ -313,6 +310,7 @@ static void conn_begin(struct client_conn *conn, struct client_request *request)
     conn->request = request;
     request->conn = conn;
     conn->has_answered = false;
+    conn->n_interim = 0;
     conn->n_served++;
     fb_client_request_set_timer(request);
     fb_client_conn_watch(conn);

@@ -138,6 +138,84 @@ static void endless_interim_responses_are_refused(void **state)
     assert_int_equal(get_all(f, &got), FB_E_MALFORMED);
 }
 
+static void interim_responses_are_counted_however_slowly_they_come(void **state)
+{
+    struct fixture *f = *state;
+    struct get get;
+
+    f->answer = FB_STR_NONE;
+    get_start(&get, f);
+    UNTIL(f, f->n_requests == 1);
+    for (int i = 0; i < 50 && get.end == FB_OK; i++) {
+        peer_send(f->peers[0], FB_STR("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"));
+        quiet(f);
+    }
+    assert_int_equal(get.end, FB_E_MALFORMED);
+    get_done(&get);
+}
+
+static void what_nobody_asked_for_or_understands_is_malformed(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(answers); i++) {
+        FB_AUTO(fb_buf_done) struct fb_buf got = {0};
+        f->answer = fb_str_from(answers[i]);
+        assert_int_equal(get_all(f, &got), FB_E_MALFORMED);
+    }
+}
+
+static void trailers_are_dropped_and_too_many_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf got = {0};
+    struct get get;
+
+    f->answer = FB_STR("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: ETag\r\n\r\n"
+                       "2\r\nok\r\n0\r\nETag: \"t\"\r\nContent-Length: 9\r\n\r\n");
+    get_start(&get, f);
+    UNTIL(f, get.end != FB_OK);
+    assert_int_equal(get.end, FB_E_END);
+    assert_string_equal(get.content.ptr, "ok");
+    assert_null(fb_headers_find(&get.fetch.response.headers, FB_STR("etag")).ptr);
+    get_done(&get);
+
+    fb_buf_append(&answer, FB_STR("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                  "2\r\nok\r\n0\r\n"));
+    for (int i = 0; i < 1000; i++) {
+        fb_buf_append(&answer, FB_STR("Trailer-Field: x\r\n"));
+    }
+    fb_buf_append(&answer, FB_STR("\r\n"));
+    f->answer = fb_buf_str(&answer);
+    assert_int_equal(get_all(f, &got), FB_E_MALFORMED);
+}
+
+static void content_after_a_status_that_has_none_costs_the_connection(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(answers); i++) {
+        FB_AUTO(fb_buf_done) struct fb_buf got = {0};
+        unsigned n_ended = f->n_ended;
+        f->answer = fb_str_from(answers[i]);
+        assert_int_equal(get_all(f, &got), FB_E_END);
+        assert_int_equal(got.len, 0);
+        UNTIL(f, f->n_ended == n_ended + 1);
+    }
+}
+
 /* ---- leaving early ------------------------------------------------------- */
 
 static void a_fetch_can_be_canceled_at_any_turn(void **state)
@@ -249,6 +327,10 @@ int main(void)
         TEST(a_caller_that_does_not_ask_is_not_timed_out),
         TEST(an_oversized_head_is_refused),
         TEST(endless_interim_responses_are_refused),
+        TEST(interim_responses_are_counted_however_slowly_they_come),
+        TEST(what_nobody_asked_for_or_understands_is_malformed),
+        TEST(trailers_are_dropped_and_too_many_are_refused),
+        TEST(content_after_a_status_that_has_none_costs_the_connection),
         TEST(a_fetch_can_be_canceled_at_any_turn),
         TEST(a_fetch_can_be_canceled_in_the_queue),
         TEST(content_closed_early_costs_the_connection_unless_little_is_left),
