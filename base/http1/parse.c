@@ -255,6 +255,9 @@ static int read_fields(struct fb_http1_parser *parser, struct fb_str head, llhtt
     if (reading.is_too_many) {
         return fail(parser, 431, FB_E_LIMIT);
     }
+    if (result == HPE_INVALID_METHOD) {
+        return fail(parser, 501, FB_E_UNSUPPORTED);
+    }
     if (result != HPE_PAUSED || !reading.is_complete ||
         llhttp_get_error_pos(&llhttp) + 1 < head.ptr + head.len) {
         return fail(parser, 400, FB_E_MALFORMED);

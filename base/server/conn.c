@@ -183,8 +183,10 @@ static void refuse_bytes(struct server_conn *conn, struct fb_exchange *exchange,
         detail = "The request's head is larger than this server takes.";
         break;
     case 501:
+        detail = "The method is not supported.";
+        break;
     case 505:
-        detail = "This server speaks HTTP/1.0 and HTTP/1.1, without tunnels.";
+        detail = "This server speaks HTTP/1.0 and HTTP/1.1.";
         break;
     default:
         detail = "The request is not well-formed HTTP/1.1.";

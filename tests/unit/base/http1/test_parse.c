@@ -220,7 +220,6 @@ static void ambiguous_requests_are_refused(void **state)
         FB_STR("GET /#f HTTP/1.1\r\nHost: a\r\n\r\n"),
         FB_STR("GET /\x80 HTTP/1.1\r\nHost: a\r\n\r\n"),
         FB_STR("GET * HTTP/1.1\r\nHost: a\r\n\r\n"),
-        FB_STR("get / HTTP/1.1\r\nHost: a\r\n\r\n"),
         FB_STR("G@T / HTTP/1.1\r\nHost: a\r\n\r\n"),
         FB_STR("DESCRIBE / RTSP/1.0\r\nHost: a\r\n\r\n"),
         FB_STR("\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -246,6 +245,16 @@ static void other_versions_and_tunnels_are_unsupported(void **state)
     assert_int_equal(f->parser.status, 505);
     assert_int_equal(request(f, "GET / HTTP/0.9\r\nHost: a\r\n\r\n"), FB_E_UNSUPPORTED);
     assert_int_equal(request(f, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), FB_E_UNSUPPORTED);
+    assert_int_equal(f->parser.status, 501);
+}
+
+static void unknown_methods_are_unsupported(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(request(f, "BREW / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_E_UNSUPPORTED);
+    assert_int_equal(f->parser.status, 501);
+    assert_int_equal(request(f, "get / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_E_UNSUPPORTED);
     assert_int_equal(f->parser.status, 501);
 }
 
@@ -411,6 +420,7 @@ int main(void)
         TEST(keep_alive_follows_the_version),
         TEST(ambiguous_requests_are_refused),
         TEST(other_versions_and_tunnels_are_unsupported),
+        TEST(unknown_methods_are_unsupported),
         TEST(what_is_unusual_and_clear_is_taken),
         TEST(expectations_are_told_apart),
         TEST(limits_hold_to_the_byte),
