@@ -95,20 +95,15 @@ static bool alone_freshen(struct serve_request *request)
 static bool alone_stand_in(struct serve_request *request)
 {
     struct edge_fetch *fetch = &request->fetch->io;
-    bool is_failed = fetch->op.result < 0 || fetch->response.status >= 500;
+    bool has_answer = fetch->op.result == FB_OK;
 
-    if (!is_failed || request->is_aborted ||
-        !edge_terms_stands_in(&edge_object_head(request->object)->terms,
-                              (int64_t)fb_loop_now_ms(request->serve->loop))) {
+    if ((has_answer && !edge_status_is_failure(fetch->response.status)) ||
+        !edge_serve_stand_in(request)) {
         return false;
     }
-    if (fetch->op.result == FB_OK) {
+    if (has_answer) {
         fb_reader_close(fetch->body);
     }
-    request->trail.detail = "stale-if-error";
-    edge_serve_select(request);
-    edge_serve_settle(request, EDGE_SERVE_STALE);
-    edge_serve_respond_object(request);
     return true;
 }
 

@@ -89,6 +89,8 @@ void edge_serve_start(struct serve_request *request)
     } else if (method != FB_METHOD_GET && method != FB_METHOD_HEAD) {
         edge_serve_fetch(request, "method", NULL);
     } else {
+        request->demands =
+            edge_demands_of(request->arena, &request->client->headers, request->site->demands);
         request->treatment = edge_site_treat(request->site, request->arena, request->wanted.path);
         gate_read_range(request);
         edge_serve_lookup(request);

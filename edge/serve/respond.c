@@ -104,6 +104,24 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
     return headers;
 }
 
+/* True if it was this very request that brought the object, or validated it. */
+static bool respond_is_own(const struct serve_request *request)
+{
+    return !request->trail.is_collapsed &&
+           (request->result == EDGE_SERVE_MISS || request->result == EDGE_SERVE_REVALIDATED);
+}
+
+/* What no-cache="..." names is for whoever asked the upstream (RFC 9111 section 5.2.2.4). */
+static void respond_drop_guarded(struct fb_arena *arena, struct fb_headers *headers)
+{
+    struct fb_str rest = edge_fields_guarded(arena, headers);
+    struct fb_str name;
+
+    while (fb_list_member(&rest, &name)) {
+        fb_headers_remove(headers, name);
+    }
+}
+
 /* ---- responses --------------------------------------------------------- */
 
 static void respond_problem(struct serve_request *request, unsigned status, const char *detail,
@@ -210,6 +228,9 @@ void edge_serve_respond_object(struct serve_request *request)
         return;
     }
     struct fb_headers headers = respond_copy(request, &head->headers, selection->status);
+    if (head->terms.has_guarded && !respond_is_own(request)) {
+        respond_drop_guarded(request->arena, &headers);
+    }
     struct edge_terms space;
     int64_t left_ms = edge_terms_left_ms(edge_object_terms(request->object, &space), now_ms);
     respond_add(&headers, FB_STR("Age"),

@@ -8,6 +8,7 @@
 #include "base/server/exchange.h"
 #include "edge/access_log/access_log.h"
 #include "edge/serve/serve_internal.h"
+#include "edge/store/store.h"
 
 static const struct fb_state serve_states[] = {
     [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_SENT)},
@@ -24,6 +25,24 @@ void edge_serve_fail(struct serve_request *request, unsigned status, const char 
     edge_serve_respond_problem(request, status, detail);
 }
 
+/* True if it is the upstream's own word that keeps a stored response from being used without it
+ * (RFC 9111 sections 5.2.2.2, 5.2.2.4). */
+static bool serve_must_validate(struct serve_request *request)
+{
+    if (request->join == NULL) {
+        return false;
+    }
+    if (request->object == NULL) { /* it may have been loaded */
+        request->object =
+            edge_store_find(request->serve->options.store, request->key, &request->client->headers);
+    }
+    if (request->object == NULL) {
+        return false;
+    }
+    const struct edge_terms *terms = &edge_object_head(request->object)->terms;
+    return terms->must_revalidate || terms->always_validate;
+}
+
 /* No answer came from upstream, or none that may be shown. */
 void edge_serve_fail_upstream(struct serve_request *request, int err)
 {
@@ -35,6 +54,8 @@ void edge_serve_fail_upstream(struct serve_request *request, int err)
         edge_serve_fail(request, 503, "too many upstream fetches are under way");
     } else if (err == FB_E_CANCELED) {
         edge_serve_fail(request, 503, "this node is shutting down");
+    } else if (request->trail.upstream_status == 0 && serve_must_validate(request)) {
+        edge_serve_fail(request, 504, "what is stored must not be used without the upstream");
     } else if (request->trail.upstream_status != 0) {
         edge_serve_fail(request, 502, "the upstream answered with an error");
     } else {

@@ -4,7 +4,9 @@
  *     serve.c     the machine, from its beginning to its ends
  *     reign.c     which sites are in force, and which still are in use
  *     gate.c      what is settled before the store is asked: method, loops, target, key
- *     lookup.c    what the store has, and the fetch that others may share
+ *     lookup.c    what the store has, and whether that will do
+ *     answer.c    answers from an object
+ *     shared.c    the fetch that others may share, and what comes of it
  *     alone.c     what is fetched for one client
  *     drop.c      what the success of an unsafe method makes invalid
  *     trail.c     the way a request went: Cache-Status, counters
@@ -20,6 +22,7 @@
 #include "base/core/machine.h"
 #include "base/http/head.h"
 #include "edge/fill/fill.h"
+#include "edge/fresh/demands.h"
 #include "edge/serve/condition.h"
 #include "edge/serve/serve.h"
 #include "edge/site/site.h"
@@ -49,6 +52,16 @@ struct edge_serve {
     struct fb_buf via;                     /* "1.1 node" */
     struct fb_buf scratch;                 /* for writing one field */
     unsigned n_requests;                   /* under way */
+};
+
+/* What the store has for a request. */
+enum serve_had {
+    SERVE_HAD_NONE,
+    SERVE_HAD_ENOUGH, /* to begin with; the rest is fetched when the client gets there */
+    SERVE_HAD_STALE,
+    SERVE_HAD_UNWANTED, /* fresh, but not as fresh as the client demands */
+    SERVE_HAD_PART,     /* fresh, but not the first byte that is wanted: better ask first */
+    SERVE_HAD_WEAK      /* bytes are missing, which cannot be had but with all the others */
 };
 
 /* The way a request went, for Cache-Status. */
@@ -86,11 +99,13 @@ struct serve_request {
     const struct fb_request_head *client; /* as received */
     struct fb_request_head wanted;        /* the same as a GET of the normal target */
     struct edge_conditions conditions;
+    struct edge_demands demands;  /* of its Cache-Control, what the site obeys */
     struct fb_range_specs ranges; /* if `has_range`; a fill is asked for the first */
     bool has_range;
     struct fb_str key;
     struct edge_treatment treatment;
     struct serve_trail trail;
+    enum serve_had had; /* when it joined */
     enum edge_serve_result result;
     bool is_aborted; /* the client went away */
 
@@ -124,11 +139,45 @@ void edge_serve_start(struct serve_request *request);
 
 /* ---- lookup.c ------------------------------------------------------------ */
 
-/* Answers from the store, or from a fetch that others may share. */
+/* Answers from the store, or from a fetch. */
 void edge_serve_lookup(struct serve_request *request);
+
+/* What the store has is not enough, or not wanted. */
+void edge_serve_go_upstream(struct serve_request *request, enum serve_had had);
+
+/* Why an upstream is asked, as `fwd` of Cache-Status. */
+const char *edge_serve_cause(const struct serve_request *request, enum serve_had had);
+
+/* Answers 504 to a client that wants nothing but what is stored. */
+void edge_serve_refuse_uncached(struct serve_request *request);
+
+/* ---- answer.c ------------------------------------------------------------ */
+
+/* What may be done with request->object for this client. */
+enum edge_verdict edge_serve_judge(const struct serve_request *request);
+
+/* True if it is only the client who will not have what is stored. */
+bool edge_serve_is_unwanted(const struct serve_request *request);
+
+/* True if all bytes that are selected are in the store or on their way. */
+bool edge_serve_has_all(const struct serve_request *request);
+
+/* Answers from request->object what was selected. */
+void edge_serve_send_object(struct serve_request *request, enum edge_serve_result result);
+
+/* The same from an object that the store had, and that is fit for use now. */
+void edge_serve_use_stored(struct serve_request *request, enum edge_verdict verdict);
+
+/* Answers from what is stale, if it may stand in for an upstream that failed. */
+bool edge_serve_stand_in(struct serve_request *request);
+
+/* ---- shared.c ------------------------------------------------------------ */
 
 /* What is wanted, as fills are told. */
 struct edge_fill_ask edge_serve_ask(struct serve_request *request);
+
+/* Waits for a fetch that others may share, or for what a volume has. */
+void edge_serve_join(struct serve_request *request, enum serve_had had);
 
 /* ---- alone.c ------------------------------------------------------------- */
 

@@ -157,6 +157,15 @@ static bool model_take_whole(struct world *w, const struct question *q,
     return true;
 }
 
+/* Without an upstream: 504 if that is what keeps a stored response from being used (section
+ * 5.2.2.2). */
+static unsigned failure_of(struct world *w, const struct question *q)
+{
+    struct model_stored *stored = model_find(&w->model, q->key, q->language);
+
+    return stored != NULL && model_is_never_stale(&stored->head) ? 504 : 502;
+}
+
 /* Sent on for this client alone, with what it wrote; nothing is kept of it. */
 static void take_alone(struct world *w, const struct question *q, struct fb_exchange *exchange)
 {
@@ -167,7 +176,7 @@ static void take_alone(struct world *w, const struct question *q, struct fb_exch
     struct answer_made made = origin_answer(w, q);
     write_name(text, q->key, w->origins[q->key].version, &made.head, q->language);
     if (made.err < 0) {
-        check_body(w, exchange, 502, NULL);
+        check_body(w, exchange, failure_of(w, q), NULL);
     } else if (made.is_not_modified || made.head.status == 204) {
         check_body(w, exchange, made.is_not_modified ? 304 : 204, "");
     } else {
@@ -202,7 +211,8 @@ static void check_passed(struct world *w, const struct question *q, struct answe
     }
     write_name(text, q->key, w->origins[q->key].version, &made->head, q->language);
     bool has_body = made->err == FB_OK && made->head.status != 204;
-    check_body(w, exchange, made->err < 0 ? 502 : made->head.status, has_body ? text : NULL);
+    check_body(w, exchange, made->err < 0 ? failure_of(w, q) : made->head.status,
+               has_body ? text : NULL);
 }
 
 /* The fetch of a fill that nobody, or the client behind `exchange`, waits for. */

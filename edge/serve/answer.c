@@ -1,0 +1,98 @@
+#include "base/core/err.h"
+#include "base/loop/loop.h"
+#include "base/loop/reader.h"
+#include "edge/serve/serve_internal.h"
+
+/* ---- judging ----------------------------------------------------------- */
+
+enum edge_verdict edge_serve_judge(const struct serve_request *request)
+{
+    struct edge_terms space;
+
+    return edge_terms_judge(edge_object_terms(request->object, &space),
+                            (int64_t)fb_loop_now_ms(request->serve->loop), &request->demands);
+}
+
+/* True if it is only the client who will not have what is stored. */
+bool edge_serve_is_unwanted(const struct serve_request *request)
+{
+    struct edge_terms space;
+
+    return edge_terms_judge(edge_object_terms(request->object, &space),
+                            (int64_t)fb_loop_now_ms(request->serve->loop), NULL) != EDGE_VALIDATE;
+}
+
+static bool serve_has_parts(struct edge_object *object, const struct fb_ranges *parts)
+{
+    for (size_t i = 0; i < parts->n; i++) {
+        struct fb_range range = parts->items[i];
+        if (!edge_object_holds(object, range.first, (int64_t)(range.last - range.first + 1))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True if all bytes that are selected are in the store or on their way. */
+bool edge_serve_has_all(const struct serve_request *request)
+{
+    const struct edge_selection *selection = &request->selection;
+
+    if (!edge_selection_has_body(selection, request->client->method)) {
+        return true;
+    }
+    if (selection->parts != NULL) {
+        return serve_has_parts(request->object, selection->parts);
+    }
+    return edge_object_holds(request->object, selection->offset,
+                             selection->status == 206 ? selection->length : FB_LENGTH_UNKNOWN);
+}
+
+void edge_serve_send_object(struct serve_request *request, enum edge_serve_result result)
+{
+    edge_serve_settle(request, result);
+    edge_serve_respond_object(request);
+}
+
+/* From what the store had, fresh or as good: a hit, unless bytes are missing. */
+static void serve_send_stored(struct serve_request *request, enum edge_serve_result result)
+{
+    request->trail.is_hit = edge_serve_has_all(request);
+    request->trail.forward = request->trail.is_hit ? NULL : "partial";
+    edge_serve_send_object(
+        request, request->trail.is_hit || result == EDGE_SERVE_STALE ? result : EDGE_SERVE_PARTIAL);
+}
+
+/* An object that is fit for use now. */
+void edge_serve_use_stored(struct serve_request *request, enum edge_verdict verdict)
+{
+    if (verdict == EDGE_USE) {
+        serve_send_stored(request, EDGE_SERVE_HIT);
+        return;
+    }
+    if (!request->demands.only_if_cached) {
+        struct edge_fill_ask ask = edge_serve_ask(request);
+        edge_fill_refresh(request->serve->options.fills, request->serve->loop, &ask);
+    }
+    request->trail.detail = "stale-while-revalidate";
+    serve_send_stored(request, EDGE_SERVE_STALE);
+}
+
+/* Answers from what is stale, if it may stand in for an upstream that failed. */
+bool edge_serve_stand_in(struct serve_request *request)
+{
+    struct edge_terms space;
+
+    if (request->is_aborted || request->object == NULL ||
+        !edge_terms_stands_in(edge_object_terms(request->object, &space),
+                              (int64_t)fb_loop_now_ms(request->serve->loop), &request->demands)) {
+        return false;
+    }
+    edge_serve_select(request);
+    if (edge_object_state(request->object) == EDGE_OBJECT_BROKEN || !edge_serve_has_all(request)) {
+        return false;
+    }
+    request->trail.detail = "stale-if-error";
+    edge_serve_send_object(request, EDGE_SERVE_STALE);
+    return true;
+}
