@@ -21,6 +21,8 @@ static void status_of_requests(const struct edge_admin *admin, struct fb_json *s
     struct fb_json *requests = fb_json_set_object(status, "requests");
     fb_json_set_int(requests, "total", (int64_t)total);
     fb_json_set_int(requests, "hits", (int64_t)(by[EDGE_SERVE_HIT] + by[EDGE_SERVE_STALE]));
+    fb_json_set_int(requests, "hits_memory", (int64_t)counts.hits_memory);
+    fb_json_set_int(requests, "hits_volume", (int64_t)counts.hits_volume);
     fb_json_set_int(requests, "misses",
                     (int64_t)(by[EDGE_SERVE_MISS] + by[EDGE_SERVE_PARTIAL] +
                               by[EDGE_SERVE_REVALIDATED] + by[EDGE_SERVE_PASS]));

@@ -1,3 +1,4 @@
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
@@ -22,30 +23,45 @@ bool edge_serve_is_unwanted(const struct serve_request *request)
                             (int64_t)fb_loop_now_ms(request->serve->loop), NULL) != EDGE_VALIDATE;
 }
 
-static bool serve_has_parts(struct edge_object *object, const struct fb_ranges *parts)
+static enum edge_where answer_where_parts(struct edge_object *object, const struct fb_ranges *parts)
 {
+    enum edge_where where = EDGE_IN_MEMORY;
+
     for (size_t i = 0; i < parts->n; i++) {
         struct fb_range range = parts->items[i];
-        if (!edge_object_holds(object, range.first, (int64_t)(range.last - range.first + 1))) {
-            return false;
-        }
+        enum edge_where part =
+            edge_object_where(object, range.first, (int64_t)(range.last - range.first + 1));
+        where = FB_MIN(where, part);
     }
-    return true;
+    return where;
 }
 
-/* True if all bytes that are selected are in the store or on their way. */
-bool edge_serve_has_all(const struct serve_request *request)
+static enum edge_where answer_where(const struct serve_request *request)
 {
     const struct edge_selection *selection = &request->selection;
 
     if (!edge_selection_has_body(selection, request->client->method)) {
-        return true;
+        return EDGE_IN_MEMORY;
     }
     if (selection->parts != NULL) {
-        return serve_has_parts(request->object, selection->parts);
+        return answer_where_parts(request->object, selection->parts);
     }
-    return edge_object_holds(request->object, selection->offset,
+    return edge_object_where(request->object, selection->offset,
                              selection->status == 206 ? selection->length : FB_LENGTH_UNKNOWN);
+}
+
+void edge_serve_select(struct serve_request *request)
+{
+    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(request->serve->loop)) / 1000;
+    struct edge_size size = {.length = edge_object_length(request->object)};
+
+    if (size.length == FB_LENGTH_UNKNOWN && request->conditions.range.ptr != NULL) {
+        size.n_arrived = edge_object_arrived(request->object);
+    }
+    request->selection =
+        edge_conditions_select(&request->conditions, request->client,
+                               edge_object_head(request->object), size, now_s, request->arena);
+    request->where = answer_where(request);
 }
 
 void edge_serve_send_object(struct serve_request *request, enum edge_serve_result result)

@@ -167,20 +167,6 @@ void edge_serve_respond_past_end(struct serve_request *request, uint64_t length)
     respond_unsatisfiable(request, fb_content_range_format_unsatisfied(length, text));
 }
 
-void edge_serve_select(struct serve_request *request)
-{
-    int64_t now_s = fb_clock_wall_ms(fb_loop_clock(request->serve->loop)) / 1000;
-
-    struct edge_size size = {.length = edge_object_length(request->object)};
-
-    if (size.length == FB_LENGTH_UNKNOWN && request->conditions.range.ptr != NULL) {
-        size.n_arrived = edge_object_arrived(request->object);
-    }
-    request->selection =
-        edge_conditions_select(&request->conditions, request->client,
-                               edge_object_head(request->object), size, now_s, request->arena);
-}
-
 static struct fb_reader *respond_reader(struct serve_request *request)
 {
     const struct edge_selection *selection = &request->selection;

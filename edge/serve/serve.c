@@ -148,5 +148,7 @@ void edge_serve_count(const struct edge_serve *serve, struct edge_serve_counts *
     for (size_t i = 0; i < EDGE_SERVE_N_RESULTS; i++) {
         counts->by_result[i] += fb_metrics_get(serve->metrics, i);
     }
+    counts->hits_memory += fb_metrics_get(serve->metrics, SERVE_ROW_HITS_MEMORY);
+    counts->hits_volume += fb_metrics_get(serve->metrics, SERVE_ROW_HITS_VOLUME);
     counts->bytes_served += fb_metrics_get(serve->metrics, SERVE_ROW_BYTES);
 }

@@ -91,6 +91,8 @@ enum edge_serve_result {
 
 struct edge_serve_counts {
     uint64_t by_result[EDGE_SERVE_N_RESULTS];
+    uint64_t hits_memory; /* without an upstream, from either tier */
+    uint64_t hits_volume;
     uint64_t bytes_served;
 };
 

@@ -115,6 +115,7 @@ struct serve_request {
     struct serve_fetch *fetch;  /* in the arena, once needed */
 
     struct edge_selection selection; /* of `object`, once there is one to answer from */
+    enum edge_where where;           /* what is selected is */
     struct edge_fill_chunks chunks;  /* for its reader */
 };
 
@@ -159,8 +160,14 @@ enum edge_verdict edge_serve_judge(const struct serve_request *request);
 /* True if it is only the client who will not have what is stored. */
 bool edge_serve_is_unwanted(const struct serve_request *request);
 
+/* Settles what to send of request->object, and where that is. */
+void edge_serve_select(struct serve_request *request);
+
 /* True if all bytes that are selected are in the store or on their way. */
-bool edge_serve_has_all(const struct serve_request *request);
+static inline bool edge_serve_has_all(const struct serve_request *request)
+{
+    return request->where != EDGE_NOWHERE;
+}
 
 /* Answers from request->object what was selected. */
 void edge_serve_send_object(struct serve_request *request, enum edge_serve_result result);
@@ -194,7 +201,13 @@ void edge_serve_drop(struct serve_request *request, const struct fb_headers *res
 /* ---- trail.c ------------------------------------------------------------- */
 
 /* Rows of the metrics table: one for each result, and these. */
-enum { SERVE_ROW_BYTES = EDGE_SERVE_N_RESULTS, SERVE_ROW_CUT, SERVE_N_ROWS };
+enum {
+    SERVE_ROW_HITS_MEMORY = EDGE_SERVE_N_RESULTS,
+    SERVE_ROW_HITS_VOLUME,
+    SERVE_ROW_BYTES,
+    SERVE_ROW_CUT,
+    SERVE_N_ROWS
+};
 
 struct fb_metrics_table *edge_trail_table(struct fb_metrics *metrics);
 
@@ -212,9 +225,6 @@ struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64
 void edge_serve_record(struct serve_request *request, const struct fb_exchange_outcome *outcome);
 
 /* ---- respond.c ----------------------------------------------------------- */
-
-/* Settles what to send of request->object. */
-void edge_serve_select(struct serve_request *request);
 
 /* Answers from request->object what was selected. */
 void edge_serve_respond_object(struct serve_request *request);

@@ -44,6 +44,7 @@ static void serve_take_object(struct serve_request *request)
     }
     if (join->was_stored) {
         request->trail = (struct serve_trail){0};
+        request->where = FB_MIN(request->where, EDGE_ON_VOLUME); /* where it came from */
         enum edge_verdict verdict = edge_serve_judge(request);
         if (verdict == EDGE_VALIDATE && edge_serve_is_unwanted(request)) {
             edge_serve_go_upstream(request, SERVE_HAD_UNWANTED);

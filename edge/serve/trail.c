@@ -11,6 +11,12 @@
             "Requests, by the way they were answered."                     \
     }
 
+#define HIT_ROW(tier)                                                              \
+    {                                                                              \
+        "edge_hits_total", FB_METRIC_COUNTER, "tier=\"" tier "\"",                 \
+            "Responses that needed no upstream, by the tier that had their bytes." \
+    }
+
 static const struct fb_metric trail_rows[SERVE_N_ROWS] = {
     [EDGE_SERVE_HIT] = RESULT_ROW("hit"),
     [EDGE_SERVE_PARTIAL] = RESULT_ROW("partial"),
@@ -19,6 +25,8 @@ static const struct fb_metric trail_rows[SERVE_N_ROWS] = {
     [EDGE_SERVE_REVALIDATED] = RESULT_ROW("revalidated"),
     [EDGE_SERVE_PASS] = RESULT_ROW("pass"),
     [EDGE_SERVE_ERROR] = RESULT_ROW("error"),
+    [SERVE_ROW_HITS_MEMORY] = HIT_ROW("memory"),
+    [SERVE_ROW_HITS_VOLUME] = HIT_ROW("volume"),
     [SERVE_ROW_BYTES] = {"edge_bytes_served_total", FB_METRIC_COUNTER, NULL,
                          "Bytes of content sent to clients."},
     [SERVE_ROW_CUT] = {"edge_responses_cut_total", FB_METRIC_COUNTER, NULL,
@@ -47,6 +55,11 @@ void edge_serve_settle(struct serve_request *request, enum edge_serve_result res
     fb_machine_move(&request->machine, SERVE_SENT);
     request->result = result;
     fb_metrics_add(request->serve->metrics, result, 1);
+    if (request->trail.is_hit) {
+        fb_metrics_add(
+            request->serve->metrics,
+            request->where == EDGE_IN_MEMORY ? SERVE_ROW_HITS_MEMORY : SERVE_ROW_HITS_VOLUME, 1);
+    }
 }
 
 const char *edge_trail_result_name(enum edge_serve_result result)
@@ -55,6 +68,17 @@ const char *edge_trail_result_name(enum edge_serve_result result)
 }
 
 /* ---- Cache-Status ------------------------------------------------------ */
+
+/* One word: of a hit where it was, unless more is to be told of it. */
+static struct fb_str trail_detail(const struct serve_request *request)
+{
+    const struct serve_trail *trail = &request->trail;
+
+    if (trail->detail != NULL || !trail->is_hit) {
+        return fb_str_from(trail->detail);
+    }
+    return request->where == EDGE_IN_MEMORY ? FB_STR("memory") : FB_STR("volume");
+}
 
 struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64_t ttl_s)
 {
@@ -71,7 +95,7 @@ struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64
                                         .ttl = ttl_s,
                                         .is_stored = trail->is_stored,
                                         .is_collapsed = trail->is_collapsed,
-                                        .detail = fb_str_from(trail->detail),
+                                        .detail = trail_detail(request),
                                     });
     return fb_arena_dup(request->arena, fb_buf_str(scratch));
 }

@@ -294,10 +294,12 @@ uint64_t edge_object_arrived(struct edge_object *object)
     return n;
 }
 
-bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t length)
+enum edge_where edge_object_where(struct edge_object *object, uint64_t offset, int64_t length)
 {
+    enum edge_where where = EDGE_IN_MEMORY;
+
     if (edge_object_state(object) != EDGE_OBJECT_READY) {
-        return edge_object_state(object) == EDGE_OBJECT_FILLING;
+        return edge_object_state(object) == EDGE_OBJECT_FILLING ? where : EDGE_NOWHERE;
     }
     uint64_t end = (uint64_t)edge_object_length(object);
     if (length != FB_LENGTH_UNKNOWN && offset < end) {
@@ -308,9 +310,10 @@ bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t leng
     n = FB_MIN(n, chunk + HOLDS_MAX_CHUNKS);
     while ((chunk = body_find_absent(object->body, chunk, n)) < n) {
         if (!edge_chunk_is_on_volume(object, chunk)) {
-            return false;
+            return EDGE_NOWHERE;
         }
+        where = EDGE_ON_VOLUME;
         chunk++;
     }
-    return true;
+    return where;
 }

@@ -74,9 +74,19 @@ int64_t edge_object_length(const struct edge_object *object);
 /* Bytes from the front that are there, of a body that is FILLING; else 0. */
 uint64_t edge_object_arrived(struct edge_object *object);
 
-/* True if all bytes of the range are in memory, on a volume or on their way; to the
- * end with FB_LENGTH_UNKNOWN. Of a range of more than 4 GiB only those are looked at. */
-bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t length);
+/* Where bytes are: all of them in memory or on their way there, or some on a volume alone,
+ * or some nowhere. */
+enum edge_where { EDGE_NOWHERE, EDGE_ON_VOLUME, EDGE_IN_MEMORY };
+
+/* Where the bytes of the range are; to the end with FB_LENGTH_UNKNOWN. Of a range of more than
+ * 4 GiB only those are looked at. */
+enum edge_where edge_object_where(struct edge_object *object, uint64_t offset, int64_t length);
+
+/* True if they are anywhere. */
+static inline bool edge_object_holds(struct edge_object *object, uint64_t offset, int64_t length)
+{
+    return edge_object_where(object, offset, length) != EDGE_NOWHERE;
+}
 
 enum edge_object_state edge_object_state(const struct edge_object *object);
 

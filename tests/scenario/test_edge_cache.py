@@ -171,13 +171,6 @@ def test_ranges_and_conditions_hold_on_misses_and_on_hits(lab, origin, cold):
                for r in upstream)
 
 
-def test_a_head_that_misses_fills_for_the_next_get(origin, edge):
-    head = get(edge.url + "/v/seg-1.m4s", "HEAD")
-    assert head.status == 200 and head.headers["Content-Length"] == "10240"
-    until(lambda: "hit" in member(get(edge.url + "/v/seg-1.m4s")), "the fill is whole")
-    assert origin.count("/v/seg-1.m4s") == 1
-
-
 @pytest.mark.parametrize("fields", [{"Cache-Control": "no-store"}, {"Cache-Control": "private"},
                                     {"Set-Cookie": "id=1", "Cache-Control": "max-age=60"},
                                     {"Vary": "*", "Cache-Control": "max-age=60"}])

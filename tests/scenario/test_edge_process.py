@@ -86,7 +86,8 @@ def test_status_and_metrics_tell_what_happened(lab):
         get(edge.url + "/v/1.m4s")
     status = edge.status()
     assert status["node"] == "box-1" and status["role"] == "edge" and status["version"]
-    assert status["requests"] == {"total": 3, "hits": 2, "misses": 1, "errors": 0}
+    assert status["requests"] == {"total": 3, "hits": 2, "hits_memory": 2, "hits_volume": 0,
+                                  "misses": 1, "errors": 0}
     until(lambda: edge.status()["bytes"] == {"served": 3000, "from_upstream": 1000},
           "all bytes are counted")
     assert status["store"]["objects"] == 1

@@ -36,6 +36,7 @@ def test_chunks_of_a_huge_object_are_hits_after_a_restart(lab, origin):
         assert said(answer) == "box-1; hit"
         client.close()
     assert origin.count() == n and edge.metric("edge_fill_started_total") == 0
+    assert edge.metric('edge_hits_total{tier="volume"}') >= 1
     wider = get(url, span=(1500 * MIB, 1502 * MIB - 1))
     assert wider.body == b"".join(content(1500 * MIB, 1502 * MIB))
     assert said(wider) == "box-1; fwd=partial"

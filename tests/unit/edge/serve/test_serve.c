@@ -17,7 +17,7 @@ static void a_miss_is_kept_and_the_next_is_a_hit(void **state)
     turn(f);
     ask(f, &second, FB_METHOD_GET, "/1.m4s", NULL, NULL);
     assert_field(&second, "Age", "5");
-    assert_field(&second, "Cache-Status", "box-1; hit; ttl=31535995");
+    assert_field(&second, "Cache-Status", "box-1; hit; ttl=31535995; detail=memory");
     assert_string_equal(finish(f, &second), "body");
     assert_int_equal(fb_metrics_sum(f->metrics, "edge_requests_total"), 2);
     assert_int_equal(fb_metrics_sum(f->metrics, "edge_bytes_served_total"), 8);

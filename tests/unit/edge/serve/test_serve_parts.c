@@ -41,7 +41,7 @@ static void a_range_is_a_miss_a_hit_and_a_partial_hit(void **state)
     finish_film(f, &exchange, 1100000, 1100010);
 
     ask(f, &exchange, FB_METHOD_GET, "/1.m4s", "Range", "bytes=1048576-2097151");
-    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=31536000");
+    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=31536000; detail=memory");
     finish_film(f, &exchange, MIB, 2 * MIB);
 
     /* What is missing comes later: the answer need not wait. */
@@ -78,7 +78,7 @@ static void the_whole_of_what_is_there_in_part_is_completed(void **state)
     answer_film(f, 0, MIB);
     finish_film(f, &exchange, 0, 10);
     ask(f, &exchange, FB_METHOD_HEAD, "/1.m4s", NULL, NULL);
-    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=31536000");
+    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=31536000; detail=memory");
     assert_int_equal(exchange.response.length, LENGTH);
     assert_null(exchange.response.body);
     exchange.response.length = 0;
@@ -205,7 +205,7 @@ static void a_client_that_leaves_takes_its_source_along(void **state)
     answer_film(f, MIB, LENGTH);
 
     ask(f, &exchange, FB_METHOD_GET, "/1.m4s", NULL, NULL);
-    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=60");
+    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=60; detail=memory");
     finish_film(f, &exchange, 0, LENGTH);
 }
 
