@@ -9,6 +9,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum { GAP = 100 };
+
+/* What is merged lies apart, and has all that was there. */
+static void check_merged(const struct fb_ranges *ranges, uint64_t length)
+{
+    struct fb_ranges merged = *ranges;
+
+    fb_ranges_merge(&merged, GAP);
+    FB_REQUIRE(merged.n >= 1 && merged.n <= ranges->n);
+    for (size_t i = 0; i < ranges->n; i++) {
+        bool is_in = false;
+        for (size_t k = 0; k < merged.n; k++) {
+            is_in |= merged.items[k].first <= ranges->items[i].first &&
+                     ranges->items[i].last <= merged.items[k].last;
+        }
+        FB_REQUIRE(is_in);
+    }
+    for (size_t i = 0; i < merged.n; i++) {
+        FB_REQUIRE(merged.items[i].last < length);
+        for (size_t k = i + 1; k < merged.n; k++) {
+            struct fb_range a = merged.items[i];
+            struct fb_range b = merged.items[k];
+            FB_REQUIRE(a.first > b.last ? a.first - b.last > GAP
+                                        : b.first > a.last && b.first - a.last > GAP);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint64_t lengths[] = {0, 1, 10, 1000, (uint64_t)1 << 40, UINT64_MAX};
@@ -29,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             total += ranges.items[i].last - ranges.items[i].first + 1;
         }
         FB_REQUIRE(total <= length);
+        check_merged(&ranges, length);
     }
     if (fb_content_range_parse(value, &range, &length) == FB_OK) {
         FB_REQUIRE(range.first <= range.last && range.last < length);
