@@ -66,6 +66,10 @@ void edge_serve_select(struct serve_request *request)
 
 void edge_serve_send_object(struct serve_request *request, enum edge_serve_result result)
 {
+    if (request->selection.awaited > 0) {
+        edge_serve_hold(request, result);
+        return;
+    }
     edge_serve_settle(request, result);
     edge_serve_respond_object(request);
 }

@@ -134,11 +134,14 @@ static void condition_select_arrived(struct edge_selection *selection, struct fb
 {
     struct fb_range_specs specs;
 
-    if (fb_range_parse(range, &specs) == FB_OK && specs.n == 1 && !specs.items[0].is_suffix &&
-        specs.items[0].last < n_arrived) {
-        condition_select_one(selection,
-                             (struct fb_range){specs.items[0].first, specs.items[0].last},
-                             UINT64_MAX, arena);
+    if (fb_range_parse(range, &specs) < 0 || specs.n != 1 || specs.items[0].is_suffix) {
+        return;
+    }
+    struct fb_range wanted = {specs.items[0].first, specs.items[0].last};
+    if (wanted.last < n_arrived) {
+        condition_select_one(selection, wanted, UINT64_MAX, arena);
+    } else if (wanted.last - n_arrived < EDGE_RANGE_AHEAD) {
+        selection->awaited = wanted.last + 1;
     }
 }
 

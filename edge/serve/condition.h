@@ -16,8 +16,9 @@
  * Threads    Pure functions, any thread.
  * Limits     Ranges that overlap, or are less than EDGE_RANGES_GAP apart, are sent as one. More
  *            than FB_RANGE_MAX, ranges that come to more than the whole, and several of
- *            what has a Content-Encoding, give the whole: so do all of an unknown length,
- *            but one that has arrived to its last byte.
+ *            what has a Content-Encoding, give the whole. So do those of a body whose length
+ *            nobody knows yet, but a single one whose last byte is there, or no more than
+ *            EDGE_RANGE_AHEAD away: that is worth waiting for.
  */
 #pragma once
 
@@ -29,7 +30,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EDGE_RANGES_GAP = 128 }; /* about what a part costs beside its bytes */
+enum {
+    EDGE_RANGES_GAP = 128, /* about what a part costs beside its bytes */
+    EDGE_RANGE_AHEAD = 4 * 1024 * 1024
+};
 
 struct edge_conditions {
     bool has_match;  /* If-None-Match or If-Modified-Since */
@@ -59,6 +63,8 @@ struct edge_selection {
     int64_t length;                /* of one run of bytes, or FB_LENGTH_UNKNOWN */
     struct fb_str content_range;   /* in the arena; ptr NULL: none */
     const struct fb_ranges *parts; /* in the arena, 2 or more, of `length` in all; or NULL */
+    uint64_t awaited;              /* until so many bytes have arrived, or the length is known,
+                                    * it is too early to select; 0: it is not */
 };
 
 /* True if bytes of the object go to whoever asked with `method`. */

@@ -11,9 +11,12 @@
 #include "edge/store/store.h"
 
 static const struct fb_state serve_states[] = {
-    [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_SENT)},
-    [SERVE_JOIN] = {"join", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_SENT)},
-    [SERVE_FETCH] = {"fetch", FB_TO(SERVE_SENT)},
+    [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_HOLD) |
+                                    FB_TO(SERVE_SENT)},
+    [SERVE_JOIN] = {"join",
+                    FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
+    [SERVE_FETCH] = {"fetch", FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
+    [SERVE_HOLD] = {"hold", FB_TO(SERVE_SENT)},
     [SERVE_SENT] = {"sent", 0},
 };
 
@@ -92,6 +95,8 @@ static void serve_on_aborted(void *ctx)
         fb_op_cancel(&request->join->io.op);
     } else if (request->machine.state == SERVE_FETCH) {
         fb_op_cancel(&request->fetch->io.op);
+    } else if (request->machine.state == SERVE_HOLD) {
+        edge_serve_hold_cancel(request);
     }
 }
 

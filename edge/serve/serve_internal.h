@@ -14,6 +14,7 @@
  *     respond.c   heads of responses, problem details
  *     condition.c what a request's conditions and range make of an object
  *     multi.c     several ranges as one body
+ *     hold.c      ranges of what is still arriving
  */
 #pragma once
 
@@ -33,7 +34,7 @@ struct edge_access_writer;
 struct fb_exchange_outcome;
 struct fb_metrics_table;
 
-enum serve_state { SERVE_LOOKUP, SERVE_JOIN, SERVE_FETCH, SERVE_SENT };
+enum serve_state { SERVE_LOOKUP, SERVE_JOIN, SERVE_FETCH, SERVE_HOLD, SERVE_SENT };
 
 /* Sites that some request of this loop uses, or the next one will: the reference is one,
  * however many they are, so that a request costs no atomic operation. */
@@ -113,6 +114,7 @@ struct serve_request {
     struct serve_join *join;    /* in the arena, once needed */
     struct edge_pass *pass;     /* owned, or NULL; until `finished` */
     struct serve_fetch *fetch;  /* in the arena, once needed */
+    struct serve_hold *hold;    /* in the arena, once needed */
 
     struct edge_selection selection; /* of `object`, once there is one to answer from */
     enum edge_where where;           /* what is selected is */
@@ -185,6 +187,12 @@ struct edge_fill_ask edge_serve_ask(struct serve_request *request);
 
 /* Waits for a fetch that others may share, or for what a volume has. */
 void edge_serve_join(struct serve_request *request, enum serve_had had);
+
+/* ---- hold.c -------------------------------------------------------------- */
+
+/* Answers from request->object when what was selected says that it is time. */
+void edge_serve_hold(struct serve_request *request, enum edge_serve_result result);
+void edge_serve_hold_cancel(struct serve_request *request);
 
 /* ---- alone.c ------------------------------------------------------------- */
 

@@ -85,7 +85,7 @@ def test_what_has_arrived_of_an_unknown_length_is_a_range(lab, origin, edge):
         exchange.head(200, {"Transfer-Encoding": "chunked", "ETag": '"l"'})
         exchange.send(b"a\r\n0123456789\r\n")
         exchange.wait(more)
-        exchange.send(b"0\r\n\r\n")
+        exchange.send(b"4\r\nabcd\r\n0\r\n\r\n")
     origin.on("/v/live.m4s", script)
     with lab.client(edge) as whole:
         whole.request("/v/live.m4s").read_head()
@@ -93,10 +93,17 @@ def test_what_has_arrived_of_an_unknown_length_is_a_range(lab, origin, edge):
         early = ranged(edge.url + "/v/live.m4s", "bytes=2-5")
         assert early.status == 206 and early.headers["Content-Range"] == "bytes 2-5/*"
         assert early.body == b"2345"
-        more.set()
-        assert whole.read_body() == b"0123456789"
-    late = ranged(edge.url + "/v/live.m4s", "bytes=8-20")
-    assert late.headers["Content-Range"] == "bytes 8-9/10" and late.body == b"89"
+        with lab.client(edge) as held, lab.client(edge) as past, lab.client(edge) as gone:
+            for client, span in ((held, "8-11"), (past, "20-30"), (gone, "8-12")):
+                client.request("/v/live.m4s", headers={"Range": f"bytes={span}"})
+            gone.cut()
+            more.set()
+            assert held.read().headers["Content-Range"] in ("bytes 8-11/*", "bytes 8-11/14")
+            assert held.response.body == b"89ab"
+            assert past.read().headers["Content-Range"] == "bytes */14"
+        assert whole.read_body() == b"0123456789abcd"
+    late = ranged(edge.url + "/v/live.m4s", "bytes=12-20")
+    assert late.headers["Content-Range"] == "bytes 12-13/14" and late.body == b"cd"
     assert origin.count() == 1
 
 

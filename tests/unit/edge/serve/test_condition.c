@@ -103,14 +103,26 @@ static void a_range_of_an_unknown_length_gets_the_whole(void **state)
 {
     struct fixture *f = *state;
 
-    static const char *const values[] = {"bytes=0-10", "bytes=5-", "bytes=-5", "bytes=0-1,5-6"};
+    static const char *const values[] = {"bytes=5-", "bytes=-5", "bytes=0-1,5-6",
+                                         "bytes=0-9223372036854775807"};
     for (size_t i = 0; i < FB_ARRAY_LEN(values); i++) {
         f->size = (struct edge_size){.length = FB_LENGTH_UNKNOWN, .n_arrived = 10};
         f->request.headers = (struct fb_headers){0};
         ask(f, "Range", values[i]);
         assert_int_equal(answer(f).status, 200);
         assert_int_equal(answer(f).length, FB_LENGTH_UNKNOWN);
+        assert_int_equal(answer(f).awaited, 0);
     }
+}
+
+static void a_range_that_is_about_to_arrive_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+
+    f->size = (struct edge_size){.length = FB_LENGTH_UNKNOWN, .n_arrived = 10};
+    ask(f, "Range", "bytes=5-10");
+    assert_int_equal(answer(f).status, 200);
+    assert_int_equal(answer(f).awaited, 11);
 }
 
 static void a_range_that_has_arrived_needs_no_length(void **state)
@@ -314,6 +326,7 @@ int main(void)
         TEST(what_is_no_range_of_bytes_gets_the_whole),
         TEST(a_range_of_an_unknown_length_gets_the_whole),
         TEST(a_range_that_has_arrived_needs_no_length),
+        TEST(a_range_that_is_about_to_arrive_is_waited_for),
         TEST(several_ranges_give_parts),
         TEST(ranges_that_nearly_touch_give_one),
         TEST(what_is_encoded_has_no_parts),
