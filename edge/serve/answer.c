@@ -3,6 +3,7 @@
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
 #include "edge/serve/serve_internal.h"
+#include "edge/store/store.h"
 
 /* ---- judging ----------------------------------------------------------- */
 
@@ -74,11 +75,28 @@ void edge_serve_send_object(struct serve_request *request, enum edge_serve_resul
     edge_serve_respond_object(request);
 }
 
+enum { ANSWER_MAX_LOOKS = 64 };
+
+/* Why the first of the missing bytes are, which have a chunk of their own. */
+static enum edge_cause answer_cause(const struct serve_request *request)
+{
+    uint64_t offset = request->selection.offset;
+
+    for (int i = 0; i < ANSWER_MAX_LOOKS && edge_object_holds(request->object, offset, 1); i++) {
+        offset += EDGE_CHUNK_BYTES - offset % EDGE_CHUNK_BYTES;
+    }
+    return edge_store_cause(request->serve->options.store, request->key, offset);
+}
+
 /* From what the store had, fresh or as good: a hit, unless bytes are missing. */
 static void serve_send_stored(struct serve_request *request, enum edge_serve_result result)
 {
     request->trail.is_hit = edge_serve_has_all(request);
-    request->trail.forward = request->trail.is_hit ? NULL : "partial";
+    if (!request->trail.is_hit) {
+        request->trail.forward = "partial";
+        request->trail.has_cause = true;
+        request->trail.cause = answer_cause(request);
+    }
     edge_serve_send_object(
         request, request->trail.is_hit || result == EDGE_SERVE_STALE ? result : EDGE_SERVE_PARTIAL);
 }
@@ -104,6 +122,8 @@ bool edge_serve_stand_in(struct serve_request *request)
     struct edge_terms space;
 
     if (request->is_aborted || request->object == NULL ||
+        !edge_object_is_current(request->object, edge_store_epoch(request->serve->options.store),
+                                true) ||
         !edge_terms_stands_in(edge_object_terms(request->object, &space),
                               (int64_t)fb_loop_now_ms(request->serve->loop), &request->demands)) {
         return false;

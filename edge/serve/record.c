@@ -23,7 +23,7 @@ void edge_serve_record(struct serve_request *request, const struct fb_exchange_o
         .is_complete = outcome->result == FB_OK,
         .result = edge_trail_result_name(request->result),
         .forward = request->trail.forward,
-        .cause = request->trail.detail,
+        .cause = edge_trail_detail(request),
         .upstream_status = request->trail.upstream_status,
     };
     if (site != NULL) {

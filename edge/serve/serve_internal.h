@@ -27,6 +27,7 @@
 #include "edge/serve/condition.h"
 #include "edge/serve/serve.h"
 #include "edge/site/site.h"
+#include "edge/store/cause.h"
 #include "edge/store/object.h"
 #include "edge/upstream/fetch.h"
 
@@ -72,7 +73,9 @@ struct serve_trail {
     unsigned upstream_status; /* fwd-status=; 0: none */
     bool is_stored;
     bool is_collapsed;
-    const char *detail; /* NULL: none */
+    const char *detail; /* NULL: none, or the cause, or where the hit was */
+    bool has_cause;     /* what was wanted had to be asked for upstream */
+    enum edge_cause cause;
 };
 
 /* What a request waits for. */
@@ -212,7 +215,8 @@ void edge_serve_drop(struct serve_request *request, const struct fb_headers *res
 enum {
     SERVE_ROW_HITS_MEMORY = EDGE_SERVE_N_RESULTS,
     SERVE_ROW_HITS_VOLUME,
-    SERVE_ROW_BYTES,
+    SERVE_ROW_MISSES, /* as many as there are causes */
+    SERVE_ROW_BYTES = SERVE_ROW_MISSES + EDGE_N_CAUSES,
     SERVE_ROW_CUT,
     SERVE_N_ROWS
 };
@@ -223,6 +227,10 @@ struct fb_metrics_table *edge_trail_table(struct fb_metrics *metrics);
 void edge_serve_settle(struct serve_request *request, enum edge_serve_result result);
 
 const char *edge_trail_result_name(enum edge_serve_result result);
+
+/* One word of it: of a hit where it was, of a miss its cause, unless more is to be told; or
+ * NULL. */
+const char *edge_trail_detail(const struct serve_request *request);
 
 /* The member of Cache-Status, in the request's arena. */
 struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64_t ttl_s);

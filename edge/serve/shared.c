@@ -127,6 +127,8 @@ static void serve_on_joined(struct fb_op *op)
 
     request->trail.upstream_status = join->upstream_status;
     request->trail.is_collapsed = join->is_collapsed;
+    request->trail.has_cause = request->had != SERVE_HAD_UNWANTED;
+    request->trail.cause = join->cause;
     if (op->result < 0) {
         if (!edge_serve_stand_in(request)) {
             edge_serve_fail_upstream(request, op->result);

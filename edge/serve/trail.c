@@ -17,6 +17,12 @@
             "Responses that needed no upstream, by the tier that had their bytes." \
     }
 
+#define MISS_ROW(cause)                                                                                  \
+    {                                                                                                    \
+        "edge_misses_total", FB_METRIC_COUNTER, "cause=\"" cause "\"",                                   \
+            "Responses that were asked for upstream, by why they, or some of their bytes, were not had." \
+    }
+
 static const struct fb_metric trail_rows[SERVE_N_ROWS] = {
     [EDGE_SERVE_HIT] = RESULT_ROW("hit"),
     [EDGE_SERVE_PARTIAL] = RESULT_ROW("partial"),
@@ -27,6 +33,13 @@ static const struct fb_metric trail_rows[SERVE_N_ROWS] = {
     [EDGE_SERVE_ERROR] = RESULT_ROW("error"),
     [SERVE_ROW_HITS_MEMORY] = HIT_ROW("memory"),
     [SERVE_ROW_HITS_VOLUME] = HIT_ROW("volume"),
+    [SERVE_ROW_MISSES + EDGE_CAUSE_FIRST_TOUCH] = MISS_ROW("first-touch"),
+    [SERVE_ROW_MISSES + EDGE_CAUSE_NOT_ADMITTED] = MISS_ROW("not-admitted"),
+    [SERVE_ROW_MISSES + EDGE_CAUSE_CAPACITY] = MISS_ROW("capacity"),
+    [SERVE_ROW_MISSES + EDGE_CAUSE_EXPIRED] = MISS_ROW("expired"),
+    [SERVE_ROW_MISSES + EDGE_CAUSE_PURGED] = MISS_ROW("purged"),
+    [SERVE_ROW_MISSES + EDGE_CAUSE_VOLUME_LOST] = MISS_ROW("volume-lost"),
+    [SERVE_ROW_MISSES + EDGE_CAUSE_CORRUPT] = MISS_ROW("corrupt"),
     [SERVE_ROW_BYTES] = {"edge_bytes_served_total", FB_METRIC_COUNTER, NULL,
                          "Bytes of content sent to clients."},
     [SERVE_ROW_CUT] = {"edge_responses_cut_total", FB_METRIC_COUNTER, NULL,
@@ -55,6 +68,9 @@ void edge_serve_settle(struct serve_request *request, enum edge_serve_result res
     fb_machine_move(&request->machine, SERVE_SENT);
     request->result = result;
     fb_metrics_add(request->serve->metrics, result, 1);
+    if (request->trail.has_cause) {
+        fb_metrics_add(request->serve->metrics, SERVE_ROW_MISSES + request->trail.cause, 1);
+    }
     if (request->trail.is_hit) {
         fb_metrics_add(
             request->serve->metrics,
@@ -69,15 +85,17 @@ const char *edge_trail_result_name(enum edge_serve_result result)
 
 /* ---- Cache-Status ------------------------------------------------------ */
 
-/* One word: of a hit where it was, unless more is to be told of it. */
-static struct fb_str trail_detail(const struct serve_request *request)
+const char *edge_trail_detail(const struct serve_request *request)
 {
     const struct serve_trail *trail = &request->trail;
 
-    if (trail->detail != NULL || !trail->is_hit) {
-        return fb_str_from(trail->detail);
+    if (trail->detail != NULL) {
+        return trail->detail;
     }
-    return request->where == EDGE_IN_MEMORY ? FB_STR("memory") : FB_STR("volume");
+    if (trail->is_hit) {
+        return request->where == EDGE_IN_MEMORY ? "memory" : "volume";
+    }
+    return trail->has_cause ? edge_cause_name(trail->cause) : NULL;
 }
 
 struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64_t ttl_s)
@@ -95,7 +113,7 @@ struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64
                                         .ttl = ttl_s,
                                         .is_stored = trail->is_stored,
                                         .is_collapsed = trail->is_collapsed,
-                                        .detail = trail_detail(request),
+                                        .detail = fb_str_from(edge_trail_detail(request)),
                                     });
     return fb_arena_dup(request->arena, fb_buf_str(scratch));
 }

@@ -35,7 +35,7 @@ def edge(lab, origin):
 def test_a_segment_is_fetched_once_and_kept_for_a_year(origin, edge):
     first = get(edge.url + "/v/seg-1.m4s")
     assert first.status == 200 and first.body == SEGMENT
-    assert re.fullmatch(r"box-1; fwd=uri-miss; fwd-status=200; stored", member(first))
+    assert re.fullmatch(r"box-1; fwd=uri-miss; fwd-status=200; stored; detail=first-touch", member(first))
     second = get(edge.url + "/v/seg-1.m4s")
     assert second.status == 200 and second.body == SEGMENT
     assert member(second).startswith("box-1; hit; ttl=")

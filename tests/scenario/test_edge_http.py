@@ -112,7 +112,7 @@ def test_what_has_arrived_of_an_unknown_length_is_a_range(lab, origin, edge):
 def test_a_head_fetches_no_body(origin, edge):
     answer = get(edge.url + "/v/seg.m4s", "HEAD")
     assert answer.headers["Content-Length"] == str(len(BODY))
-    assert said(answer) == "box-1; fwd=uri-miss; fwd-status=200"
+    assert said(answer) == "box-1; fwd=uri-miss; fwd-status=200; detail=first-touch"
     assert [r.method for r in origin.requests()] == ["HEAD"]
     get(edge.url + "/v/seg.m4s")
     assert said(get(edge.url + "/v/seg.m4s", "HEAD")).startswith("box-1; hit")
@@ -202,3 +202,23 @@ def test_trailers_of_a_request_go_no_further(lab, origin, edge):
         assert client.read("POST").body == b"body"
     sent = origin.requests()[-1]
     assert not re.search(r"X-T|Authorization|Trailer", str(sent.headers))
+
+
+# ---- causes ------------------------------------------------------------------
+
+def test_each_miss_has_one_cause(lab, origin):
+    edge = lab.edge(upstreams=[origin.url], memory="4MiB")
+    url = edge.url + "/v/seg.m4s"
+    origin.put("/doc", b"text", {"Cache-Control": "max-age=1"})
+    for path in ("/v/seg.m4s", "/doc"):
+        assert said(get(edge.url + path)).endswith("; detail=first-touch")
+    assert get(url).headers["Cache-Status"].endswith("; detail=memory")
+    until(lambda: said(get(edge.url + "/doc")).endswith("; detail=expired"), "it is stale")
+    get(f"{edge.admin}/purge?url={url}", "POST")
+    assert said(get(url)).endswith("; detail=purged")
+    for n in range(8):  # more than there is room for
+        origin.put(f"/v/{n}.m4s", BODY)
+        get(edge.url + f"/v/{n}.m4s")
+    assert said(get(url)).endswith("; detail=capacity")
+    assert edge.metric('edge_misses_total{cause="capacity"}') == 1
+    assert edge.metric('edge_misses_total{cause="purged"}') == 1

@@ -29,7 +29,7 @@ def test_a_range_of_a_huge_object_costs_only_its_chunks(lab, origin):
     first = get(url, span=(at, at + 999))
     assert first.status == 206 and first.body == b"".join(content(at, at + 1000))
     assert first.headers["Content-Range"] == f"bytes {at}-{at + 999}/{HUGE}"
-    assert said(first) == "box-1; fwd=uri-miss; fwd-status=206; stored"
+    assert said(first) == "box-1; fwd=uri-miss; fwd-status=206; stored; detail=first-touch"
     assert film.ranges() == [f"bytes={1500 * MIB}-{1501 * MIB - 1}"]
     until(lambda: edge.metric("edge_bytes_filled_total") == MIB, "the chunk is there")
     again = get(url, span=(at + 5000, at + 5999))
@@ -45,14 +45,14 @@ def test_a_later_range_joins_what_is_there(lab, origin):
     until(lambda: edge.metric("edge_bytes_filled_total") == MIB, "the first chunk is there")
     wider = get(url, span=(9 * MIB, 12 * MIB - 1))
     assert wider.body == b"".join(content(9 * MIB, 12 * MIB))
-    assert said(wider) == "box-1; fwd=partial; fwd-status=206"
+    assert said(wider) == "box-1; fwd=partial; fwd-status=206; detail=first-touch"
     assert film.ranges()[1:] == [f"bytes={9 * MIB}-{10 * MIB - 1}",
                                  f"bytes={11 * MIB}-{12 * MIB - 1}"]
     assert all(r.headers["If-Range"] == '"film"' for r in origin.requests()[1:])
     until(lambda: edge.metric("edge_bytes_filled_total") == 3 * MIB, "what was missing is counted")
     beyond = get(url, span=(11 * MIB, 13 * MIB - 1))
     assert beyond.body == b"".join(content(11 * MIB, 13 * MIB))
-    assert said(beyond) == "box-1; fwd=partial"  # its first chunk was here
+    assert said(beyond) == "box-1; fwd=partial; detail=first-touch"  # its first chunk was here
     assert edge.metric('edge_requests_total{result="partial"}') == 2
     assert get(url, "HEAD").headers["Content-Length"] == str(HUGE)
     until(lambda: edge.metric("edge_bytes_filled_total") == 4 * MIB, "the last chunk is counted")

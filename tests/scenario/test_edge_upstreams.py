@@ -149,8 +149,8 @@ def test_two_tiers_each_tell_what_they_did(lab):
     first = get(edge.url + "/v/1.m4s", headers=host)
     assert first.body == BODY
     assert first.headers["Cache-Status"] == (
-        "region-1; fwd=uri-miss; fwd-status=200; stored, "
-        "box-1; fwd=uri-miss; fwd-status=200; stored")
+        "region-1; fwd=uri-miss; fwd-status=200; stored; detail=first-touch, "
+        "box-1; fwd=uri-miss; fwd-status=200; stored; detail=first-touch")
     assert first.headers["Via"] == "1.1 region-1, 1.1 box-1"
     assert origin.requests()[0].headers["Via"] == "1.1 box-1, 1.1 region-1"
 
@@ -158,7 +158,7 @@ def test_two_tiers_each_tell_what_they_did(lab):
     second = get(edge.url + "/v/1.m4s", headers=host)
     told = second.headers["Cache-Status"].split(", ")
     assert told[0].startswith("region-1; hit; ttl=")
-    assert told[1] == "box-1; fwd=uri-miss; fwd-status=200; stored"
+    assert told[1] == "box-1; fwd=uri-miss; fwd-status=200; stored; detail=purged"
     third = get(edge.url + "/v/1.m4s", headers=host)
     assert third.headers["Cache-Status"].split(", ")[1].startswith("box-1; hit; ttl=")
     assert len(third.headers.all("Age")) == 1

@@ -39,7 +39,7 @@ def test_chunks_of_a_huge_object_are_hits_after_a_restart(lab, origin):
     assert edge.metric('edge_hits_total{tier="volume"}') >= 1
     wider = get(url, span=(1500 * MIB, 1502 * MIB - 1))
     assert wider.body == b"".join(content(1500 * MIB, 1502 * MIB))
-    assert said(wider) == "box-1; fwd=partial"
+    assert said(wider) == "box-1; fwd=partial; detail=first-touch"
     assert film.ranges()[-1] == f"bytes={1501 * MIB}-{1502 * MIB - 1}"
 
 
@@ -53,7 +53,7 @@ def test_what_is_stale_on_a_volume_is_validated(lab, origin):
     answer = until(lambda: (r := get(edge.url + "/page")) and "hit" not in said(r) and r,
                    "it is stale")
     assert answer.status == 200 and answer.body == b"kept"
-    assert said(answer) == "box-1; fwd=stale; fwd-status=304"
+    assert said(answer) == "box-1; fwd=stale; fwd-status=304; detail=expired"
     assert origin.requests()[-1].headers["If-None-Match"] == '"1"' and origin.count() == n + 1
     assert said(get(edge.url + "/page")) == "box-1; hit"
 
@@ -68,7 +68,8 @@ def test_what_was_purged_does_not_come_back_after_a_kill(lab, origin):
     edge.start()
     origin.put("/v/seg.m4s", b"new", {}, etag='"new"')
     fresh = get(edge.url + "/v/seg.m4s")
-    assert fresh.body == b"new" and said(fresh) == "box-1; fwd=uri-miss; fwd-status=200; stored"
+    assert fresh.body == b"new"
+    assert said(fresh) == "box-1; fwd=uri-miss; fwd-status=200; stored; detail=first-touch"
 
 
 def test_a_rotten_or_missing_volume_costs_a_fetch_not_a_byte(lab, origin):

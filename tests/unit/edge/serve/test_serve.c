@@ -10,7 +10,8 @@ static void a_miss_is_kept_and_the_next_is_a_hit(void **state)
 
     ask(f, &first, FB_METHOD_GET, "/1.m4s", NULL, NULL);
     answer(f, 200, "ETag", "\"a\"", "body");
-    assert_field(&first, "Cache-Status", "box-1; fwd=uri-miss; fwd-status=200; stored");
+    assert_field(&first, "Cache-Status",
+                 "box-1; fwd=uri-miss; fwd-status=200; stored; detail=first-touch");
     assert_string_equal(finish(f, &first), "body");
 
     test_clock_advance_ms(&f->clock, 5000);

@@ -69,7 +69,8 @@ static void a_head_that_misses_goes_on_as_one_and_keeps_nothing(void **state)
     answer_head(f, "\"a\"", 8 * 1024 * 1024);
     assert_int_equal(exchange.response.status, 200);
     assert_int_equal(exchange.response.length, 8 * 1024 * 1024);
-    assert_field(&exchange, "Cache-Status", "box-1; fwd=uri-miss; fwd-status=200");
+    assert_field(&exchange, "Cache-Status",
+                 "box-1; fwd=uri-miss; fwd-status=200; detail=first-touch");
     finish_bare(&exchange);
     assert_false(edge_store_has(f->store, FB_STR("h/x")));
 }
@@ -111,7 +112,7 @@ static void a_head_makes_what_is_the_same_fresh_again(void **state)
     make_stale(f);
     head(f, &exchange, "/x");
     answer_head(f, "\"a\"", 4);
-    assert_field(&exchange, "Cache-Status", "box-1; fwd=stale; fwd-status=200");
+    assert_field(&exchange, "Cache-Status", "box-1; fwd=stale; fwd-status=200; detail=expired");
     finish_bare(&exchange);
 
     ask(f, &exchange, FB_METHOD_GET, "/x", NULL, NULL);

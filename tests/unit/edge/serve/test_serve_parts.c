@@ -37,7 +37,8 @@ static void a_range_is_a_miss_a_hit_and_a_partial_hit(void **state)
     answer_film(f, MIB, 2 * MIB);
     assert_int_equal(exchange.response.status, 206);
     assert_field(&exchange, "Content-Range", "bytes 1100000-1100009/2621440");
-    assert_field(&exchange, "Cache-Status", "box-1; fwd=uri-miss; fwd-status=206; stored");
+    assert_field(&exchange, "Cache-Status",
+                 "box-1; fwd=uri-miss; fwd-status=206; stored; detail=first-touch");
     finish_film(f, &exchange, 1100000, 1100010);
 
     ask(f, &exchange, FB_METHOD_GET, "/1.m4s", "Range", "bytes=1048576-2097151");
@@ -46,7 +47,7 @@ static void a_range_is_a_miss_a_hit_and_a_partial_hit(void **state)
 
     /* What is missing comes later: the answer need not wait. */
     ask(f, &exchange, FB_METHOD_GET, "/1.m4s", "Range", "bytes=2000000-2200000");
-    assert_field(&exchange, "Cache-Status", "box-1; fwd=partial");
+    assert_field(&exchange, "Cache-Status", "box-1; fwd=partial; detail=first-touch");
     assert_int_equal(n_fetches, 0);
     struct fb_slice slice;
     assert_int_equal(fb_reader_next(exchange.response.body, &slice), FB_OK);
@@ -64,7 +65,8 @@ static void a_range_is_a_miss_a_hit_and_a_partial_hit(void **state)
     assert_int_equal(exchange.n_responses, 0);
     assert_asked("bytes=0-1048575", "\"a\"");
     answer_film(f, 0, MIB);
-    assert_field(&exchange, "Cache-Status", "box-1; fwd=partial; fwd-status=206");
+    assert_field(&exchange, "Cache-Status",
+                 "box-1; fwd=partial; fwd-status=206; detail=first-touch");
     finish_film(f, &exchange, 0, 2000001);
     assert_int_equal(fb_metrics_sum(f->metrics, "edge_requests_total"), 4);
 }
@@ -97,7 +99,8 @@ static void a_range_past_the_end_is_416_on_a_miss_too(void **state)
     answer(f, 416, "Content-Range", "bytes */1000", "");
     assert_int_equal(exchange.response.status, 416);
     assert_field(&exchange, "Content-Range", "bytes */1000");
-    assert_field(&exchange, "Cache-Status", "box-1; fwd=uri-miss; fwd-status=416");
+    assert_field(&exchange, "Cache-Status",
+                 "box-1; fwd=uri-miss; fwd-status=416; detail=first-touch");
     (void)finish(f, &exchange);
 }
 
@@ -129,7 +132,8 @@ static void what_is_weak_and_lacks_bytes_is_a_miss(void **state)
     assert_asked("", "");
     assert_null(fb_headers_find(&fetches[0]->request->headers, FB_STR("if-none-match")).ptr);
     answer(f, 200, NULL, NULL, "new");
-    assert_field(&exchange, "Cache-Status", "box-1; fwd=partial; fwd-status=200; stored");
+    assert_field(&exchange, "Cache-Status",
+                 "box-1; fwd=partial; fwd-status=200; stored; detail=first-touch");
     assert_string_equal(finish(f, &exchange), "new");
     assert_int_equal(fb_metrics_sum(f->metrics, "edge_requests_total"), 1);
 }
