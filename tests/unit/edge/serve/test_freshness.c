@@ -112,7 +112,7 @@ static void the_age_of_a_hit_is_that_on_arrival_and_the_time_since(void **state)
     wait_ms(f, 5 * S);
     get(f, &hit);
     assert_field(&hit, "Age", "14");
-    assert_field(&hit, "Cache-Status", "box-1; hit; ttl=46");
+    assert_field(&hit, "Cache-Status", "box-1; hit; ttl=46; detail=memory");
     (void)finish(f, &hit);
 }
 
@@ -325,7 +325,7 @@ static void the_first_targeted_field_rules_a_hit(void **state)
     wait_ms(f, 29 * S);
     get(f, &exchange);
     assert_int_equal(n_fetches, 0);
-    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=1");
+    assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=1; detail=memory");
     assert_field(&exchange, "CDN-Cache-Control", "max-age=20");
     assert_field(&exchange, "Cache-Control", "no-store"); /* is for whoever comes after us */
     (void)finish(f, &exchange);
@@ -349,7 +349,7 @@ static void fields_for_tiers_are_kept_from_players(void **state)
         reply(f, 304, "ETag: \"a\"\n", "");
         (void)finish(f, &exchange);
         get(f, &exchange);
-        assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=10");
+        assert_field(&exchange, "Cache-Status", "box-1; hit; ttl=10; detail=memory");
         assert_int_equal(has_field(&exchange, "Forebay-Cache-Control"), is_regional);
         (void)finish(f, &exchange);
         ask(f, &exchange, FB_METHOD_PUT, "/x", NULL, NULL);
