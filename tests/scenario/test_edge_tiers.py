@@ -1,4 +1,5 @@
 """An edge behind regional nodes: who is asked for what, and what happens when one is lost."""
+import signal
 import time
 
 from lab import get, until
@@ -184,3 +185,27 @@ def test_checks_take_a_node_out_and_back(lab):
     until(lambda: state_of(edge, node)["state"] == "up", "it is back")
     assert get(edge.url + PATHS[2]).status == 200 and origin.count() == 1
     assert origin.count("/health") == 0
+
+
+def test_a_node_that_hangs_under_load_fails_no_request(lab):
+    origin = lab.scripted_origin()
+    paths = [f"/load/{n}.m4s" for n in range(300)]
+    publish(origin, paths)
+    (lost, kept), edge = tiers(lab, origin, edge_memory="8MiB",
+                               extra="failover: { min: 100ms, max: 300ms, slow_start: 0, "
+                                     "hedge: { after: p95, share: 20 } }\n"
+                                     "timeouts: { upstream_head: 500ms, upstream_body: 500ms, "
+                                     "connect: 500ms }\n")
+    load = Load(edge.port, paths, threads=4)
+    until(lambda: load.count() > 200, "there is load")
+    lost.process.send_signal(signal.SIGSTOP)  # its connections stand, and nothing comes
+    try:
+        until(lambda: not state_of(edge, lost)["up"], "it is out of service")
+        before = load.count()
+        until(lambda: load.count() > before + 200, "the other one serves")
+    finally:
+        lost.process.send_signal(signal.SIGCONT)
+    until(lambda: state_of(edge, lost)["up"], "it is back")
+    load.stop()
+    assert load.failed == []
+    assert edge.metric(f'edge_upstream_hedges_won_total{{upstream="{kept.url}"}}') > 0
