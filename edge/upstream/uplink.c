@@ -235,6 +235,8 @@ static void uplink_pick(struct uplink_try *try)
         FB_LOG(WARN, "upstream", "no upstream gave an answer",
                FB_LOG_STR("tried", fb_buf_str(&try->story)),
                FB_LOG_STR("target", try->fetch->request->target));
+        fb_reader_close(try->fetch->request_body); /* if nobody was sent it */
+        try->fetch->request_body = NULL;
         uplink_end(try, try->tried != 0 ? try->result : FB_E_BUSY);
         return;
     }

@@ -35,7 +35,7 @@ static int upstream_parse(struct fb_str text, struct fb_url *ret_url, struct fb_
 
 int edge_upstream_check_url(struct fb_str url, struct fb_diag *diag)
 {
-    struct fb_url parsed;
+    struct fb_url parsed = {0};
 
     int err = upstream_parse(url, &parsed, diag);
     if (err == FB_OK && !fb_str_equal(parsed.target, FB_STR("/"))) {
@@ -47,7 +47,7 @@ int edge_upstream_check_url(struct fb_str url, struct fb_diag *diag)
 
 int edge_upstream_check_check(struct fb_str url, struct fb_diag *diag)
 {
-    struct fb_url parsed;
+    struct fb_url parsed = {0};
 
     return upstream_parse(url, &parsed, diag);
 }

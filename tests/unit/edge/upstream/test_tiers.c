@@ -239,6 +239,9 @@ static void a_full_server_is_passed_over_and_if_all_are_it_is_busy(void **state)
         assert_int_equal(status_of(f, i).state, EDGE_UPSTREAM_FULL);
     }
     assert_int_equal(fetch(f), FB_E_BUSY);
+    f->content = fb_reader_of_slice((struct fb_slice){.bytes = FB_STR("content")});
+    assert_int_equal(fetch(f), FB_E_BUSY); /* and its content is closed */
+    f->content = NULL;
     for (size_t i = 0; i < N_SERVERS; i++) {
         fb_op_cancel(&others[i].op);
     }

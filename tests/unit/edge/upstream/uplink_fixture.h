@@ -34,6 +34,7 @@ struct fixture {
     struct fb_request_head request;
     struct edge_fetch fetch;
     const struct edge_pool *pool; /* NULL: the node's */
+    struct fb_reader *content;    /* of the request; NULL: none */
     struct fb_str key;
     unsigned avoided;
     unsigned n_done;
@@ -204,6 +205,8 @@ static inline void begin(struct fixture *f)
     f->fetch = (struct edge_fetch){.request = &f->request,
                                    .pool = f->pool,
                                    .key = f->key,
+                                   .request_body = f->content,
+                                   .request_length = f->content != NULL ? 7 : 0,
                                    .arena = &f->arena,
                                    .avoided = f->avoided};
     fb_op_init(&f->fetch.op, f->loop, on_fetched);
