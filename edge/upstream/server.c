@@ -5,6 +5,13 @@
 #include "base/metrics/metrics.h"
 #include "edge/upstream/upstream_internal.h"
 
+#define OUT_ROW(cause)                                                    \
+    {                                                                     \
+        "edge_upstream_out", FB_METRIC_GAUGE, "cause=\"" cause "\"",      \
+            "1 while this upstream is out of service: for failures in a " \
+            "row, for the share of them (open), for its checks."          \
+    }
+
 static const struct fb_metric server_rows[UPSTREAM_N_METRICS] = {
     [UPSTREAM_REQUESTS] = {"edge_upstream_requests_total", FB_METRIC_COUNTER, NULL,
                            "Requests sent to this upstream."},
@@ -28,6 +35,9 @@ static const struct fb_metric server_rows[UPSTREAM_N_METRICS] = {
                             "Requests to this upstream whose response has not ended."},
     [UPSTREAM_UP] = {"edge_upstream_up", FB_METRIC_GAUGE, NULL,
                      "1 while this upstream is in service, 0 while it is out of it."},
+    [UPSTREAM_OUT_EJECTED] = OUT_ROW("failures"),
+    [UPSTREAM_OUT_OPEN] = OUT_ROW("share"),
+    [UPSTREAM_OUT_CHECKS] = OUT_ROW("checks"),
 };
 
 /* Recent answers, and how many of them were failures, in one word: 16 bits each. Both
@@ -184,10 +194,15 @@ void edge_server_took(struct edge_server *server, uint64_t us)
 
 static void server_show(struct edge_server *server)
 {
-    bool is_up = atomic_load(&server->due_ms) == 0 && !atomic_load(&server->is_unwell);
+    bool is_out = atomic_load(&server->due_ms) != 0;
+    bool is_open = is_out && atomic_load(&server->is_open);
+    bool is_unwell = atomic_load(&server->is_unwell);
 
     if (server->metrics != NULL) {
-        fb_metrics_set(server->metrics, UPSTREAM_UP, is_up ? 1 : 0);
+        fb_metrics_set(server->metrics, UPSTREAM_UP, is_out || is_unwell ? 0 : 1);
+        fb_metrics_set(server->metrics, UPSTREAM_OUT_EJECTED, is_out && !is_open ? 1 : 0);
+        fb_metrics_set(server->metrics, UPSTREAM_OUT_OPEN, is_open ? 1 : 0);
+        fb_metrics_set(server->metrics, UPSTREAM_OUT_CHECKS, is_unwell ? 1 : 0);
     }
 }
 

@@ -197,6 +197,7 @@ static void one_that_fails_often_is_open_then_probed(void **state)
         assert_int_equal(fetch(f), 200);
     }
     assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_OPEN);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_upstream_out"), 1);
     assert_int_equal(asked[0], 0);
 
     plan(502, 200, 200);
@@ -214,6 +215,7 @@ static void one_that_fails_often_is_open_then_probed(void **state)
     assert_int_equal(fetch(f), 200);
     assert_int_equal(asked[0], 1);
     assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_UP);
+    assert_int_equal(fb_metrics_sum(f->metrics, "edge_upstream_out"), 0);
 }
 
 static void on_other_fetched(struct fb_op *op)
