@@ -209,3 +209,33 @@ def test_a_node_that_hangs_under_load_fails_no_request(lab):
     load.stop()
     assert load.failed == []
     assert edge.metric(f'edge_upstream_hedges_won_total{{upstream="{kept.url}"}}') > 0
+
+
+def test_a_node_killed_in_the_middle_of_a_body_is_gone_on_from(lab):
+    origin, go = lab.scripted_origin(), lab.event()
+    path, body = "/film/1.m4s", bytes_of("/film/1.m4s")
+    publish(origin, [path])
+    serve = origin.scripts[path]
+
+    def slow(exchange):
+        origin.scripts[path] = serve
+        exchange.head(200, {"Content-Length": len(body), "ETag": '"1"',
+                            "Cache-Control": "max-age=600"})
+        exchange.send(body[:150_000])
+        exchange.wait(go)
+
+    origin.on(path, slow)
+    nodes, edge = tiers(lab, origin)
+    with lab.client(edge) as client:
+        client.request(path).read_head()
+        received = client.read_some(100_000)
+        lost = next(node for node in nodes if state_of(edge, node)["requests"] == 1)
+        kept = next(node for node in nodes if node is not lost)
+        lost.kill()
+        client.read_body()
+        assert client.response.complete and client.response.body == body
+    assert received == body[:len(received)]
+    assert kept.status()["requests"]["total"] == 1
+    assert edge.metric("edge_fill_resumed_total") == 1
+    assert origin.requests(path)[-1].headers["Range"].startswith("bytes=")
+    go.set()
