@@ -106,7 +106,8 @@ static const struct fb_conf_item failover_items[] = {
      .help = "For how long at most; then one request probes it."},
     {"share", FB_CONF_INT, AT(edge_conf_failover, share), .min = 0, .max = 100, .preset = "50",
      .help = "Percent of failures among at least 20 recent answers, at which it is tried last as "
-             "well; 502 and 504 of a regional node count. 0: never."},
+             "well; 502 and 504 of a regional node count, and being overtaken by a hedged request. "
+             "0: never."},
     {"slow_start", FB_CONF_DURATION, AT(edge_conf_failover, slow_start), .min = 0, .max = DAY_MS,
      .preset = "10s",
      .help = "How long a regional node that comes back takes a growing share of its keys."},

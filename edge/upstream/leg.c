@@ -156,8 +156,13 @@ static void leg_note_failure(struct uplink_leg *leg)
     int err = leg->io.op.result;
     bool is_innocent = err == FB_E_CANCELED || leg->try->is_canceled || leg->io.content_failed ||
                        is_own_trouble(err);
+    bool was_overtaken = leg->is_lost && !leg->is_hedge && !leg->try->is_canceled;
 
-    if (is_innocent) {
+    if (was_overtaken && !leg->is_probe) {
+        edge_server_overtaken(leg->try->uplink->upstreams, edge_leg_server(leg));
+        return;
+    }
+    if (is_innocent && !was_overtaken) {
         if (leg->is_probe) {
             edge_server_unprobed(edge_leg_server(leg));
         }

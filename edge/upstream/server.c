@@ -293,6 +293,14 @@ void edge_server_failed(struct edge_upstreams *upstreams, struct edge_server *se
     }
 }
 
+void edge_server_overtaken(struct edge_upstreams *upstreams, struct edge_server *server)
+{
+    edge_server_count(server, UPSTREAM_REQUESTS);
+    if (server_note(upstreams, server, true) && atomic_load(&server->due_ms) == 0) {
+        server_eject(upstreams, server, 0, true);
+    }
+}
+
 void edge_server_unprobed(struct edge_server *server)
 {
     atomic_store(&server->is_probing, false);

@@ -186,6 +186,9 @@ static void uplink_start(struct uplink_try *try, size_t place, bool is_probe)
         edge_server_count(server, UPSTREAM_RETRIES);
     }
     uint64_t delay_ms = uplink_hedge_delay(try, server);
+    if (is_probe && delay_ms > 0) {
+        delay_ms = FB_MAX(delay_ms, try->options->connect_timeout_ms); /* it has to show itself */
+    }
     (void)edge_leg_start(try, place, is_probe, uplink_on_head);
     if (delay_ms > 0) {
         fb_timer_set(&try->hedge, delay_ms);

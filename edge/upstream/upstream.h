@@ -36,7 +36,7 @@
  *
  *            EJECTED: it failed `eject_after` times in a row, or active checks did
  *            (edge/upstream/checks.h; these end what they began). OPEN: too great a share
- *            of its recent answers were failures. Once the period is over one
+ *            of its recent requests failed or were overtaken. Once the period is over one
  *            request probes it. In SLOW_START a regional node gets a growing share of
  *            its keys, always the same first. FULL: `max_requests` are under way, so it
  *            is passed over. Ejection is advice about order, never a reason to refuse:

@@ -141,6 +141,10 @@ void edge_server_answered(struct edge_upstreams *upstreams, struct edge_server *
 void edge_server_failed(struct edge_upstreams *upstreams, struct edge_server *server,
                         bool is_probe);
 
+/* Another server was asked later and answered first. Once is nothing, but who is mostly
+ * overtaken is out like who mostly fails. */
+void edge_server_overtaken(struct edge_upstreams *upstreams, struct edge_server *server);
+
 /* A probe ended without telling how the server is. */
 void edge_server_unprobed(struct edge_server *server);
 

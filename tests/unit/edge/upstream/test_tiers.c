@@ -27,6 +27,15 @@ static int set_up_hedging_soon(void **state)
     return 0;
 }
 
+static int set_up_hedging_always(void **state)
+{
+    *state = set_up_with((struct edge_upstreams_options){.hedge_after = EDGE_HEDGE_FIXED,
+                                                         .hedge_share = 100,
+                                                         .failure_share = 50},
+                         tiers);
+    return 0;
+}
+
 static int set_up_breaking(void **state)
 {
     *state = set_up_with((struct edge_upstreams_options){.eject_after = 1000,
@@ -389,6 +398,57 @@ static void what_does_harm_twice_is_not_hedged(void **state)
     assert_int_equal(outcome(f), 200);
 }
 
+/* Else a server that comes back, but slower than the others, would never be seen to. */
+static void a_probe_has_time_to_connect_before_it_is_hedged(void **state)
+{
+    struct fixture *f = *state;
+
+    take_key_of(f, 0);
+    plan(-ECONNREFUSED, 200, 200);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fetch(f), 200);
+    }
+    assert_false(is_up(f, 0));
+    pass(f, 1000);
+    plan(NEVER, 200, 200);
+    begin(f);
+    turn(f);
+    pass(f, 1999);
+    assert_int_equal(asked[0], 1);
+    assert_int_equal(asked[1], 0);
+    pass(f, 1);
+    assert_int_equal(outcome(f), 200);
+    assert_int_equal(f->fetch.upstream, 1);
+    assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_EJECTED);
+
+    pass(f, 2000); /* it took that for a failure: twice as long */
+    begin(f);
+    turn(f);
+    pass(f, 500);
+    answer_late(0, 200);
+    turn(f);
+    assert_int_equal(outcome(f), 200);
+    assert_int_equal(f->fetch.upstream, 0);
+    assert_true(is_up(f, 0));
+}
+
+static void one_that_is_mostly_overtaken_is_open(void **state)
+{
+    struct fixture *f = *state;
+
+    take_key_of(f, 0);
+    for (int i = 0; i < 30 && is_up(f, 0); i++) {
+        plan(NEVER, 200, 200);
+        begin(f);
+        turn(f);
+        pass(f, 50);
+        assert_int_equal(outcome(f), 200);
+    }
+    assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_OPEN);
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(asked[0], 0);
+}
+
 static void only_a_share_is_hedged(void **state)
 {
     struct fixture *f = *state;
@@ -492,6 +552,8 @@ int main(void)
         TEST(when_both_fail_the_rest_are_tried, set_up_hedging),
         TEST(a_canceled_fetch_takes_both_with_it, set_up_hedging),
         TEST(what_does_harm_twice_is_not_hedged, set_up_hedging),
+        TEST(a_probe_has_time_to_connect_before_it_is_hedged, set_up_hedging_soon),
+        TEST(one_that_is_mostly_overtaken_is_open, set_up_hedging_always),
         TEST(only_a_share_is_hedged, set_up_hedging_soon),
         TEST(a_site_s_pool_shares_the_health_of_its_servers, set_up),
         TEST(what_is_configured_anew_counts_for_new_fetches, set_up),
