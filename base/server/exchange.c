@@ -58,24 +58,25 @@ void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response 
 
 enum { PROBLEM_MAX_EXTRA = 3 };
 
-/* `extra` stands in the arena, or for ever. */
+/* `extra` (may be NULL) stands in the arena, or for ever. */
 static void refuse_with(struct fb_exchange *exchange, unsigned status, const char *slug,
                         const char *detail, const struct fb_headers *extra, bool closes)
 {
+    size_t n_extra = extra != NULL ? extra->n : 0;
     struct fb_header *headers =
         fb_arena_alloc(&exchange->arena, (2 + PROBLEM_MAX_EXTRA) * sizeof(*headers));
     struct fb_buf json = {0};
 
     headers[0] = (struct fb_header){FB_STR("Content-Type"), FB_STR("application/problem+json")};
     headers[1] = (struct fb_header){FB_STR("Cache-Control"), FB_STR("no-store")};
-    for (size_t i = 0; i < extra->n; i++) {
+    for (size_t i = 0; i < n_extra; i++) {
         headers[2 + i] = extra->items[i];
     }
     fb_problem_json(&json, status, slug, fb_str_from(detail));
     struct fb_response response = {
         .status = status,
         .headers = headers,
-        .n_headers = 2 + extra->n,
+        .n_headers = 2 + n_extra,
         .length = (int64_t)json.len,
         .closes = closes,
     };
@@ -86,7 +87,7 @@ static void refuse_with(struct fb_exchange *exchange, unsigned status, const cha
 void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
                         const char *detail, bool closes)
 {
-    refuse_with(exchange, status, slug, detail, &(struct fb_headers){0}, closes);
+    refuse_with(exchange, status, slug, detail, NULL, closes);
 }
 
 /* The fields of draft-ietf-httpapi-ratelimit-headers-10. */
