@@ -1,6 +1,5 @@
 /*
- * Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256, through
- * cjose.
+ * Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256, see base/jose.
  *
  * A token says who (`sub`), from when (`iat`) until when (`exp`), and is good
  * without a look at the database. Only this issuer's algorithm and key id are

@@ -22,7 +22,7 @@ OWNERS = {
     "xxhash.h": ("base/core",),
     "pcre2.h": ("base/regex",),
     "sodium.h": ("origin/auth",),
-    "cjose/": ("origin/auth",),
+    "cjose/": ("base/jose",),
     "mbedtls/": ("base/crypto",),
     "psa/": ("base/crypto",),
     "sqlite3.h": ("base/db",),
