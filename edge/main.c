@@ -7,6 +7,7 @@
 #include "base/daemon/daemon.h"
 #include "base/log/log.h"
 #include "base/loop/loop.h"
+#include "base/loop/work.h"
 #include "base/net/network.h"
 #include "base/server/clients.h"
 #include "base/server/router.h"
@@ -28,6 +29,9 @@
 
 #include <unistd.h>
 
+/* Tokens that wait to be verified; a thread verifies some thousands a second. */
+enum { TOKENS_QUEUED_MAX = 1024 };
+
 /* Everything of one node; made in the order of its members. */
 struct edge_node {
     const struct edge_conf *conf;     /* borrowed from the daemon */
@@ -41,6 +45,7 @@ struct edge_node {
     struct edge_fill_table *fills;
     struct fb_clients *clients;         /* NULL: no client has bounds of its own */
     struct edge_access_log *access_log; /* NULL: none */
+    struct fb_pool *pool;               /* verifies tokens */
     struct edge_crew *crew;
     struct edge_admin admin;
     bool was_ready; /* a drive that comes back later takes nobody out of service */
@@ -51,6 +56,7 @@ static void node_stop(void *ctx)
     struct edge_node *node = ctx;
 
     edge_crew_free(node->crew);
+    fb_pool_free(node->pool);
     edge_access_log_close(node->access_log);
     fb_clients_free(node->clients);
     edge_fill_table_free(node->fills);
@@ -141,6 +147,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .metrics = node->metrics,
                 .access_log = node->access_log,
                 .sends_tags = conf->role == EDGE_ROLE_REGIONAL,
+                .pool = node->pool,
             },
     };
     return edge_crew_new(&options, &node->crew, diag);
@@ -151,7 +158,11 @@ static int node_make_sites_and_crew(struct edge_node *node, struct fb_loop *loop
 {
     struct edge_sites *sites = NULL;
 
-    int err = edge_conf_sites(node->conf, node->upstreams, fb_random_u64(), &sites, diag);
+    int err = fb_pool_new("access", 1, TOKENS_QUEUED_MAX, &node->pool);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "start a thread: %s", fb_err_text(err));
+    }
+    err = edge_conf_sites(node->conf, node->upstreams, fb_random_u64(), &sites, diag);
     if (err == FB_OK) {
         err = node_make_crew(node, loop, sites, diag);
     }

@@ -105,6 +105,34 @@ struct edge_conf_key {
     struct fb_conf_list exclude;
 };
 
+struct edge_conf_access_key {
+    struct fb_str id;
+    int algorithm;             /* enum edge_access_algorithm */
+    struct fb_str secret;      /* ptr NULL: none; of the three, one is written */
+    struct fb_str secret_file; /* likewise */
+    struct fb_str key_file;    /* likewise */
+};
+
+struct edge_conf_access {
+    struct fb_conf_list keys; /* of struct edge_conf_access_key; none: everybody is served */
+    struct fb_str parameter;
+    struct fb_str cookie;
+    bool in_path;
+    struct fb_conf_list open; /* of struct fb_str */
+    uint64_t leeway;
+    struct fb_str audience;
+    struct fb_str issuer;
+};
+
+struct edge_conf_cors {
+    struct fb_conf_list origins; /* of struct fb_str; none: the upstream's business */
+    struct fb_conf_list methods; /* of struct fb_str, as what follows */
+    struct fb_conf_list headers;
+    struct fb_conf_list expose;
+    uint64_t max_age;
+    bool credentials;
+};
+
 struct edge_conf_site {
     struct fb_conf_list hosts; /* of struct fb_str */
     struct edge_conf_key key;
@@ -113,6 +141,8 @@ struct edge_conf_site {
     struct fb_conf_list requests;  /* of struct fb_str: directives that are obeyed */
     int cookies;                   /* enum edge_cookies, where a rule says nothing */
     struct edge_conf_headers headers;
+    struct edge_conf_access access;
+    struct edge_conf_cors cors;
 };
 
 struct edge_conf_limits {

@@ -7,6 +7,9 @@
 #include "edge/config/config.h"
 #include "edge/fresh/rule.h"
 
+struct edge_access;
+struct edge_cors;
+
 /* Of struct edge_conf_rule. */
 extern const struct fb_conf_section edge_conf_rule_section;
 
@@ -27,6 +30,18 @@ extern const struct fb_conf_section edge_conf_site_section;
 /* For check_all of the sites: no host stands in two of them. */
 int edge_conf_check_sites(const struct fb_conf_list *sites, size_t *ret_entry,
                           struct fb_diag *diag);
+
+/* Of struct edge_conf_access and edge_conf_cors, both of a site. */
+extern const struct fb_conf_section edge_conf_access_section;
+extern const struct fb_conf_section edge_conf_cors_section;
+
+/* Who is served: NULL for everybody. Reads the files of keys; the reference is the caller's.
+ * `name` is the site's. */
+FB_MUST_CHECK int edge_conf_access(const struct edge_conf_access *conf, struct fb_str name,
+                                   struct edge_access **ret_access, struct fb_diag *diag);
+
+/* NULL if nothing is said; in the arena, and borrowed from the configuration. */
+const struct edge_cors *edge_conf_cors(struct fb_arena *arena, const struct edge_conf_cors *conf);
 
 /* Of struct edge_conf_store. */
 extern const struct fb_conf_section edge_conf_store_section;

@@ -177,6 +177,10 @@ static const struct fb_conf_item site_items[] = {
      .help = "What becomes of a response with Set-Cookie where no rule says more, as there."},
     {"headers", FB_CONF_SECTION, AT(edge_conf_site, headers), .section = &edge_conf_headers_section,
      .help = "Changes to all its responses."},
+    {"access", FB_CONF_SECTION, AT(edge_conf_site, access), .section = &edge_conf_access_section,
+     .help = "Who is served; everybody if it has no `keys`."},
+    {"cors", FB_CONF_SECTION, AT(edge_conf_site, cors), .section = &edge_conf_cors_section,
+     .help = "Which pages may read its responses; what the upstream says if it has no `origins`."},
     {0},
 };
 
@@ -218,8 +222,14 @@ static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *
                         .n_excluded = from->key.exclude.n},
                 .demands = site_demands(&from->requests),
                 .edits = edge_conf_edits(arena, &from->headers),
+                .cors = edge_conf_cors(arena, &from->cors),
             },
     };
+    int err = edge_conf_access(&from->access, *FB_CONF_AT(struct fb_str, from->hosts, 0),
+                               &spec->site.access, diag);
+    if (err < 0) {
+        return err;
+    }
     spec->rules = edge_conf_rules(arena, rules, (enum edge_cookies)from->cookies, &spec->n_rules);
     if (from->upstreams.items == NULL || upstreams == NULL) {
         return FB_OK;
@@ -234,17 +244,22 @@ int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstrea
     struct edge_site_spec *sites = fb_arena_alloc(&arena, conf->sites.n * sizeof(*sites));
     struct edge_sites_spec spec = {.sites = sites, .n_sites = conf->sites.n, .seed = seed};
 
-    for (size_t i = 0; i < conf->sites.n; i++) {
-        const struct edge_conf_site *from = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
-        int err = site_spec(conf, from, upstreams, &arena, &sites[i], diag);
-        if (err < 0) {
-            return err;
-        }
+    int err = FB_OK;
+
+    for (size_t i = 0; i < conf->sites.n && err == FB_OK; i++) {
+        err = site_spec(conf, FB_CONF_AT(struct edge_conf_site, conf->sites, i), upstreams, &arena,
+                        &sites[i], diag);
     }
     spec.rest.site.demands = EDGE_DEMANDS_PRESET;
     spec.rest.rules =
         edge_conf_rules(&arena, &conf->rules, EDGE_COOKIES_BY_CLASS, &spec.rest.n_rules);
-    return edge_sites_new(&spec, ret_sites, diag);
+    if (err == FB_OK) {
+        err = edge_sites_new(&spec, ret_sites, diag);
+    }
+    for (size_t i = 0; i < conf->sites.n; i++) {
+        edge_access_unref(sites[i].site.access); /* the sites have references of their own */
+    }
+    return err;
 }
 
 int edge_conf_use_upstreams(const struct edge_conf *conf,

@@ -1,4 +1,5 @@
 #include "base/core/err.h"
+#include "edge/serve/guard.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/upstream/cdn_loop.h"
 
@@ -21,7 +22,6 @@ static int gate_read_target(struct serve_request *request)
     *wanted = *request->client;
     wanted->method = FB_METHOD_GET;
     wanted->method_text = fb_method_text(FB_METHOD_GET);
-    request->site = edge_sites_find(request->reign->sites, request->client->host);
     int err = edge_site_key(request->site, request->arena, request->client, &target);
     if (err < 0) {
         return err;
@@ -60,15 +60,28 @@ static bool gate_answers_itself(struct serve_request *request)
     return false;
 }
 
+void edge_serve_admit(struct serve_request *request)
+{
+    enum fb_method method = request->client->method;
+
+    if (method != FB_METHOD_GET && method != FB_METHOD_HEAD) {
+        edge_serve_fetch(request, "method", NULL);
+        return;
+    }
+    request->demands =
+        edge_demands_of(request->arena, &request->client->headers, request->site->demands);
+    request->treatment = edge_site_treat(request->site, request->arena, request->wanted.path);
+    gate_read_range(request);
+    edge_serve_lookup(request);
+}
+
 void edge_serve_start(struct serve_request *request)
 {
     const struct edge_serve_options *options = &request->serve->options;
-    enum fb_method method = request->client->method;
-
     if (gate_answers_itself(request)) {
         return;
     }
-    if (method == FB_METHOD_OTHER) {
+    if (request->client->method == FB_METHOD_OTHER) {
         edge_serve_fail(request, 501, "the method is not supported");
         return;
     }
@@ -81,18 +94,18 @@ void edge_serve_start(struct serve_request *request)
                             : "the request has passed too many nodes: upstreams form a circle");
         return;
     }
+    request->site = edge_sites_find(request->reign->sites, request->client->host);
+    if (!edge_guard_enter(request)) {
+        return;
+    }
     int err = gate_read_target(request);
     if (err == FB_E_LIMIT) {
         edge_serve_fail(request, 414, "the target is too long");
     } else if (err < 0) {
         edge_serve_fail(request, 400, "the path or the host is malformed");
-    } else if (method != FB_METHOD_GET && method != FB_METHOD_HEAD) {
-        edge_serve_fetch(request, "method", NULL);
+    } else if (request->site->access != NULL) {
+        edge_guard_check(request);
     } else {
-        request->demands =
-            edge_demands_of(request->arena, &request->client->headers, request->site->demands);
-        request->treatment = edge_site_treat(request->site, request->arena, request->wanted.path);
-        gate_read_range(request);
-        edge_serve_lookup(request);
+        edge_serve_admit(request);
     }
 }

@@ -1,4 +1,5 @@
 #include "base/core/alloc.h"
+#include "edge/access/cache.h"
 #include "edge/serve/serve_internal.h"
 
 struct serve_reign *edge_reign_enter(struct edge_serve *serve)
@@ -12,6 +13,7 @@ void edge_reign_leave(struct serve_reign *reign)
     if (reign == NULL || --reign->n_holders > 0) {
         return;
     }
+    edge_access_cache_free(reign->tokens); /* before the keys that it names */
     edge_sites_unref(reign->sites);
     fb_free(reign);
 }

@@ -4,13 +4,14 @@
 #include "base/loop/reader.h"
 #include "base/server/exchange.h"
 #include "base/server/problem.h"
+#include "edge/access/cors.h"
 #include "edge/fresh/fields.h"
 #include "edge/serve/multi.h"
 #include "edge/serve/serve_internal.h"
 
 #include <stdio.h>
 
-enum { RESPOND_EXTRA_MAX = 5 }; /* lines that are added to an object's */
+enum { RESPOND_EXTRA_MAX = 5 + EDGE_CORS_FIELDS_MAX }; /* lines that are added to an object's */
 
 /* ---- fields ------------------------------------------------------------ */
 
@@ -99,6 +100,9 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
     for (size_t i = 0; i < own->n; i++) {
         headers.items[headers.n++] = own->items[i];
     }
+    if (request->site->cors != NULL) {
+        edge_cors_apply(request->site->cors, request->origin, &headers, request->arena);
+    }
     edge_edits_apply(edits, &headers, request->arena);
     edge_edits_apply(of_rule, &headers, request->arena);
     return headers;
@@ -124,12 +128,12 @@ static void respond_drop_guarded(struct fb_arena *arena, struct fb_headers *head
 
 /* ---- responses --------------------------------------------------------- */
 
-static void respond_problem(struct serve_request *request, unsigned status, const char *detail,
-                            struct fb_header extra)
+static void respond_problem_as(struct serve_request *request, unsigned status, const char *slug,
+                               const char *detail, struct fb_header extra)
 {
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
 
-    fb_problem_json(&body, status, NULL, fb_str_from(detail));
+    fb_problem_json(&body, status, slug, fb_str_from(detail));
     struct fb_headers headers = {0};
     fb_headers_add(&headers, request->arena, FB_STR("Content-Type"),
                    FB_STR("application/problem+json"));
@@ -144,6 +148,9 @@ static void respond_problem(struct serve_request *request, unsigned status, cons
     }
     edge_edits_apply(request->site != NULL ? &request->site->edits : NULL, &headers,
                      request->arena);
+    if (request->site != NULL && request->site->cors != NULL) {
+        edge_cors_apply(request->site->cors, request->origin, &headers, request->arena);
+    }
     int64_t length = (int64_t)body.len;
     fb_exchange_respond(request->exchange, &(struct fb_response){
                                                .status = status,
@@ -152,6 +159,12 @@ static void respond_problem(struct serve_request *request, unsigned status, cons
                                                .body = fb_reader_of_buf(&body),
                                                .length = length,
                                            });
+}
+
+static void respond_problem(struct serve_request *request, unsigned status, const char *detail,
+                            struct fb_header extra)
+{
+    respond_problem_as(request, status, NULL, detail, extra);
 }
 
 static void respond_unsatisfiable(struct serve_request *request, struct fb_str content_range)
@@ -282,6 +295,29 @@ void edge_serve_respond_methods(struct serve_request *request, bool is_refused)
     }
     struct fb_headers headers = {0};
     fb_headers_add(&headers, request->arena, allow.name, allow.value);
+    fb_headers_add(&headers, request->arena, FB_STR("Cache-Status"),
+                   edge_trail_text(request, false, 0));
+    fb_exchange_respond(
+        request->exchange,
+        &(struct fb_response){.status = 204, .headers = headers.items, .n_headers = headers.n});
+}
+
+void edge_serve_respond_refusal(struct serve_request *request,
+                                const struct edge_access_refusal *refusal)
+{
+    struct fb_header extra = {FB_STR("WWW-Authenticate"), refusal->challenge};
+
+    if (refusal->challenge.ptr == NULL) {
+        extra = (struct fb_header){0};
+    }
+    respond_problem_as(request, refusal->status, refusal->slug, refusal->detail, extra);
+}
+
+void edge_serve_respond_preflight(struct serve_request *request)
+{
+    struct fb_headers headers = {0};
+
+    edge_cors_apply_preflight(request->site->cors, request->origin, &headers, request->arena);
     fb_headers_add(&headers, request->arena, FB_STR("Cache-Status"),
                    edge_trail_text(request, false, 0));
     fb_exchange_respond(

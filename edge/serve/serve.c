@@ -7,12 +7,14 @@
 #include "base/metrics/metrics.h"
 #include "base/server/exchange.h"
 #include "edge/access_log/access_log.h"
+#include "edge/serve/guard.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/store/store.h"
 
 static const struct fb_state serve_states[] = {
-    [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_HOLD) |
-                                    FB_TO(SERVE_SENT)},
+    [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_GUARD) | FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) |
+                                    FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
+    [SERVE_GUARD] = {"guard", FB_TO(SERVE_LOOKUP)},
     [SERVE_JOIN] = {"join",
                     FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
     [SERVE_FETCH] = {"fetch", FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
@@ -91,7 +93,9 @@ static void serve_on_aborted(void *ctx)
     struct serve_request *request = ctx;
 
     request->is_aborted = true;
-    if (request->machine.state == SERVE_JOIN) {
+    if (request->machine.state == SERVE_GUARD) {
+        edge_guard_cancel(request);
+    } else if (request->machine.state == SERVE_JOIN) {
         fb_op_cancel(&request->join->io.op);
     } else if (request->machine.state == SERVE_FETCH) {
         fb_op_cancel(&request->fetch->io.op);
@@ -131,6 +135,7 @@ struct edge_serve *edge_serve_new(struct fb_loop *loop, struct edge_uplink *upli
     serve->uplink = uplink;
     edge_serve_reload(serve, options->sites);
     serve->metrics = edge_trail_table(options->metrics);
+    serve->guard_metrics = edge_guard_table(options->metrics);
     serve->access_log = edge_access_writer_new(options->access_log);
     fb_buf_printf(&serve->via, "1.1 %.*s", FB_STR_ARG(options->node));
     return serve;

@@ -51,6 +51,7 @@ struct edge_uplink;
 struct fb_exchange;
 struct fb_loop;
 struct fb_metrics;
+struct fb_pool;
 
 struct edge_serve_options {
     struct fb_str node;       /* borrowed, as everything here; a token */
@@ -59,8 +60,9 @@ struct edge_serve_options {
     struct edge_fill_table *fills;
     struct fb_metrics *metrics;
     struct edge_access_log *access_log; /* NULL: none */
-    bool sends_tags; /* Cache-Tag and the like, to the tiers that ask this node: see
-                      * edge_field_is_for_tiers() */
+    bool sends_tags;      /* Cache-Tag and the like, to the tiers that ask this node: see
+                           * edge_field_is_for_tiers() */
+    struct fb_pool *pool; /* for verifying tokens; NULL: on the loop */
 };
 
 /* `uplink` is of the same loop. */

@@ -4,6 +4,7 @@
  *     serve.c     the machine, from its beginning to its ends
  *     reign.c     which sites are in force, and which still are in use
  *     gate.c      what is settled before the store is asked: method, loops, target, key
+ *     guard.c     tokens and CORS: who is let in, and which pages may read
  *     lookup.c    what the store has, and whether that will do
  *     answer.c    answers from an object
  *     shared.c    the fetch that others may share, and what comes of it
@@ -22,6 +23,7 @@
 #include "base/core/buf.h"
 #include "base/core/machine.h"
 #include "base/http/head.h"
+#include "edge/access/access.h"
 #include "edge/fill/fill.h"
 #include "edge/fresh/demands.h"
 #include "edge/serve/condition.h"
@@ -31,17 +33,19 @@
 #include "edge/store/object.h"
 #include "edge/upstream/fetch.h"
 
+struct edge_access_cache;
 struct edge_access_writer;
 struct fb_exchange_outcome;
 struct fb_metrics_table;
 
-enum serve_state { SERVE_LOOKUP, SERVE_JOIN, SERVE_FETCH, SERVE_HOLD, SERVE_SENT };
+enum serve_state { SERVE_LOOKUP, SERVE_GUARD, SERVE_JOIN, SERVE_FETCH, SERVE_HOLD, SERVE_SENT };
 
 /* Sites that some request of this loop uses, or the next one will: the reference is one,
  * however many they are, so that a request costs no atomic operation. */
 struct serve_reign {
     struct edge_sites *sites; /* a reference */
     unsigned n_holders;       /* requests that began under it, and the loop while in force */
+    struct edge_access_cache *tokens; /* owned; NULL until there is one */
 };
 
 struct edge_serve {
@@ -50,6 +54,7 @@ struct edge_serve {
     struct fb_loop *loop;
     struct edge_uplink *uplink;
     struct fb_metrics_table *metrics;
+    struct fb_metrics_table *guard_metrics;
     struct edge_access_writer *access_log; /* the log's; NULL: none */
     struct fb_buf via;                     /* "1.1 node" */
     struct fb_buf scratch;                 /* for writing one field */
@@ -100,8 +105,11 @@ struct serve_request {
     struct fb_machine machine;
     struct serve_reign *reign;            /* held until `finished` */
     const struct edge_site *site;         /* that its Host names */
-    const struct fb_request_head *client; /* as received */
+    const struct fb_request_head *client; /* as received, without what the guard took */
     struct fb_request_head wanted;        /* the same as a GET of the normal target */
+    struct edge_access_ticket ticket;     /* of a site with access control */
+    struct fb_str origin;                 /* of a site with CORS; ptr NULL: none */
+    struct serve_guard *guard;            /* in the arena, while in SERVE_GUARD */
     struct edge_conditions conditions;
     struct edge_demands demands;  /* of its Cache-Control, what the site obeys */
     struct fb_range_specs ranges; /* if `has_range`; a fill is asked for the first */
@@ -142,6 +150,9 @@ void edge_reign_leave(struct serve_reign *reign);
 
 /* Reads what is asked for, refuses what cannot be served, and sends the rest on its way. */
 void edge_serve_start(struct serve_request *request);
+
+/* Goes on with a request whose target is read and that is let in. */
+void edge_serve_admit(struct serve_request *request);
 
 /* ---- lookup.c ------------------------------------------------------------ */
 
@@ -255,6 +266,12 @@ void edge_serve_respond_through(struct serve_request *request,
 
 /* Answers OPTIONS with what this node lets through, or refuses a method that it does not. */
 void edge_serve_respond_methods(struct serve_request *request, bool is_refused);
+/* Answers a preflight whose origin the site allows. */
+void edge_serve_respond_preflight(struct serve_request *request);
+
+/* Answers a request that is not let in. */
+void edge_serve_respond_refusal(struct serve_request *request,
+                                const struct edge_access_refusal *refusal);
 
 /* Answers with problem details; `detail` is a sentence for a person. */
 void edge_serve_respond_problem(struct serve_request *request, unsigned status, const char *detail);

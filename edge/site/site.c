@@ -69,6 +69,8 @@ static int site_init(struct edge_sites *sites, struct edge_site *site,
     site->key.included = copy_strings(arena, site->key.included, site->key.n_included);
     site->key.excluded = copy_strings(arena, site->key.excluded, site->key.n_excluded);
     site->edits = edge_edits_copy(arena, &site->edits);
+    site->access = edge_access_ref(spec->site.access);
+    site->cors = edge_cors_copy(arena, spec->site.cors);
     return edge_rules_new(spec->rules, spec->n_rules, &site->rules, diag);
 }
 
@@ -125,6 +127,7 @@ void edge_sites_unref(struct edge_sites *sites)
     }
     for (size_t i = 0; i < sites->n; i++) {
         edge_rules_unref(sites->items[i].rules);
+        edge_access_unref(sites->items[i].access);
     }
     fb_map_free(sites->by_host);
     fb_arena_done(&sites->arena);

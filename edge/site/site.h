@@ -24,6 +24,8 @@
 #include "base/core/diag.h"
 #include "base/core/str.h"
 #include "base/http/head.h"
+#include "edge/access/access.h"
+#include "edge/access/cors.h"
 #include "edge/fresh/edit.h"
 #include "edge/fresh/key.h"
 #include "edge/fresh/rule.h"
@@ -47,6 +49,8 @@ struct edge_site {
     const struct edge_pool *pool; /* of edge_upstreams_pool(); NULL: the node's own */
     struct edge_edits edits;      /* of all responses, before those of the rule */
     struct edge_rules *rules;     /* NULL: none; the sites hold a reference */
+    struct edge_access *access;   /* NULL: everybody; the sites take a reference */
+    const struct edge_cors *cors; /* NULL: what the upstream says */
 };
 
 struct edge_site_spec {
