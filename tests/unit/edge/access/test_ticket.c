@@ -1,5 +1,5 @@
-#include "base/core/arena.h"
 #include "access_fixture.h"
+#include "base/core/arena.h"
 
 struct reading {
     struct fb_arena arena;

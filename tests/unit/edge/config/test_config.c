@@ -7,6 +7,7 @@
 #include "edge/site/site.h"
 #include "edge/volume/volumes.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -247,6 +248,27 @@ static const struct {
     {"sites: [{hosts: [a], requests: [no-cash]}]\n", "'no-cash' is none of only-if-cached"},
     {"sites: [{hosts: [a], upstreams: []}]\n", "upstreams"},
     {"sites: [{hosts: [a], upstreams: [{url: 'http://b'}, {url: 'http://b'}]}]\n", "listed twice"},
+    {"sites: [{hosts: [a], access: {open: [/a]}}]\n", "without 'keys'"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k}]}}]\n", "exactly one of 'secret'"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k, secret: short}]}}]\n", "secret"},
+    {"sites: [{hosts: [a], access: {keys: [{id: 'a b', secret: 0123456789abcdef}]}}]\n",
+     "letters, digits"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k, secret: 0123456789abcdef, secret_file: /x}]}}]\n",
+     "exactly one"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k, key_file: /x}]}}]\n",
+     "'key_file' is for tokens"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k, algorithm: ES256, secret_file: /x}]}}]\n",
+     "a public key"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k, secret_file: /x}, {id: k, secret_file: /y}]}}]\n",
+     "key 'k' is listed twice"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k, secret_file: /x}], open: [/a/../b]}}]\n",
+     "normal form"},
+    {"sites: [{hosts: [a], access: {keys: [{id: k, secret_file: /x}], audience: tv}}]\n",
+     "need a key of HS256 or ES256"},
+    {"sites: [{hosts: [a], cors: {origins: [play.example]}}]\n", "'play.example' is no origin"},
+    {"sites: [{hosts: [a], cors: {origins: ['*', 'https://a']}}]\n", "list it alone"},
+    {"sites: [{hosts: [a], cors: {origins: ['*'], credentials: true}}]\n", "list the origins"},
+    {"sites: [{hosts: [a], cors: {origins: ['*'], methods: ['G T']}}]\n", "'G T' is no name"},
     {"timeouts: {idle: 0}\n", "idle"},
     {"failover: {min: 1m, max: 1s}\n", "'min' is longer than 'max'"},
     {"store: {volumes: [{size: 1GiB}]}\n", "path"},
@@ -261,6 +283,70 @@ static const struct {
     {"store: {endurance: {drive_writes_per_day: 0.12345}}\n", "0.001"},
     {"store: {endurance: {drive_writes_per_day: 100.001}}\n", "0.001"},
 };
+
+/* What is written of a site's access and CORS. */
+static int sites_of(const char *site, struct edge_sites **ret_sites, struct fb_diag *diag)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    struct edge_conf conf;
+
+    fb_buf_printf(&text, "%ssites:\n  - hosts: [a]\n    %s\n", least, site);
+    assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, diag),
+                     FB_OK);
+    int err = edge_conf_sites(&conf, NULL, 7, ret_sites, diag);
+    fb_conf_done(&edge_conf_section, &conf);
+    return err;
+}
+
+static void a_site_has_access_control_and_cors_if_it_says_so(void **state)
+{
+    struct edge_sites *sites = NULL;
+
+    (void)state;
+    assert_int_equal(sites_of("access: {keys: [{id: k, secret: 0123456789abcdef}]}", &sites, NULL),
+                     FB_OK);
+    assert_non_null(edge_sites_find(sites, FB_STR("a"))->access);
+    assert_null(edge_sites_find(sites, FB_STR("a"))->cors);
+    assert_null(edge_sites_find(sites, FB_STR("b"))->access);
+    edge_sites_unref(sites);
+    assert_int_equal(sites_of("cors: {origins: ['https://b'], max_age: 90s}", &sites, NULL), FB_OK);
+    const struct edge_site *site = edge_sites_find(sites, FB_STR("a"));
+    assert_null(site->access);
+    assert_true(fb_str_equal(site->cors->methods, FB_STR("GET, HEAD")));
+    assert_true(fb_str_equal(site->cors->max_age, FB_STR("90")));
+    assert_true(edge_cors_allows(site->cors, FB_STR("https://b")));
+    edge_sites_unref(sites);
+}
+
+static void a_key_that_cannot_be_read_is_named(void **state)
+{
+    struct edge_sites *sites = NULL;
+    struct fb_diag diag = {0};
+
+    (void)state;
+    assert_int_equal(sites_of("access: {keys: [{id: k7, secret_file: /none/such}]}", &sites, &diag),
+                     -ENOENT);
+    assert_non_null(strstr(diag.text, "site 'a': key 'k7'"));
+    assert_non_null(strstr(diag.text, "/none/such"));
+    assert_true(sites_of("access: {keys: [{id: k7, secret_file: /dev/null}]}", &sites, &diag) < 0);
+    assert_non_null(strstr(diag.text, "less than 16 bytes"));
+}
+
+static void no_secret_is_printed(void **state)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf printed = {0};
+    struct edge_conf conf;
+
+    (void)state;
+    fb_buf_printf(&text, "%ssites: [{hosts: [a], access: {keys: [{id: k, secret: %s}]}}]\n", least,
+                  "0123456789abcdef");
+    assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, NULL),
+                     FB_OK);
+    fb_conf_print(&edge_conf_section, &conf, &printed);
+    assert_null(strstr(printed.ptr, "0123456789abcdef"));
+    fb_conf_done(&edge_conf_section, &conf);
+}
 
 static void a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own(void **state)
 {
@@ -356,6 +442,9 @@ int main(void)
         cmocka_unit_test(what_is_printed_loads_again),
         cmocka_unit_test(a_site_is_bound_to_what_the_edge_reads),
         cmocka_unit_test(a_manifest_without_ttl_gets_a_short_one),
+        cmocka_unit_test(a_site_has_access_control_and_cors_if_it_says_so),
+        cmocka_unit_test(a_key_that_cannot_be_read_is_named),
+        cmocka_unit_test(no_secret_is_printed),
         cmocka_unit_test(a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own),
         cmocka_unit_test(an_address_is_listened_on_once),
         cmocka_unit_test(mistakes_are_answered_with_a_sentence),
