@@ -4,6 +4,7 @@
 
 #include <mbedtls/md.h>
 #include <mbedtls/sha256.h>
+#include <mbedtls/sha512.h>
 #include <mbedtls/version.h>
 
 #include <assert.h>
@@ -14,13 +15,21 @@
 #define SHA256_STARTS mbedtls_sha256_starts_ret
 #define SHA256_UPDATE mbedtls_sha256_update_ret
 #define SHA256_FINISH mbedtls_sha256_finish_ret
+#define SHA512_STARTS mbedtls_sha512_starts_ret
+#define SHA512_UPDATE mbedtls_sha512_update_ret
+#define SHA512_FINISH mbedtls_sha512_finish_ret
 #else
 #define SHA256_STARTS mbedtls_sha256_starts
 #define SHA256_UPDATE mbedtls_sha256_update
 #define SHA256_FINISH mbedtls_sha256_finish
+#define SHA512_STARTS mbedtls_sha512_starts
+#define SHA512_UPDATE mbedtls_sha512_update
+#define SHA512_FINISH mbedtls_sha512_finish
 #endif
 
 static_assert(sizeof(mbedtls_sha256_context) <= sizeof(struct fb_sha256),
+              "the library's state fits into ours");
+static_assert(sizeof(mbedtls_sha512_context) <= sizeof(struct fb_sha512),
               "the library's state fits into ours");
 
 static mbedtls_sha256_context *hash_state(struct fb_sha256 *hash)
@@ -67,6 +76,37 @@ void fb_sha256(struct fb_str bytes, uint8_t digest[FB_SHA256_SIZE])
     fb_sha256_init(&hash);
     fb_sha256_update(&hash, bytes);
     fb_sha256_finish(&hash, digest);
+}
+
+static mbedtls_sha512_context *hash512_state(struct fb_sha512 *hash)
+{
+    return (mbedtls_sha512_context *)(void *)hash->state;
+}
+
+void fb_sha512_init(struct fb_sha512 *hash)
+{
+    mbedtls_sha512_init(hash512_state(hash));
+    hash_require(SHA512_STARTS(hash512_state(hash), 0));
+}
+
+void fb_sha512_update(struct fb_sha512 *hash, struct fb_str bytes)
+{
+    if (bytes.len > 0) {
+        hash_require(
+            SHA512_UPDATE(hash512_state(hash), (const unsigned char *)bytes.ptr, bytes.len));
+    }
+}
+
+void fb_sha512_finish(struct fb_sha512 *hash, uint8_t digest[FB_SHA512_SIZE])
+{
+    hash_require(SHA512_FINISH(hash512_state(hash), digest));
+    fb_sha512_done(hash);
+}
+
+void fb_sha512_done(struct fb_sha512 *hash)
+{
+    mbedtls_sha512_free(hash512_state(hash));
+    *hash = (struct fb_sha512){0};
 }
 
 static const unsigned char *hash_bytes(struct fb_str str)

@@ -1,8 +1,8 @@
 /*
- * Hashes: SHA-256 and HMAC-SHA-256 (mbedTLS 2.28 or 3.6), and comparison that
- * takes the same time wherever two secrets differ.
+ * Hashes: SHA-256, SHA-512 and HMAC-SHA-256 (mbedTLS 2.28 or 3.6), and comparison
+ * that takes the same time wherever two secrets differ.
  *
- * Threads    Pure functions, any thread; a struct fb_sha256 one at a time.
+ * Threads    Pure functions, any thread; a struct fb_sha256 or fb_sha512 one at a time.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { FB_SHA256_SIZE = 32 };
+enum { FB_SHA256_SIZE = 32, FB_SHA512_SIZE = 64 };
 
 /* A hash in progress: init → update … → finish (or done to give up). */
 struct fb_sha256 {
@@ -26,6 +26,16 @@ void fb_sha256_done(struct fb_sha256 *hash); /* leaves it zero */
 
 /* Of `bytes` at once. */
 void fb_sha256(struct fb_str bytes, uint8_t digest[FB_SHA256_SIZE]);
+
+/* The same for SHA-512. */
+struct fb_sha512 {
+    uint64_t state[32]; /* private */
+};
+
+void fb_sha512_init(struct fb_sha512 *hash);
+void fb_sha512_update(struct fb_sha512 *hash, struct fb_str bytes);
+void fb_sha512_finish(struct fb_sha512 *hash, uint8_t digest[FB_SHA512_SIZE]);
+void fb_sha512_done(struct fb_sha512 *hash); /* leaves it zero */
 
 void fb_hmac_sha256(struct fb_str key, struct fb_str message, uint8_t mac[FB_SHA256_SIZE]);
 

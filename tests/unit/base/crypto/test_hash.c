@@ -49,6 +49,31 @@ static void pieces_hash_as_the_whole(void **state)
     fb_sha256_done(&hash);
 }
 
+static void sha512_hashes_pieces_as_the_whole(void **state)
+{
+    (void)state;
+    struct fb_sha512 hash;
+    uint8_t digest[FB_SHA512_SIZE];
+
+    fb_sha512_init(&hash);
+    fb_sha512_update(&hash, FB_STR("a"));
+    fb_sha512_update(&hash, FB_STR_NONE);
+    fb_sha512_update(&hash, FB_STR("bc"));
+    fb_sha512_finish(&hash, digest);
+    /* FIPS 180-4: SHA-512 of "abc". */
+    static const uint8_t want[] = {0xdd, 0xaf, 0x35, 0xa1, 0x93, 0x61, 0x7a, 0xba, 0xcc, 0x41, 0x73,
+                                   0x49, 0xae, 0x20, 0x41, 0x31, 0x12, 0xe6, 0xfa, 0x4e, 0x89, 0xa9,
+                                   0x7e, 0xa2, 0x0a, 0x9e, 0xee, 0xe6, 0x4b, 0x55, 0xd3, 0x9a, 0x21,
+                                   0x92, 0x99, 0x2a, 0x27, 0x4f, 0xc1, 0xa8, 0x36, 0xba, 0x3c, 0x23,
+                                   0xa3, 0xfe, 0xeb, 0xbd, 0x45, 0x4d, 0x44, 0x23, 0x64, 0x3c, 0xe8,
+                                   0x0e, 0x2a, 0x9a, 0xc9, 0x4f, 0xa5, 0x4c, 0xa4, 0x9f};
+    assert_memory_equal(digest, want, sizeof(want));
+
+    fb_sha512_init(&hash);
+    fb_sha512_done(&hash);
+    fb_sha512_done(&hash);
+}
+
 static void macs_follow_rfc_4231(void **state)
 {
     (void)state;
@@ -81,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_texts_have_their_known_hashes),
         cmocka_unit_test(pieces_hash_as_the_whole),
+        cmocka_unit_test(sha512_hashes_pieces_as_the_whole),
         cmocka_unit_test(macs_follow_rfc_4231),
         cmocka_unit_test(equality_is_of_length_and_bytes),
     };
