@@ -243,6 +243,10 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     node->fills = edge_fill_table_new(&(struct edge_fill_options){
         .store = node->store,
         .max_fills = (unsigned)conf->limits.fills,
+        .verifies_digests = conf->fills.verify_digest,
+        .complete_percent = (unsigned)conf->fills.complete_abandoned,
+        .complete_missing = conf->fills.complete_missing,
+        .blocking_ms = (uint32_t)conf->timeouts.upstream_blocking,
         .seed = fb_random_u64(),
         .fetch = edge_uplink_fetch,
         .metrics = node->metrics,

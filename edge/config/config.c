@@ -110,6 +110,10 @@ static const struct fb_conf_item timeout_items[] = {
     TIMEOUT(connect, "2s", "To connect to an upstream, name look-up included."),
     TIMEOUT(upstream_head, "15s", "From the request to the upstream's head."),
     TIMEOUT(upstream_body, "15s", "Between two pieces of the upstream's content."),
+    TIMEOUT(upstream_blocking, "20s",
+            "In place of `upstream_head` for a blocking playlist reload (`_HLS_msn` in the query), "
+            "which the upstream holds until the playlist has grown: three target durations or "
+            "more. A change needs a restart."),
     {0},
 };
 
@@ -155,6 +159,8 @@ static const struct fb_conf_item root_items[] = {
      .help = "What all clients together may use."},
     {"clients", FB_CONF_SECTION, AT(edge_conf, clients), .section = &edge_conf_clients_section,
      .help = "What one client may use."},
+    {"fills", FB_CONF_SECTION, AT(edge_conf, fills), .section = &edge_conf_fills_section,
+     .help = "What is fetched for many clients at once."},
     {"timeouts", FB_CONF_SECTION, AT(edge_conf, timeouts), .section = &timeouts_section,
      .help = "How long peers are waited for."},
     {"failover", FB_CONF_SECTION, AT(edge_conf, failover), .section = &edge_conf_failover_section,

@@ -164,6 +164,7 @@ struct edge_conf_timeouts {
     uint64_t connect;
     uint64_t upstream_head;
     uint64_t upstream_body;
+    uint64_t upstream_blocking;
 };
 
 struct edge_conf_access_log {
@@ -220,6 +221,12 @@ struct edge_conf_keepalive {
     int64_t queue;
 };
 
+struct edge_conf_fills {
+    bool verify_digest;
+    int64_t complete_abandoned; /* percent */
+    uint64_t complete_missing;
+};
+
 enum edge_role { EDGE_ROLE_EDGE, EDGE_ROLE_REGIONAL };
 
 struct edge_conf {
@@ -236,6 +243,7 @@ struct edge_conf {
     struct fb_conf_list sites; /* of struct edge_conf_site */
     struct edge_conf_limits limits;
     struct edge_conf_clients clients;
+    struct edge_conf_fills fills;
     struct edge_conf_timeouts timeouts;
     struct edge_conf_failover failover;
     struct edge_conf_health health;

@@ -49,6 +49,9 @@ extern const struct fb_conf_section edge_conf_store_section;
 /* Of struct edge_conf_clients. */
 extern const struct fb_conf_section edge_conf_clients_section;
 
+/* Of struct edge_conf_fills. */
+extern const struct fb_conf_section edge_conf_fills_section;
+
 /* Of struct edge_conf_upstream; in lists of 1..EDGE_UPSTREAMS_MAX, the node's or a site's. */
 extern const struct fb_conf_section edge_conf_upstream_section;
 

@@ -66,22 +66,40 @@ static void body_hold(struct edge_fill *fill)
     edge_writer_wait(fill->writer, &fill->wait);
 }
 
+int edge_fill_write(struct edge_fill *fill, uint64_t at, struct fb_str bytes)
+{
+    uint64_t n_here = edge_writer_offset(fill->writer) - at;
+
+    bytes = fb_str_skip(bytes, (size_t)FB_MIN(n_here, (uint64_t)bytes.len));
+    return bytes.len > 0 ? edge_writer_append(fill->writer, bytes) : FB_OK;
+}
+
 static int body_append(struct edge_fill *fill, struct fb_str bytes)
 {
-    uint64_t n_here = edge_writer_offset(fill->writer) - fill->at;
+    uint64_t at = fill->at;
 
-    if (bytes.len > fill->end - fill->at) {
+    if (bytes.len > fill->end - at) {
         return FB_E_MALFORMED; /* more than the head said */
     }
     fill->at += bytes.len;
-    bytes = fb_str_skip(bytes, (size_t)FB_MIN(n_here, (uint64_t)bytes.len));
-    return bytes.len > 0 ? edge_writer_append(fill->writer, bytes) : FB_OK;
+    return fill->proof.is_running ? edge_fill_prove(fill, at, bytes)
+                                  : edge_fill_write(fill, at, bytes);
+}
+
+/* All that was wanted has come. */
+static void body_complete(struct edge_fill *fill)
+{
+    if (fill->proof.is_running && fill->proof.end == UINT64_MAX && edge_fill_prove_end(fill) < 0) {
+        edge_fill_disproved(fill);
+    } else {
+        edge_fill_end_body(fill, FB_OK);
+    }
 }
 
 static void body_broke(struct edge_fill *fill, int err)
 {
     if (edge_writer_offset(fill->writer) == fill->goal) {
-        edge_fill_end_body(fill, FB_OK); /* after the last byte that was wanted */
+        body_complete(fill); /* after the last byte that was wanted */
     } else {
         edge_fill_retry_elsewhere(fill, err);
     }
@@ -101,7 +119,7 @@ static void body_over(struct edge_fill *fill)
     } else if (fill->goal != UINT64_MAX && offset < fill->goal) {
         edge_fill_retry(fill, FB_E_CLOSED); /* it was less than was asked for */
     } else {
-        edge_fill_end_body(fill, FB_OK);
+        body_complete(fill);
     }
 }
 
@@ -110,6 +128,8 @@ static void body_stop(struct edge_fill *fill, int err)
 {
     if (err == FB_E_BUSY) {
         edge_fill_retry(fill, err); /* there may be room in a moment */
+    } else if (err == FB_E_CORRUPT) {
+        edge_fill_disproved(fill);
     } else {
         edge_fill_end_body(fill, err == FB_E_EXISTS ? FB_OK : err);
     }
@@ -122,6 +142,10 @@ void edge_fill_pump(struct edge_fill *fill)
     int err = FB_OK;
 
     while (!fill->is_canceled) {
+        if (edge_fill_is_abandoned(fill)) {
+            edge_fill_metric(fill->table, FILL_ABANDONED, 1);
+            break;
+        }
         if (edge_writer_offset(fill->writer) != fill->goal && edge_writer_is_ahead(fill->writer)) {
             body_hold(fill);
             return;

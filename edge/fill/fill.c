@@ -9,6 +9,7 @@
 #include "edge/fill/fill_internal.h"
 #include "edge/fill/part.h"
 #include "edge/fresh/fields.h"
+#include "edge/fresh/key.h"
 
 static const struct fb_state fill_states[] = {
     [FILL_LOAD] = {"load", FB_TO(FILL_FETCH) | FB_TO(FILL_DONE)},
@@ -31,18 +32,29 @@ void edge_pass_free(struct edge_pass *pass)
     }
 }
 
-void edge_fill_end(struct edge_fill *fill)
+void edge_fill_free(struct edge_fill *fill)
 {
-    FB_REQUIRE(fill->writer == NULL);
-    fb_machine_move(&fill->machine, FILL_DONE);
-    fb_timer_clear(&fill->timer);
     edge_fill_leave(fill);
     edge_pass_free(fill->answer);
+    edge_fill_prove_done(fill);
     edge_object_unref(fill->ask.stale);
     edge_object_unref(fill->ask.partial);
     edge_rules_unref(fill->ask.treatment.rules);
     fb_arena_done(&fill->arena);
     fb_free(fill);
+}
+
+void edge_fill_end(struct edge_fill *fill)
+{
+    FB_REQUIRE(fill->writer == NULL);
+    fb_machine_move(&fill->machine, FILL_DONE);
+    fb_timer_clear(&fill->timer);
+    edge_fill_lock(fill->table);
+    bool is_posted = fill->is_posted;
+    edge_fill_unlock(fill->table);
+    if (!is_posted) {
+        edge_fill_free(fill);
+    }
 }
 
 int64_t edge_fill_now_ms(const struct edge_fill *fill)
@@ -137,6 +149,9 @@ void edge_fill_take_answer(struct edge_fill *fill)
     fill->answer->response = fill->fetch.response;
     fill->answer->length = fill->fetch.length;
     fill->answer->body = fill->fetch.body;
+    if (fill->table->options.verifies_digests) {
+        fill->claim = edge_digest_claim_of(&fill->fetch.response, &fill->answer->arena);
+    }
 }
 
 static void fill_on_head(struct fb_op *op)
@@ -316,6 +331,8 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
     fb_list_init(&fill->joiners);
     fb_timer_init(&fill->timer, loop, NULL);
     atomic_init(&fill->epoch, UINT64_MAX);
+    fill->lonely_ms = INT64_MAX;
+    fill->is_blocking = edge_key_is_blocking(ask->key);
     fill->key = fb_arena_dup(&fill->arena, key);
     fill->client.method = FB_METHOD_GET;
     fill->client.path = fb_arena_dup(&fill->arena, ask->request->path);
@@ -358,11 +375,13 @@ void edge_fill_send(struct edge_fill *fill, fb_op_done_fn *done)
         fill_settle_epoch(fill);
     }
     fill->requested = edge_moment_now(fb_loop_clock(fill->loop));
-    fill->fetch = (struct edge_fetch){.request = &fill->request,
-                                      .pool = fill->ask.pool,
-                                      .key = fill->ask.key,
-                                      .arena = &fill->answer->arena,
-                                      .avoided = fill->avoided};
+    fill->fetch =
+        (struct edge_fetch){.request = &fill->request,
+                            .pool = fill->ask.pool,
+                            .key = fill->ask.key,
+                            .arena = &fill->answer->arena,
+                            .avoided = fill->avoided,
+                            .patience_ms = edge_fill_patience_ms(fill->table, fill->ask.key)};
     fb_op_init(&fill->fetch.op, fill->loop, done);
     fill->table->options.fetch(fill->ask.upstream, &fill->fetch);
 }

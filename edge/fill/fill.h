@@ -23,7 +23,8 @@
  * again. So does who came after a purge, if what a fill brings was asked for before it.
  * Any other key that gave PASS is remembered for a few seconds: joiners are told ALONE
  * at once, so that what cannot be shared does not queue. A fill whose joiners
- * all left goes on if the response may be kept. A joiner that finds itself given
+ * all left goes on if the response may be kept, and is worth it: see
+ * `complete_percent`. A joiner that finds itself given
  * another variant than it may have joins again, by variant.
  *
  * Parts      A single range of what no tier has is asked for as a Range, rounded
@@ -45,6 +46,18 @@
  *              ▼ └──────────────────────────┐
  *            PAUSE ──► RESUME ──► the same bytes go on
  *                         └─ they changed: readers are cut, the key is invalid
+ *
+ * Digests    A body that comes with Repr-Digest or Content-Digest (RFC 9530) is hashed on its
+ *            way, and its last EDGE_FILL_HELD_BYTES are held back until that is right. If it is
+ *            not, and nothing of it was shown, another upstream is asked once. Else the object is
+ *            broken: every reader is cut, and nothing of it was given to a volume. The
+ *            digest of the whole is followed over a body that breaks and goes on, not
+ *            over one that is fetched in parts, whose Content-Digest counts. A range
+ *            that ends before the digest is known is out by then.
+ *
+ * Blocking   A playlist reload with _HLS_msn is held by the upstream until the playlist has
+ *            grown: it is waited for as long as `blocking_ms`, by all who ask for the same at once,
+ *            and canceled when all of them have left. Its errors are kept a second at most.
  *
  * Ownership  One table per process, freed after all loops stopped filling. A
  *            joiner owns its struct edge_fill_join until done, and then what it
@@ -75,6 +88,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct edge_fill;
 struct edge_fill_table;
 struct edge_pool;
 struct fb_metrics;
@@ -86,14 +100,27 @@ enum { EDGE_FILL_MEMORY = 4096, EDGE_FILL_MEMORY_MS = 5000 };
  * it is given up. */
 enum { EDGE_FILL_MAX_TRIES = 4, EDGE_FILL_PROGRESS_BYTES = 64 * 1024 };
 
+/* So much of a body waits for its digest. */
+enum { EDGE_FILL_HELD_BYTES = 64 * 1024 };
+
+/* How long a body goes on that nobody reads, whatever is here of it: a player may be back. */
+enum { EDGE_FILL_GRACE_MS = 1000 };
+
+/* How long a blocking playlist reload is held upstream, and how long its error is kept at most. */
+enum { EDGE_FILL_BLOCKING_MS = 20000, EDGE_FILL_BLOCKING_ERROR_MS = 1000 };
+
 /* How long a connection is kept open for readers who are slow to read on. */
 enum { EDGE_FILL_HOLD_MS = 5000 };
 
 struct edge_fill_options {
-    struct edge_store *store;   /* borrowed */
-    unsigned max_fills;         /* 0: 1024 */
-    uint64_t seed;              /* of the table's hash; drawn by the program */
-    edge_fetch_fn *fetch;       /* called with edge_fill_ask.upstream as ctx */
+    struct edge_store *store;  /* borrowed */
+    unsigned max_fills;        /* 0: 1024 */
+    uint64_t seed;             /* of the table's hash; drawn by the program */
+    bool verifies_digests;     /* of RFC 9530, where an upstream sends them */
+    unsigned complete_percent; /* a fetch whose clients left goes on if so much of it is here */
+    uint64_t complete_missing; /* or no more than that is missing, bytes */
+    uint32_t blocking_ms;      /* how long a blocking playlist reload is held upstream; 0: [20 s] */
+    edge_fetch_fn *fetch;      /* called with edge_fill_ask.upstream as ctx */
     struct fb_metrics *metrics; /* borrowed, may be NULL */
 };
 
@@ -161,8 +188,9 @@ struct edge_fill_join {
 
     /* Private to edge/fill. */
     struct edge_fill_table *table;
-    struct fb_list link; /* in the fill's joiners, under the table's lock */
-    unsigned phase;      /* under the table's lock */
+    struct edge_fill *fill; /* while it waits, under the table's lock */
+    struct fb_list link;    /* in the fill's joiners, under the table's lock */
+    unsigned phase;         /* under the table's lock */
     struct fb_post post;
     int answer;            /* what the fill decided */
     struct fb_buf own_key; /* of a second try, for another variant */
@@ -215,6 +243,9 @@ void edge_fill_chunks_init(struct edge_fill_chunks *chunks, struct edge_fill_tab
 /* Cancels the fills that run on `loop`, and begins `op`, which finishes when
  * none is left there. No fill may be begun on that loop afterwards. */
 void edge_fill_drain(struct edge_fill_table *table, struct fb_loop *loop, struct fb_op *op);
+
+/* How long an upstream may hold back the answer to `key`, for edge_fetch.patience_ms. */
+uint32_t edge_fill_patience_ms(const struct edge_fill_table *table, struct fb_str key);
 
 /* Fills that run now, on all loops. */
 unsigned edge_fill_count(struct edge_fill_table *table);

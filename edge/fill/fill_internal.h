@@ -6,6 +6,8 @@
  *     fill.c    one fill, from looking on the volumes to the response's head
  *     keep.c    what the head says: an object, whole or in parts, or a renewed one
  *     body.c    its body, to the last byte
+ *     prove.c   whether the body is what its digest says
+ *     abandon.c fills whose clients left
  *     rest.c    bytes that are missing: of a body that broke, of what is kept
  *     part.c    ranges, as numbers
  *
@@ -23,6 +25,7 @@
 #include "base/core/list.h"
 #include "base/core/machine.h"
 #include "base/loop/timer.h"
+#include "edge/fill/digest.h"
 #include "edge/fill/fill.h"
 
 #include <pthread.h>
@@ -42,6 +45,9 @@ enum fill_metric {
     FILL_PARTS,
     FILL_RESUMED,
     FILL_CHANGED,
+    FILL_PROVEN,
+    FILL_CORRUPT,
+    FILL_ABANDONED,
     FILL_CAUSES,
     FILL_N_METRICS = FILL_CAUSES + EDGE_N_CAUSES
 };
@@ -67,6 +73,18 @@ struct edge_fill_table {
     struct fill_memory memory[EDGE_FILL_MEMORY];
 };
 
+/* What a digest says of the bytes under way. The last of them are held back until it is known to
+ * be right, so that no reader gets to the end of a body that is wrong. */
+struct fill_proof {
+    struct edge_digest digest;
+    bool is_running;
+    bool is_of_whole; /* and goes on if the body does from elsewhere */
+    uint64_t at;      /* all bytes before it have been looked at */
+    uint64_t end;     /* of the bytes that the digest is of; UINT64_MAX: not known yet */
+    uint64_t hold;    /* those from here on are held back */
+    struct fb_buf held;
+};
+
 struct edge_fill {
     struct edge_fill_table *table;
     struct fb_loop *loop; /* borrowed */
@@ -76,6 +94,11 @@ struct edge_fill {
     bool is_joinable;       /* in table->by_key, under its lock */
     bool has_slot;          /* of the fetches that are limited, under the table's lock */
     bool is_canceled;
+    bool is_blocking;    /* the upstream holds the answer back on purpose */
+    bool is_own;         /* of the store's own accord: there never were clients */
+    bool is_posted;      /* `left` is under way, and frees; under the table's lock */
+    struct fb_post left; /* to itself: the last joiner has left */
+    int64_t lonely_ms;   /* since when nobody reads; INT64_MAX: somebody does */
 
     struct fb_arena arena;          /* the request */
     struct fb_str key;              /* in the table: the object's, perhaps with its variant */
@@ -91,9 +114,10 @@ struct edge_fill {
     struct fb_range_spec part; /* what was asked for, if `is_part` */
     bool is_part;
     struct edge_fetch fetch;
-    struct edge_pass *answer; /* owned: the response, with the memory of its head */
-    struct fb_op wait;        /* for more of its body, or for readers */
-    struct fb_timer timer;    /* of PAUSE, and of readers that dawdle */
+    struct edge_digest_claim claim; /* of the content that `answer` brings */
+    struct edge_pass *answer;       /* owned: the response, with the memory of its head */
+    struct fb_op wait;              /* for more of its body, or for readers */
+    struct fb_timer timer;          /* of PAUSE, and of readers that dawdle */
 
     struct edge_writer *writer; /* owned; NULL before and after the body */
     struct fb_str if_range;     /* in the arena; empty: no strong validator */
@@ -106,6 +130,8 @@ struct edge_fill {
     unsigned avoided;    /* bits of upstreams that broke it */
     bool saw_change;     /* one of them has another object */
     bool is_holding;     /* the readers dawdle: `wait` is for them */
+    bool was_corrupt;    /* a body was not what its digest said, and another one is tried */
+    struct fill_proof proof;
 };
 
 /* What a fill tells its joiners. */
@@ -156,8 +182,11 @@ void edge_fill_fail(struct edge_fill *fill, int err, unsigned status);
 /* Makes it end soon; on the fill's loop. */
 void edge_fill_cancel(struct edge_fill *fill);
 
-/* Frees a fill that has neither joiners nor a writer. */
+/* Frees a fill that has neither joiners nor a writer; at once, or when its mail has come. */
 void edge_fill_end(struct edge_fill *fill);
+
+/* What edge_fill_end() puts off. */
+void edge_fill_free(struct edge_fill *fill);
 
 int64_t edge_fill_now_ms(const struct edge_fill *fill);
 
@@ -184,6 +213,42 @@ void edge_fill_cancel_body(struct edge_fill *fill);
 /* Ends the fill and its writer, with what readers that wait will get. */
 void edge_fill_end_body(struct edge_fill *fill, int result);
 
+/* Writes what is new of `bytes`, which belong at `at`. */
+FB_MUST_CHECK int edge_fill_write(struct edge_fill *fill, uint64_t at, struct fb_str bytes);
+
+/* ---- prove.c ------------------------------------------------------------- */
+
+/* The body of an answer begins that goes to fill->writer, from fill->at up to fill->end: begins
+ * a proof if there is a claim, or goes on with the one that runs. */
+void edge_fill_prove_body(struct edge_fill *fill);
+
+/* edge_fill_write() of what is right so far. FB_E_CORRUPT: the bytes are not those of the
+ * digest. Requires a proof that runs. */
+FB_MUST_CHECK int edge_fill_prove(struct edge_fill *fill, uint64_t at, struct fb_str bytes);
+
+/* A body whose length nobody knew is over: what edge_fill_prove() says at the end. */
+FB_MUST_CHECK int edge_fill_prove_end(struct edge_fill *fill);
+
+/* The body broke off: forgets a proof that cannot go on. */
+void edge_fill_prove_broken(struct edge_fill *fill);
+
+/* The bytes were wrong: another try if nobody saw one of them, or the end. */
+void edge_fill_disproved(struct edge_fill *fill);
+
+/* Where the next byte is wanted: all before it is written or held. */
+uint64_t edge_fill_offset(const struct edge_fill *fill);
+
+/* Safe when none runs. */
+void edge_fill_prove_done(struct edge_fill *fill);
+
+/* ---- abandon.c ----------------------------------------------------------- */
+
+/* Under the lock, on any loop: a joiner of `fill` has left. */
+void edge_fill_left(struct edge_fill *fill);
+
+/* True if all clients of the body have left, and it is not worth going on. */
+bool edge_fill_is_abandoned(struct edge_fill *fill);
+
 /* ---- rest.c -------------------------------------------------------------- */
 
 /* Makes of the request one for what ask.partial lacks. */
@@ -192,6 +257,10 @@ void edge_fill_ask_missing(struct edge_fill *fill);
 /* The answer to that: true if it goes on with the object, and was seen to. Else it is to be
  * taken like that of any other request. */
 bool edge_fill_go_on(struct edge_fill *fill);
+
+/* What is there of `object` would only cut more readers: it goes from both tiers, unless
+ * somebody has brought what is new already. */
+void edge_fill_forget(struct edge_fill *fill, struct edge_object *object);
 
 /* The body stops, because of `err`, before all that is wanted has come: another try to go
  * on, or the end. */
@@ -223,6 +292,9 @@ FB_MUST_CHECK int edge_fill_add(struct edge_fill_table *table, struct fb_loop *l
 FB_MUST_CHECK int edge_fill_add_unkeyed(struct edge_fill_table *table, struct fb_loop *loop,
                                         const struct edge_fill_ask *ask,
                                         struct edge_fill **ret_fill);
+
+/* Under the lock: nobody joins `fill` any more. Harmless if nobody could. */
+void edge_fill_unlist(struct edge_fill *fill);
 
 /* Gives a fill that has loaded in vain its slot. FB_E_BUSY. */
 FB_MUST_CHECK int edge_fill_take_slot(struct edge_fill *fill);

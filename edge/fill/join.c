@@ -104,6 +104,7 @@ static void join_cancel(struct fb_op *op)
     bool was_waiting = join->phase == JOIN_WAITING;
     if (was_waiting) {
         fb_list_remove(&join->link);
+        edge_fill_left(join->fill);
     }
     edge_fill_unlock(join->table);
     join->is_canceled = true;
@@ -173,8 +174,7 @@ static struct edge_fill *join_find(struct edge_fill_join *join, struct fb_str ke
     if (edge_store_is_current(table->options.store, join->ask.key, epoch, join->epoch)) {
         return fill;
     }
-    (void)fb_map_remove(table->by_key, key); /* it is there */
-    fill->is_joinable = false;
+    edge_fill_unlist(fill);
     return NULL;
 }
 
@@ -204,6 +204,7 @@ static void join_start(struct edge_fill_join *join)
     if (fill != NULL) {
         join->is_collapsed = begun == NULL;
         join->phase = JOIN_WAITING;
+        join->fill = fill;
         fb_list_append(&fill->joiners, &join->link);
     }
     edge_fill_unlock(table);
@@ -305,10 +306,7 @@ void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer)
 
     fb_list_init(&joiners);
     edge_fill_lock(table);
-    if (fill->is_joinable) {
-        (void)fb_map_remove(table->by_key, fill->key); /* it is there */
-        fill->is_joinable = false;
-    }
+    edge_fill_unlist(fill);
     fb_list_splice(&joiners, &fill->joiners);
     FB_LIST_EACH(at, &joiners) {
         FB_CONTAINER_OF(at, struct edge_fill_join, link)->phase = JOIN_POSTED;

@@ -15,13 +15,19 @@ static struct edge_terms fill_terms(struct edge_fill *fill, const struct fb_resp
 {
     fill->treatment =
         edge_treatment_refine(&fill->ask.treatment, &fill->arena, fill->client.path, response);
-    return edge_terms_find(&(struct edge_terms_of){
+    struct edge_terms terms = edge_terms_find(&(struct edge_terms_of){
         .request = &fill->client,
         .response = response,
         .treatment = fill->treatment,
         .requested = fill->requested,
         .received = edge_moment_now(fb_loop_clock(fill->loop)),
     });
+    if (fill->is_blocking && response->status >= 400) {
+        terms.lifetime_ms = FB_MIN(terms.lifetime_ms, (int64_t)EDGE_FILL_BLOCKING_ERROR_MS);
+        terms.while_revalidate_ms = 0;
+        terms.if_error_ms = 0;
+    }
+    return terms;
 }
 
 static void keep_add_date(struct fb_loop *loop, struct fb_arena *arena, struct fb_headers *headers)
@@ -127,6 +133,7 @@ static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms, in
         edge_fill_end(fill);
         return;
     }
+    edge_fill_prove_body(fill);
     fb_machine_move(&fill->machine, FILL_PUMP);
     edge_fill_pump(fill);
 }

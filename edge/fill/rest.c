@@ -27,14 +27,11 @@ static bool rest_is_of(const struct edge_object *object, const struct edge_objec
             fb_str_equal(a->etag, b->etag) && fb_str_equal(a->last_modified, b->last_modified));
 }
 
-/* The rest cannot be had any more. What is there would only cut more readers, so it
- * goes from both tiers, unless somebody has brought what is new already. */
-static void rest_forget(struct edge_fill *fill, struct edge_object *object)
+void edge_fill_forget(struct edge_fill *fill, struct edge_object *object)
 {
     struct edge_store *store = fill->table->options.store;
     struct edge_object *found = edge_store_find(store, fill->ask.key, &fill->client.headers);
 
-    edge_fill_metric(fill->table, FILL_CHANGED, 1);
     edge_store_remove(store, object);
     if (found == NULL || rest_is_of(object, found)) {
         edge_store_invalidate(store, fill->loop, fill->ask.key);
@@ -44,7 +41,8 @@ static void rest_forget(struct edge_fill *fill, struct edge_object *object)
 
 static void rest_changed(struct edge_fill *fill)
 {
-    rest_forget(fill, edge_writer_object(fill->writer));
+    edge_fill_metric(fill->table, FILL_CHANGED, 1);
+    edge_fill_forget(fill, edge_writer_object(fill->writer));
     edge_fill_end_body(fill, FB_E_CONFLICT);
 }
 
@@ -67,7 +65,7 @@ static void rest_ask_part(struct edge_fill *fill)
 static void rest_resume(struct edge_fill *fill)
 {
     int64_t length = edge_object_length(edge_writer_object(fill->writer));
-    uint64_t from = edge_writer_offset(fill->writer);
+    uint64_t from = edge_fill_offset(fill);
 
     if (length == FB_LENGTH_UNKNOWN && from > 0) {
         from--;
@@ -96,6 +94,7 @@ void edge_fill_retry(struct edge_fill *fill, int err)
 
     edge_pass_free(fill->answer);
     fill->answer = NULL;
+    edge_fill_prove_broken(fill);
     if (offset - fill->resumed_at >= EDGE_FILL_PROGRESS_BYTES) {
         fill->n_tries = 0;
     }
@@ -218,6 +217,7 @@ static void rest_on_resumed(struct fb_op *op)
     if (verdict == REST_GOES_ON) {
         edge_writer_set_end(fill->writer, fill->goal);
         edge_fill_metric(fill->table, FILL_RESUMED, fill->n_tries > 0 ? 1 : 0);
+        edge_fill_prove_body(fill);
         fb_machine_move(&fill->machine, FILL_PUMP);
         edge_fill_pump(fill);
     } else if (verdict == REST_FAILED) {
@@ -287,6 +287,7 @@ static void rest_begin(struct edge_fill *fill)
     }
     edge_writer_set_end(fill->writer, fill->goal);
     fill->resumed_at = edge_writer_offset(fill->writer);
+    edge_fill_prove_body(fill);
     fb_machine_move(&fill->machine, FILL_PUMP);
     edge_fill_pump(fill);
 }
@@ -301,7 +302,8 @@ bool edge_fill_go_on(struct edge_fill *fill)
         return true;
     }
     if (verdict == REST_CHANGED) {
-        rest_forget(fill, object);
+        edge_fill_metric(fill->table, FILL_CHANGED, 1);
+        edge_fill_forget(fill, object);
         fill->ask.partial = NULL;
         edge_object_unref(object);
     }

@@ -6,6 +6,7 @@
 #include "base/metrics/metrics.h"
 #include "edge/fill/fill.h"
 #include "edge/fill/fill_internal.h"
+#include "edge/fresh/key.h"
 
 enum { FILL_DEFAULT_MAX = 1024 };
 
@@ -30,6 +31,12 @@ static const struct fb_metric fill_rows[FILL_N_METRICS] = {
                     "Upstream fetches of chunks that readers of a kept object lacked."},
     [FILL_RESUMED] = {"edge_fill_resumed_total", FB_METRIC_COUNTER, NULL,
                       "Bodies that broke off and went on where they had broken."},
+    [FILL_PROVEN] = {"edge_fill_proven_total", FB_METRIC_COUNTER, NULL,
+                     "Bodies that are what their digest says."},
+    [FILL_CORRUPT] = {"edge_fill_corrupt_total", FB_METRIC_COUNTER, NULL,
+                      "Bodies that are not what their digest says; none of them was kept."},
+    [FILL_ABANDONED] = {"edge_fill_abandoned_total", FB_METRIC_COUNTER, NULL,
+                        "Upstream fetches canceled because all their clients had left."},
     [FILL_CHANGED] = {"edge_fill_changed_total", FB_METRIC_COUNTER, NULL,
                       "Objects that changed upstream before they were here whole."},
     [FILL_CAUSES + EDGE_CAUSE_FIRST_TOUCH] = CAUSE_ROW("first-touch"),
@@ -162,6 +169,14 @@ int edge_fill_add_unkeyed(struct edge_fill_table *table, struct fb_loop *loop,
     return err;
 }
 
+void edge_fill_unlist(struct edge_fill *fill)
+{
+    if (fill->is_joinable) {
+        (void)fb_map_remove(fill->table->by_key, fill->key); /* it is there */
+        fill->is_joinable = false;
+    }
+}
+
 int edge_fill_take_slot(struct edge_fill *fill)
 {
     struct edge_fill_table *table = fill->table;
@@ -226,6 +241,7 @@ void edge_fill_refresh(struct edge_fill_table *table, struct fb_loop *loop,
     }
     edge_fill_unlock(table);
     if (fill != NULL) {
+        fill->is_own = true;
         edge_fill_begin(fill, false);
     }
 }
@@ -268,6 +284,14 @@ void edge_fill_drain(struct edge_fill_table *table, struct fb_loop *loop, struct
     while ((fill = table_find_running(table, loop)) != NULL) {
         edge_fill_cancel(fill);
     }
+}
+
+uint32_t edge_fill_patience_ms(const struct edge_fill_table *table, struct fb_str key)
+{
+    if (!edge_key_is_blocking(key)) {
+        return 0;
+    }
+    return table->options.blocking_ms != 0 ? table->options.blocking_ms : EDGE_FILL_BLOCKING_MS;
 }
 
 unsigned edge_fill_count(struct edge_fill_table *table)

@@ -101,6 +101,20 @@ int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
 
 /* ---- variants ---------------------------------------------------------- */
 
+bool edge_key_is_blocking(struct fb_str key)
+{
+    struct fb_str query = fb_str_skip(key, fb_str_find(key, '?'));
+    struct fb_str parameter;
+
+    query = fb_str_skip(query, 1);
+    while (query.len > 0 && fb_str_cut(&query, '&', &parameter)) {
+        if (fb_str_starts_with(parameter, FB_STR("_HLS_msn="))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct fb_str edge_vary_of(struct fb_arena *arena, const struct fb_headers *response)
 {
     return fb_headers_join(response, arena, FB_STR("vary"));

@@ -70,6 +70,10 @@ FB_MUST_CHECK int edge_key_of(struct fb_arena *arena, const struct fb_request_he
 
 enum { EDGE_KEY_MAX = 16 * 1024 };
 
+/* True if `key` asks for a playlist as it will be, so that the upstream holds its answer back
+ * until then (`_HLS_msn`, RFC 8216bis section 6.2.5.2). */
+bool edge_key_is_blocking(struct fb_str key);
+
 /* Field names of all Vary lines, joined with ", "; ptr NULL without any. */
 struct fb_str edge_vary_of(struct fb_arena *arena, const struct fb_headers *response);
 

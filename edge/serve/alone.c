@@ -225,6 +225,7 @@ void edge_serve_fetch(struct serve_request *request, const char *why, const char
     fetch->is_for_one = true;
     fetch->pool = request->site->pool;
     fetch->key = request->key;
+    fetch->patience_ms = edge_fill_patience_ms(request->serve->options.fills, request->key);
     fetch->request_length = fb_exchange_body_length(request->exchange);
     if (fetch->request_length != 0) {
         fetch->request_body = content_of(request);

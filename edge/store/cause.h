@@ -24,7 +24,8 @@ enum edge_cause {
     EDGE_CAUSE_EXPIRED,      /* there, but no longer fresh */
     EDGE_CAUSE_PURGED,       /* there no more, or stale, because of a purge */
     EDGE_CAUSE_VOLUME_LOST,  /* on a volume that is out of service, or failed */
-    EDGE_CAUSE_CORRUPT,      /* on a volume, but rotten */
+    EDGE_CAUSE_CORRUPT,      /* on a volume, but rotten; or it came, but was not what its
+                              * digest said */
     EDGE_N_CAUSES
 };
 

@@ -4,10 +4,12 @@
 #include "base/core/arena.h"
 #include "base/core/check.h"
 #include "base/core/clock.h"
+#include "base/core/err.h"
 #include "base/crypto/hash.h"
 #include "base/http/conditional.h"
 #include "base/http/date.h"
 #include "edge/fresh/key.h"
+#include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
 #include "edge/store/writer_internal.h"
 
@@ -197,6 +199,31 @@ bool edge_object_is_needed(const struct edge_object *object)
     return atomic_load_explicit(&object->refs, memory_order_relaxed) >
                atomic_load_explicit(&object->n_writers, memory_order_relaxed) ||
            atomic_load_explicit(&object->body->refs, memory_order_relaxed) > 1;
+}
+
+bool edge_object_has_clients(const struct edge_object *object)
+{
+    struct store_shard *shard = edge_store_shard(object->store, object->hash);
+
+    (void)pthread_mutex_lock(&shard->lock);
+    unsigned n_own = atomic_load_explicit(&object->n_writers, memory_order_relaxed) +
+                     (object->is_indexed ? 1 : 0);
+    (void)pthread_mutex_unlock(&shard->lock);
+    return atomic_load_explicit(&object->refs, memory_order_relaxed) > n_own ||
+           atomic_load_explicit(&object->body->refs, memory_order_relaxed) > 1;
+}
+
+void edge_object_break(struct edge_object *object)
+{
+    struct edge_body *body = object->body;
+
+    (void)pthread_mutex_lock(&body->lock);
+    body->result = FB_E_CORRUPT;
+    atomic_store_explicit(&body->state, EDGE_OBJECT_BROKEN, memory_order_release);
+    edge_readers_wake(body, 0, UINT64_MAX);
+    (void)pthread_mutex_unlock(&body->lock);
+    edge_store_let_go(edge_store_unlink_body(object->store, body, false));
+    edge_note_key(object->store, body->fingerprint, EDGE_CAUSE_CORRUPT);
 }
 
 /* ---- asking ------------------------------------------------------------ */

@@ -18,10 +18,10 @@
  * validated object is a new head on the same body.
  *
  * A body of unknown length has one writer, from the first byte to the last; if that
- * fails, the body is BROKEN for good. One of known length is never broken: a
- * chunk that could not be fetched is an error to those who wait for it, and
- * absent to those who come later. An object that is not strong, though, cannot be
- * fetched in parts: one that does not hold what is wanted has to be fetched anew.
+ * fails, the body is BROKEN for good. One of known length is
+ * BROKEN only once its bytes prove to be wrong: a chunk that could not be fetched is an error to
+ * those who wait for it, and absent to those who come later. An object that is not strong, though,
+ * cannot be fetched in parts: one that does not hold what is wanted has to be fetched anew.
  *
  * Ownership  Counted. A reader, a writer and a slice keep what they need alive by
  *            themselves.
@@ -68,7 +68,7 @@ struct edge_object_head {
 
 const struct edge_object_head *edge_object_head(const struct edge_object *object);
 
-/* Bytes of the whole body; FB_LENGTH_UNKNOWN while FILLING, and of a BROKEN one. */
+/* Bytes of the whole body; FB_LENGTH_UNKNOWN while FILLING, and of one that broke then. */
 int64_t edge_object_length(const struct edge_object *object);
 
 /* Bytes from the front that are there, of a body that is FILLING; else 0. */
@@ -138,6 +138,10 @@ struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop 
 /* The chunk at `offset` cannot be had: readers that wait for it get `err`. */
 void edge_object_fail(struct edge_object *object, uint64_t offset, int err);
 
+/* The bytes are not those that they should be: the object is BROKEN, leaves the index
+ * with all heads of its body, and every reader gets FB_E_CORRUPT, wherever it is. */
+void edge_object_break(struct edge_object *object);
+
 /* ---- for writers --------------------------------------------------------- */
 
 /* How far a writer of a long body may be ahead of whoever reads, bytes. Bodies no
@@ -159,6 +163,16 @@ FB_MUST_CHECK int edge_object_write(struct edge_object *object, struct fb_loop *
 /* Says that it will come no further than `end`: readers of what lies behind do not wait
  * for it. */
 void edge_writer_set_end(struct edge_writer *writer, uint64_t end);
+
+/* Says that nobody knows yet whether the bytes are right: until it finishes, none of the body
+ * goes to a volume. */
+void edge_writer_set_unproven(struct edge_writer *writer);
+
+/* True if it has not brought a byte. */
+bool edge_writer_is_fresh(const struct edge_writer *writer);
+
+/* True if anybody but the index and writers holds the object: clients who read it or will. */
+bool edge_writer_has_clients(const struct edge_writer *writer);
 
 /* What it writes into, borrowed. Whoever keeps a reference beside the writer's
  * counts as a user of the object: see append. */

@@ -32,7 +32,9 @@ static bool offer_is_allowed(const struct edge_object *object)
 
     return object->store->volumes != NULL && terms->refusal == NULL &&
            terms->class != EDGE_CLASS_MANIFEST && terms->lifetime_ms >= OFFER_MIN_LIFETIME_MS &&
-           !terms->always_validate && edge_object_state(object) == EDGE_OBJECT_READY &&
+           !terms->always_validate &&
+           atomic_load_explicit(&object->body->n_unproven, memory_order_relaxed) == 0 &&
+           edge_object_state(object) == EDGE_OBJECT_READY &&
            atomic_load_explicit(&object->body->version, memory_order_relaxed) != 0;
 }
 

@@ -116,6 +116,11 @@ static enum reader_view reader_look(const struct body_reader *self, struct store
         *ret_end = self->error;
         return VIEW_END;
     }
+    if (length != FB_LENGTH_UNKNOWN &&
+        atomic_load_explicit(&body->state, memory_order_relaxed) == EDGE_OBJECT_BROKEN) {
+        *ret_end = body->result; /* what is here is wrong as well */
+        return VIEW_END;
+    }
     struct store_extent *extent = edge_body_extent(body, chunk);
     if (extent != NULL &&
         extent->chunks[chunk % EDGE_EXTENT_CHUNKS].n_filled > self->offset % EDGE_CHUNK_BYTES) {

@@ -134,11 +134,12 @@ struct edge_body {
     struct fb_list heads;     /* objects in the index, under the shard's lock */
     struct store_node anchor; /* linked while there may be heads but no extents */
 
-    _Atomic int64_t length;     /* FB_LENGTH_UNKNOWN until known */
-    _Atomic int state;          /* enum edge_object_state, after `result` */
-    _Atomic uint64_t version;   /* for volumes; 0 until the length is known */
-    _Atomic bool is_on_volumes; /* came from there, or was given to them */
-    int result;                 /* of a broken one */
+    _Atomic int64_t length;      /* FB_LENGTH_UNKNOWN until known */
+    _Atomic int state;           /* enum edge_object_state, after `result` */
+    _Atomic uint64_t version;    /* for volumes; 0 until the length is known */
+    _Atomic bool is_on_volumes;  /* came from there, or was given to them */
+    _Atomic unsigned n_unproven; /* writers whose bytes may yet turn out wrong */
+    int result;                  /* of a broken one */
 
     pthread_mutex_t lock; /* of all that follows */
     struct store_extent **buckets;
@@ -237,6 +238,9 @@ void edge_object_set_version(struct edge_object *object);
 
 /* True if the index or anybody but writers has the object or its body. */
 bool edge_object_is_needed(const struct edge_object *object);
+
+/* The same without the index. Takes the shard's lock. */
+bool edge_object_has_clients(const struct edge_object *object);
 
 /* ---- the store --------------------------------------------------------- */
 

@@ -424,6 +424,24 @@ void edge_writer_set_end(struct edge_writer *writer, uint64_t end)
     (void)pthread_mutex_unlock(&body->lock);
 }
 
+void edge_writer_set_unproven(struct edge_writer *writer)
+{
+    if (!writer->is_unproven) {
+        writer->is_unproven = true;
+        atomic_fetch_add_explicit(&body_of(writer)->n_unproven, 1, memory_order_relaxed);
+    }
+}
+
+bool edge_writer_is_fresh(const struct edge_writer *writer)
+{
+    return writer->offset == writer->begin;
+}
+
+bool edge_writer_has_clients(const struct edge_writer *writer)
+{
+    return edge_object_has_clients(writer->object);
+}
+
 struct edge_object *edge_writer_object(const struct edge_writer *writer)
 {
     return writer->object;
@@ -471,14 +489,17 @@ static struct store_buffer *finish_known(struct edge_writer *writer, int result)
 }
 
 /* What was not offered on the way: of a known length the last extent, if it is not complete;
- * of an unknown one all. */
+ * of an unknown one, or one that is proven only now, all. */
 static void writer_offer(struct edge_writer *writer, bool was_unknown, uint64_t last)
 {
     struct edge_object *object = writer->object;
 
     if (was_unknown && object->store->volumes != NULL) {
         edge_object_set_version(object);
-        for (uint64_t at = 0; at < writer->offset; at += EDGE_EXTENT_BYTES) {
+    }
+    if (was_unknown || writer->is_unproven) {
+        uint64_t from = writer->begin - writer->begin % EDGE_EXTENT_BYTES;
+        for (uint64_t at = from; at < writer->offset; at += EDGE_EXTENT_BYTES) {
             edge_extent_offer(object, at / EDGE_EXTENT_BYTES);
         }
     } else if (last != UINT64_MAX) {
@@ -515,9 +536,12 @@ void edge_writer_finish(struct edge_writer *writer, int result)
     if (is_unknown) {
         edge_body_settle(body);
     }
+    if (writer->is_unproven) {
+        atomic_fetch_sub_explicit(&body->n_unproven, 1, memory_order_relaxed);
+    }
     if (is_unknown && result < 0) {
         edge_store_let_go(edge_store_unlink_body(object->store, body, false));
-    } else if (result == FB_OK) {
+    } else if (result == FB_OK || writer->is_unproven) {
         writer_offer(writer, is_unknown, number);
     }
     atomic_fetch_sub_explicit(&object->n_writers, 1, memory_order_relaxed);

@@ -29,6 +29,7 @@ struct edge_writer {
     struct fb_op *waiter;       /* borrowed until finished; NULL if nobody waits */
     struct fb_timer patience;
     bool is_closed;
+    bool is_unproven;
 
     uint64_t begin;
     uint64_t end;                /* it will come no further; under the lock */

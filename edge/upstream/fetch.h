@@ -37,6 +37,9 @@ struct edge_fetch {
     struct fb_str key;              /* what is wanted, the same for all ranges and variants of it:
                                        chooses among regional nodes; empty: host and target do */
     unsigned avoided;               /* bits of upstreams to ask last: their bodies broke */
+    uint32_t patience_ms;           /* the upstream holds its answer back on purpose, at most so
+                                       long; its time tells nothing of its health, nobody else is
+                                       asked meanwhile, nor after it ran out. 0: as configured */
 
     /* Out. Strings of the head live in `arena`, which is the caller's. */
     struct fb_arena *arena;
@@ -46,6 +49,10 @@ struct edge_fetch {
     unsigned upstream;      /* who answered: a number for `avoided` with the same
                                pool, below 32 */
     bool content_failed;    /* it failed because `request_body` did */
+
+    /* Says of `body`, not closed yet, that its bytes were wrong: that counts against who gave
+     * it like a body that broke. NULL: nobody keeps count. */
+    void (*blame)(struct fb_reader *body);
 };
 
 /* Begins `fetch`, whose op was set up with fb_op_init(). Cancelable. */

@@ -80,6 +80,14 @@ static struct fb_reader *body_new(const struct uplink_leg *leg)
     return &body->reader;
 }
 
+/* The body that edge_leg_give() gave was wrong. */
+static void body_blame(struct fb_reader *reader)
+{
+    struct leg_body *body = FB_CONTAINER_OF(reader, struct leg_body, reader);
+
+    edge_server_broke(body->upstreams, body->server);
+}
+
 /* ---- requests ---------------------------------------------------------- */
 
 static struct uplink_leg *leg_free_one(struct uplink_try *try)
@@ -118,7 +126,8 @@ struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_
                 .request_body = fetch->request_body,
                 .request_length = fetch->request_length,
                 .connect_timeout_ms = try->options->connect_timeout_ms,
-                .head_timeout_ms = try->options->head_timeout_ms,
+                .head_timeout_ms =
+                    fetch->patience_ms != 0 ? fetch->patience_ms : try->options->head_timeout_ms,
                 .body_timeout_ms = try->options->body_timeout_ms,
                 .arena = fetch->arena,
             },
@@ -146,7 +155,7 @@ static void leg_note_time(struct uplink_leg *leg)
     uint64_t ns = fb_clock_mono_ns(leg->try->uplink->upstreams->clock) - leg->begun_ns;
     bool tells = result == FB_OK || result == FB_E_TIMEOUT || leg->is_lost;
 
-    if (tells && leg->try->fetch->request_length == 0) {
+    if (tells && leg->try->fetch->request_length == 0 && leg->try->fetch->patience_ms == 0) {
         edge_server_took(edge_leg_server(leg), ns / NS_PER_US);
     }
 }
@@ -154,8 +163,9 @@ static void leg_note_time(struct uplink_leg *leg)
 static void leg_note_failure(struct uplink_leg *leg)
 {
     int err = leg->io.op.result;
+    bool is_patient = leg->try->fetch->patience_ms != 0;
     bool is_innocent = err == FB_E_CANCELED || leg->try->is_canceled || leg->io.content_failed ||
-                       is_own_trouble(err);
+                       is_own_trouble(err) || (is_patient && err == FB_E_TIMEOUT);
     bool was_overtaken = leg->is_lost && !leg->is_hedge && !leg->try->is_canceled;
 
     if (was_overtaken && !leg->is_probe) {
@@ -227,4 +237,5 @@ void edge_leg_give(struct uplink_leg *leg)
     fetch->length = leg_length(leg);
     fetch->upstream = (unsigned)leg->place;
     fetch->body = body_new(leg);
+    fetch->blame = body_blame;
 }

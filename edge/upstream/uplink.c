@@ -168,7 +168,7 @@ static uint64_t uplink_hedge_delay(struct uplink_try *try, struct edge_server *s
     const struct edge_upstreams_options *options = try->options;
 
     if (options->hedge_after == EDGE_HEDGE_OFF || try->pool->n < 2 ||
-        !uplink_may_repeat(try->fetch)) {
+        try->fetch->patience_ms != 0 || !uplink_may_repeat(try->fetch)) {
         return 0;
     }
     if (options->hedge_after == EDGE_HEDGE_FIXED) {
@@ -264,7 +264,9 @@ static void uplink_missed(struct uplink_try *try, struct uplink_leg *leg)
     }
     uplink_tell(try, edge_leg_server(leg), fb_err_text(err));
     try->result = err == FB_E_TIMEOUT || err == FB_E_BUSY ? err : FB_E_UNAVAILABLE;
-    if (try->n_live == 0) {
+    if (try->fetch->patience_ms != 0 && err == FB_E_TIMEOUT) {
+        uplink_end(try, err); /* the next one would take as long */
+    } else if (try->n_live == 0) {
         fb_timer_clear(&try->hedge);
         fb_machine_move(&try->machine, UPLINK_PICK);
         uplink_pick(try);

@@ -32,6 +32,7 @@ struct fake_upstream {
     unsigned n_fetches;
     unsigned n_canceled;
     unsigned n_bodies_open;
+    unsigned n_blamed;
 };
 
 /* ---- bodies ------------------------------------------------------------ */
@@ -161,6 +162,14 @@ static inline void fake_fail(struct fake_upstream *upstream, unsigned i, int err
     fb_op_finish(&fetch->op, err);
 }
 
+static inline void fake_blame(struct fb_reader *reader)
+{
+    struct fake_body *body = FB_CONTAINER_OF(reader, struct fake_body, reader);
+
+    FB_REQUIRE(!body->is_closed);
+    FB_CONTAINER_OF(body, struct fake_open_body, body)->upstream->n_blamed++;
+}
+
 /* Answers fetch `i`; `fields` are lines of "Name: value". */
 static inline struct fake_body *fake_answer(struct fake_upstream *upstream, unsigned i,
                                             unsigned status, const char *fields, int64_t length)
@@ -179,6 +188,7 @@ static inline struct fake_body *fake_answer(struct fake_upstream *upstream, unsi
     }
     fetch->length = length;
     fetch->body = &body->reader;
+    fetch->blame = fake_blame;
     fb_op_finish(&fetch->op, FB_OK);
     return body;
 }

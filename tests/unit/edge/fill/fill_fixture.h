@@ -23,6 +23,17 @@
 #define FIXTURE_MEMORY LIMIT
 #endif
 
+/* The table's, beside what all have. */
+#ifndef FIXTURE_VERIFIES
+#define FIXTURE_VERIFIES false
+#endif
+#ifndef FIXTURE_PERCENT
+#define FIXTURE_PERCENT 0
+#endif
+#ifndef FIXTURE_MISSING
+#define FIXTURE_MISSING 0
+#endif
+
 enum { MAX_JOINERS = 8, MAX_FILLS = 4, LIMIT = 4 * 1024 * 1024 };
 
 #define KEEP "Cache-Control: max-age=60\n"
@@ -65,8 +76,13 @@ static inline int set_up(void **state)
     f.metrics = fb_metrics_new();
     f.store = edge_store_new(&(struct edge_store_options){
         .memory_bytes = FIXTURE_MEMORY, .clock = &f.clock.clock, .metrics = f.metrics});
-    f.table = edge_fill_table_new(&(struct edge_fill_options){
-        .store = f.store, .max_fills = MAX_FILLS, .fetch = fake_fetch, .metrics = f.metrics});
+    f.table = edge_fill_table_new(&(struct edge_fill_options){.store = f.store,
+                                                              .max_fills = MAX_FILLS,
+                                                              .verifies_digests = FIXTURE_VERIFIES,
+                                                              .complete_percent = FIXTURE_PERCENT,
+                                                              .complete_missing = FIXTURE_MISSING,
+                                                              .fetch = fake_fetch,
+                                                              .metrics = f.metrics});
     *state = &f;
     return 0;
 }
