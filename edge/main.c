@@ -318,6 +318,34 @@ static void node_list_purges(void *ctx, struct fb_exchange *exchange)
     edge_admin_list_purges(&((struct edge_node *)ctx)->admin, exchange);
 }
 
+/* Sites and upstreams are made anew, beside those in force: only when all of it is good does
+ * anything change. */
+static void node_reload(void *ctx, struct fb_daemon_reload *reload)
+{
+    struct edge_node *node = ctx;
+    const struct edge_conf *conf = reload->conf;
+    struct edge_upstreams_options options = edge_conf_upstream_options(conf);
+    struct edge_sites *sites = NULL;
+
+    int err = edge_conf_sites(conf, node->upstreams, fb_random_u64(), &sites, &reload->diag);
+    if (err == FB_OK) {
+        err = edge_conf_use_upstreams(conf, &options, node->upstreams, &reload->diag);
+    }
+    if (err < 0) {
+        edge_sites_unref(sites);
+        fb_op_begin(&reload->op, NULL);
+        fb_op_finish(&reload->op, err);
+        return;
+    }
+    edge_crew_reload(node->crew, sites, &reload->op);
+    edge_sites_unref(sites); /* the crew has its own reference */
+}
+
+static void node_reopen_logs(void *ctx)
+{
+    edge_access_log_reopen(((struct edge_node *)ctx)->access_log);
+}
+
 static struct fb_str node_admin_address(const void *conf)
 {
     return ((const struct edge_conf *)conf)->admin.address;
@@ -343,6 +371,8 @@ static const struct fb_daemon_program program = {
     .start = node_start,
     .drain = node_drain,
     .stop = node_stop,
+    .reload = node_reload,
+    .reopen_logs = node_reopen_logs,
     .is_ready = node_is_ready,
     .status = node_status,
     .routes = node_routes,

@@ -87,6 +87,7 @@ struct fb_conf_item {
     const char *preset; /* as it would be written, or NULL */
     const char *help;   /* one sentence for the reference */
     bool is_required;
+    bool is_live;                          /* a reload takes it; else it needs a restart */
     bool is_secret;                        /* STRING: neither printed nor quoted in a sentence */
     const char *const *names;              /* ENUM: up to a NULL */
     const struct fb_conf_section *section; /* SECTION, SECTIONS */
@@ -130,6 +131,15 @@ FB_MUST_CHECK int fb_conf_parse(const struct fb_conf_section *section, struct fb
 
 /* Frees what the struct owns and leaves it zero. */
 void fb_conf_done(const struct fb_conf_section *section, void *conf);
+
+/* Calls `tell` with each key ("timeouts.head") whose values differ and which is not live, nor
+ * in a section that is. */
+struct fb_conf_teller {
+    void (*tell)(void *ctx, struct fb_str key);
+    void *ctx;
+};
+void fb_conf_tell_restarts(const struct fb_conf_section *section, const void *old, const void *news,
+                           const struct fb_conf_teller *teller);
 
 /* Appends YAML that loads to an equal struct, presets included; only secrets are
  * replaced by a remark. */

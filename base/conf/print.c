@@ -117,7 +117,8 @@ static void reference_row(const struct fb_conf_item *item, struct fb_buf *buf)
     } else if (item->preset != NULL) {
         fb_buf_printf(buf, "`%s`", item->preset);
     }
-    fb_buf_printf(buf, " | %s |\n", item->help != NULL ? item->help : "");
+    fb_buf_printf(buf, " | %s%s |\n", item->help != NULL ? item->help : "",
+                  item->is_live ? " *Live.*" : "");
 }
 
 enum { REFERENCE_MAX = 64 };

@@ -113,13 +113,20 @@ static const struct fb_route admin_routes[] = {
     {.method = FB_METHOD_GET, .pattern = "/healthz", .handle = admin_healthz},
     {.method = FB_METHOD_GET, .pattern = "/readyz", .handle = admin_readyz},
     {.method = FB_METHOD_GET, .pattern = "/status", .handle = admin_status},
+    {.method = FB_METHOD_POST, .pattern = "/reload", .handle = fb_daemon_admin_reload},
 };
+
+/* Of them, those that `program` has: the last one is for those that reload. */
+static size_t admin_count_routes(const struct fb_daemon_program *program)
+{
+    return FB_ARRAY_LEN(admin_routes) - (program->reload == NULL ? 1 : 0);
+}
 
 /* ---- the server ----------------------------------------------------------------- */
 
-static bool admin_is_own(struct fb_str path)
+static bool admin_is_own(const struct fb_daemon_program *program, struct fb_str path)
 {
-    for (size_t i = 0; i < FB_ARRAY_LEN(admin_routes); i++) {
+    for (size_t i = 0; i < admin_count_routes(program); i++) {
         if (fb_str_equal(path, fb_str_from(admin_routes[i].pattern))) {
             return true;
         }
@@ -130,7 +137,8 @@ static bool admin_is_own(struct fb_str path)
 static void admin_handle(void *ctx, struct fb_exchange *exchange)
 {
     const struct fb_daemon_admin *admin = ctx;
-    bool is_own = admin->programs == NULL || admin_is_own(fb_exchange_request(exchange)->path);
+    bool is_own = admin->programs == NULL ||
+                  admin_is_own(admin->daemon->program, fb_exchange_request(exchange)->path);
 
     fb_router_handle(is_own ? admin->own : admin->programs, exchange);
 }
@@ -147,7 +155,7 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
     }
     struct fb_daemon_admin *admin = FB_NEW(struct fb_daemon_admin);
     admin->daemon = daemon;
-    admin->own = fb_router_new(admin_routes, FB_ARRAY_LEN(admin_routes), NULL, daemon);
+    admin->own = fb_router_new(admin_routes, admin_count_routes(program), NULL, daemon);
     if (program->n_routes > 0) {
         admin->programs = fb_router_new(program->routes, program->n_routes, NULL, daemon->ctx);
     }

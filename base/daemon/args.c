@@ -168,7 +168,14 @@ void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf 
                               "SIGNALS\n"
                               "    SIGTERM, SIGINT\n"
                               "        Take no new work, end what is under way, then exit. A "
-                              "second one exits at once.\n"
+                              "second one exits at once.\n"));
+    if (program->reload != NULL) {
+        fb_buf_append(buf, FB_STR("    SIGHUP\n"
+                                  "        Read the configuration again and open log files again. "
+                                  "A bad one changes\n"
+                                  "        nothing; the log says what is wrong.\n"));
+    }
+    fb_buf_append(buf, FB_STR(""
                               "\n"
                               "EXIT STATUS\n"
                               "    0   Ended as asked; with --check: the configuration is good.\n"

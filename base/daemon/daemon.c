@@ -102,6 +102,9 @@ static int daemon_set_up(struct fb_daemon *daemon, struct fb_diag *diag)
     if (err == FB_OK) {
         err = fb_loop_on_signal(daemon->loop, SIGINT, daemon_on_signal, daemon);
     }
+    if (err == FB_OK && daemon->program->reload != NULL) {
+        err = fb_loop_on_signal(daemon->loop, SIGHUP, fb_daemon_on_hangup, daemon);
+    }
     if (err < 0) {
         return fb_diag_set(diag, err, "make the main loop: %s", fb_err_text(err));
     }
@@ -168,9 +171,7 @@ static int daemon_usage(const struct fb_daemon_program *program, const struct fb
     return FB_EXIT_USAGE;
 }
 
-/* What the tables cannot see. */
-static int daemon_check(const struct fb_daemon_program *program, const void *conf,
-                        struct fb_diag *diag)
+int fb_daemon_check(const struct fb_daemon_program *program, const void *conf, struct fb_diag *diag)
 {
     struct fb_str address =
         program->admin_address != NULL ? program->admin_address(conf) : FB_STR_NONE;
@@ -195,7 +196,7 @@ static int daemon_with_config(const struct fb_daemon_program *program,
         return daemon_usage(program, &diag);
     }
     int exit_code = FB_EXIT_OK;
-    err = daemon_check(program, conf, &diag);
+    err = fb_daemon_check(program, conf, &diag);
     if (err < 0) {
         (void)fb_diag_prefix(&diag, err, "%s", args->config_path);
         exit_code = daemon_usage(program, &diag);
@@ -206,7 +207,8 @@ static int daemon_with_config(const struct fb_daemon_program *program,
         fb_conf_print(program->conf, conf, &text);
         exit_code = daemon_print(&text);
     } else {
-        struct fb_daemon daemon = {.program = program, .conf = conf};
+        struct fb_daemon daemon = {
+            .program = program, .conf = conf, .config_path = args->config_path};
         exit_code = daemon_live(&daemon);
     }
     fb_conf_done(program->conf, conf);

@@ -17,9 +17,18 @@
  * A program may have commands beside: `PROGRAM NAME ...` runs the command's own main
  * and nothing of the above.
  *
+ * A program with `reload` reads its configuration again on SIGHUP, and on POST /reload of
+ * the admin address:
+ *
+ *     read and checked ─► reload(ctx, what) ─► op done: 200, and which keys need a restart
+ *         └─ broken: nothing changes; logged, 422 with file:line:column
+ *
+ * One reload is under way at a time: a SIGHUP meanwhile is kept for later, a POST is answered
+ * 409. systemd is told RELOADING=1 and READY=1.
+ *
  * If the configuration names an admin address, an HTTP server on the main loop
- * gives /metrics, /healthz, /readyz (503 until ready and while draining) and
- * /status, and the program's own routes beside them. /metrics has those of the
+ * gives /metrics, /healthz, /readyz (503 until ready and while draining),
+ * /status and /reload, and the program's own routes beside them. /metrics has those of the
  * process too: memory, processor time, descriptors.
  *
  * Ownership  The daemon owns loop, metrics and configuration; all callbacks
@@ -56,6 +65,13 @@ struct fb_daemon_command {
     int (*run)(int argc, char **argv);
 };
 
+/* One reading of the configuration, to be put into force. */
+struct fb_daemon_reload {
+    struct fb_op op;     /* finished on the main loop when all that comes later sees it */
+    const void *conf;    /* in: checked; borrowed until then */
+    struct fb_diag diag; /* out: why not, if it failed; then nothing has changed */
+};
+
 struct fb_daemon_program {
     const char *name;                   /* "forebay-edge" */
     const char *summary;                /* one line for --help */
@@ -77,6 +93,15 @@ struct fb_daemon_program {
 
     /* Frees all. The loop does not turn any more. */
     void (*stop)(void *ctx);
+
+    /* Begins reload->op, and takes of reload->conf the keys that are live (see base/conf). What
+     * fb_daemon_conf() gave stays as it is. A drain that comes meanwhile finishes it first.
+     * NULL: SIGHUP ends the program. */
+    void (*reload)(void *ctx, struct fb_daemon_reload *reload);
+
+    /* Opens logs of its own again, since their files may have been renamed: before each reload,
+     * also of a broken configuration. May be NULL. */
+    void (*reopen_logs)(void *ctx);
 
     /* False while what was started is not up to its work yet: /readyz waits for it. May be
      * NULL. */

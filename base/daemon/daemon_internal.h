@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fb_exchange;
+
 /* ---- arguments: args.c ------------------------------------------------------ */
 
 enum fb_daemon_task {
@@ -33,6 +35,10 @@ FB_MUST_CHECK int fb_daemon_args_parse(int argc, char **argv, struct fb_daemon_a
 /* Appends the manual page that --help shows. */
 void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf *buf);
 
+/* What the tables cannot see. */
+FB_MUST_CHECK int fb_daemon_check(const struct fb_daemon_program *program, const void *conf,
+                                  struct fb_diag *diag);
+
 /* ---- the running program: daemon.c ------------------------------------------ */
 
 enum fb_daemon_state { FB_DAEMON_STARTING, FB_DAEMON_READY, FB_DAEMON_DRAINING };
@@ -48,7 +54,21 @@ struct fb_daemon {
     uint64_t started_ms; /* monotonic */
     int exit_code;
     struct fb_op drain;
+
+    const char *config_path;             /* borrowed */
+    struct fb_daemon_reload reload;      /* under way while `reloading` is set */
+    void *reloading;                     /* owned: the configuration of `reload` */
+    struct fb_exchange *reload_exchange; /* to be answered; NULL: it came by signal */
+    bool reloads_again;                  /* a signal came meanwhile */
 };
+
+/* ---- reading the configuration again: reload.c -------------------------------- */
+
+/* What a signal asks for. */
+void fb_daemon_on_hangup(void *ctx, int signum);
+
+/* POST /reload. */
+void fb_daemon_admin_reload(void *ctx, struct fb_exchange *exchange);
 
 /* ---- the admin address: admin.c ----------------------------------------------- */
 

@@ -95,25 +95,25 @@ static const struct fb_conf_section limits_section = {
     .items = limit_items,
 };
 
-#define TIMEOUT(name, standard, text)                                       \
-    {                                                                       \
-#name, FB_CONF_DURATION, AT(edge_conf_timeouts, name),              \
-            .min = 1, .max = 86400000, .preset = (standard), .help = (text) \
+#define TIMEOUT(name, standard, live, text)                                                    \
+    {                                                                                          \
+#name, FB_CONF_DURATION, AT(edge_conf_timeouts, name),                                 \
+            .min = 1, .max = 86400000, .preset = (standard), .is_live = (live), .help = (text) \
     }
 
 static const struct fb_conf_item timeout_items[] = {
-    TIMEOUT(head, "10s", "From the first to the last byte of a request's head."),
-    TIMEOUT(body, "30s", "Between two pieces of a request's content."),
-    TIMEOUT(idle, "60s", "Between two requests on a connection."),
-    TIMEOUT(write, "30s", "Without the client taking a byte."),
-    TIMEOUT(drain, "30s", "For requests under way when the node is told to stop."),
-    TIMEOUT(connect, "2s", "To connect to an upstream, name look-up included."),
-    TIMEOUT(upstream_head, "15s", "From the request to the upstream's head."),
-    TIMEOUT(upstream_body, "15s", "Between two pieces of the upstream's content."),
-    TIMEOUT(upstream_blocking, "20s",
+    TIMEOUT(head, "10s", false, "From the first to the last byte of a request's head."),
+    TIMEOUT(body, "30s", false, "Between two pieces of a request's content."),
+    TIMEOUT(idle, "60s", false, "Between two requests on a connection."),
+    TIMEOUT(write, "30s", false, "Without the client taking a byte."),
+    TIMEOUT(drain, "30s", false, "For requests under way when the node is told to stop."),
+    TIMEOUT(connect, "2s", true, "To connect to an upstream, name look-up included."),
+    TIMEOUT(upstream_head, "15s", true, "From the request to the upstream's head."),
+    TIMEOUT(upstream_body, "15s", true, "Between two pieces of the upstream's content."),
+    TIMEOUT(upstream_blocking, "20s", false,
             "In place of `upstream_head` for a blocking playlist reload (`_HLS_msn` in the query), "
             "which the upstream holds until the playlist has grown: three target durations or "
-            "more. A change needs a restart."),
+            "more."),
     {0},
 };
 
@@ -147,13 +147,13 @@ static const struct fb_conf_item root_items[] = {
      .help = "The address for operators."},
     {"upstreams", FB_CONF_SECTIONS, AT(edge_conf, upstreams),
      .section = &edge_conf_upstream_section, .min = 1, .max = EDGE_UPSTREAMS_MAX,
-     .is_required = true, .help = "Where this node fills itself from."},
+     .is_required = true, .is_live = true, .help = "Where this node fills itself from."},
     {"store", FB_CONF_SECTION, AT(edge_conf, store), .section = &edge_conf_store_section,
      .help = "What is kept, and where."},
     {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &edge_conf_rule_section,
-     .help = "What is known of paths."},
+     .is_live = true, .help = "What is known of paths."},
     {"sites", FB_CONF_SECTIONS, AT(edge_conf, sites), .section = &edge_conf_site_section,
-     .check_all = edge_conf_check_sites,
+     .check_all = edge_conf_check_sites, .is_live = true,
      .help = "What holds for the hosts that clients name; for others, the root's `rules`."},
     {"limits", FB_CONF_SECTION, AT(edge_conf, limits), .section = &limits_section,
      .help = "What all clients together may use."},
@@ -164,9 +164,9 @@ static const struct fb_conf_item root_items[] = {
     {"timeouts", FB_CONF_SECTION, AT(edge_conf, timeouts), .section = &timeouts_section,
      .help = "How long peers are waited for."},
     {"failover", FB_CONF_SECTION, AT(edge_conf, failover), .section = &edge_conf_failover_section,
-     .help = "When an upstream counts as out of service."},
+     .is_live = true, .help = "When an upstream counts as out of service."},
     {"health", FB_CONF_SECTION, AT(edge_conf, health), .section = &edge_conf_health_section,
-     .help = "Active checks of upstreams."},
+     .is_live = true, .help = "Active checks of upstreams."},
     {"keepalive", FB_CONF_SECTION, AT(edge_conf, keepalive),
      .section = &edge_conf_keepalive_section, .help = "Connections to upstreams."},
     {0},

@@ -18,6 +18,8 @@ static const char introduction[] =
     "`7d`; rates `500kbit/s`, `2Gbit/s`; addresses `127.0.0.1:8080`, `[::1]:8080`, `:8080` for all interfaces, and port 0\n"
     "for one that the kernel picks. Anchors, tags and repeated keys are refused.\n"
     "\n"
+    "What is marked *Live* is taken by a reload (`SIGHUP`, `POST /reload`); a change of anything else needs a restart.\n"
+    "\n"
     "This page is printed by the tables that the programs read (`build/dev/configuration-reference`), and a test holds\n"
     "it to them. Examples stand in `configs/`.\n";
 

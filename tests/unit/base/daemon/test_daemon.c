@@ -30,6 +30,7 @@ struct toy_conf {
     bool is_broken;
     bool is_strange;
     bool is_eager;
+    int64_t speed;
 };
 
 static const struct fb_conf_item toy_items[] = {
@@ -37,6 +38,8 @@ static const struct fb_conf_item toy_items[] = {
     {"broken", FB_CONF_BOOL, offsetof(struct toy_conf, is_broken), .help = "Cannot start."},
     {"strange", FB_CONF_BOOL, offsetof(struct toy_conf, is_strange), .help = "Fails its check."},
     {"eager", FB_CONF_BOOL, offsetof(struct toy_conf, is_eager), .help = "Drains at once."},
+    {"speed", FB_CONF_INT, offsetof(struct toy_conf, speed), .max = 100, .is_live = true,
+     .help = "What a reload changes; 13 is refused, 99 takes long."},
     {0},
 };
 
@@ -45,7 +48,10 @@ static const struct fb_conf_section toy_section = {.name = "toy.yaml",
                                                    .items = toy_items};
 
 struct toy {
-    struct fb_op *drain; /* not NULL while draining */
+    struct fb_op *drain;              /* not NULL while draining */
+    struct fb_daemon_reload *waiting; /* takes long */
+    int64_t speed;
+    int64_t n_reopened;
     bool is_eager;
     bool is_busy;
 };
@@ -81,6 +87,9 @@ static void toy_drain(void *ctx, struct fb_op *op)
     struct toy *toy = ctx;
     fb_op_begin(op, NULL);
     toy->drain = op;
+    if (toy->waiting != NULL) {
+        fb_op_finish(&toy->waiting->op, FB_E_CANCELED);
+    }
     if (toy->is_eager) {
         fb_op_finish(op, FB_OK);
     }
@@ -93,8 +102,45 @@ static void toy_stop(void *ctx)
 
 static void toy_status(void *ctx, struct fb_json *status)
 {
-    (void)ctx;
+    struct toy *toy = ctx;
     fb_json_set_int(status, "things", 5);
+    fb_json_set_int(status, "speed", toy->speed);
+    fb_json_set_int(status, "reopened", toy->n_reopened);
+}
+
+static void toy_reload(void *ctx, struct fb_daemon_reload *reload)
+{
+    struct toy *toy = ctx;
+    const struct toy_conf *conf = reload->conf;
+
+    fb_op_begin(&reload->op, NULL);
+    if (conf->speed == 99) {
+        toy->waiting = reload;
+        FB_LOG(INFO, "toy", "takes long");
+        return;
+    }
+    int err = conf->speed == 13 ? fb_diag_set(&reload->diag, FB_E_LIMIT, "13 is too much") : FB_OK;
+    if (err == FB_OK) {
+        toy->speed = conf->speed;
+    }
+    fb_op_finish(&reload->op, err);
+}
+
+static void toy_reopen_logs(void *ctx)
+{
+    ((struct toy *)ctx)->n_reopened++;
+}
+
+/* Ends the reload that takes long. */
+static void toy_speed(void *ctx, struct fb_exchange *exchange)
+{
+    struct toy *toy = ctx;
+    if (toy->waiting != NULL) {
+        toy->speed = 99;
+        fb_op_finish(&toy->waiting->op, FB_OK);
+        toy->waiting = NULL;
+    }
+    fb_exchange_respond(exchange, &(struct fb_response){.status = 204});
 }
 
 static void toy_finish(void *ctx, struct fb_exchange *exchange)
@@ -121,6 +167,7 @@ static void toy_busy(void *ctx, struct fb_exchange *exchange)
 static const struct fb_route toy_routes[] = {
     {.method = FB_METHOD_POST, .pattern = "/busy", .handle = toy_busy},
     {.method = FB_METHOD_POST, .pattern = "/finish", .handle = toy_finish},
+    {.method = FB_METHOD_POST, .pattern = "/speed", .handle = toy_speed},
 };
 
 static const struct fb_daemon_program toy_program = {
@@ -132,6 +179,8 @@ static const struct fb_daemon_program toy_program = {
     .start = toy_start,
     .drain = toy_drain,
     .stop = toy_stop,
+    .reload = toy_reload,
+    .reopen_logs = toy_reopen_logs,
     .is_ready = toy_is_ready,
     .status = toy_status,
     .routes = toy_routes,
@@ -260,6 +309,30 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void rewrite_config(const struct fixture *f, const char *text)
+{
+    int fd = open(f->config, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+static void end(struct fixture *f)
+{
+    kill(f->pid, SIGTERM);
+    (void)await(f, "draining");
+    (void)ask(f, "POST", "/finish");
+    assert_int_equal(exit_code(f), FB_EXIT_OK);
+}
+
+static void assert_reload(const struct fixture *f, const char *status, const char *part)
+{
+    const char *text = ask(f, "POST", "/reload");
+    if (strncmp(text + 9, status, 3) != 0 || strstr(text, part) == NULL) {
+        fail_msg("/reload answered: %s", text);
+    }
+}
+
 /* ---- tests ------------------------------------------------------------------------- */
 
 static void admin_address_tells_how_the_program_is(void **state)
@@ -272,7 +345,8 @@ static void admin_address_tells_how_the_program_is(void **state)
     assert_answer(f, "/metrics", "200", "\nforebay_build_info{version=\"" FB_VERSION "\"} 1\n");
     assert_answer(f, "/metrics", "200", "\nprocess_open_fds ");
     assert_answer(f, "/metrics", "200", "Content-Type: text/plain; version=0.0.4");
-    assert_answer(f, "/status", "200", "\"state\":\"ready\",\"uptime_s\":0,\"things\":5}\n");
+    assert_answer(f, "/status", "200",
+                  "\"state\":\"ready\",\"uptime_s\":0,\"things\":5,\"speed\":0");
     assert_answer(f, "/nowhere", "404", "application/problem+json");
 
     kill(f->pid, SIGTERM);
@@ -306,6 +380,84 @@ static void draining_program_is_not_ready_until_it_ends(void **state)
     assert_answer(f, "/healthz", "200", "ok");
     (void)ask(f, "POST", "/finish");
     (void)await(f, "stopped");
+    assert_int_equal(exit_code(f), FB_EXIT_OK);
+}
+
+static void a_reload_takes_what_is_live(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 7\n");
+    assert_reload(f, "200", "{\"reloaded\":true,\"restart_needed\":[]}\n");
+    assert_answer(f, "/status", "200", "\"speed\":7,\"reopened\":1");
+
+    rewrite_config(f, "admin: 127.0.0.1:1\nspeed: 8\neager: true\n");
+    assert_reload(f, "200", "\"restart_needed\":[\"admin\",\"eager\"]");
+    (void)await(f, "\"keys\":\"admin, eager\"");
+    assert_answer(f, "/status", "200", "\"speed\":8,\"reopened\":2");
+    end(f);
+}
+
+static void a_signal_reloads_too(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 7\n");
+    kill(f->pid, SIGHUP);
+    (void)await(f, "configuration reloaded");
+    assert_answer(f, "/status", "200", "\"speed\":7,\"reopened\":1");
+    end(f);
+}
+
+static void a_broken_configuration_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: fast\n");
+    assert_reload(f, "422", ":2:8: 'speed' is 'fast', expected a whole number");
+    (void)await(f, "nothing has changed");
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 7\nstrange: true\n");
+    assert_reload(f, "422", ": too strange.");
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 13\n");
+    assert_reload(f, "422", "13 is too much.");
+    unlink(f->config);
+    assert_reload(f, "422", "/tmp/fb-toy-");
+    kill(f->pid, SIGHUP);
+    (void)await(f, "nothing has changed");
+    assert_answer(f, "/status", "200", "\"speed\":0,\"reopened\":5");
+    end(f);
+}
+
+static void reloads_come_one_after_another(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 99\n");
+    kill(f->pid, SIGHUP);
+    (void)await(f, "takes long");
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 7\n");
+    kill(f->pid, SIGHUP);
+    (void)await(f, "another will follow");
+    assert_reload(f, "409", "Another reload is under way.");
+    (void)ask(f, "POST", "/speed");
+    (void)await(f, "configuration reloaded");
+    (void)await(f, "configuration reloaded"); /* the signal that came meanwhile */
+    assert_answer(f, "/status", "200", "\"speed\":7");
+    end(f);
+}
+
+static void a_program_may_end_during_a_reload(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 99\n");
+    kill(f->pid, SIGHUP);
+    (void)await(f, "takes long");
+    kill(f->pid, SIGTERM);
+    (void)await(f, "draining");
+    (void)await(f, "nothing has changed");
+    assert_reload(f, "409", "draining");
+    (void)ask(f, "POST", "/finish");
     assert_int_equal(exit_code(f), FB_EXIT_OK);
 }
 
@@ -404,6 +556,11 @@ int main(void)
         TEST(admin_address_tells_how_the_program_is),
         TEST(program_that_is_not_up_to_its_work_is_not_ready),
         TEST(draining_program_is_not_ready_until_it_ends),
+        TEST(a_reload_takes_what_is_live),
+        TEST(a_signal_reloads_too),
+        TEST(a_broken_configuration_changes_nothing),
+        TEST(reloads_come_one_after_another),
+        TEST(a_program_may_end_during_a_reload),
         TEST(second_signal_ends_at_once),
         TEST(program_that_cannot_start_says_why),
         TEST(admin_address_in_use_ends_the_start),
