@@ -10,8 +10,8 @@ static char to_lower(char c)
 /* Without port, and without the dot of the root. */
 static struct fb_str name_of(struct fb_str host)
 {
-    bool is_literal = host.len > 0 && host.ptr[0] == '[';
-    size_t end = is_literal ? fb_str_find(host, ']') + 1 : fb_str_find(host, ':');
+    bool is_in_brackets = host.len > 0 && host.ptr[0] == '[';
+    size_t end = is_in_brackets ? fb_str_find(host, ']') + 1 : fb_str_find(host, ':');
     struct fb_str name = fb_str_first(host, end);
 
     if (name.len > 1 && name.ptr[name.len - 1] == '.') {
