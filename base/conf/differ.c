@@ -5,7 +5,10 @@ static bool sections_equal(const struct fb_conf_section *section, const void *a,
 static bool lists_equal(const struct fb_conf_item *item, const struct fb_conf_list *a,
                         const struct fb_conf_list *b)
 {
-    if (a->n != b->n || (a->items == NULL) != (b->items == NULL)) {
+    if (a->items == NULL || b->items == NULL) {
+        return a->items == b->items; /* neither is written */
+    }
+    if (a->n != b->n) {
         return false;
     }
     for (size_t i = 0; i < a->n; i++) {

@@ -289,8 +289,7 @@ void edge_fill_make_request(struct edge_fill *fill)
         .host = fb_str_first(fill->ask.key, slash),
         .version_minor = 1,
     };
-    fill->request.headers =
-        edge_fields_to_fetch(&fill->arena, &fill->client, fill->ask.treatment.class);
+    fill->request.headers = edge_fields_to_fetch(&fill->arena, &fill->client, &fill->ask.treatment);
 }
 
 static void fill_add_conditions(struct edge_fill *fill)

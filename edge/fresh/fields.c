@@ -103,8 +103,11 @@ static bool is_for_media(struct fb_str name, enum edge_class class)
 }
 
 struct fb_headers edge_fields_to_fetch(struct fb_arena *arena,
-                                       const struct fb_request_head *request, enum edge_class class)
+                                       const struct fb_request_head *request,
+                                       const struct edge_treatment *treatment)
 {
+    enum edge_class class = treatment->class;
+    bool has_cookies = edge_cookies_of(treatment) == EDGE_COOKIES_PASS;
     struct fb_str connection = fb_headers_join(&request->headers, arena, FB_STR("connection"));
     struct fb_str accepted = edge_accept_encoding_of(arena, &request->headers);
     struct fb_headers kept = {0};
@@ -114,7 +117,8 @@ struct fb_headers edge_fields_to_fetch(struct fb_arena *arena,
         bool is_dropped = is_hop_by_hop(field.name) ||
                           is_connection_listed(connection, field.name) || is_framing(field.name) ||
                           is_range_or_condition(field.name) || is_claim(field.name) ||
-                          fb_str_equal_nocase(field.name, FB_STR("accept-encoding"));
+                          fb_str_equal_nocase(field.name, FB_STR("accept-encoding")) ||
+                          (!has_cookies && fb_str_equal_nocase(field.name, FB_STR("cookie")));
         if (!is_dropped && (class == EDGE_CLASS_OTHER || is_for_media(field.name, class))) {
             fb_headers_add(&kept, arena, field.name, field.value);
         }

@@ -20,10 +20,11 @@
 /* Fields of `request` to send when fetching the whole, shareable resource:
  * without Range and conditionals, framing, Host and forwarding claims
  * (X-Forwarded-*, X-Original-URL and their kind); Accept-Encoding in its normal
- * form; for segments and manifests only the few that media needs. */
+ * form; for segments and manifests only the few that media needs; without Cookie where
+ * what comes is kept in spite of a Set-Cookie. */
 struct fb_headers edge_fields_to_fetch(struct fb_arena *arena,
                                        const struct fb_request_head *request,
-                                       enum edge_class class);
+                                       const struct edge_treatment *treatment);
 
 /* Fields of `request` to send when the response goes to this client alone. */
 struct fb_headers edge_fields_to_pass(struct fb_arena *arena,

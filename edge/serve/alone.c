@@ -169,7 +169,7 @@ static struct fb_headers alone_fields(struct serve_request *request)
     struct fb_arena *arena = request->arena;
 
     if (request->fetch->is_about_stale) { /* whose conditions are judged here */
-        return edge_fields_to_fetch(arena, request->client, request->treatment.class);
+        return edge_fields_to_fetch(arena, request->client, &request->treatment);
     }
     struct fb_headers headers = edge_fields_to_pass(arena, request->client);
     if (request->client->method == FB_METHOD_OPTIONS) {

@@ -190,7 +190,8 @@ def test_a_site_may_drop_cookies(origin, edge):
     origin.on("/page", lambda e: e.reply(200, b"page", {
         "Set-Cookie": "id=1", "Cache-Control": "max-age=60"}))
     for host, is_kept in (("plain.example", True), ("h", False)):
-        first = ask(edge, host, "/page")
+        first = ask(edge, host, "/page", headers=[("Cookie", "id=0")])
+        assert ("Cookie" in origin.requests("/page")[-1].headers) == (not is_kept)
         again = ask(edge, host, "/page")
         assert ("hit" in member(again)) == is_kept
         assert ("Set-Cookie" in first.headers) == (not is_kept)

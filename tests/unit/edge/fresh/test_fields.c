@@ -68,7 +68,8 @@ static void a_fetch_carries_nothing_that_no_key_takes_in(void **state)
 
     (void)state;
     struct fb_request_head request = client_request(&arena);
-    struct fb_headers other = edge_fields_to_fetch(&arena, &request, EDGE_CLASS_OTHER);
+    struct fb_headers other =
+        edge_fields_to_fetch(&arena, &request, &(struct edge_treatment){.class = EDGE_CLASS_OTHER});
     assert_fields(&other, "Accept: */*\n"
                           "Accept-Language: de\n"
                           "Authorization: Bearer t\n"
@@ -76,16 +77,33 @@ static void a_fetch_carries_nothing_that_no_key_takes_in(void **state)
                           "Origin: https://b.example\n"
                           "User-Agent: u\n"
                           "Accept-Encoding: gzip\n");
-    struct fb_headers manifest = edge_fields_to_fetch(&arena, &request, EDGE_CLASS_MANIFEST);
+    struct fb_headers manifest = edge_fields_to_fetch(
+        &arena, &request, &(struct edge_treatment){.class = EDGE_CLASS_MANIFEST});
     assert_fields(&manifest, "Accept: */*\n"
                              "Accept-Language: de\n"
                              "Authorization: Bearer t\n"
                              "Origin: https://b.example\n"
                              "Accept-Encoding: gzip\n");
-    struct fb_headers segment = edge_fields_to_fetch(&arena, &request, EDGE_CLASS_SEGMENT);
+    struct fb_headers segment = edge_fields_to_fetch(
+        &arena, &request, &(struct edge_treatment){.class = EDGE_CLASS_SEGMENT});
     assert_fields(&segment, "Accept: */*\n"
                             "Authorization: Bearer t\n"
                             "Origin: https://b.example\n");
+}
+
+static void no_cookie_asks_for_what_everybody_gets(void **state)
+{
+    static const enum edge_cookies policies[] = {EDGE_COOKIES_DROP, EDGE_COOKIES_SHARE};
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_request_head request = client_request(&arena);
+    for (size_t i = 0; i < FB_ARRAY_LEN(policies); i++) {
+        const struct edge_treatment treatment = {.caching = {.cookies = policies[i]}};
+        struct fb_headers fetched = edge_fields_to_fetch(&arena, &request, &treatment);
+        assert_int_equal(fb_headers_count(&fetched, FB_STR("cookie")), 0);
+        assert_int_equal(fb_headers_count(&fetched, FB_STR("user-agent")), 1);
+    }
 }
 
 static void a_pass_keeps_ranges_and_conditions(void **state)
@@ -287,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fetch_carries_nothing_that_no_key_takes_in),
+        cmocka_unit_test(no_cookie_asks_for_what_everybody_gets),
         cmocka_unit_test(a_pass_keeps_ranges_and_conditions),
         cmocka_unit_test(what_belongs_to_a_connection_is_not_kept),
         cmocka_unit_test(a_304_updates_all_but_the_content),
