@@ -209,6 +209,7 @@ def test_other_sites_and_open_paths_need_nothing(lab):
     assert ask(edge, "/v2/1.m4s").status == 200
     refused(ask(edge, "/v/1.m4s"), 403, "token-missing")
     assert get(edge.url + "/v/1.m4s").status == 200  # another Host, another site
+    assert "hosts that no site names reach the same upstream without a token" in edge.log()
 
 
 def preflight(edge, origin, target="/v/1.m4s"):
