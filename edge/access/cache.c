@@ -54,8 +54,10 @@ void edge_access_cache_free(struct edge_access_cache *cache)
 static struct fb_str cache_key(struct edge_access_cache *cache, const struct edge_access *access,
                                struct fb_str token)
 {
+    const void *where = access;
+
     fb_buf_clear(&cache->key);
-    fb_buf_append(&cache->key, (struct fb_str){(const char *)&access, sizeof(access)});
+    fb_buf_append(&cache->key, (struct fb_str){(const char *)&where, sizeof(where)});
     fb_buf_append(&cache->key, token);
     return fb_buf_str(&cache->key);
 }
