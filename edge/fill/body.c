@@ -25,7 +25,7 @@ void edge_fill_end_body(struct edge_fill *fill, int result)
     }
     if (result == FB_E_LIMIT || result == FB_E_BUSY) {
         /* The next client gets it past the store. */
-        edge_fill_remember(fill->table, fill->ask.key, edge_fill_now_ms(fill));
+        edge_fill_remember(fill, EDGE_FILL_MEMORY_MS);
     }
     edge_fill_end(fill);
 }

@@ -113,7 +113,8 @@ void edge_fill_pass(struct edge_fill *fill, const char *refusal, int rest)
     pass->is_part = fill->is_part && pass->response.status == 206;
     bool is_personal = fill_is_personal(fill, pass->response.status);
     if (rest == FB_OK && !is_personal) {
-        edge_fill_remember(fill->table, fill->ask.key, edge_fill_now_ms(fill));
+        bool is_doubtful = pass->response.status >= 400 || fill->ask.stale != NULL;
+        edge_fill_remember(fill, is_doubtful ? EDGE_FILL_DOUBT_MS : EDGE_FILL_MEMORY_MS);
     }
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_PASS,
                                                  .pass = pass,

@@ -22,10 +22,10 @@
  * Via in which an upstream found itself) says nothing of the key: the rest join
  * again. So does who came after a purge, if what a fill brings was asked for before it.
  * Any other key that gave PASS is remembered for a few seconds: joiners are told ALONE
- * at once, so that what cannot be shared does not queue. A fill whose joiners
- * all left goes on if the response may be kept, and is worth it: see
- * `complete_percent`. A joiner that finds itself given
- * another variant than it may have joins again, by variant.
+ * at once, so that what cannot be shared does not queue; for half a second only if it was an
+ * error, or there is a stale object that was shared: what comes next may be again. A fill whose
+ * joiners all left goes on if the response may be kept, and is worth it: see `complete_percent`. A
+ * joiner that finds itself given another variant than it may have joins again, by variant.
  *
  * Parts      A single range of what no tier has is asked for as a Range, rounded
  *            outward to chunks, and makes an object that lacks the rest. Such an
@@ -94,7 +94,7 @@ struct edge_pool;
 struct fb_metrics;
 struct fb_reader;
 
-enum { EDGE_FILL_MEMORY = 4096, EDGE_FILL_MEMORY_MS = 5000 };
+enum { EDGE_FILL_MEMORY = 4096, EDGE_FILL_MEMORY_MS = 5000, EDGE_FILL_DOUBT_MS = 500 };
 
 /* Tries to go on with a body that bring less than EDGE_FILL_PROGRESS_BYTES, before
  * it is given up. */

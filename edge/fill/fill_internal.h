@@ -299,8 +299,8 @@ void edge_fill_unlist(struct edge_fill *fill);
 /* Gives a fill that has loaded in vain its slot. FB_E_BUSY. */
 FB_MUST_CHECK int edge_fill_take_slot(struct edge_fill *fill);
 
-/* The key gave what cannot be shared. */
-void edge_fill_remember(struct edge_fill_table *table, struct fb_str key, int64_t mono_ms);
+/* The key gave what cannot be shared, which is believed for so long. */
+void edge_fill_remember(struct edge_fill *fill, int64_t ms);
 
 /* Under the lock. */
 bool edge_fill_is_remembered(struct edge_fill_table *table, struct fb_str key, int64_t mono_ms);

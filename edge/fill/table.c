@@ -86,13 +86,14 @@ static struct fill_memory *memory_place(struct edge_fill_table *table, uint64_t 
     return &table->memory[hash % EDGE_FILL_MEMORY];
 }
 
-void edge_fill_remember(struct edge_fill_table *table, struct fb_str key, int64_t mono_ms)
+void edge_fill_remember(struct edge_fill *fill, int64_t ms)
 {
-    uint64_t hash = fb_str_hash(key, table->options.seed);
+    struct edge_fill_table *table = fill->table;
+    uint64_t hash = fb_str_hash(fill->ask.key, table->options.seed);
 
     edge_fill_lock(table);
     *memory_place(table, hash) =
-        (struct fill_memory){.hash = hash, .until_ms = mono_ms + EDGE_FILL_MEMORY_MS};
+        (struct fill_memory){.hash = hash, .until_ms = edge_fill_now_ms(fill) + ms};
     edge_fill_unlock(table);
 }
 

@@ -79,6 +79,7 @@ def test_a_held_reload_is_not_hedged(lab):
     go.set()
     assert reload.read().body == PLAYLIST
     assert second.count("/live/p.m3u8") == 0
+    assert edge.metric("edge_fill_started_total") == 2  # a hedged one counts once
     reload.close()
 
 
@@ -147,6 +148,18 @@ def test_a_segment_that_is_not_there_yet_heals_within_its_negative_lifetime(lab)
     assert origin.count() == 2
 
 
+def test_a_segment_whose_404_may_not_be_kept_is_shared_as_soon_as_it_is_there(lab):
+    origin, exists = lab.scripted_origin(), lab.event()
+    origin.on("/live/9.m4s", lambda e: e.reply(200, b"s" * 1000) if exists.is_set()
+              else e.reply(404, b"", {"Cache-Control": "no-store"}))
+    edge = lab.edge(upstreams=[origin.url])
+    assert get(edge.url + "/live/9.m4s").status == 404
+    exists.set()
+    begun = time.monotonic()
+    until(lambda: "; hit" in get(edge.url + "/live/9.m4s").headers["Cache-Status"], "it is kept", 4)
+    assert time.monotonic() - begun < 4 * PATIENCE
+
+
 def test_a_404_that_tells_when_to_come_back_lasts_until_then(lab):
     origin, exists = lab.scripted_origin(), lab.event()
     origin.on("/live/9.m4s", lambda e: e.reply(200, b"s" * 1000) if exists.is_set()
@@ -173,6 +186,8 @@ def test_a_segment_that_still_grows_streams_as_it_comes(lab):
     for client in clients:
         assert client.read_head().status == 200
         assert client.read_some(2000) == body[:2000]
+    part = get(edge.url + "/live/9.m4s", span=(1000, 1999))
+    assert part.status == 206 and part.body == body[1000:2000]
     assert not go.is_set()
     go.set()
     for client in clients:

@@ -212,6 +212,27 @@ static void what_is_too_large_passes_by_the_store(void **state)
     assert_outcome(second, EDGE_FILL_ALONE);
 }
 
+static void an_error_that_is_not_kept_does_not_hide_for_long_what_follows(void **state)
+{
+    struct fixture *f = *state;
+    struct joiner *early = join(f, 0, "a/9.m4s", NULL, NULL);
+
+    (void)fake_answer(&f->upstream, 0, 404, "Cache-Control: no-store\n", 0);
+    turn(f);
+    drop_pass(early);
+    struct joiner *soon = join(f, 0, "a/9.m4s", NULL, NULL);
+    turn(f);
+    assert_outcome(soon, EDGE_FILL_ALONE);
+    test_clock_advance_ms(&f->clock, EDGE_FILL_DOUBT_MS);
+    struct joiner *first = join(f, 0, "a/9.m4s", NULL, NULL);
+    struct joiner *second = join(f, 1, "a/9.m4s", NULL, NULL);
+    fake_body_end(fake_answer(&f->upstream, 1, 200, KEEP, 0), FB_E_END);
+    turn(f);
+    drop_object(first);
+    drop_object(second);
+    assert_int_equal(f->upstream.n_fetches, 2);
+}
+
 static void what_turns_out_too_large_breaks_and_is_remembered(void **state)
 {
     static char bytes[LIMIT / 2];
@@ -525,6 +546,7 @@ int main(void)
         FILL_TEST(an_answer_to_one_request_alone_sends_the_rest_to_ask_again),
         FILL_TEST(a_part_that_nobody_asked_for_is_no_answer),
         FILL_TEST(what_is_too_large_passes_by_the_store),
+        FILL_TEST(an_error_that_is_not_kept_does_not_hide_for_long_what_follows),
         FILL_TEST(what_turns_out_too_large_breaks_and_is_remembered),
         FILL_TEST(a_joiner_that_needs_another_variant_fetches_it),
         FILL_TEST(an_upstream_that_varies_by_the_wind_is_not_shared),

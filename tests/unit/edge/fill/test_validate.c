@@ -133,6 +133,32 @@ static struct joiner *join_failing(struct fixture *f, const char *key, struct ed
     return joiner;
 }
 
+static void what_is_unshareable_for_a_moment_does_not_hide_what_follows(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *stale = make_stale(f, "a/k", KEEP "ETag: \"1\"\n");
+    struct fb_request_head request = {.method = FB_METHOD_GET};
+    struct edge_fill_ask ask = {
+        .key = FB_STR("a/k"), .request = &request, .stale = stale, .upstream = &f->upstream};
+    struct joiner *joiner = join(f, 0, "a/k", NULL, stale);
+
+    (void)fake_answer(&f->upstream, 1, 200, "Cache-Control: no-store\n", 0);
+    turn(f);
+    drop_pass(joiner);
+    edge_fill_refresh(f->table, f->loop, &ask);
+    assert_int_equal(f->upstream.n_fetches, 2);
+    test_clock_advance_ms(&f->clock, EDGE_FILL_DOUBT_MS);
+    edge_fill_refresh(f->table, f->loop, &ask);
+    assert_int_equal(f->upstream.n_fetches, 3);
+    fake_body_end(fake_answer(&f->upstream, 2, 200, KEEP, 0), FB_E_END);
+    turn(f);
+    struct edge_object *found = find(f, "a/k");
+    assert_non_null(found);
+    assert_ptr_not_equal(found, stale);
+    edge_object_unref(found);
+    edge_object_unref(stale);
+}
+
 static void a_stale_object_stands_in_where_that_is_allowed(void **state)
 {
     struct fixture *f = *state;
@@ -191,6 +217,7 @@ int main(void)
         FILL_TEST(a_304_to_no_condition_is_an_error),
         FILL_TEST(a_304_of_another_version_is_of_no_use),
         FILL_TEST(a_new_response_replaces_the_stale_one),
+        FILL_TEST(what_is_unshareable_for_a_moment_does_not_hide_what_follows),
         FILL_TEST(a_stale_object_stands_in_where_that_is_allowed),
         FILL_TEST(a_stale_object_does_not_stand_in_elsewhere),
         FILL_TEST(a_refresh_runs_once_and_behind_the_clients_back),
