@@ -346,6 +346,16 @@ static void node_reopen_logs(void *ctx)
     edge_access_log_reopen(((struct edge_node *)ctx)->access_log);
 }
 
+/* What the tables cannot tell, such as whether the files of keys hold any. */
+static int node_check(const void *conf, struct fb_diag *diag)
+{
+    struct edge_sites *sites = NULL;
+
+    int err = edge_conf_sites(conf, NULL, 0, &sites, diag);
+    edge_sites_unref(sites);
+    return err;
+}
+
 static struct fb_str node_admin_address(const void *conf)
 {
     return ((const struct edge_conf *)conf)->admin.address;
@@ -368,6 +378,7 @@ static const struct fb_daemon_program program = {
     .summary = "the cache of Forebay: an ISP's box, or a regional node",
     .conf = &edge_conf_section,
     .admin_address = node_admin_address,
+    .check = node_check,
     .start = node_start,
     .drain = node_drain,
     .stop = node_stop,

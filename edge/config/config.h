@@ -260,8 +260,9 @@ const char *edge_role_name(int role);
 struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);
 
 /* The sites in the form that edge/serve reads; the reference is the caller's. They keep
- * nothing of the configuration. Their pools are made of `upstreams` (NULL: none), and come into
- * use with edge_conf_use_upstreams(). `seed` is of their table's hash. */
+ * nothing of the configuration. Files of keys are read. Their pools are made of `upstreams` (NULL:
+ * none, for whoever only checks), and come into use with edge_conf_use_upstreams(). `seed` is of
+ * their table's hash. */
 FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstreams,
                                   uint64_t seed, struct edge_sites **ret_sites,
                                   struct fb_diag *diag);

@@ -211,17 +211,7 @@ const struct fb_conf_section edge_conf_cors_section = {
 
 /* ---- keys from files ----------------------------------------------------- */
 
-static void key_warn_if_open(struct fb_str site, struct fb_str id, const char *path)
-{
-    struct stat status;
-
-    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
-        FB_LOG(WARN, "access", "everybody on this machine can read a secret",
-               FB_LOG_STR("site", site), FB_LOG_STR("key", id), FB_LOG_TEXT("file", path));
-    }
-}
-
-static int key_read(const struct edge_conf_access_key *conf, struct fb_str site, struct fb_buf *buf,
+static int key_read(const struct edge_conf_access_key *conf, struct fb_buf *buf,
                     struct edge_access_key *key, struct fb_diag *diag)
 {
     bool is_text = conf->key_file.ptr != NULL;
@@ -236,9 +226,6 @@ static int key_read(const struct edge_conf_access_key *conf, struct fb_str site,
     int err = fb_file_read_path(path, KEY_FILE_MAX, buf, diag);
     if (err < 0) {
         return fb_diag_prefix(diag, err, "key '%.*s'", FB_STR_ARG(conf->id));
-    }
-    if (conf->algorithm != EDGE_ACCESS_ES256) {
-        key_warn_if_open(site, conf->id, path);
     }
     struct fb_str text = fb_buf_str(buf);
     if (is_text) {
@@ -262,8 +249,8 @@ int edge_conf_access(const struct edge_conf_access *conf, struct fb_str name,
         return FB_OK;
     }
     for (size_t i = 0; i < n && err == FB_OK; i++) {
-        err = key_read(FB_CONF_AT(struct edge_conf_access_key, conf->keys, i), name, &texts[i],
-                       &keys[i], diag);
+        err = key_read(FB_CONF_AT(struct edge_conf_access_key, conf->keys, i), &texts[i], &keys[i],
+                       diag);
     }
     if (err == FB_OK) {
         err = edge_access_new(&(struct edge_access_spec){.realm = name,
@@ -283,6 +270,56 @@ int edge_conf_access(const struct edge_conf_access *conf, struct fb_str name,
         fb_buf_done(&texts[i]);
     }
     return err < 0 ? fb_diag_prefix(diag, err, "site '%.*s'", FB_STR_ARG(name)) : FB_OK;
+}
+
+/* ---- warnings -------------------------------------------------------------- */
+
+static void key_warn_if_open(const struct edge_conf_access_key *key, struct fb_str site)
+{
+    const char *path = key->secret_file.ptr != NULL ? key->secret_file.ptr : key->key_file.ptr;
+    struct stat status;
+
+    if (path == NULL || key->algorithm == EDGE_ACCESS_ES256) {
+        return;
+    }
+    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
+        FB_LOG(WARN, "access", "everybody on this machine can read a secret",
+               FB_LOG_STR("site", site), FB_LOG_STR("key", key->id), FB_LOG_TEXT("file", path));
+    }
+}
+
+/* What a site guards must not be had under another name. */
+static void access_warn_of_way_round(const struct edge_conf *conf)
+{
+    const struct edge_conf_site *guarded = NULL;
+
+    for (size_t i = 0; i < conf->sites.n; i++) {
+        const struct edge_conf_site *site = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
+        if (site->access.keys.n > 0 && site->upstreams.items == NULL) {
+            guarded = site;
+        }
+        for (size_t j = 0; j < site->hosts.n; j++) {
+            if (fb_str_equal(*FB_CONF_AT(struct fb_str, site->hosts, j), FB_STR("*"))) {
+                return;
+            }
+        }
+    }
+    if (guarded != NULL) {
+        FB_LOG(WARN, "access", "hosts that no site names reach the same upstream without a token",
+               FB_LOG_STR("site", *FB_CONF_AT(struct fb_str, guarded->hosts, 0)));
+    }
+}
+
+void edge_conf_warn_of_access(const struct edge_conf *conf)
+{
+    for (size_t i = 0; i < conf->sites.n; i++) {
+        const struct edge_conf_site *site = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
+        for (size_t j = 0; j < site->access.keys.n; j++) {
+            key_warn_if_open(FB_CONF_AT(struct edge_conf_access_key, site->access.keys, j),
+                             *FB_CONF_AT(struct fb_str, site->hosts, 0));
+        }
+    }
+    access_warn_of_way_round(conf);
 }
 
 /* ---- CORS ---------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 #include "base/core/arena.h"
 #include "base/core/err.h"
 #include "base/core/map.h"
-#include "base/log/log.h"
 #include "edge/config/config.h"
 #include "edge/config/config_internal.h"
 #include "edge/fresh/demands.h"
@@ -238,28 +237,6 @@ static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *
     return edge_conf_pool(&from->upstreams, upstreams, &spec->site.pool, diag);
 }
 
-/* What a site guards must not be had under another name. */
-static void site_warn_of_way_round(const struct edge_conf *conf)
-{
-    const struct edge_conf_site *guarded = NULL;
-
-    for (size_t i = 0; i < conf->sites.n; i++) {
-        const struct edge_conf_site *site = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
-        if (site->access.keys.n > 0 && site->upstreams.items == NULL) {
-            guarded = site;
-        }
-        for (size_t j = 0; j < site->hosts.n; j++) {
-            if (fb_str_equal(*FB_CONF_AT(struct fb_str, site->hosts, j), FB_STR("*"))) {
-                return;
-            }
-        }
-    }
-    if (guarded != NULL) {
-        FB_LOG(WARN, "access", "hosts that no site names reach the same upstream without a token",
-               FB_LOG_STR("site", *FB_CONF_AT(struct fb_str, guarded->hosts, 0)));
-    }
-}
-
 int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstreams, uint64_t seed,
                     struct edge_sites **ret_sites, struct fb_diag *diag)
 {
@@ -277,11 +254,13 @@ int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstrea
     spec.rest.rules =
         edge_conf_rules(&arena, &conf->rules, EDGE_COOKIES_BY_CLASS, &spec.rest.n_rules);
     if (err == FB_OK) {
-        site_warn_of_way_round(conf);
         err = edge_sites_new(&spec, ret_sites, diag);
     }
     for (size_t i = 0; i < conf->sites.n; i++) {
         edge_access_unref(sites[i].site.access); /* the sites have references of their own */
+    }
+    if (err == FB_OK && upstreams != NULL) {
+        edge_conf_warn_of_access(conf);
     }
     return err;
 }

@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.parse
 
-from lab import get, until
+from lab import BUILD, get, until
 
 SECRET = "sixteen bytes or more"
 OTHER = "another sixteen bytes or more"
@@ -202,6 +202,19 @@ def test_keys_are_changed_while_it_runs(lab):
     assert answer.status != 200 and b"key 'k1'" in answer.body
     assert [status(old), status(new)] == [403, 200]
     assert SECRET not in edge.log() and OTHER not in edge.log()
+
+
+def test_a_key_that_cannot_be_used_is_told_before_the_start(lab):
+    _, edge = guarded(lab)
+    config = edge.config_path.read_text()
+    for name, sentence in (("none", "No such file|no such file"), ("short", "less than 16 bytes")):
+        (lab.dir / "short").write_text("secret")
+        edge.config_path.write_text(config.replace("k1.secret", name))
+        done = subprocess.run([BUILD / "forebay-edge", "--config", edge.config_path, "--check"],
+                              capture_output=True, text=True)
+        assert done.returncode == 2 and "site 'film.example': key 'k1'" in done.stderr
+        assert any(text in done.stderr for text in sentence.split("|")), done.stderr
+    assert edge.log().count("hosts that no site names") == 1
 
 
 def test_other_sites_and_open_paths_need_nothing(lab):
