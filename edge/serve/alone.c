@@ -120,6 +120,32 @@ static void serve_pass_answer(struct serve_request *request)
     edge_serve_respond_through(request, &kept, fetch->length, fetch->body);
 }
 
+/* True if a 206 says which part it is, or that it is several (RFC 9110 section 15.3.7). */
+static bool alone_tells_part(const struct fb_headers *headers)
+{
+    struct fb_str type = fb_headers_find(headers, FB_STR("content-type"));
+    struct fb_str multipart = FB_STR("multipart/byteranges");
+    struct fb_range range;
+    uint64_t length = 0;
+
+    return fb_content_range_parse(fb_headers_find(headers, FB_STR("content-range")), &range,
+                                  &length) == FB_OK ||
+           fb_str_equal_nocase(fb_str_first(type, multipart.len), multipart);
+}
+
+/* A 304 answers a condition and a 206 a range: a client that sent none would take either for
+ * something else. */
+static bool alone_is_answered(const struct serve_request *request,
+                              const struct fb_response_head *response)
+{
+    const struct edge_conditions *conditions = &request->conditions;
+
+    if (response->status == 206) {
+        return conditions->range.ptr != NULL && alone_tells_part(&response->headers);
+    }
+    return response->status != 304 || conditions->has_match;
+}
+
 static void serve_on_fetched(struct fb_op *op)
 {
     struct serve_fetch *own = FB_CONTAINER_OF(op, struct serve_fetch, io.op);
@@ -139,6 +165,11 @@ static void serve_on_fetched(struct fb_op *op)
     }
     if (op->result < 0) {
         edge_serve_fail_upstream(request, op->result);
+        return;
+    }
+    if (!alone_is_answered(request, &fetch->response)) {
+        fb_reader_close(fetch->body);
+        edge_serve_fail_upstream(request, FB_E_MALFORMED);
         return;
     }
     if (edge_serve_is_unsafe(request->client->method) && fetch->response.status < 400) {

@@ -11,6 +11,7 @@ import urllib.parse
 import pytest
 from film import said
 from lab import BUILD, get, until
+from lab_wire import SHARE
 
 RULES = """- {match: {suffix: [.m4s]}, class: segment}"""
 
@@ -221,7 +222,7 @@ def test_a_fill_that_began_before_a_purge_is_for_those_who_came_before(lab, orig
 
 # ---- a great many ----------------------------------------------------------------
 
-MANY, AT_ONCE = 100_000, 100
+MANY, AT_ONCE = 100_000 // SHARE, 100
 
 
 def fetch_all(port, paths):

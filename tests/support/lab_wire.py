@@ -16,6 +16,9 @@ import urllib.parse
 # Sanitized builds on a loaded machine are slow: one knob stretches every deadline.
 PATIENCE = float(os.environ.get("FB_LAB_PATIENCE", "1"))
 
+# Of the greatest numbers, those builds take one in so many.
+SHARE = int(os.environ.get("FB_LAB_SHARE", "1"))
+
 
 def until(condition, what, deadline=15.0):
     """Waits until condition() is true and returns its value; `what` completes
@@ -351,6 +354,7 @@ class Origin:
     def __init__(self, name="origin"):
         self.name, self.port, self.listener = name, free_port(), None
         self.scripts, self.seen, self.problems = {}, [], []
+        self.script_of_any = lambda exchange: exchange.reply(404)
         self.closing, self.lock, self.wires = threading.Event(), threading.Lock(), set()
         self.start()
 
@@ -383,6 +387,10 @@ class Origin:
     def on(self, path, script):
         self.scripts[path] = script
 
+    def on_any(self, script):
+        """For all paths that have no script of their own."""
+        self.script_of_any = script
+
     def put(self, path, body, headers=(), etag='"1"'):
         fields = {"ETag": etag, **dict(headers)}
         self.on(path, lambda exchange: _serve_fixed(exchange, body, fields))
@@ -411,7 +419,7 @@ class Origin:
                 exchange = Exchange(self, wire, request)
                 with self.lock:
                     self.seen.append(request)
-                self.scripts.get(request.path, lambda e: e.reply(404))(exchange)
+                self.scripts.get(request.path, self.script_of_any)(exchange)
                 if not exchange.keep:
                     return
         except (Cut, OSError):

@@ -147,7 +147,7 @@ static void caller_end(struct caller *caller)
     struct fb_slice slice;
 
     if (caller->has_body) {
-        (void)fb_reader_next(caller->fetch.body, &slice);
+        FB_IGNORE(fb_reader_next(caller->fetch.body, &slice));
         fb_reader_close(caller->fetch.body);
         caller->has_body = false;
     }
