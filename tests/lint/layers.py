@@ -24,6 +24,7 @@ OWNERS = {
     "sodium.h": ("origin/auth",),
     "cjose/": ("base/jose",),
     "mbedtls/": ("base/crypto",),
+    "nettle/": ("base/crypto",),
     "psa/": ("base/crypto",),
     "sqlite3.h": ("base/db",),
     "yaml.h": ("base/conf",),
