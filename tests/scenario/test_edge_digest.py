@@ -38,6 +38,38 @@ def test_a_body_that_is_what_it_says_is_kept(lab, name, algorithm):
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_what_is_proven_goes_to_a_volume_whole(lab, framing):
+    origin, go, body = lab.scripted_origin(), lab.event(), os.urandom((9 << 20) + 5)
+
+    def script(exchange):
+        if framing == "length":
+            exchange.head(200, {"Content-Length": len(body), **fields(of=body)})
+            exchange.send(body[:-1])
+            exchange.wait(go)
+            exchange.send(body[-1:])
+        else:
+            exchange.head(200, {"Transfer-Encoding": "chunked", **fields(of=body)})
+            exchange.send(b"%x\r\n" % len(body) + body[:-1])
+            exchange.wait(go)
+            exchange.send(body[-1:] + b"\r\n0\r\n\r\n")
+
+    origin.on("/v/1.m4s", script)
+    edge = lab.edge(upstreams=[origin.url], volumes=[("volume", "128MiB")])
+    client = lab.client(edge).request("/v/1.m4s")
+    client.read_head()
+    client.read_some(len(body) - (64 << 10))
+    assert edge.metric("edge_store_admitted_total") == 0  # nobody knows yet whether it is right
+    go.set()
+    assert client.read_body() == body and client.response.complete
+    client.close()
+    until(lambda: edge.metric("edge_store_admitted_total") == 3, "all its extents are given")
+    edge.stop()
+    edge.start()
+    assert get(edge.url + "/v/1.m4s").body == body
+    assert origin.count() == 1
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_body_that_is_something_else_never_passes_for_whole_nor_reaches_a_volume(lab, framing):
     origin, tried = lab.scripted_origin(), []
 
