@@ -3,13 +3,28 @@
 #include "base/core/text.h"
 #include "base/http/head.h"
 
+/* A word that begins a sentence: what has a dot, a slash or a colon in it is a name, such as
+ * edge.yaml:3:1, and is spelled as it is. */
+static bool problem_is_word(struct fb_str detail)
+{
+    size_t i = 0;
+
+    while (i < detail.len && detail.ptr[i] != ' ') {
+        if (detail.ptr[i] == '.' || detail.ptr[i] == '/' || detail.ptr[i] == ':') {
+            return false;
+        }
+        i++;
+    }
+    return detail.ptr[0] >= 'a' && detail.ptr[0] <= 'z';
+}
+
 static void problem_sentence(struct fb_buf *buf, struct fb_str detail)
 {
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
     char first = detail.ptr[0];
     char last = detail.ptr[detail.len - 1];
 
-    fb_buf_append_byte(&text, first >= 'a' && first <= 'z' ? (char)(first - 'a' + 'A') : first);
+    fb_buf_append_byte(&text, problem_is_word(detail) ? (char)(first - 'a' + 'A') : first);
     fb_buf_append(&text, fb_str_skip(detail, 1));
     if (last != '.' && last != '!' && last != '?') {
         fb_buf_append_byte(&text, '.');
