@@ -74,7 +74,8 @@ struct model {
                                               * queued for, for a while */
 };
 
-enum { MODEL_UNSHARED_MS = 5000 };
+/* The latter of errors, and of what was shared before. */
+enum { MODEL_UNSHARED_MS = 5000, MODEL_DOUBTED_MS = 500 };
 
 /* ---- section 3: storing -------------------------------------------------- */
 

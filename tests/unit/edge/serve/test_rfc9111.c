@@ -135,13 +135,16 @@ static struct model_stored model_take_304(struct world *w, const struct question
 
 /* Returns true, and what the client gets, if the answer is kept. */
 static bool model_take_whole(struct world *w, const struct question *q,
-                             const struct answer_made *made, struct model_stored *ret_stored)
+                             const struct model_stored *stale, const struct answer_made *made,
+                             struct model_stored *ret_stored)
 {
     int64_t now_ms = w->f->clock.wall_now_ms;
 
     if (!model_may_store(&made->head, q->is_authorized, now_ms)) {
         if (!q->is_authorized) {
-            w->model.unshared_until_ms[q->key] = now_ms + MODEL_UNSHARED_MS;
+            bool is_doubtful = made->head.status >= 400 || stale != NULL;
+            w->model.unshared_until_ms[q->key] =
+                now_ms + (is_doubtful ? MODEL_DOUBTED_MS : MODEL_UNSHARED_MS);
         }
         return false;
     }
@@ -231,7 +234,7 @@ static void take_shared(struct world *w, const struct question *q, struct model_
         see(w, SEEN_VALIDATED);
         CHECK(w, stale != NULL);
         got = model_take_304(w, q, stale, &made);
-    } else if (is_failure || !model_take_whole(w, q, &made, &got)) {
+    } else if (is_failure || !model_take_whole(w, q, stale, &made, &got)) {
         see(w, is_failure ? SEEN_FAILED : SEEN_PASSED);
         if (exchange != NULL) {
             check_passed(w, q, &made, exchange);
