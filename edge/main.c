@@ -197,6 +197,9 @@ static void node_make_volumes(struct edge_node *node)
     if (conf->store.volumes.n == 0) {
         return;
     }
+    if (conf->state.len == 0) {
+        FB_LOG(WARN, "purge", "volumes without a folder 'state': only URLs can be purged");
+    }
     FB_AUTO(fb_freep) struct edge_volume_spec *specs = edge_conf_volumes(conf);
     node->volumes = edge_volumes_new(&(struct edge_volumes_options){
         .volumes = specs,
