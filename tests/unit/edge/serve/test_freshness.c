@@ -358,6 +358,27 @@ static void fields_for_tiers_are_kept_from_players(void **state)
     }
 }
 
+static void what_tells_of_the_whole_is_not_said_of_less(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    keep(f, 200,
+         "Cache-Control: max-age=60\nETag: \"a\"\nContent-Type: text/plain\n"
+         "Content-Digest: sha-256=:x:\n");
+    ask(f, &exchange, FB_METHOD_GET, "/x", "If-None-Match", "\"a\"");
+    assert_int_equal(exchange.response.status, 304);
+    assert_field(&exchange, "ETag", "\"a\"");
+    assert_false(has_field(&exchange, "Content-Type"));
+    assert_false(has_field(&exchange, "Content-Digest"));
+    (void)finish(f, &exchange);
+    ask(f, &exchange, FB_METHOD_GET, "/x", "Range", "bytes=1-2");
+    assert_int_equal(exchange.response.status, 206);
+    assert_field(&exchange, "Content-Type", "text/plain");
+    assert_false(has_field(&exchange, "Content-Digest"));
+    assert_string_equal(finish(f, &exchange), "od");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +395,7 @@ int main(void)
         TEST(lifetimes_are_guessed_only_where_a_rule_grants_it),
         TEST(the_first_targeted_field_rules_a_hit),
         TEST(fields_for_tiers_are_kept_from_players),
+        TEST(what_tells_of_the_whole_is_not_said_of_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
