@@ -9,6 +9,7 @@
 #include "base/metrics/metrics.h"
 #include "base/net/address.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -123,6 +124,16 @@ static void daemon_run(struct fb_daemon *daemon)
     fb_loop_run(daemon->loop);
 }
 
+/* The loop's end gives signals their meanings of old back: one more SIGHUP or SIGTERM must not
+ * turn a good end into death by a signal. */
+static void daemon_block_signals(void)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
 /* From a good configuration to the exit code. */
 static int daemon_live(struct fb_daemon *daemon)
 {
@@ -152,6 +163,7 @@ static int daemon_live(struct fb_daemon *daemon)
         FB_LOG(INFO, "daemon", "stopped", FB_LOG_INT("exit_code", daemon->exit_code));
     }
     fb_metrics_free(daemon->metrics);
+    daemon_block_signals();
     fb_loop_free(daemon->loop);
     return daemon->exit_code;
 }

@@ -161,3 +161,10 @@ def test_twenty_reloads_under_load_fail_no_request(origin, edge):
     load.stop()
     assert not load.failed and load.count() > 400
     assert edge.metric("process_open_fds") < 200
+
+
+def test_a_signal_to_reload_that_comes_at_the_very_end_kills_nobody(origin, edge):
+    edge.terminate()
+    while edge.is_running():
+        edge.process.send_signal(signal.SIGHUP)
+    assert edge.wait() == 0
