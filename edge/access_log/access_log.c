@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { LOG_LINES, LOG_DROPPED, LOG_FAILED, LOG_N_ROWS };
 
@@ -51,6 +52,7 @@ struct edge_access_log {
     struct fb_thread *thread;
     int fd;          /* the thread's, once it runs; -1: the program's log */
     bool is_failing; /* the thread's: said so already */
+    bool is_torn;    /* the thread's: the file ends within a line */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t news;
@@ -80,6 +82,16 @@ static void log_failed(struct edge_access_log *log, const char *what, int err)
     log->is_failing = true;
 }
 
+/* True if of `lines` a part has reached the file, which was `before` long, and that part
+ * ends within a line. */
+static bool log_has_torn(const struct edge_access_log *log, struct fb_str lines, off_t before)
+{
+    off_t after = lseek(log->fd, 0, SEEK_END);
+
+    return before >= 0 && after > before && (uint64_t)(after - before) < lines.len &&
+           lines.ptr[after - before - 1] != '\n';
+}
+
 static void log_write(struct edge_access_log *log, struct fb_str lines)
 {
     if (lines.len == 0) {
@@ -89,7 +101,13 @@ static void log_write(struct edge_access_log *log, struct fb_str lines)
         fb_log_write_lines(lines);
         return;
     }
-    int err = fb_fd_write(log->fd, lines);
+    /* The line that a full disk cut is lost, the one after it must not be. */
+    int err = log->is_torn ? fb_fd_write(log->fd, FB_STR("\n")) : FB_OK;
+    if (err == FB_OK) {
+        off_t before = lseek(log->fd, 0, SEEK_END); /* fails for a pipe, which is never cut */
+        err = fb_fd_write(log->fd, lines);
+        log->is_torn = err < 0 && log_has_torn(log, lines, before);
+    }
     if (err < 0) {
         log_failed(log, "requests are lost to the access log", err);
     } else {
@@ -135,6 +153,7 @@ static void log_open_again(struct edge_access_log *log)
     fb_fd_done(&log->fd);
     log->fd = fd;
     log->is_failing = false;
+    log->is_torn = false;
     log_write_head(log);
 }
 

@@ -10,11 +10,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -260,6 +262,41 @@ static void lines_of_many_loops_stay_whole(void **state)
     }
 }
 
+static void wait_for(struct fixture *f, const char *metric)
+{
+    while (fb_metrics_sum(f->metrics, metric) == 0) {
+        sched_yield();
+    }
+}
+
+static void limit_files(rlim_t size)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_full_disk_costs_no_line_that_comes_after(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_files(10); /* within the first line */
+    open_log(f, EDGE_ACCESS_JSON, 1);
+    struct edge_access_writer *writer = edge_access_writer_new(f->log);
+    edge_access_writer_add(writer, &f->entry);
+    wait_for(f, "edge_access_log_failed_total");
+    limit_files(RLIM_INFINITY);
+    edge_access_writer_add(writer, &f->entry);
+    edge_access_writer_add(writer, &f->entry);
+    close_log(f);
+    assert_int_equal(lines_of(f, f->path), 3);
+    assert_int_equal(strcspn(f->text.ptr, "\n"), 10);
+    assert_int_equal(f->text.ptr[11], '{');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +311,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_sample_is_about_its_share_whatever_comes_in_turns, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(lines_of_many_loops_stay_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_costs_no_line_that_comes_after, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
