@@ -185,19 +185,42 @@ static char *put_variant_line(char *at, struct fb_str name, struct fb_str value)
     return at;
 }
 
+bool edge_vary_fits(struct fb_str vary)
+{
+    struct fb_str name;
+    size_t n = 0;
+
+    while (n <= EDGE_VARY_MAX && fb_list_member(&vary, &name)) {
+        n++;
+    }
+    return n <= EDGE_VARY_MAX;
+}
+
+static struct fb_str variant_value(struct fb_arena *arena, struct fb_str name,
+                                   const struct fb_headers *request)
+{
+    return fb_str_equal_nocase(name, FB_STR("accept-encoding"))
+               ? edge_accept_encoding_of(arena, request)
+               : fb_headers_join(request, arena, name);
+}
+
 struct fb_str edge_variant_of(struct fb_arena *arena, struct fb_str vary,
                               const struct fb_headers *request)
 {
-    struct fb_str variant = FB_STR("");
+    struct fb_str rest = vary;
     struct fb_str name;
+    size_t room = 0;
 
-    while (fb_list_member(&vary, &name)) {
-        bool is_encoding = fb_str_equal_nocase(name, FB_STR("accept-encoding"));
-        struct fb_str value = is_encoding ? edge_accept_encoding_of(arena, request)
-                                          : fb_headers_join(request, arena, name);
-        char *longer = fb_arena_alloc(arena, variant.len + name.len + value.len + 4);
-        char *end = put_variant_line(put(longer, variant), name, value);
-        variant = (struct fb_str){longer, (size_t)(end - longer)};
+    while (fb_list_member(&rest, &name)) {
+        room += name.len + variant_value(arena, name, request).len + 4;
     }
-    return variant;
+    if (room == 0) {
+        return FB_STR("");
+    }
+    char *variant = fb_arena_alloc(arena, room);
+    char *end = variant;
+    while (fb_list_member(&vary, &name)) {
+        end = put_variant_line(end, name, variant_value(arena, name, request));
+    }
+    return (struct fb_str){variant, (size_t)(end - variant)};
 }

@@ -77,6 +77,14 @@ bool edge_key_is_blocking(struct fb_str key);
 /* Field names of all Vary lines, joined with ", "; ptr NULL without any. */
 struct fb_str edge_vary_of(struct fb_arena *arena, const struct fb_headers *response);
 
+/* What a response may vary by, and how long the variant key of a request may be, if it is
+ * to be kept: without bounds, a few KiB of names times a long field of the request
+ * would be many MiB. */
+enum { EDGE_VARY_MAX = 16, EDGE_VARIANT_MAX = 8 * 1024 };
+
+/* True if `vary` has no more than EDGE_VARY_MAX names. */
+bool edge_vary_fits(struct fb_str vary);
+
 /* The variant key of `request` under `vary`: same bytes, same variant. Empty if
  * `vary` is. White space around list members and the order in which
  * Accept-Encoding is written do not count. */

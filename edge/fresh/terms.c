@@ -6,6 +6,7 @@
 #include "base/http/date.h"
 #include "edge/fresh/demands.h"
 #include "edge/fresh/fresh_internal.h"
+#include "edge/fresh/key.h"
 
 enum { MS_PER_S = 1000, MANIFEST_STAND_IN_MS = 60 * MS_PER_S };
 
@@ -138,6 +139,15 @@ static bool is_for_all(const struct fb_cache_control *cc)
     return cc->is_public || cc->must_revalidate || cc->s_maxage >= 0;
 }
 
+/* May be told apart from other variants, at a price that is bounded. */
+static bool is_variant(struct fb_str vary, const struct fb_headers *request)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    return !fb_list_has(vary, FB_STR("*")) && edge_vary_fits(vary) &&
+           edge_variant_of(&arena, vary, request).len <= EDGE_VARIANT_MAX;
+}
+
 static const char *find_refusal(const struct edge_terms_of *of,
                                 const struct edge_directives *directives, struct fb_str vary)
 {
@@ -162,7 +172,7 @@ static const char *find_refusal(const struct edge_terms_of *of,
     if (has_field(&of->request->headers, FB_STR("authorization")) && !is_for_all(cc)) {
         return "authorization";
     }
-    if (fb_list_has(vary, FB_STR("*"))) {
+    if (!is_variant(vary, &of->request->headers)) {
         return "vary";
     }
     bool has_own_cookie = fb_list_has(cc->private_fields, FB_STR("set-cookie"));

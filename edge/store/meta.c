@@ -1,6 +1,7 @@
 #include "edge/store/meta.h"
 
 #include "base/core/err.h"
+#include "edge/fresh/key.h"
 
 enum {
     META_VERSION = 2,
@@ -214,7 +215,7 @@ int edge_meta_decode(struct fb_str bytes, struct edge_moment now, struct fb_aren
     meta.variant = get_str(&input);
     get_headers(&input, arena, &meta.headers);
     if (input.is_bad || input.rest.len > 0 || meta.status < 100 || meta.status > 599 ||
-        !is_field_value(meta.vary)) {
+        !is_field_value(meta.vary) || !edge_vary_fits(meta.vary)) {
         return FB_E_MALFORMED;
     }
     *ret_meta = meta;

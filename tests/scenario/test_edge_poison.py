@@ -151,3 +151,15 @@ def test_another_spelling_of_a_path_is_the_same_thing_or_another(lab, target):
     assert answer.status in (200, 400, 404)
     assert all(request.target in ("/page", "//page", "/page;evil") for request in origin.requests())
     assert b"evil" not in get(edge.url + "/page", headers={"Host": VICTIM}).body
+
+
+@pytest.mark.parametrize("vary, size", [(["X-A"] * 300, 7000), (["X-A", "X-B"], 5000)])
+def test_a_list_of_fields_to_vary_by_does_not_multiply_what_a_client_sends(lab, vary, size):
+    origin = lab.scripted_origin()
+    fields = {"Cache-Control": "max-age=600", "Vary": ",".join(vary)}
+    origin.on("/page", lambda exchange: exchange.reply(200, b"x", fields))
+    edge = lab.edge(upstreams=[origin.url], rules=RULES)
+    for _ in range(2):
+        answer = get(edge.url + "/page", headers={name: "a" * size for name in vary})
+        assert answer.body == b"x" and "hit" not in answer.headers["Cache-Status"]
+    assert origin.count("/page") == 2

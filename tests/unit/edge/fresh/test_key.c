@@ -272,6 +272,15 @@ static void vary_lines_are_joined(void **state)
     assert_null(edge_vary_of(&arena, &none).ptr);
 }
 
+static void a_list_of_names_has_a_limit(void **state)
+{
+    (void)state;
+    assert_true(edge_vary_fits(FB_STR_NONE));
+    assert_true(edge_vary_fits(FB_STR("a,b,c,d,e,f,g,h, i,j,k,l,m,n,o,,p")));
+    assert_false(edge_vary_fits(FB_STR("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q")));
+    assert_false(edge_vary_fits(FB_STR("a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_key_has_a_limit),
         cmocka_unit_test(variants_differ_where_selecting_fields_do),
         cmocka_unit_test(vary_lines_are_joined),
+        cmocka_unit_test(a_list_of_names_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
