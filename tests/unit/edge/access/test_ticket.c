@@ -84,7 +84,7 @@ static void a_token_leaves_the_path(void **state)
 
 static void a_token_leaves_the_fields(void **state)
 {
-    static const struct {
+    const struct {
         struct fb_header field;
         const char *token;
         const char *left; /* NULL: the field is gone */
