@@ -45,6 +45,19 @@ static struct fb_str without_default_port(struct fb_str host)
     return host;
 }
 
+/* In lower case, and without the dot at the end of the name: it names the same host, as it
+ * does where sites are looked up. */
+static char *put_host(char *at, struct fb_str host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        bool is_last = i + 1 == host.len || host.ptr[i + 1] == ':';
+        if (host.ptr[i] != '.' || i == 0 || !is_last) {
+            *at++ = to_lower(host.ptr[i]);
+        }
+    }
+    return at;
+}
+
 static char *put(char *at, struct fb_str str)
 {
     if (str.len > 0) {
@@ -79,17 +92,15 @@ int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
         return FB_E_LIMIT; /* escapes may have made it longer */
     }
     char *key = fb_arena_alloc(arena, host.len + path.len + 1 + query.len);
-    char *at = key;
-    for (size_t i = 0; i < host.len; i++) {
-        *at++ = to_lower(host.ptr[i]);
-    }
+    char *at = put_host(key, host);
+    host = (struct fb_str){key, (size_t)(at - key)};
     at = put(at, path);
     if (query.ptr != NULL) {
         *at++ = '?';
         at = put(at, query);
     }
     struct edge_target target = {.key = {key, (size_t)(at - key)}};
-    target.host = fb_str_first(target.key, host.len);
+    target.host = host;
     target.target = fb_str_skip(target.key, host.len);
     target.path = fb_str_first(target.target, path.len);
     if (query.ptr != NULL) {

@@ -6,7 +6,7 @@
  * requests of one key ask for one thing, and two that ask for different things
  * have different keys, whatever the policy.
  *
- *   - Host: lower case, without the default port.
+ *   - Host: lower case, without the default port and the dot of the root.
  *   - Path: fb_path_normalise(). An encoded slash stays encoded, letters keep
  *     their case.
  *   - Query: parameters as they are written, `+`, `%20` and `%2B` being three
