@@ -69,6 +69,20 @@ static int log_count(struct fb_db *db, uint64_t *ret_n)
 
 /* ---- opening ------------------------------------------------------------- */
 
+/* FB_E_END: there is none yet. */
+static int log_read_state(struct fb_db *db, struct purge_log_state *state)
+{
+    int err = log_get(db, "epoch", &state->epoch);
+    if (err < 0) {
+        return err;
+    }
+    err = log_get(db, "floor", &state->floor);
+    if (err == FB_E_END || state->epoch > LOG_MAX_EPOCH || state->floor > state->epoch) {
+        return FB_E_CORRUPT;
+    }
+    return err == FB_OK ? log_count(db, &state->n) : err;
+}
+
 /* What is born from now on bears `now` or more, and must be known to be newer than all that is
  * purged: so the epoch is written down before it is used. */
 static int log_settle(struct fb_db *db, uint64_t now, struct purge_log_state *state)
@@ -79,28 +93,34 @@ static int log_settle(struct fb_db *db, uint64_t now, struct purge_log_state *st
     if (err < 0) {
         return err;
     }
-    err = log_get(db, "epoch", &state->epoch);
+    err = log_read_state(db, state);
     if (err == FB_E_END) { /* new, or in place of one that was lost */
-        state->epoch = now;
-        state->floor = now;
+        *state = (struct purge_log_state){.epoch = now, .floor = now};
         err = log_set(db, "floor", now);
-    } else if (err == FB_OK) {
-        err = log_get(db, "floor", &state->floor);
-        if (state->epoch > LOG_MAX_EPOCH || state->floor > state->epoch) {
-            err = FB_E_CORRUPT;
-        }
     }
     if (err == FB_OK) {
         state->epoch = FB_MAX(state->epoch, now);
         err = log_set(db, "epoch", state->epoch);
     }
-    if (err == FB_OK) {
-        err = log_count(db, &state->n);
-    }
     if (err < 0) {
-        return err == FB_E_END ? FB_E_CORRUPT : err;
+        return err;
     }
     return fb_db_commit(&tx);
+}
+
+/* On a full disk, what is written down already will do: it is no less than any purge. A node must
+ * come up again whatever fills its disk. */
+static int log_begin(struct fb_db *db, uint64_t now, struct purge_log_state *state)
+{
+    struct purge_log_state kept = {0};
+
+    int err = log_settle(db, now, state);
+    if (err != -ENOSPC || log_read_state(db, &kept) < 0) {
+        return err;
+    }
+    FB_LOG(WARN, "purge", "the disk of 'state' is full: nothing can be purged until it has room");
+    *state = kept;
+    return FB_OK;
 }
 
 static int log_open_at(const char *path, uint64_t now, struct fb_db **ret_db,
@@ -115,7 +135,7 @@ static int log_open_at(const char *path, uint64_t now, struct fb_db **ret_db,
     }
     err = fb_db_migrate(db, log_migrations, FB_ARRAY_LEN(log_migrations), diag);
     if (err == FB_OK) {
-        err = log_settle(db, now, &state);
+        err = log_begin(db, now, &state);
         if (err < 0) {
             err = fb_diag_set(diag, err, "'%s': %s", path, fb_err_text(err));
         }

@@ -11,6 +11,7 @@ import urllib.parse
 import pytest
 from film import said
 from lab import BUILD, get, until
+from lab_disk import fill_up, own_disk
 from lab_wire import SHARE
 
 RULES = """- {match: {suffix: [.m4s]}, class: segment}"""
@@ -318,3 +319,21 @@ def test_a_hundred_thousand_go_by_prefix_and_nobody_waits(lab):
         server.terminate()
         server.wait(10)
         server.stdout.close()
+
+
+def test_a_node_comes_up_though_the_disk_of_its_purges_is_full(lab, origin):
+    put(origin, "/a", b"a", "t")
+    disk = own_disk(lab.dir / "disk", "1m")
+    edge = lab.edge(upstreams=[origin.url], extra=f"state: {disk}/state\n")
+    epoch = receipt(purge(edge, tag="t"))
+    edge.kill()
+    filler = fill_up(disk)
+    edge.start()
+    kept = get(edge.admin + "/purges").json()
+    assert kept["durable"] and [one["epoch"] for one in kept["purges"]] == [epoch]
+    get(edge.url + "/a")
+    assert purge(edge, tag="t").status == 507
+    assert "hit" in said(get(edge.url + "/a"))
+    filler.unlink()
+    assert receipt(purge(edge, tag="t")) > epoch
+    assert "hit" not in said(get(edge.url + "/a"))
