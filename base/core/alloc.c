@@ -67,6 +67,7 @@ enum { ALLOC_MAX_MAPPED = 16384 };
 void fb_alloc_map_large(void)
 {
     /* Setting it also keeps it from growing with what is freed. */
-    (void)mallopt(M_MMAP_THRESHOLD, FB_ALLOC_MAPPED_BYTES); /* fails only for larger ones */
-    (void)mallopt(M_MMAP_MAX, ALLOC_MAX_MAPPED);
+    /* Both before there are threads. The first fails only for larger ones. */
+    (void)mallopt(M_MMAP_THRESHOLD, FB_ALLOC_MAPPED_BYTES); /* NOLINT(concurrency-mt-unsafe) */
+    (void)mallopt(M_MMAP_MAX, ALLOC_MAX_MAPPED);            /* NOLINT(concurrency-mt-unsafe) */
 }
