@@ -121,6 +121,22 @@ def test_what_is_not_a_purge_is_refused(edge, query):
     assert get(edge.admin + "/purges").json()["epoch"] == before
 
 
+@pytest.mark.parametrize("fields", [{"Origin": "http://evil.example"}, {"Origin": "null"},
+                                    {"Sec-Fetch-Site": "cross-site"}])
+def test_a_page_of_another_site_purges_nothing(edge, fields):
+    before = get(edge.admin + "/purges").json()["epoch"]
+    answer = get(f"{edge.admin}/purge?tag=t", "POST", headers=fields)
+    assert answer.status == 403 and answer.headers["Content-Type"] == "application/problem+json"
+    assert get(f"{edge.admin}/reload", "POST", headers=fields).status == 403
+    assert get(edge.admin + "/purges", headers=fields).json()["epoch"] == before
+
+
+def test_a_page_of_its_own_purges(edge):
+    own = edge.admin.removeprefix("http://")
+    fields = {"Origin": edge.admin, "Host": own, "Sec-Fetch-Site": "same-origin"}
+    receipt(get(f"{edge.admin}/purge?tag=t", "POST", headers=fields))
+
+
 def test_without_a_folder_a_node_with_volumes_purges_urls_alone(lab, origin):
     edge = lab.edge(upstreams=[origin.url], volumes=[("volume", "256MiB")])
     answer = purge(edge, prefix=f"{edge.url}/v/")
