@@ -119,6 +119,18 @@ static void serve_take_alone(struct serve_request *request)
     edge_serve_fetch(request, edge_serve_cause(request, SERVE_HAD_NONE), NULL);
 }
 
+/* What a volume seemed to have was gone, and no other variant of anything. */
+static void serve_settle_forward(struct serve_request *request)
+{
+    struct serve_trail *trail = &request->trail;
+    bool was_gone = trail->cause == EDGE_CAUSE_PURGED || trail->cause == EDGE_CAUSE_CORRUPT ||
+                    trail->cause == EDGE_CAUSE_VOLUME_LOST;
+
+    if (trail->has_cause && was_gone && request->had == SERVE_HAD_NONE) {
+        trail->forward = "uri-miss";
+    }
+}
+
 static void serve_on_joined(struct fb_op *op)
 {
     struct serve_join *shared = FB_CONTAINER_OF(op, struct serve_join, io.op);
@@ -129,6 +141,7 @@ static void serve_on_joined(struct fb_op *op)
     request->trail.is_collapsed = join->is_collapsed;
     request->trail.has_cause = request->had != SERVE_HAD_UNWANTED;
     request->trail.cause = join->cause;
+    serve_settle_forward(request);
     if (op->result < 0) {
         if (!edge_serve_stand_in(request)) {
             edge_serve_fail_upstream(request, op->result);
