@@ -17,10 +17,6 @@ static void join_start(struct edge_fill_join *join);
 static void join_finish(struct edge_fill_join *join, int result)
 {
     join->phase = JOIN_IDLE;
-    bool is_alone = result == FB_OK && join->outcome == EDGE_FILL_ALONE;
-    if (!join->was_stored && !is_alone) {
-        edge_fill_metric(join->table, (enum fill_metric)(FILL_CAUSES + (int)join->cause), 1);
-    }
     fb_buf_done(&join->own_key);
     fb_op_finish(&join->op, result);
 }

@@ -10,12 +10,6 @@
 
 enum { FILL_DEFAULT_MAX = 1024 };
 
-#define CAUSE_ROW(cause)                                                           \
-    {                                                                              \
-        "edge_miss_cause_total", FB_METRIC_COUNTER, "cause=\"" cause "\"",         \
-            "Requests that waited for an upstream, by why the store would not do." \
-    }
-
 static const struct fb_metric fill_rows[FILL_N_METRICS] = {
     [FILL_STARTED] = {"edge_fill_started_total", FB_METRIC_COUNTER, NULL,
                       "Upstream fetches begun for the store."},
@@ -39,13 +33,6 @@ static const struct fb_metric fill_rows[FILL_N_METRICS] = {
                         "Upstream fetches canceled because all their clients had left."},
     [FILL_CHANGED] = {"edge_fill_changed_total", FB_METRIC_COUNTER, NULL,
                       "Objects that changed upstream before they were here whole."},
-    [FILL_CAUSES + EDGE_CAUSE_FIRST_TOUCH] = CAUSE_ROW("first-touch"),
-    [FILL_CAUSES + EDGE_CAUSE_NOT_ADMITTED] = CAUSE_ROW("not-admitted"),
-    [FILL_CAUSES + EDGE_CAUSE_CAPACITY] = CAUSE_ROW("capacity"),
-    [FILL_CAUSES + EDGE_CAUSE_EXPIRED] = CAUSE_ROW("expired"),
-    [FILL_CAUSES + EDGE_CAUSE_PURGED] = CAUSE_ROW("purged"),
-    [FILL_CAUSES + EDGE_CAUSE_VOLUME_LOST] = CAUSE_ROW("volume-lost"),
-    [FILL_CAUSES + EDGE_CAUSE_CORRUPT] = CAUSE_ROW("corrupt"),
 };
 
 /* A loop on which no fill may begin any more. */

@@ -91,7 +91,7 @@ def test_a_body_that_is_something_else_never_passes_for_whole_nor_reaches_a_volu
     assert edge.metric(f'edge_upstream_failures_total{{upstream="{origin.url}"}}') == 1
     again = get(edge.url + "/v/1.m4s")
     assert again.body == BODY and again.complete
-    assert edge.metric('edge_miss_cause_total{cause="corrupt"}') == 1
+    assert edge.metric('edge_misses_total{cause="corrupt"}') == 1
     assert len(tried) == 2
 
 
