@@ -9,6 +9,7 @@ import time
 
 import pytest
 from lab import Client, get, until
+from lab_wire import PATIENCE
 
 MIB = 1 << 20
 
@@ -65,7 +66,7 @@ def test_clients_that_do_not_read_hold_no_memory_of_others(lab):
         origin.put("/long.m4s", b"y" * (24 * MIB), {"ETag": '"l"', "Cache-Control": "max-age=9"})
         answer = get(edge.url + "/long.m4s")
         assert answer.complete and len(answer.body) == 24 * MIB
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < 8 * PATIENCE
         # and who reads on after all gets what was asked for, whether it is still there or not
         for i in (0, 7, 39):
             answer = slow[i].read()
@@ -73,7 +74,7 @@ def test_clients_that_do_not_read_hold_no_memory_of_others(lab):
             assert hashlib.sha256(answer.body).digest() == hashlib.sha256(bodies[i]).digest()
 
 
-def test_a_client_that_takes_less_than_the_least_rate_is_cut(lab):
+def test_a_client_that_takes_nothing_is_cut(lab):
     origin = lab.scripted_origin()
     segments(origin, 1, 8 * MIB)
     edge = lab.edge(upstreams=[origin.url], extra="timeouts: {write: 2s}\n")
@@ -111,7 +112,7 @@ def test_many_idle_and_many_slow_clients_leave_room_for_others(lab, many_descrip
         begin = time.monotonic()
         answers = [get(edge.url + "/v/0.m4s") for _ in range(20)]
         assert all(answer.body == body for answer in answers)
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 5 * PATIENCE
         a_idle = (with_idle - before) / idle
         a_slow = (with_slow - with_idle) / slow
         print(f"{idle} idle: {a_idle:.0f} bytes each; {slow} slow: {a_slow:.0f} bytes each")
