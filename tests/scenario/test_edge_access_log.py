@@ -91,6 +91,7 @@ def test_who_cut_the_connection_is_logged_too(lab):
         exchange.head(200, {"Content-Length": 2000, "Cache-Control": "max-age=60"})
         exchange.send(b"x" * 1000)
         exchange.wait(go)
+        exchange.send(b"x" * 1000)  # whoever ended both ways in order is noticed at a write
 
     origin.on("/v/half", half)
     with lab.client(edge) as client:
