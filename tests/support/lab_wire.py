@@ -135,9 +135,10 @@ class Wire:
         return self.take(self.buffer.index(mark) + len(mark))
 
     def cut(self):
-        """Ends the connection with a reset."""
+        """Ends the connection with a reset, and with nothing before it: who has seen an end looks
+        no further."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
+        self.sock.close()
 
     def close(self):
         try:
