@@ -128,7 +128,7 @@ struct edge_store_stats edge_store_stats(const struct edge_store *store);
 
 /* ---- purged by rules ------------------------------------------------------- */
 
-/* The epoch of the last purge: what is asked for now is not touched by it. */
+/* The epoch of the last purge: it does not touch what is asked for from here on. */
 uint64_t edge_store_epoch(const struct edge_store *store);
 
 /* True if who came when edge_store_epoch() was `epoch` may be given `object`: no purge that was
