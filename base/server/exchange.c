@@ -63,20 +63,24 @@ static void refuse_with(struct fb_exchange *exchange, unsigned status, const cha
                         const char *detail, const struct fb_headers *extra, bool closes)
 {
     size_t n_extra = extra != NULL ? extra->n : 0;
-    struct fb_header *headers =
-        fb_arena_alloc(&exchange->arena, (2 + PROBLEM_MAX_EXTRA) * sizeof(*headers));
+    const struct fb_server_options *options = &exchange->conn->server->options;
+    struct fb_headers headers = {0};
     struct fb_buf json = {0};
 
-    headers[0] = (struct fb_header){FB_STR("Content-Type"), FB_STR("application/problem+json")};
-    headers[1] = (struct fb_header){FB_STR("Cache-Control"), FB_STR("no-store")};
+    fb_headers_add(&headers, &exchange->arena, FB_STR("Content-Type"),
+                   FB_STR("application/problem+json"));
+    fb_headers_add(&headers, &exchange->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
     for (size_t i = 0; i < n_extra; i++) {
-        headers[2 + i] = extra->items[i];
+        fb_headers_add(&headers, &exchange->arena, extra->items[i].name, extra->items[i].value);
+    }
+    if (exchange->is_refusal && options->refusing != NULL) {
+        options->refusing(options->ctx, exchange, &headers);
     }
     fb_problem_json(&json, status, slug, fb_str_from(detail));
     struct fb_response response = {
         .status = status,
-        .headers = headers,
-        .n_headers = 2 + n_extra,
+        .headers = headers.items,
+        .n_headers = headers.n,
         .length = (int64_t)json.len,
         .closes = closes,
     };

@@ -20,6 +20,7 @@
 
 struct fb_clients;
 struct fb_exchange;
+struct fb_headers;
 struct fb_loop;
 struct fb_metrics;
 struct fb_server;
@@ -45,6 +46,12 @@ struct fb_server_options {
     struct fb_metrics *metrics; /* borrowed, may be NULL */
     struct fb_clients *clients; /* borrowed, may be NULL: bounds of each client */
     void (*handle)(void *ctx, struct fb_exchange *exchange);
+
+    /* May be NULL. The server itself is about to answer what `handle` will never see: a request
+     * of a client over its rate, one too large, or bytes that are none, whose method is
+     * FB_METHOD_OTHER and whose strings are empty. May set the exchange's hooks, of which only
+     * `finished` will run, and change the answer's fields, in the exchange's arena. */
+    void (*refusing)(void *ctx, struct fb_exchange *exchange, struct fb_headers *headers);
     void *ctx;
 };
 

@@ -289,6 +289,7 @@ static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
                                                      .metrics = options->serve.metrics,
                                                      .clients = options->clients,
                                                      .handle = edge_serve_handle,
+                                                     .refusing = edge_serve_refusing,
                                                      .ctx = worker->serve,
                                                  });
     return FB_OK;

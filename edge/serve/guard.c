@@ -65,14 +65,30 @@ static struct fb_headers guard_without_origin(struct serve_request *request)
 }
 
 /* A site that answers for CORS keeps one response for all origins. */
-static void guard_take_origin(struct serve_request *request, struct fb_request_head *clean)
+static void guard_drop_origin(struct serve_request *request)
 {
     enum fb_method method = request->client->method;
 
-    request->origin = fb_headers_find(&clean->headers, FB_STR("origin"));
     if (request->origin.ptr != NULL && (method == FB_METHOD_GET || method == FB_METHOD_HEAD)) {
-        request->client = clean;
+        struct fb_request_head *clean = fb_arena_alloc(request->arena, sizeof(*clean));
+        *clean = *request->client;
         clean->headers = guard_without_origin(request);
+        request->client = clean;
+    }
+}
+
+void edge_guard_strip(struct serve_request *request)
+{
+    const struct edge_site *site = request->site;
+
+    if (site->access != NULL) {
+        struct fb_request_head *clean = fb_arena_alloc(request->arena, sizeof(*clean));
+        *clean = *request->client;
+        edge_access_read(site->access, request->arena, request->client, clean, &request->ticket);
+        request->client = clean;
+    }
+    if (site->cors != NULL) {
+        request->origin = fb_headers_find(&request->client->headers, FB_STR("origin"));
     }
 }
 
@@ -80,20 +96,11 @@ bool edge_guard_enter(struct serve_request *request)
 {
     const struct edge_site *site = request->site;
 
-    if (site->access == NULL && site->cors == NULL) {
-        return true;
-    }
-    struct fb_request_head *clean = fb_arena_alloc(request->arena, sizeof(*clean));
-    *clean = *request->client;
-    if (site->access != NULL) {
-        edge_access_read(site->access, request->arena, request->client, clean, &request->ticket);
-        request->client = clean;
-    }
+    edge_guard_strip(request);
     if (site->cors == NULL) {
         return true;
     }
-    if (edge_cors_is_preflight(clean)) {
-        request->origin = fb_headers_find(&clean->headers, FB_STR("origin"));
+    if (edge_cors_is_preflight(request->client)) {
         if (edge_cors_allows(site->cors, request->origin)) {
             edge_serve_settle(request, EDGE_SERVE_PASS);
             edge_serve_respond_preflight(request);
@@ -107,7 +114,7 @@ bool edge_guard_enter(struct serve_request *request)
         }
         return false;
     }
-    guard_take_origin(request, clean);
+    guard_drop_origin(request);
     return true;
 }
 

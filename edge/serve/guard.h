@@ -23,6 +23,9 @@ struct fb_metrics_table *edge_guard_table(struct fb_metrics *metrics);
 /* Before the target is read. False if the request is answered. */
 bool edge_guard_enter(struct serve_request *request);
 
+/* The first half of it: what nobody behind the guard sees is taken out. */
+void edge_guard_strip(struct serve_request *request);
+
 /* When it is read, of a site with access control: admits the request now or later, or answers
  * it. */
 void edge_guard_check(struct serve_request *request);

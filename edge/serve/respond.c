@@ -128,6 +128,21 @@ static void respond_drop_guarded(struct fb_arena *arena, struct fb_headers *head
 
 /* ---- responses --------------------------------------------------------- */
 
+void edge_serve_respond_fields(struct serve_request *request, struct fb_headers *headers)
+{
+    const struct edge_site *site = request->site;
+
+    fb_headers_add(headers, request->arena, FB_STR("Access-Control-Allow-Origin"), FB_STR("*"));
+    fb_headers_add(headers, request->arena, FB_STR("Access-Control-Expose-Headers"),
+                   FB_STR("Cache-Status"));
+    fb_headers_add(headers, request->arena, FB_STR("Cache-Status"),
+                   edge_trail_text(request, false, 0));
+    edge_edits_apply(site != NULL ? &site->edits : NULL, headers, request->arena);
+    if (site != NULL && site->cors != NULL) {
+        edge_cors_apply(site->cors, request->origin, headers, request->arena);
+    }
+}
+
 static void respond_problem_as(struct serve_request *request, unsigned status, const char *slug,
                                const char *detail, struct fb_header extra)
 {
@@ -138,19 +153,10 @@ static void respond_problem_as(struct serve_request *request, unsigned status, c
     fb_headers_add(&headers, request->arena, FB_STR("Content-Type"),
                    FB_STR("application/problem+json"));
     fb_headers_add(&headers, request->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
-    fb_headers_add(&headers, request->arena, FB_STR("Access-Control-Allow-Origin"), FB_STR("*"));
-    fb_headers_add(&headers, request->arena, FB_STR("Access-Control-Expose-Headers"),
-                   FB_STR("Cache-Status"));
-    fb_headers_add(&headers, request->arena, FB_STR("Cache-Status"),
-                   edge_trail_text(request, false, 0));
     if (extra.name.ptr != NULL) {
         fb_headers_add(&headers, request->arena, extra.name, extra.value);
     }
-    edge_edits_apply(request->site != NULL ? &request->site->edits : NULL, &headers,
-                     request->arena);
-    if (request->site != NULL && request->site->cors != NULL) {
-        edge_cors_apply(request->site->cors, request->origin, &headers, request->arena);
-    }
+    edge_serve_respond_fields(request, &headers);
     int64_t length = (int64_t)body.len;
     fb_exchange_respond(request->exchange, &(struct fb_response){
                                                .status = status,

@@ -104,7 +104,8 @@ static void serve_on_aborted(void *ctx)
     }
 }
 
-void edge_serve_handle(void *serve, struct fb_exchange *exchange)
+static struct serve_request *serve_request_of(struct edge_serve *serve,
+                                              struct fb_exchange *exchange)
 {
     struct fb_arena *arena = fb_exchange_arena(exchange);
     struct serve_request *request = fb_arena_alloc(arena, sizeof(*request));
@@ -115,12 +116,31 @@ void edge_serve_handle(void *serve, struct fb_exchange *exchange)
     request->exchange = exchange;
     request->arena = arena;
     request->client = fb_exchange_request(exchange);
-    request->conditions = edge_conditions_of(&request->client->headers);
     fb_machine_init(&request->machine, serve_states, SERVE_LOOKUP);
     fb_exchange_set_hooks(exchange, &(struct fb_exchange_hooks){.ctx = request,
                                                                 .aborted = serve_on_aborted,
                                                                 .finished = serve_on_finished});
+    return request;
+}
+
+void edge_serve_handle(void *serve, struct fb_exchange *exchange)
+{
+    struct serve_request *request = serve_request_of(serve, exchange);
+
+    request->conditions = edge_conditions_of(&request->client->headers);
     edge_serve_start(request);
+}
+
+/* Not among the results: the server counts what it refuses. */
+void edge_serve_refusing(void *serve, struct fb_exchange *exchange, struct fb_headers *headers)
+{
+    struct serve_request *request = serve_request_of(serve, exchange);
+
+    fb_machine_move(&request->machine, SERVE_SENT);
+    request->result = EDGE_SERVE_ERROR;
+    request->site = edge_sites_find(request->reign->sites, request->client->host);
+    edge_guard_strip(request);
+    edge_serve_respond_fields(request, headers);
 }
 
 /* ---- one per loop ------------------------------------------------------ */

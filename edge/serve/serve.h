@@ -49,6 +49,7 @@ struct edge_sites;
 struct edge_store;
 struct edge_uplink;
 struct fb_exchange;
+struct fb_headers;
 struct fb_loop;
 struct fb_metrics;
 struct fb_pool;
@@ -78,6 +79,10 @@ void edge_serve_reload(struct edge_serve *serve, struct edge_sites *sites);
 
 /* For fb_server_options.handle, with the struct edge_serve as ctx. */
 void edge_serve_handle(void *serve, struct fb_exchange *exchange);
+
+/* For fb_server_options.refusing: what the server refuses by itself has the site's CORS fields,
+ * without which a page would not learn the status, and a line in the access log. */
+void edge_serve_refusing(void *serve, struct fb_exchange *exchange, struct fb_headers *headers);
 
 /* How requests ended. */
 enum edge_serve_result {

@@ -273,5 +273,8 @@ void edge_serve_respond_preflight(struct serve_request *request);
 void edge_serve_respond_refusal(struct serve_request *request,
                                 const struct edge_access_refusal *refusal);
 
+/* Adds what an answer of this node's own has, whoever composed it. */
+void edge_serve_respond_fields(struct serve_request *request, struct fb_headers *headers);
+
 /* Answers with problem details; `detail` is a sentence for a person. */
 void edge_serve_respond_problem(struct serve_request *request, unsigned status, const char *detail);

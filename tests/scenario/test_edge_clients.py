@@ -1,5 +1,6 @@
 """What one client may use: connections, requests, and how slowly it may read."""
 import contextlib
+import json
 import re
 import socket
 import subprocess
@@ -71,6 +72,45 @@ def test_a_client_over_its_rate_is_told_when_to_come_back(lab):
         assert ask(other).status == 200
     until(lambda: edge.metric('http_refused_total{cause="rate",server="forebay-edge"}') >= 1,
           "it is counted")
+
+
+def test_a_page_learns_that_it_is_over_its_rate_and_the_log_too(lab):
+    log, secret = lab.dir / "access.log", lab.dir / "k1.secret"
+    secret.write_text("0123456789abcdef0123456789abcdef\n")
+    secret.chmod(0o600)
+    _, edge = cached(lab, "clients: {requests: 1, burst: 1}\nlimits: {body: 9}\n"
+                     f"access_log: {{format: json, path: {log}}}\n"
+                     "sites:\n  - hosts: [film.example]\n"
+                     "    cors: {origins: [https://player.example]}\n"
+                     f"    access: {{keys: [{{id: k1, secret_file: {secret}}}], parameter: pass}}\n")
+    page = {"Host": "film.example", "Origin": "https://player.example"}
+
+    def tell(client, target, **request):
+        client.request(target, headers=page, **request)
+        return client.read()
+
+    with From(edge.port, "127.0.0.2") as client:
+        answer = until(lambda: (a := tell(client, "/v/1.m4s?pass=hush")).status == 429 and a,
+                       "the burst is used up")
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://player.example"
+    assert answer.headers["Vary"] == "Origin"
+    with From(edge.port, "127.0.0.3") as client:
+        answer = tell(client, "/v/1.m4s", method="POST", body=b"0123456789")
+    assert answer.status == 413
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://player.example"
+    with From(edge.port, "127.0.0.4") as client:
+        client.send(b"no request at all\r\n\r\n")
+        assert client.read().status == 400
+
+    def told():
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        return {line["status"]: line for line in lines}
+
+    lines = until(lambda: {429, 413, 400} <= (found := told()).keys() and found, "they are logged")
+    assert lines[429]["site"] == "film.example" and lines[429]["result"] == "error"
+    assert lines[429]["target"] == "/v/1.m4s" and "hush" not in log.read_text()
+    assert lines[413]["method"] == "POST" and lines[413]["complete"] is True
+    assert lines[400]["method"] == "" and lines[400]["target"] == ""
 
 
 def test_a_whole_network_may_be_one_client(lab):

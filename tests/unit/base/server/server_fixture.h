@@ -97,6 +97,9 @@ struct fixture {
     unsigned n_finished;
     unsigned n_aborted;
     struct fb_exchange_outcome outcome;
+    unsigned n_refused;        /* by the server itself */
+    unsigned n_refusals_ended; /* of these */
+    unsigned refused_status;   /* of the last that ended */
 
     /* of /echo */
     struct fb_exchange *echoing;
@@ -192,6 +195,24 @@ static inline void handle(void *ctx, struct fb_exchange *exchange)
     }
 }
 
+static inline void on_refusal_ended(void *ctx, const struct fb_exchange_outcome *outcome)
+{
+    struct fixture *f = ctx;
+    f->n_refusals_ended++;
+    f->refused_status = outcome->status;
+}
+
+static inline void refusing(void *ctx, struct fb_exchange *exchange, struct fb_headers *headers)
+{
+    struct fixture *f = ctx;
+
+    f->n_refused++;
+    fb_exchange_set_hooks(exchange,
+                          &(struct fb_exchange_hooks){.ctx = f, .finished = on_refusal_ended});
+    fb_headers_add(headers, fb_exchange_arena(exchange), FB_STR("X-Asked"),
+                   fb_exchange_request(exchange)->path);
+}
+
 static inline int set_up(void **state)
 {
     struct fixture *f = FB_NEW(struct fixture);
@@ -202,6 +223,7 @@ static inline int set_up(void **state)
         .limits = {.max_connections = 2, .max_body_bytes = 200000, .max_requests = 50},
         .metrics = f->metrics,
         .handle = handle,
+        .refusing = refusing,
         .ctx = f,
     };
 
@@ -218,6 +240,7 @@ static inline int tear_down(void **state)
 
     assert_int_equal(wire_done(&f->wire), 0);
     assert_int_equal(f->n_finished, f->n_requests);
+    assert_int_equal(f->n_refusals_ended, f->n_refused);
     fb_metrics_free(f->metrics);
     fb_buf_done(&f->echo);
     fb_free(f);

@@ -148,6 +148,33 @@ static void a_long_target_gets_414_and_long_fields_431(void **state)
     has(f, "HTTP/1.1 431 ");
 }
 
+static void a_refusal_has_the_fields_that_its_owner_adds(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_send(&f->wire, "POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: 200001\r\n\r\n");
+    has(f, "HTTP/1.1 413 ");
+    has(f, "X-Asked: /big\r\n");
+    assert_int_equal(f->n_refused, 1);
+    assert_int_equal(f->n_refusals_ended, 1);
+    assert_int_equal(f->refused_status, 413);
+    wire_hang_up(&f->wire);
+    wire_connect(&f->wire);
+    wire_send(&f->wire, "broken\n");
+    has(f, "X-Asked: \r\n");
+    assert_int_equal(f->refused_status, 400);
+    assert_int_equal(f->n_aborted + f->n_requests, 0);
+}
+
+static void what_a_handler_refuses_is_its_own(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_send(&f->wire, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx");
+    has(f, "HTTP/1.1 400 ");
+    assert_int_equal(f->n_refused, 0);
+}
+
 /* ---- limits -------------------------------------------------------------- */
 
 static void connections_over_the_limit_are_closed(void **state)
@@ -208,6 +235,8 @@ int main(void)
         SERVER_TEST(a_body_longer_than_its_length_is_never_sent),
         SERVER_TEST(malformed_bytes_get_400_and_a_close),
         SERVER_TEST(a_long_target_gets_414_and_long_fields_431),
+        SERVER_TEST(a_refusal_has_the_fields_that_its_owner_adds),
+        SERVER_TEST(what_a_handler_refuses_is_its_own),
         SERVER_TEST(connections_over_the_limit_are_closed),
         SERVER_TEST(the_last_request_of_a_connection_says_so),
         SERVER_TEST(what_happens_is_counted),
