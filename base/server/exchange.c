@@ -1,11 +1,13 @@
 #include "base/server/exchange.h"
 
+#include "base/core/clock.h"
+#include "base/metrics/metrics.h"
 #include "base/server/problem.h"
 #include "base/server/server_internal.h"
 
 const struct fb_request_head *fb_exchange_request(const struct fb_exchange *exchange)
 {
-    return &exchange->request.head;
+    return &exchange->request;
 }
 
 struct fb_arena *fb_exchange_arena(struct fb_exchange *exchange)
@@ -27,21 +29,12 @@ struct fb_address fb_exchange_peer(const struct fb_exchange *exchange)
 
 int64_t fb_exchange_body_length(const struct fb_exchange *exchange)
 {
-    switch (exchange->request.framing) {
-    case FB_HTTP1_LENGTH:
-        return (int64_t)exchange->request.length;
-    case FB_HTTP1_CHUNKED:
-    case FB_HTTP1_UNTIL_CLOSE:
-        return FB_LENGTH_UNKNOWN;
-    case FB_HTTP1_EMPTY:
-        break;
-    }
-    return 0;
+    return exchange->content_length;
 }
 
 struct fb_reader *fb_exchange_body(struct fb_exchange *exchange)
 {
-    return &exchange->content.reader;
+    return &exchange->content;
 }
 
 void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchange_hooks *hooks)
@@ -51,7 +44,7 @@ void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchang
 
 void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response *response)
 {
-    fb_send_response(exchange, response);
+    exchange->conn->protocol->respond(exchange, response);
 }
 
 /* ---- problem details (RFC 9457) ------------------------------------------ */
@@ -88,14 +81,8 @@ static void refuse_with(struct fb_exchange *exchange, unsigned status, const cha
     fb_exchange_respond(exchange, &response);
 }
 
-void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
-                        const char *detail, bool closes)
-{
-    refuse_with(exchange, status, slug, detail, NULL, closes);
-}
-
 /* The fields of draft-ietf-httpapi-ratelimit-headers-10. */
-void fb_exchange_refuse_rate(struct fb_exchange *exchange, const struct fb_clients_quota *quota)
+static void refuse_rate(struct fb_exchange *exchange, const struct fb_clients_quota *quota)
 {
     struct fb_buf text = {0};
     struct fb_header extra[PROBLEM_MAX_EXTRA] = {{.name = FB_STR("Retry-After")},
@@ -115,8 +102,114 @@ void fb_exchange_refuse_rate(struct fb_exchange *exchange, const struct fb_clien
                 &(struct fb_headers){.items = extra, .n = PROBLEM_MAX_EXTRA}, false);
 }
 
+void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
+                        const char *detail, bool closes)
+{
+    refuse_with(exchange, status, slug, detail, NULL, closes);
+}
+
 void fb_exchange_problem(struct fb_exchange *exchange, unsigned status, const char *slug,
                          const char *detail)
 {
-    fb_exchange_refuse(exchange, status, slug, detail, false);
+    refuse_with(exchange, status, slug, detail, NULL, false);
+}
+
+/* ---- what every connection does ------------------------------------------ */
+
+void fb_exchange_begin(struct fb_exchange *exchange, struct server_conn *conn)
+{
+    exchange->conn = conn;
+    exchange->started_ns = fb_clock_mono_ns(fb_loop_clock(conn->server->loop));
+    conn->n_requests++;
+}
+
+bool fb_exchange_admit(struct fb_exchange *exchange)
+{
+    struct fb_server *server = exchange->conn->server;
+    struct fb_clients_quota quota;
+
+    if (fb_clients_admit(server->options.clients, exchange->conn->client, &quota)) {
+        return true;
+    }
+    fb_server_count(server, METRIC_REFUSED_RATE);
+    exchange->is_refusal = true;
+    refuse_rate(exchange, &quota);
+    return false;
+}
+
+void fb_exchange_handle(struct fb_exchange *exchange)
+{
+    struct fb_server *server = exchange->conn->server;
+
+    fb_server_count(server, METRIC_REQUESTS);
+    server->options.handle(server->options.ctx, exchange);
+}
+
+void fb_exchange_reject(struct fb_exchange *exchange, unsigned status, const char *detail,
+                        bool closes)
+{
+    static const struct {
+        unsigned status;
+        enum server_metric row;
+    } causes[] = {
+        {400, METRIC_REFUSED_MALFORMED}, {408, METRIC_TIMEOUT_HEAD},
+        {413, METRIC_REFUSED_CONTENT},   {414, METRIC_REFUSED_TARGET},
+        {417, METRIC_REFUSED_EXPECT},    {431, METRIC_REFUSED_FIELDS},
+        {501, METRIC_REFUSED_VERSION},   {505, METRIC_REFUSED_VERSION},
+    };
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(causes); i++) {
+        if (causes[i].status == status) {
+            fb_server_count(exchange->conn->server, causes[i].row);
+        }
+    }
+    exchange->is_refusal = true;
+    refuse_with(exchange, status, NULL, detail, NULL, closes);
+}
+
+void fb_exchange_abort(struct fb_exchange *exchange)
+{
+    if (exchange->is_aborted) {
+        return;
+    }
+    exchange->is_aborted = true;
+    fb_server_count(exchange->conn->server, METRIC_ABORTED);
+    if (exchange->hooks.aborted != NULL) {
+        exchange->hooks.aborted(exchange->hooks.ctx);
+    }
+}
+
+static void count_outcome(const struct fb_exchange *exchange,
+                          const struct fb_exchange_outcome *outcome)
+{
+    struct fb_metrics_table *metrics = exchange->conn->server->metrics;
+    unsigned class = outcome->status / 100;
+
+    if (metrics == NULL) {
+        return;
+    }
+    if (class >= 2 && class <= 5) {
+        fb_metrics_add(metrics, METRIC_RESPONSES_2XX + class - 2, 1);
+    }
+    fb_metrics_add(metrics, METRIC_BYTES, outcome->body_bytes);
+    fb_metrics_observe_ns(metrics, METRIC_SECONDS, outcome->duration_ns);
+    if (outcome->result < 0 && !exchange->is_aborted) {
+        fb_metrics_add(metrics, METRIC_BROKEN, 1);
+    }
+}
+
+void fb_exchange_finish(struct fb_exchange *exchange, int result, uint64_t body_bytes)
+{
+    uint64_t now_ns = fb_clock_mono_ns(fb_loop_clock(exchange->conn->server->loop));
+    struct fb_exchange_outcome outcome = {
+        .result = result,
+        .status = exchange->status,
+        .body_bytes = body_bytes,
+        .duration_ns = now_ns - exchange->started_ns,
+    };
+
+    count_outcome(exchange, &outcome);
+    if (exchange->hooks.finished != NULL) {
+        exchange->hooks.finished(exchange->hooks.ctx, &outcome);
+    }
 }

@@ -18,27 +18,6 @@ static uint64_t pace_left(const struct server_conn *conn)
     return fb_stream_unsent(conn->stream) + fb_stream_unacked(conn->stream);
 }
 
-/* Gives back what of the batch is not sent yet. Content in chunks stays: its length was
- * announced already. So does what a reader gives only once. */
-static void pace_retract(struct fb_exchange *exchange)
-{
-    if (exchange->body == NULL || exchange->framing == FB_HTTP1_CHUNKED ||
-        !fb_reader_can_unread(exchange->body)) {
-        return;
-    }
-    size_t n_cut = fb_stream_retract(exchange->conn->stream);
-    uint64_t n_unread = FB_MIN((uint64_t)n_cut, exchange->n_batch);
-    if (n_unread > 0) {
-        fb_reader_unread(exchange->body, n_unread);
-        exchange->n_taken -= n_unread;
-        exchange->has_ended = false;
-    }
-    exchange->head_left = n_cut - (size_t)n_unread;
-    exchange->conn->pace.left -= n_cut;
-    exchange->n_batch = 0; /* done once is done for good */
-    fb_send_release(exchange);
-}
-
 /* Counts what the client took since the last look. */
 static uint64_t pace_look(struct server_conn *conn)
 {
@@ -79,13 +58,12 @@ static void pace_set_timer(struct server_conn *conn, uint64_t now_ms)
     fb_timer_set(&conn->timer, FB_MIN((uint64_t)SEND_TICK_MS, until_ms - now_ms));
 }
 
-void fb_pace_begin(struct fb_exchange *exchange)
+void fb_pace_begin(struct server_conn *conn)
 {
-    struct server_conn *conn = exchange->conn;
     uint64_t now_ms = fb_loop_now_ms(conn->server->loop);
 
     if (conn->pace.is_slow) {
-        pace_retract(exchange);
+        conn->protocol->retract(conn);
     }
     conn->pace.seen_ms = now_ms; /* what went before was not waited for */
     conn->pace.taking_ms = now_ms;
@@ -93,32 +71,31 @@ void fb_pace_begin(struct fb_exchange *exchange)
     pace_set_timer(conn, now_ms);
 }
 
-void fb_pace_end(struct fb_exchange *exchange)
+void fb_pace_end(struct server_conn *conn)
 {
-    if (!fb_conn_is_dead(exchange->conn)) {
-        (void)pace_look(exchange->conn); /* nothing to decide: it took what there was */
+    if (!fb_conn_is_dead(conn)) {
+        (void)pace_look(conn); /* nothing to decide: it took what there was */
     }
 }
 
-void fb_pace_on_timer(struct fb_exchange *exchange)
+void fb_pace_on_timer(struct server_conn *conn)
 {
-    struct server_conn *conn = exchange->conn;
     uint64_t now_ms = pace_look(conn);
 
     if (now_ms - conn->pace.taking_ms >= conn->server->options.limits.write_timeout_ms) {
         fb_server_count(conn->server, METRIC_TIMEOUT_WRITE);
-        fb_conn_kill(conn, true);
+        conn->protocol->cut(conn);
         return;
     }
     if (pace_is_too_slow(conn)) {
         fb_server_count(conn->server, METRIC_TIMEOUT_RATE);
-        fb_conn_kill(conn, true);
+        conn->protocol->cut(conn);
         return;
     }
     if (!conn->pace.is_slow) {
         conn->pace.is_slow = true;
         fb_server_count(conn->server, METRIC_SLOW);
-        pace_retract(exchange);
+        conn->protocol->retract(conn);
     }
     pace_set_timer(conn, now_ms);
 }

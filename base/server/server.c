@@ -7,6 +7,7 @@
 #include "base/http/date.h"
 #include "base/metrics/metrics.h"
 #include "base/net/tcp.h"
+#include "base/server/h1_internal.h"
 #include "base/server/server_internal.h"
 
 #include <stdio.h>
@@ -97,6 +98,64 @@ static void fill_in(struct fb_server_limits *limits)
     }
 }
 
+/* ---- spare exchanges ----------------------------------------------------- */
+
+static void free_exchange(struct fb_exchange *exchange)
+{
+    fb_arena_done(&exchange->arena);
+    fb_buf_done(&exchange->head);
+    fb_free(exchange);
+}
+
+static void free_spare(struct exchange_pool *pool)
+{
+    struct fb_list *node = NULL;
+
+    while ((node = fb_list_pop(&pool->spare)) != NULL) {
+        free_exchange(FB_CONTAINER_OF(node, struct fb_exchange, link));
+    }
+    pool->n_spare = 0;
+}
+
+struct fb_exchange *fb_server_take_exchange(struct exchange_pool *pool, size_t size,
+                                            size_t n_cleared)
+{
+    struct fb_list *node = fb_list_pop(&pool->spare);
+
+    if (node == NULL) {
+        return fb_alloc(size);
+    }
+    pool->n_spare--;
+    struct fb_exchange *exchange = FB_CONTAINER_OF(node, struct fb_exchange, link);
+    struct fb_arena arena = exchange->arena;
+    struct fb_buf head = fb_buf_take(&exchange->head);
+    memset(exchange, 0, n_cleared);
+    exchange->arena = arena;
+    exchange->head = head;
+    return exchange;
+}
+
+void fb_server_give_exchange(struct exchange_pool *pool, struct fb_exchange *exchange)
+{
+    size_t max_spare = SERVER_MAX_SPARE_EXCHANGES;
+
+#ifdef FB_SANITIZED
+    max_spare = 0; /* so that a use after the end is seen */
+#endif
+    if (pool->n_spare >= max_spare) {
+        free_exchange(exchange);
+        return;
+    }
+    fb_arena_reset(&exchange->arena);
+    if (exchange->head.cap > SERVER_KEPT_HEAD_BYTES) {
+        fb_buf_done(&exchange->head);
+    }
+    fb_buf_clear(&exchange->head);
+    fb_list_init(&exchange->link);
+    fb_list_prepend(&pool->spare, &exchange->link);
+    pool->n_spare++;
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 static void on_grace_over(struct fb_timer *timer)
@@ -105,7 +164,7 @@ static void on_grace_over(struct fb_timer *timer)
 
     FB_LIST_EACH(node, &server->conns) {
         struct server_conn *conn = FB_CONTAINER_OF(node, struct server_conn, link);
-        fb_conn_kill(conn, conn->machine.state == CONN_EXCHANGE);
+        conn->protocol->cut(conn);
     }
 }
 
@@ -119,7 +178,7 @@ struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_opt
     server->date_s = -1;
     fill_in(&server->options.limits);
     fb_list_init(&server->conns);
-    fb_list_init(&server->spare);
+    fb_list_init(&server->h1_pool.spare);
     fb_timer_init(&server->grace, loop, on_grace_over);
     if (options->metrics != NULL) {
         char label[64];
@@ -139,20 +198,13 @@ static void close_listeners(struct fb_server *server)
 
 void fb_server_free(struct fb_server *server)
 {
-    struct fb_list *node = NULL;
-
     if (server == NULL) {
         return;
     }
     FB_REQUIRE(server->n_conns == 0);
     close_listeners(server);
     fb_timer_clear(&server->grace);
-    while ((node = fb_list_pop(&server->spare)) != NULL) {
-        struct fb_exchange *exchange = FB_CONTAINER_OF(node, struct fb_exchange, link);
-        fb_arena_done(&exchange->arena);
-        fb_buf_done(&exchange->head);
-        fb_free(exchange);
-    }
+    free_spare(&server->h1_pool);
     fb_free(server);
 }
 
@@ -171,16 +223,15 @@ static void on_accepted(void *ctx, struct fb_stream *stream)
 }
 
 /* Counts a connection for its client; false if that has too many. */
-static bool enter_client(struct fb_server *server, struct fb_stream *stream,
-                         struct fb_client **client, bool *is_trusted)
+static bool enter_client(struct fb_server *server, struct server_peer *peer)
 {
     if (server->options.clients == NULL) {
         return true;
     }
-    struct fb_address peer = fb_stream_peer(stream);
-    switch (fb_clients_enter(server->options.clients, &peer, client)) {
+    struct fb_address address = fb_stream_peer(peer->stream);
+    switch (fb_clients_enter(server->options.clients, &address, &peer->client)) {
     case FB_CLIENTS_TRUSTED:
-        *is_trusted = true;
+        peer->is_trusted = true;
         break;
     case FB_CLIENTS_UNCOUNTED:
         fb_server_count(server, METRIC_CLIENTS_UNCOUNTED);
@@ -197,22 +248,20 @@ static bool enter_client(struct fb_server *server, struct fb_stream *stream,
 
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream)
 {
-    struct fb_client *client = NULL;
-    bool is_trusted = false;
+    struct server_peer peer = {.stream = stream};
 
     if (server->is_draining || server->n_conns >= server->options.limits.max_connections) {
         fb_server_count(server, METRIC_CONNECTIONS_REFUSED);
         fb_stream_close(stream);
         return;
     }
-    if (!enter_client(server, stream, &client, &is_trusted)) {
+    if (!enter_client(server, &peer)) {
         fb_stream_close(stream);
         return;
     }
     fb_server_count(server, METRIC_CONNECTIONS);
     fb_server_count(server, METRIC_CONNECTIONS_OPEN);
-    server->n_conns++;
-    fb_conn_open(server, stream, client, is_trusted);
+    fb_h1_open(server, &peer);
 }
 
 int fb_server_listen(struct fb_server *server, const struct fb_address *address,
@@ -246,9 +295,25 @@ static void finish_drain(struct fb_server *server)
     }
 }
 
-void fb_server_conn_gone(struct fb_server *server, struct server_conn *conn)
+void fb_server_conn_init(struct fb_server *server, struct server_conn *conn,
+                         const struct server_protocol *protocol, const struct server_peer *peer)
 {
+    conn->server = server;
+    conn->protocol = protocol;
+    conn->stream = peer->stream;
+    conn->client = peer->client;
+    conn->is_trusted = peer->is_trusted;
+    fb_list_init(&conn->link);
+    fb_list_append(&server->conns, &conn->link);
+    server->n_conns++;
+}
+
+void fb_server_conn_gone(struct server_conn *conn)
+{
+    struct fb_server *server = conn->server;
+
     fb_list_remove(&conn->link);
+    fb_clients_leave(server->options.clients, conn->client);
     server->n_conns--;
     if (server->metrics != NULL) {
         fb_metrics_sub(server->metrics, METRIC_CONNECTIONS_OPEN, 1);
@@ -266,9 +331,7 @@ void fb_server_drain(struct fb_server *server, uint32_t grace_ms, struct fb_op *
     fb_timer_set(&server->grace, grace_ms);
     FB_LIST_EACH(node, &server->conns) {
         struct server_conn *conn = FB_CONTAINER_OF(node, struct server_conn, link);
-        if (conn->machine.state == CONN_IDLE) {
-            fb_conn_kill(conn, false);
-        }
+        conn->protocol->drain(conn);
     }
     finish_drain(server);
 }
@@ -304,46 +367,4 @@ struct fb_str fb_server_lines(struct fb_server *server, const struct fb_response
     }
     struct fb_str lines = {server->lines, has_date ? server->n_server : server->n_lines};
     return has_server ? fb_str_skip(lines, server->n_server) : lines;
-}
-
-/* ---- spare exchanges ----------------------------------------------------- */
-
-struct fb_exchange *fb_server_take_exchange(struct fb_server *server)
-{
-    struct fb_list *node = fb_list_pop(&server->spare);
-
-    if (node == NULL) {
-        return FB_NEW(struct fb_exchange);
-    }
-    server->n_spare--;
-    struct fb_exchange *exchange = FB_CONTAINER_OF(node, struct fb_exchange, link);
-    struct fb_arena arena = exchange->arena;
-    struct fb_buf head = fb_buf_take(&exchange->head);
-    memset(exchange, 0, offsetof(struct fb_exchange, n_slices));
-    exchange->arena = arena;
-    exchange->head = head;
-    return exchange;
-}
-
-void fb_server_give_exchange(struct fb_server *server, struct fb_exchange *exchange)
-{
-    size_t max_spare = SERVER_MAX_SPARE_EXCHANGES;
-
-#ifdef FB_SANITIZED
-    max_spare = 0; /* so that a use after the end is seen */
-#endif
-    if (server->n_spare >= max_spare) {
-        fb_arena_done(&exchange->arena);
-        fb_buf_done(&exchange->head);
-        fb_free(exchange);
-        return;
-    }
-    fb_arena_reset(&exchange->arena);
-    if (exchange->head.cap > SERVER_KEPT_HEAD_BYTES) {
-        fb_buf_done(&exchange->head);
-    }
-    fb_buf_clear(&exchange->head);
-    fb_list_init(&exchange->link);
-    fb_list_prepend(&server->spare, &exchange->link);
-    server->n_spare++;
 }

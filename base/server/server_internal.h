@@ -1,32 +1,24 @@
 /*
- * What the files of base/server share: servers, connections, exchanges.
+ * What the files of base/server share: servers, and what connections and exchanges are
+ * whatever the version of HTTP.
  *
- *                     ┌───────────── keep-alive ─────────────┐
- *                     ▼                                      │
- *   accepted ──► IDLE ──► HEAD ──► EXCHANGE ──► DRAIN ───────┤
- *                  │       │          │           │          │
- *                  │       │          └───────────┴──► LINGER│
- *                  └───────┴──────────────┬──────────────┴───┘
- *                                         ▼
- *                        DEAD: the stream is closed; the memory goes when the
- *                        handler has responded and no operation is left
+ *   server ──► struct server_conn ──► struct fb_exchange ──► handler
+ *                     │   struct server_protocol   │
+ *                     └──── h1_conn, h1_exchange ──┘
+ *
+ * Handlers and routers see exchanges, servers see connections; each is the first member of
+ * what its version keeps, and the table struct server_protocol is all that is asked of that.
  *
  * server.c     listening, draining, the date, pools, metrics
- * conn.c       input, heads, timeouts, the life of a connection
- * content.c    the request's content as a reader
- * send.c       the response, from respond() to its last byte
- * pace.c       clients that take what is sent slowly, or not at all
  * exchange.c   what handlers see
+ * pace.c       clients that take what is sent slowly, or not at all
+ * h1_*.c       HTTP/1.0 and 1.1, see h1_internal.h
  * clients.c    what one client may use
  * router.c, call.c   routes; blocking handlers
  */
 #pragma once
 
 #include "base/core/list.h"
-#include "base/core/machine.h"
-#include "base/http1/body.h"
-#include "base/http1/parse.h"
-#include "base/http1/write.h"
 #include "base/loop/loop.h"
 #include "base/loop/timer.h"
 #include "base/net/stream.h"
@@ -40,9 +32,6 @@ enum {
     SERVER_KEPT_HEAD_BYTES = 16 * 1024, /* a spare exchange's buffer at most */
     SERVER_DRAINED_BYTES = 64 * 1024,   /* of content that a handler left unread */
     SERVER_LINGER_MS = 5000,
-    SEND_MAX_SLICES = 58, /* with head, chunk framing and end below 64 pieces */
-    SEND_MAX_BYTES = 1024 * 1024,
-    SEND_SLOW_BYTES = 64 * 1024, /* at once to a slow client */
     SEND_TICK_MS = 2000,         /* a client that has not taken a batch by then is slow */
     SEND_LEAST_WINDOW_MS = 60000 /* over which the least rate must be kept */
 };
@@ -81,6 +70,20 @@ enum server_metric {
 struct fb_client;
 struct fb_listener;
 struct fb_metrics_table;
+struct server_conn;
+
+/* Where a new connection leads, and what its client may do. */
+struct server_peer {
+    struct fb_stream *stream; /* taken over */
+    struct fb_client *client; /* entered, or NULL */
+    bool is_trusted;
+};
+
+/* Exchanges of one version that wait to be used again. */
+struct exchange_pool {
+    struct fb_list spare; /* of struct fb_exchange */
+    size_t n_spare;
+};
 
 struct fb_server {
     struct fb_loop *loop;
@@ -90,8 +93,7 @@ struct fb_server {
     size_t n_listeners;
     struct fb_list conns; /* of struct server_conn */
     uint32_t n_conns;
-    struct fb_list spare; /* of struct fb_exchange */
-    size_t n_spare;
+    struct exchange_pool h1_pool;
 
     int64_t date_s;  /* of the text below */
     char lines[128]; /* "Server: …" and "Date: …" with CRLF each */
@@ -103,7 +105,22 @@ struct fb_server {
     struct fb_op *drain; /* running; NULL: nobody waits */
 };
 
-enum conn_state { CONN_IDLE, CONN_HEAD, CONN_EXCHANGE, CONN_DRAIN, CONN_LINGER, CONN_DEAD };
+/* How a version of HTTP carries exchanges. */
+struct server_protocol {
+    struct fb_str name; /* such as "HTTP/1.1" */
+
+    /* As fb_exchange_respond(). */
+    void (*respond)(struct fb_exchange *exchange, const struct fb_response *response);
+
+    /* Gives back the memory of what waits to be sent, as far as it can be had again. */
+    void (*retract)(struct server_conn *conn);
+
+    /* No further requests: the connection closes when it has none, now or later. */
+    void (*drain)(struct server_conn *conn);
+
+    /* Closes it now; with a reset if that cuts a response. */
+    void (*cut)(struct server_conn *conn);
+};
 
 /* How a client takes what waits for it. */
 struct conn_pace {
@@ -115,80 +132,36 @@ struct conn_pace {
     uint64_t n_taken;     /* bytes taken in it */
 };
 
-/* A piece of input whose parts were handed out. */
-struct input_hold {
-    size_t n_refs;
-    struct fb_slice slice;
-};
-
+/* A connection, whatever its version; the first member of h1_conn. */
 struct server_conn {
+    const struct server_protocol *protocol;
     struct fb_server *server;
     struct fb_stream *stream; /* owned; NULL once dead */
-    struct fb_machine machine;
-    struct fb_list link; /* in server->conns */
+    struct fb_list link;      /* in server->conns */
     struct fb_timer timer;
-    struct fb_op input_op; /* waits for input */
-    int input_err;         /* FB_OK until the client's FIN (END) or a failure */
-
-    struct fb_str rest;      /* input not yet used; a part of `slice` */
-    struct fb_slice slice;   /* owned, or zero */
-    struct input_hold *hold; /* counted; then `slice` stands there */
-
-    struct fb_http1_parser parser;
-    struct fb_exchange *exchange; /* owned; NULL between requests */
-    uint32_t n_requests;
-
     struct conn_pace pace;
     struct fb_client *client; /* whose bounds hold; NULL: nobody's */
-    bool is_trusted;          /* no least rate holds */
+    uint32_t n_requests;
+    bool is_trusted; /* no least rate holds */
 };
 
-/* The request's content. */
-struct exchange_content {
-    struct fb_reader reader;
-    struct fb_http1_body decoder;
-    struct fb_op *waiter; /* who waits for content, or NULL */
-    uint64_t n_bytes;
-    int err;          /* FB_OK, FB_E_END, or why it broke */
-    bool is_expected; /* the client waits for 100 Continue */
-};
-
+/* A request and its response; the first member of h1_exchange. */
 struct fb_exchange {
-    struct fb_list link; /* in server->spare */
+    struct fb_list link; /* among the spare ones */
     struct server_conn *conn;
     struct fb_arena arena;
-    struct fb_buf head; /* the response's */
-    struct fb_http1_request request;
+    struct fb_buf head; /* the response's as bytes; its memory is kept with the arena's */
+    struct fb_request_head request;
     struct fb_headers params; /* the router's */
     struct fb_exchange_hooks hooks;
     uint64_t started_ns;
-    struct fb_address peer; /* once the connection is dead */
-    struct exchange_content content;
-
-    /* The response. */
+    struct fb_address peer;   /* once the connection is dead */
+    struct fb_reader content; /* the request's */
+    int64_t content_length;   /* FB_LENGTH_UNKNOWN: its end will tell */
+    unsigned status;
     bool has_responded;
     bool is_aborted;
-    bool is_continuing; /* `write` sends 100 Continue */
-    bool closes;        /* the connection, after it */
-    bool has_ended;     /* `body` gave all */
-    bool is_refusal;    /* the server's own answer, no handler saw it */
-    unsigned status;
-    enum fb_http1_framing framing;
-    uint64_t length;        /* for FB_HTTP1_LENGTH */
-    struct fb_reader *body; /* owned, or NULL */
-    uint64_t n_taken;       /* bytes that the body gave */
-    uint64_t n_sent;        /* of these, taken by the kernel */
-    struct fb_op body_wait;
-    struct fb_stream_write write;
-    uint64_t n_batch; /* bytes of content in it */
-    size_t head_left; /* of the head, to be sent again */
-    bool waits;       /* the kernel did not take it at once */
-
-    /* Not cleared between exchanges. */
-    size_t n_slices;
-    struct fb_slice slices[SEND_MAX_SLICES];
-    struct fb_str pieces[FB_STREAM_MAX_PIECES];
-    char chunk_head[FB_HTTP1_CHUNK_HEAD_MAX];
+    bool is_refusal; /* the server's own answer, no handler saw it */
 };
 
 /* ---- server.c ------------------------------------------------------------ */
@@ -198,63 +171,23 @@ void fb_server_count(struct fb_server *server, enum server_metric row);
 /* The lines Server and Date, without those that the response has. */
 struct fb_str fb_server_lines(struct fb_server *server, const struct fb_response *response);
 
-struct fb_exchange *fb_server_take_exchange(struct fb_server *server);
-void fb_server_give_exchange(struct fb_server *server, struct fb_exchange *exchange);
+/* An exchange of `size` bytes; of a spare one the first `n_cleared` are zero again. */
+struct fb_exchange *fb_server_take_exchange(struct exchange_pool *pool, size_t size,
+                                            size_t n_cleared);
+void fb_server_give_exchange(struct exchange_pool *pool, struct fb_exchange *exchange);
 
-/* A connection is gone. */
-void fb_server_conn_gone(struct fb_server *server, struct server_conn *conn);
+/* Makes a connection of `protocol` one of the server's. */
+void fb_server_conn_init(struct fb_server *server, struct server_conn *conn,
+                         const struct server_protocol *protocol, const struct server_peer *peer);
 
-/* ---- conn.c -------------------------------------------------------------- */
+/* A connection is gone, its memory not yet. */
+void fb_server_conn_gone(struct server_conn *conn);
 
-/* Takes the stream over. `client` was entered, or is NULL. */
-void fb_conn_open(struct fb_server *server, struct fb_stream *stream, struct fb_client *client,
-                  bool is_trusted);
-
+/* The stream is closed; handlers may still have exchanges. */
 static inline bool fb_conn_is_dead(const struct server_conn *conn)
 {
-    return conn->machine.state == CONN_DEAD;
+    return conn->stream == NULL;
 }
-
-/* Makes conn->rest non-empty: FB_OK, FB_E_LATER, FB_E_END after the client's
- * FIN, or why the connection broke. */
-FB_MUST_CHECK int fb_conn_pull(struct server_conn *conn);
-
-/* Has on_input() called when there is input, which notices a lost client. */
-void fb_conn_watch(struct server_conn *conn);
-
-/* Closes the stream. The connection may be gone afterwards. */
-void fb_conn_kill(struct server_conn *conn, bool is_reset);
-
-/* The exchange is over, its last byte sent: what comes next. */
-void fb_conn_finished(struct server_conn *conn);
-
-/* Frees the exchange of a dead connection, and perhaps the connection. */
-void fb_conn_bury(struct server_conn *conn);
-
-/* ---- content.c ----------------------------------------------------------- */
-
-void fb_content_init(struct fb_exchange *exchange);
-
-/* Wakes who waits for content. */
-void fb_content_wake(struct fb_exchange *exchange);
-
-/* The client sent nothing for too long. */
-void fb_content_time_out(struct fb_exchange *exchange);
-
-/* ---- send.c -------------------------------------------------------------- */
-
-void fb_send_init(struct fb_exchange *exchange);
-
-/* 100 Continue. */
-void fb_send_continue(struct fb_exchange *exchange);
-
-void fb_send_response(struct fb_exchange *exchange, const struct fb_response *response);
-
-/* Gives back the memory of what was given to be sent, which nobody reads any more. */
-void fb_send_release(struct fb_exchange *exchange);
-
-/* The connection is dead: ends what the response waits for. */
-void fb_send_abandon(struct fb_exchange *exchange);
 
 /* ---- pace.c -------------------------------------------------------------- */
 
@@ -264,21 +197,38 @@ static inline void fb_pace_add(struct server_conn *conn, uint64_t n)
     conn->pace.left += n;
 }
 
-/* A write was begun that the kernel did not take at once. */
-void fb_pace_begin(struct fb_exchange *exchange);
+/* A write was begun that the kernel did not take at once: sets the connection's timer. */
+void fb_pace_begin(struct server_conn *conn);
 
 /* That write is over. */
-void fb_pace_end(struct fb_exchange *exchange);
+void fb_pace_end(struct server_conn *conn);
 
 /* The timer has come over it. Cuts the connection of a client that takes nothing, or too
  * little. */
-void fb_pace_on_timer(struct fb_exchange *exchange);
+void fb_pace_on_timer(struct server_conn *conn);
 
 /* ---- exchange.c ---------------------------------------------------------- */
 
-/* 429, with what the client needs to know to come back. */
-void fb_exchange_refuse_rate(struct fb_exchange *exchange, const struct fb_clients_quota *quota);
+/* Begins one of `conn`; spare ones keep what is in their arena. */
+void fb_exchange_begin(struct fb_exchange *exchange, struct server_conn *conn);
+
+/* Its request's head is there. False if that was answered with 429, for its client sends more
+ * than it may. */
+FB_MUST_CHECK bool fb_exchange_admit(struct fb_exchange *exchange);
+
+/* Hands it to the handler. */
+void fb_exchange_handle(struct fb_exchange *exchange);
 
 /* As fb_exchange_problem(); with `closes` the connection is closed after it. */
 void fb_exchange_refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
                         const char *detail, bool closes);
+
+/* The server's own answer to what no handler will see, counted by its status. */
+void fb_exchange_reject(struct fb_exchange *exchange, unsigned status, const char *detail,
+                        bool closes);
+
+/* The client is gone before the response: says so, once. */
+void fb_exchange_abort(struct fb_exchange *exchange);
+
+/* The response is over, sent or not: counts it, and calls `finished`. */
+void fb_exchange_finish(struct fb_exchange *exchange, int result, uint64_t body_bytes);

@@ -2,7 +2,7 @@
 #include "base/core/check.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/server/server_internal.h"
+#include "base/server/h1_internal.h"
 
 static const struct fb_state conn_states[] = {
     [CONN_IDLE] = {"idle", FB_TO(CONN_HEAD) | FB_TO(CONN_EXCHANGE) | FB_TO(CONN_DEAD)},
@@ -14,11 +14,11 @@ static const struct fb_state conn_states[] = {
     [CONN_DEAD] = {"dead", 0},
 };
 
-static void conn_run(struct server_conn *conn);
+static void conn_run(struct h1_conn *conn);
 
 /* ---- input --------------------------------------------------------------- */
 
-static void drop_slice(struct server_conn *conn)
+static void drop_slice(struct h1_conn *conn)
 {
     if (conn->hold != NULL) {
         struct input_hold *hold = conn->hold;
@@ -32,7 +32,7 @@ static void drop_slice(struct server_conn *conn)
     conn->rest = FB_STR_NONE;
 }
 
-int fb_conn_pull(struct server_conn *conn)
+int fb_h1_pull(struct h1_conn *conn)
 {
     if (conn->rest.len > 0) {
         return FB_OK;
@@ -41,7 +41,7 @@ int fb_conn_pull(struct server_conn *conn)
     if (conn->input_err < 0) {
         return conn->input_err;
     }
-    int err = fb_reader_next(&conn->stream->reader, &conn->slice);
+    int err = fb_reader_next(&conn->base.stream->reader, &conn->slice);
     if (err == FB_OK) {
         conn->rest = conn->slice.bytes;
     } else if (err != FB_E_LATER) {
@@ -50,65 +50,57 @@ int fb_conn_pull(struct server_conn *conn)
     return err;
 }
 
-void fb_conn_watch(struct server_conn *conn)
+void fb_h1_watch(struct h1_conn *conn)
 {
     if (fb_op_is_idle(&conn->input_op) && conn->rest.len == 0 && conn->input_err == FB_OK) {
-        fb_reader_wait(&conn->stream->reader, &conn->input_op);
+        fb_reader_wait(&conn->base.stream->reader, &conn->input_op);
     }
 }
 
 /* ---- life ---------------------------------------------------------------- */
 
-static void free_if_done(struct server_conn *conn)
+static void free_if_done(struct h1_conn *conn)
 {
     if (conn->exchange == NULL && fb_op_is_idle(&conn->input_op)) {
-        fb_server_conn_gone(conn->server, conn);
-        fb_clients_leave(conn->server->options.clients, conn->client);
+        fb_server_conn_gone(&conn->base);
         fb_free(conn);
     }
 }
 
-static void abort_exchange(struct fb_exchange *exchange)
+static void abort_exchange(struct h1_exchange *exchange)
 {
-    fb_content_wake(exchange);
-    if (exchange->has_responded) {
-        fb_send_abandon(exchange);
+    fb_h1_content_wake(exchange);
+    if (exchange->base.has_responded) {
+        fb_h1_send_abandon(exchange);
         return;
     }
-    if (exchange->is_aborted) {
-        return;
-    }
-    exchange->is_aborted = true;
-    fb_server_count(exchange->conn->server, METRIC_ABORTED);
-    if (exchange->hooks.aborted != NULL) {
-        exchange->hooks.aborted(exchange->hooks.ctx);
-    }
+    fb_exchange_abort(&exchange->base);
 }
 
-void fb_conn_kill(struct server_conn *conn, bool is_reset)
+void fb_h1_kill(struct h1_conn *conn, bool is_reset)
 {
-    if (fb_conn_is_dead(conn)) {
+    if (fb_h1_is_dead(conn)) {
         return;
     }
     bool is_drained = conn->machine.state == CONN_DRAIN;
     fb_machine_move(&conn->machine, CONN_DEAD);
-    fb_timer_clear(&conn->timer);
+    fb_timer_clear(&conn->base.timer);
     drop_slice(conn);
     fb_http1_parser_done(&conn->parser);
     if (conn->exchange != NULL) {
-        conn->exchange->peer = fb_stream_peer(conn->stream);
+        conn->exchange->base.peer = fb_stream_peer(conn->base.stream);
     }
     if (is_reset) {
-        fb_stream_reset(conn->stream);
+        fb_stream_reset(conn->base.stream);
     } else {
-        fb_stream_close(conn->stream);
+        fb_stream_close(conn->base.stream);
     }
-    conn->stream = NULL;
+    conn->base.stream = NULL;
     if (conn->input_err == FB_OK) {
         conn->input_err = FB_E_CLOSED;
     }
     if (is_drained) {
-        fb_conn_bury(conn);
+        fb_h1_bury(conn);
     } else if (conn->exchange != NULL) {
         abort_exchange(conn->exchange);
     } else {
@@ -116,59 +108,47 @@ void fb_conn_kill(struct server_conn *conn, bool is_reset)
     }
 }
 
-void fb_conn_bury(struct server_conn *conn)
+void fb_h1_bury(struct h1_conn *conn)
 {
-    struct fb_exchange *exchange = conn->exchange;
+    struct h1_exchange *exchange = conn->exchange;
 
-    FB_REQUIRE(fb_conn_is_dead(conn));
+    FB_REQUIRE(fb_h1_is_dead(conn));
     conn->exchange = NULL;
-    fb_server_give_exchange(conn->server, exchange);
+    fb_server_give_exchange(&conn->base.server->h1_pool, &exchange->base);
     free_if_done(conn);
+}
+
+static struct h1_exchange *take_exchange(struct h1_conn *conn)
+{
+    struct fb_exchange *exchange =
+        fb_server_take_exchange(&conn->base.server->h1_pool, sizeof(struct h1_exchange),
+                                offsetof(struct h1_exchange, n_slices));
+
+    return FB_CONTAINER_OF(exchange, struct h1_exchange, base);
 }
 
 /* ---- requests ------------------------------------------------------------ */
 
 /* A new exchange for `request`, whose strings stand in its arena already. */
-static void begin_exchange(struct server_conn *conn, struct fb_exchange *exchange,
+static void begin_exchange(struct h1_conn *conn, struct h1_exchange *exchange,
                            const struct fb_http1_request *request)
 {
-    fb_timer_clear(&conn->timer);
+    fb_timer_clear(&conn->base.timer);
     fb_machine_move(&conn->machine, CONN_EXCHANGE);
     if (conn->rest.len == 0) {
         drop_slice(conn); /* a long response should not keep a receive buffer */
     }
     conn->exchange = exchange;
     exchange->conn = conn;
-    exchange->request = *request;
-    exchange->started_ns = fb_clock_mono_ns(fb_loop_clock(conn->server->loop));
-    fb_content_init(exchange);
-    fb_send_init(exchange);
-}
-
-static void refuse(struct server_conn *conn, unsigned status, const char *detail)
-{
-    struct fb_exchange *exchange = conn->exchange;
-    static const struct {
-        unsigned status;
-        enum server_metric row;
-    } causes[] = {
-        {400, METRIC_REFUSED_MALFORMED}, {408, METRIC_TIMEOUT_HEAD},
-        {413, METRIC_REFUSED_CONTENT},   {414, METRIC_REFUSED_TARGET},
-        {417, METRIC_REFUSED_EXPECT},    {431, METRIC_REFUSED_FIELDS},
-        {501, METRIC_REFUSED_VERSION},   {505, METRIC_REFUSED_VERSION},
-    };
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(causes); i++) {
-        if (causes[i].status == status) {
-            fb_server_count(conn->server, causes[i].row);
-        }
-    }
-    exchange->is_refusal = true;
-    fb_exchange_refuse(exchange, status, NULL, detail, true);
+    exchange->base.request = request->head;
+    exchange->keeps_alive = request->keeps_alive;
+    fb_exchange_begin(&exchange->base, &conn->base);
+    fb_h1_content_init(exchange, request);
+    fb_h1_send_init(exchange);
 }
 
 /* Answers bytes that are no request. */
-static void refuse_bytes(struct server_conn *conn, struct fb_exchange *exchange, unsigned status)
+static void refuse_bytes(struct h1_conn *conn, struct h1_exchange *exchange, unsigned status)
 {
     static const struct fb_http1_request nothing = {
         .head = {.method = FB_METHOD_OTHER, .version_minor = 1}};
@@ -193,75 +173,70 @@ static void refuse_bytes(struct server_conn *conn, struct fb_exchange *exchange,
         break;
     }
     begin_exchange(conn, exchange, &nothing);
-    refuse(conn, status, detail);
+    fb_exchange_reject(&exchange->base, status, detail, true);
 }
 
-static void on_request(struct server_conn *conn, struct fb_exchange *exchange,
+static void on_request(struct h1_conn *conn, struct h1_exchange *exchange,
                        const struct fb_http1_request *request)
 {
-    struct fb_server *server = conn->server;
-    struct fb_clients_quota quota;
+    uint64_t max_body_bytes = conn->base.server->options.limits.max_body_bytes;
 
     begin_exchange(conn, exchange, request);
-    conn->n_requests++;
-    if (!fb_clients_admit(server->options.clients, conn->client, &quota)) {
-        fb_server_count(server, METRIC_REFUSED_RATE);
-        exchange->is_refusal = true;
-        fb_exchange_refuse_rate(exchange, &quota);
+    if (!fb_exchange_admit(&exchange->base)) {
         return;
     }
     if (request->expects_otherwise) {
-        refuse(conn, 417, "Only 100-continue can be expected of this server.");
+        fb_exchange_reject(&exchange->base, 417,
+                           "Only 100-continue can be expected of this server.", true);
         return;
     }
-    if (request->framing == FB_HTTP1_LENGTH &&
-        request->length > server->options.limits.max_body_bytes) {
-        refuse(conn, 413, "The content is larger than this server takes.");
+    if (request->framing == FB_HTTP1_LENGTH && request->length > max_body_bytes) {
+        fb_exchange_reject(&exchange->base, 413, "The content is larger than this server takes.",
+                           true);
         return;
     }
-    fb_server_count(server, METRIC_REQUESTS);
-    server->options.handle(server->options.ctx, exchange);
+    fb_exchange_handle(&exchange->base);
     /* The exchange may have been answered, but never be gone. */
-    if (!exchange->has_responded) {
-        fb_conn_watch(conn);
+    if (!exchange->base.has_responded) {
+        fb_h1_watch(conn);
     }
 }
 
-static void wait_for_head(struct server_conn *conn)
+static void wait_for_head(struct h1_conn *conn)
 {
-    const struct fb_server_limits *limits = &conn->server->options.limits;
+    const struct fb_server_limits *limits = &conn->base.server->options.limits;
 
     if (conn->machine.state == CONN_IDLE) {
-        fb_timer_set(&conn->timer, limits->idle_timeout_ms);
+        fb_timer_set(&conn->base.timer, limits->idle_timeout_ms);
     }
-    fb_conn_watch(conn);
+    fb_h1_watch(conn);
 }
 
-static void begin_head(struct server_conn *conn)
+static void begin_head(struct h1_conn *conn)
 {
     if (conn->machine.state == CONN_IDLE) {
         fb_machine_move(&conn->machine, CONN_HEAD);
-        fb_timer_set(&conn->timer, conn->server->options.limits.head_timeout_ms);
+        fb_timer_set(&conn->base.timer, conn->base.server->options.limits.head_timeout_ms);
     }
 }
 
 /* Reads heads until one is complete; its handler takes it from there. */
-static void conn_run(struct server_conn *conn)
+static void conn_run(struct h1_conn *conn)
 {
     struct fb_http1_request request;
 
     for (;;) {
-        int err = fb_conn_pull(conn);
+        int err = fb_h1_pull(conn);
         if (err == FB_E_LATER) {
             wait_for_head(conn);
             return;
         }
         if (err < 0) {
-            fb_conn_kill(conn, false);
+            fb_h1_kill(conn, false);
             return;
         }
-        struct fb_exchange *exchange = fb_server_take_exchange(conn->server);
-        err = fb_http1_parse_request(&conn->parser, &conn->rest, &exchange->arena, &request);
+        struct h1_exchange *exchange = take_exchange(conn);
+        err = fb_http1_parse_request(&conn->parser, &conn->rest, &exchange->base.arena, &request);
         if (err == FB_OK) {
             on_request(conn, exchange, &request);
             return;
@@ -270,58 +245,58 @@ static void conn_run(struct server_conn *conn)
             refuse_bytes(conn, exchange, conn->parser.status);
             return;
         }
-        fb_server_give_exchange(conn->server, exchange);
+        fb_server_give_exchange(&conn->base.server->h1_pool, &exchange->base);
         begin_head(conn);
     }
 }
 
 /* ---- after a response ---------------------------------------------------- */
 
-static void give_exchange(struct server_conn *conn)
+static void give_exchange(struct h1_conn *conn)
 {
-    struct fb_exchange *exchange = conn->exchange;
+    struct h1_exchange *exchange = conn->exchange;
 
     conn->exchange = NULL;
-    fb_server_give_exchange(conn->server, exchange);
+    fb_server_give_exchange(&conn->base.server->h1_pool, &exchange->base);
 }
 
 /* Reads until the client has closed too: a close over unread input would make
  * the kernel send RST, which can overtake the response. */
-static void linger_run(struct server_conn *conn)
+static void linger_run(struct h1_conn *conn)
 {
     int err = FB_OK;
 
     while (err == FB_OK) {
         conn->rest = FB_STR_NONE;
-        err = fb_conn_pull(conn);
+        err = fb_h1_pull(conn);
     }
     if (err != FB_E_LATER) {
-        fb_conn_kill(conn, false);
+        fb_h1_kill(conn, false);
         return;
     }
-    fb_conn_watch(conn);
+    fb_h1_watch(conn);
 }
 
-static void linger(struct server_conn *conn)
+static void linger(struct h1_conn *conn)
 {
     give_exchange(conn);
     fb_machine_move(&conn->machine, CONN_LINGER);
     fb_http1_parser_done(&conn->parser);
-    fb_stream_shut(conn->stream);
-    fb_timer_set(&conn->timer, SERVER_LINGER_MS);
+    fb_stream_shut(conn->base.stream);
+    fb_timer_set(&conn->base.timer, SERVER_LINGER_MS);
     linger_run(conn);
 }
 
-static void next_request(struct server_conn *conn)
+static void next_request(struct h1_conn *conn)
 {
     give_exchange(conn);
-    fb_timer_clear(&conn->timer);
+    fb_timer_clear(&conn->base.timer);
     fb_machine_move(&conn->machine, CONN_IDLE);
     conn_run(conn);
 }
 
 /* Reads away what the handler left unread of the content. */
-static void drain_run(struct server_conn *conn)
+static void drain_run(struct h1_conn *conn)
 {
     struct exchange_content *content = &conn->exchange->content;
     struct fb_str piece;
@@ -332,11 +307,11 @@ static void drain_run(struct server_conn *conn)
         if (err == FB_OK) {
             content->n_bytes += piece.len;
         } else if (err == FB_E_LATER) {
-            err = fb_conn_pull(conn);
+            err = fb_h1_pull(conn);
         }
     }
     if (err == FB_E_LATER) {
-        fb_conn_watch(conn);
+        fb_h1_watch(conn);
     } else if (err == FB_E_END && fb_http1_body_is_whole(&content->decoder)) {
         next_request(conn);
     } else {
@@ -344,11 +319,11 @@ static void drain_run(struct server_conn *conn)
     }
 }
 
-void fb_conn_finished(struct server_conn *conn)
+void fb_h1_finished(struct h1_conn *conn)
 {
-    struct fb_exchange *exchange = conn->exchange;
+    struct h1_exchange *exchange = conn->exchange;
 
-    if (exchange->closes || conn->server->is_draining) {
+    if (exchange->closes || conn->base.server->is_draining) {
         linger(conn);
         return;
     }
@@ -358,30 +333,30 @@ void fb_conn_finished(struct server_conn *conn)
     }
     fb_machine_move(&conn->machine, CONN_DRAIN);
     exchange->content.n_bytes = 0;
-    fb_timer_set(&conn->timer, conn->server->options.limits.body_timeout_ms);
+    fb_timer_set(&conn->base.timer, conn->base.server->options.limits.body_timeout_ms);
     drain_run(conn);
 }
 
 /* ---- events -------------------------------------------------------------- */
 
 /* Input, or its end, while a handler works or a response is sent. */
-static void on_exchange_input(struct server_conn *conn)
+static void on_exchange_input(struct h1_conn *conn)
 {
     if (conn->exchange->content.waiter != NULL) {
-        fb_content_wake(conn->exchange);
+        fb_h1_content_wake(conn->exchange);
         return;
     }
-    int err = fb_conn_pull(conn);
+    int err = fb_h1_pull(conn);
     if (err == FB_E_LATER) {
-        fb_conn_watch(conn);
+        fb_h1_watch(conn);
     } else if (err < 0 && err != FB_E_END) {
-        fb_conn_kill(conn, true);
+        fb_h1_kill(conn, true);
     }
 }
 
 static void on_input(struct fb_op *op)
 {
-    struct server_conn *conn = FB_CONTAINER_OF(op, struct server_conn, input_op);
+    struct h1_conn *conn = FB_CONTAINER_OF(op, struct h1_conn, input_op);
 
     switch ((enum conn_state)conn->machine.state) {
     case CONN_IDLE:
@@ -403,59 +378,79 @@ static void on_input(struct fb_op *op)
     }
 }
 
-static void on_exchange_timeout(struct server_conn *conn)
+static void on_exchange_timeout(struct h1_conn *conn)
 {
-    struct fb_exchange *exchange = conn->exchange;
+    struct h1_exchange *exchange = conn->exchange;
 
     if (!fb_op_is_idle(&exchange->write.op)) {
-        fb_pace_on_timer(exchange);
+        fb_pace_on_timer(&conn->base);
     } else if (exchange->content.waiter != NULL) {
-        fb_server_count(conn->server, METRIC_TIMEOUT_CONTENT);
-        fb_content_time_out(exchange);
+        fb_server_count(conn->base.server, METRIC_TIMEOUT_CONTENT);
+        fb_h1_content_time_out(exchange);
     }
 }
 
 static void on_timeout(struct fb_timer *timer)
 {
-    struct server_conn *conn = FB_CONTAINER_OF(timer, struct server_conn, timer);
+    struct h1_conn *conn = FB_CONTAINER_OF(timer, struct h1_conn, base.timer);
 
     switch ((enum conn_state)conn->machine.state) {
     case CONN_IDLE:
-        fb_server_count(conn->server, METRIC_TIMEOUT_IDLE);
-        fb_conn_kill(conn, false);
+        fb_server_count(conn->base.server, METRIC_TIMEOUT_IDLE);
+        fb_h1_kill(conn, false);
         break;
     case CONN_HEAD:
-        refuse_bytes(conn, fb_server_take_exchange(conn->server), 408);
+        refuse_bytes(conn, take_exchange(conn), 408);
         break;
     case CONN_EXCHANGE:
         on_exchange_timeout(conn);
         break;
     case CONN_DRAIN:
     case CONN_LINGER:
-        fb_conn_kill(conn, false);
+        fb_h1_kill(conn, false);
         break;
     case CONN_DEAD:
         break;
     }
 }
 
-void fb_conn_open(struct fb_server *server, struct fb_stream *stream, struct fb_client *client,
-                  bool is_trusted)
+/* ---- for the server ------------------------------------------------------ */
+
+static void h1_drain(struct server_conn *base)
 {
-    struct server_conn *conn = FB_NEW(struct server_conn);
+    struct h1_conn *conn = fb_h1_conn_of(base);
+
+    if (conn->machine.state == CONN_IDLE) {
+        fb_h1_kill(conn, false);
+    }
+}
+
+static void h1_cut(struct server_conn *base)
+{
+    struct h1_conn *conn = fb_h1_conn_of(base);
+
+    fb_h1_kill(conn, conn->machine.state == CONN_EXCHANGE);
+}
+
+static const struct server_protocol protocol = {
+    .name = FB_STR("HTTP/1.1"),
+    .respond = fb_h1_respond,
+    .retract = fb_h1_retract,
+    .drain = h1_drain,
+    .cut = h1_cut,
+};
+
+void fb_h1_open(struct fb_server *server, const struct server_peer *peer)
+{
+    struct h1_conn *conn = FB_NEW(struct h1_conn);
     struct fb_http1_limits limits = {
         .max_head_bytes = server->options.limits.max_head_bytes,
         .max_headers = server->options.limits.max_headers,
     };
 
-    conn->server = server;
-    conn->stream = stream;
-    conn->client = client;
-    conn->is_trusted = is_trusted;
+    fb_server_conn_init(server, &conn->base, &protocol, peer);
     fb_machine_init(&conn->machine, conn_states, CONN_IDLE);
-    fb_list_init(&conn->link);
-    fb_list_append(&server->conns, &conn->link);
-    fb_timer_init(&conn->timer, server->loop, on_timeout);
+    fb_timer_init(&conn->base.timer, server->loop, on_timeout);
     fb_op_init(&conn->input_op, server->loop, on_input);
     fb_http1_parser_init(&conn->parser, &limits);
     conn_run(conn);

@@ -1,11 +1,11 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/server/server_internal.h"
+#include "base/server/h1_internal.h"
 
-static struct fb_exchange *exchange_of(struct fb_reader *reader)
+static struct h1_exchange *exchange_of(struct fb_reader *reader)
 {
-    return FB_CONTAINER_OF(reader, struct fb_exchange, content.reader);
+    return FB_CONTAINER_OF(reader, struct h1_exchange, base.content);
 }
 
 /* ---- slices of the input ------------------------------------------------- */
@@ -21,7 +21,7 @@ static void hold_release(void *owner)
 }
 
 /* The slice for a piece that was just taken from conn->rest. */
-static struct fb_slice slice_of(struct server_conn *conn, struct fb_str piece)
+static struct fb_slice slice_of(struct h1_conn *conn, struct fb_str piece)
 {
     if (conn->hold == NULL && conn->rest.len == 0) {
         /* The last of it: the input's own slice moves on to the handler. */
@@ -48,16 +48,16 @@ static int content_break(struct exchange_content *content, int err)
 }
 
 /* The decoder needs more: FB_OK when there is some. */
-static int pull_more(struct fb_exchange *exchange)
+static int pull_more(struct h1_exchange *exchange)
 {
     struct exchange_content *content = &exchange->content;
-    struct server_conn *conn = exchange->conn;
+    struct h1_conn *conn = exchange->conn;
 
     if (content->is_expected) {
         content->is_expected = false;
-        fb_send_continue(exchange);
+        fb_h1_send_continue(exchange);
     }
-    int err = fb_conn_pull(conn);
+    int err = fb_h1_pull(conn);
     if (err == FB_OK || err == FB_E_LATER) {
         return err;
     }
@@ -66,16 +66,16 @@ static int pull_more(struct fb_exchange *exchange)
 
 static int content_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 {
-    struct fb_exchange *exchange = exchange_of(reader);
+    struct h1_exchange *exchange = exchange_of(reader);
     struct exchange_content *content = &exchange->content;
-    struct server_conn *conn = exchange->conn;
+    struct h1_conn *conn = exchange->conn;
     struct fb_str piece;
     int err = FB_E_LATER;
 
     if (content->err < 0) {
         return content->err;
     }
-    if (fb_conn_is_dead(conn)) {
+    if (fb_h1_is_dead(conn)) {
         return content_break(content, FB_E_CLOSED);
     }
     for (;;) {
@@ -92,8 +92,8 @@ static int content_next(struct fb_reader *reader, struct fb_slice *ret_slice)
         }
     }
     content->n_bytes += piece.len;
-    if (content->n_bytes > conn->server->options.limits.max_body_bytes) {
-        fb_server_count(conn->server, METRIC_REFUSED_CONTENT);
+    if (content->n_bytes > conn->base.server->options.limits.max_body_bytes) {
+        fb_server_count(conn->base.server, METRIC_REFUSED_CONTENT);
         return content_break(content, FB_E_LIMIT);
     }
     *ret_slice = slice_of(conn, piece);
@@ -102,7 +102,7 @@ static int content_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 
 static void wait_cancel(struct fb_op *op)
 {
-    struct fb_exchange *exchange = op->provider;
+    struct h1_exchange *exchange = op->provider;
 
     exchange->content.waiter = NULL;
     fb_op_finish(op, FB_E_CANCELED);
@@ -110,8 +110,8 @@ static void wait_cancel(struct fb_op *op)
 
 static void content_wait(struct fb_reader *reader, struct fb_op *op)
 {
-    struct fb_exchange *exchange = exchange_of(reader);
-    struct server_conn *conn = exchange->conn;
+    struct h1_exchange *exchange = exchange_of(reader);
+    struct h1_conn *conn = exchange->conn;
 
     FB_REQUIRE(exchange->content.waiter == NULL);
     fb_op_begin(op, wait_cancel);
@@ -122,9 +122,9 @@ static void content_wait(struct fb_reader *reader, struct fb_op *op)
     op->provider = exchange;
     exchange->content.waiter = op;
     if (fb_op_is_idle(&exchange->write.op)) {
-        fb_timer_set(&conn->timer, conn->server->options.limits.body_timeout_ms);
+        fb_timer_set(&conn->base.timer, conn->base.server->options.limits.body_timeout_ms);
     }
-    fb_conn_watch(conn);
+    fb_h1_watch(conn);
 }
 
 /* The exchange owns it, so that a handler may give it back as a response. */
@@ -137,30 +137,30 @@ static const struct fb_reader_ops content_ops = {.next = content_next,
                                                  .wait = content_wait,
                                                  .close = content_close};
 
-void fb_content_init(struct fb_exchange *exchange)
+void fb_h1_content_init(struct h1_exchange *exchange, const struct fb_http1_request *request)
 {
-    struct exchange_content *content = &exchange->content;
-
-    content->reader.ops = &content_ops;
-    content->is_expected = exchange->request.expects_continue;
-    fb_http1_body_init(&content->decoder, exchange->request.framing, exchange->request.length);
+    exchange->base.content.ops = &content_ops;
+    exchange->base.content_length =
+        request->framing == FB_HTTP1_CHUNKED ? FB_LENGTH_UNKNOWN : (int64_t)request->length;
+    exchange->content.is_expected = request->expects_continue;
+    fb_http1_body_init(&exchange->content.decoder, request->framing, request->length);
 }
 
-void fb_content_wake(struct fb_exchange *exchange)
+void fb_h1_content_wake(struct h1_exchange *exchange)
 {
     struct fb_op *waiter = exchange->content.waiter;
 
     if (waiter != NULL) {
         exchange->content.waiter = NULL;
         if (fb_op_is_idle(&exchange->write.op)) {
-            fb_timer_clear(&exchange->conn->timer);
+            fb_timer_clear(&exchange->conn->base.timer);
         }
         fb_op_finish(waiter, FB_OK);
     }
 }
 
-void fb_content_time_out(struct fb_exchange *exchange)
+void fb_h1_content_time_out(struct h1_exchange *exchange)
 {
     exchange->content.err = FB_E_TIMEOUT;
-    fb_content_wake(exchange);
+    fb_h1_content_wake(exchange);
 }

@@ -1,12 +1,10 @@
 #include "base/core/check.h"
-#include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/metrics/metrics.h"
-#include "base/server/server_internal.h"
+#include "base/server/h1_internal.h"
 
 /* ---- the end ------------------------------------------------------------- */
 
-void fb_send_release(struct fb_exchange *exchange)
+void fb_h1_send_release(struct h1_exchange *exchange)
 {
     for (size_t i = 0; i < exchange->n_slices; i++) {
         fb_slice_release(&exchange->slices[i]);
@@ -14,54 +12,26 @@ void fb_send_release(struct fb_exchange *exchange)
     exchange->n_slices = 0;
 }
 
-static void count_outcome(struct fb_exchange *exchange, const struct fb_exchange_outcome *outcome)
-{
-    struct fb_server *server = exchange->conn->server;
-    unsigned class = outcome->status / 100;
-
-    if (server->metrics == NULL) {
-        return;
-    }
-    if (class >= 2 && class <= 5) {
-        fb_metrics_add(server->metrics, METRIC_RESPONSES_2XX + class - 2, 1);
-    }
-    fb_metrics_add(server->metrics, METRIC_BYTES, outcome->body_bytes);
-    fb_metrics_observe_ns(server->metrics, METRIC_SECONDS, outcome->duration_ns);
-    if (outcome->result < 0 && !exchange->is_aborted) {
-        fb_metrics_add(server->metrics, METRIC_BROKEN, 1);
-    }
-}
-
 /* The response is over, sent or not. */
-static void send_end(struct fb_exchange *exchange, int result)
+static void send_end(struct h1_exchange *exchange, int result)
 {
-    struct server_conn *conn = exchange->conn;
-    uint64_t now_ns = fb_clock_mono_ns(fb_loop_clock(conn->server->loop));
-    struct fb_exchange_outcome outcome = {
-        .result = result,
-        .status = exchange->status,
-        .body_bytes = exchange->n_sent,
-        .duration_ns = now_ns - exchange->started_ns,
-    };
+    struct h1_conn *conn = exchange->conn;
 
     if (result < 0) {
-        fb_conn_kill(conn, true); /* has the exchange, so it stays */
+        fb_h1_kill(conn, true); /* has the exchange, so it stays */
     }
     fb_reader_close(exchange->body);
     exchange->body = NULL;
-    count_outcome(exchange, &outcome);
-    if (exchange->hooks.finished != NULL) {
-        exchange->hooks.finished(exchange->hooks.ctx, &outcome);
-    }
-    if (fb_conn_is_dead(conn)) {
-        fb_conn_bury(conn);
+    fb_exchange_finish(&exchange->base, result, exchange->n_sent);
+    if (fb_h1_is_dead(conn)) {
+        fb_h1_bury(conn);
     } else {
-        fb_conn_finished(conn);
+        fb_h1_finished(conn);
     }
 }
 
 /* As send_end(), but never inside the handler's call. */
-static void send_end_later(struct fb_exchange *exchange, int result)
+static void send_end_later(struct h1_exchange *exchange, int result)
 {
     fb_op_begin(&exchange->write.op, NULL);
     fb_op_finish(&exchange->write.op, result);
@@ -76,18 +46,18 @@ struct batch {
     int err;          /* why gathering stopped: FB_OK (full), LATER, END, or broken */
 };
 
-static void batch_add(struct fb_exchange *exchange, struct batch *batch, struct fb_str piece)
+static void batch_add(struct h1_exchange *exchange, struct batch *batch, struct fb_str piece)
 {
     exchange->pieces[batch->n_pieces++] = piece;
 }
 
 /* True when the body has given all that was promised. */
-static bool is_given(const struct fb_exchange *exchange)
+static bool is_given(const struct h1_exchange *exchange)
 {
     return exchange->framing == FB_HTTP1_LENGTH && exchange->n_taken == exchange->length;
 }
 
-static int take_slice(struct fb_exchange *exchange, struct batch *batch)
+static int take_slice(struct h1_exchange *exchange, struct batch *batch)
 {
     struct fb_slice *slice = &exchange->slices[exchange->n_slices];
 
@@ -111,10 +81,10 @@ static int take_slice(struct fb_exchange *exchange, struct batch *batch)
     return FB_OK;
 }
 
-static void gather_content(struct fb_exchange *exchange, struct batch *batch)
+static void gather_content(struct h1_exchange *exchange, struct batch *batch)
 {
     size_t chunk_place = batch->n_pieces;
-    uint64_t max_bytes = exchange->conn->pace.is_slow ? SEND_SLOW_BYTES : SEND_MAX_BYTES;
+    uint64_t max_bytes = exchange->conn->base.pace.is_slow ? SEND_SLOW_BYTES : SEND_MAX_BYTES;
     bool is_chunked = exchange->framing == FB_HTTP1_CHUNKED;
 
     if (is_chunked) {
@@ -144,33 +114,33 @@ static void gather_content(struct fb_exchange *exchange, struct batch *batch)
 
 /* ---- sending ------------------------------------------------------------- */
 
-static void start_write(struct fb_exchange *exchange, size_t n_pieces)
+static void start_write(struct h1_exchange *exchange, size_t n_pieces)
 {
-    struct server_conn *conn = exchange->conn;
+    struct h1_conn *conn = exchange->conn;
 
     exchange->write.pieces = exchange->pieces;
     exchange->write.n_pieces = n_pieces;
     for (size_t i = 0; i < n_pieces; i++) {
-        fb_pace_add(conn, exchange->pieces[i].len);
+        fb_pace_add(&conn->base, exchange->pieces[i].len);
     }
     exchange->head_left = 0;
     exchange->waits = false;
-    fb_stream_write(conn->stream, &exchange->write);
-    if (fb_stream_unsent(conn->stream) == 0) {
-        conn->pace.is_slow = false;
+    fb_stream_write(conn->base.stream, &exchange->write);
+    if (fb_stream_unsent(conn->base.stream) == 0) {
+        conn->base.pace.is_slow = false;
     } else {
         exchange->waits = true;
-        fb_pace_begin(exchange);
+        fb_pace_begin(&conn->base);
     }
 }
 
 /* Sends what is there: the head, if it has not gone yet, and content. */
-static void send_more(struct fb_exchange *exchange)
+static void send_more(struct h1_exchange *exchange)
 {
     struct batch batch = {0};
 
-    if (exchange->head.len > 0) {
-        batch_add(exchange, &batch, fb_buf_str(&exchange->head));
+    if (exchange->base.head.len > 0) {
+        batch_add(exchange, &batch, fb_buf_str(&exchange->base.head));
     }
     if (exchange->body != NULL) {
         gather_content(exchange, &batch);
@@ -185,51 +155,51 @@ static void send_more(struct fb_exchange *exchange)
     } else if (exchange->has_ended) {
         send_end_later(exchange, FB_OK);
     } else {
-        fb_conn_watch(exchange->conn);
+        fb_h1_watch(exchange->conn);
         fb_reader_wait(exchange->body, &exchange->body_wait);
     }
 }
 
-static void on_continued(struct fb_exchange *exchange)
+static void on_continued(struct h1_exchange *exchange)
 {
     exchange->is_continuing = false;
-    if (exchange->has_responded && !fb_conn_is_dead(exchange->conn)) {
+    if (exchange->base.has_responded && !fb_h1_is_dead(exchange->conn)) {
         send_more(exchange);
-    } else if (exchange->has_responded) {
+    } else if (exchange->base.has_responded) {
         send_end_later(exchange, FB_E_CLOSED);
     }
 }
 
 /* After a write: the timer is for whoever waits for content. */
-static void settle_timer(struct fb_exchange *exchange)
+static void settle_timer(struct h1_exchange *exchange)
 {
-    struct server_conn *conn = exchange->conn;
+    struct h1_conn *conn = exchange->conn;
 
-    if (exchange->content.waiter != NULL && !fb_conn_is_dead(conn)) {
-        fb_timer_set(&conn->timer, conn->server->options.limits.body_timeout_ms);
+    if (exchange->content.waiter != NULL && !fb_h1_is_dead(conn)) {
+        fb_timer_set(&conn->base.timer, conn->base.server->options.limits.body_timeout_ms);
     } else {
-        fb_timer_clear(&conn->timer);
+        fb_timer_clear(&conn->base.timer);
     }
 }
 
 static void on_written(struct fb_op *op)
 {
-    struct fb_exchange *exchange = FB_CONTAINER_OF(op, struct fb_exchange, write.op);
+    struct h1_exchange *exchange = FB_CONTAINER_OF(op, struct h1_exchange, write.op);
 
     if (exchange->waits) {
-        fb_pace_end(exchange);
+        fb_pace_end(&exchange->conn->base);
     }
     settle_timer(exchange);
     if (exchange->is_continuing) {
         on_continued(exchange);
         return;
     }
-    fb_send_release(exchange);
+    fb_h1_send_release(exchange);
     if (op->result < 0) {
         send_end(exchange, op->result);
         return;
     }
-    fb_buf_consume(&exchange->head, exchange->head.len - exchange->head_left);
+    fb_buf_consume(&exchange->base.head, exchange->base.head.len - exchange->head_left);
     exchange->n_sent = exchange->n_taken;
     if (exchange->has_ended) {
         send_end(exchange, FB_OK);
@@ -240,9 +210,9 @@ static void on_written(struct fb_op *op)
 
 static void on_body_ready(struct fb_op *op)
 {
-    struct fb_exchange *exchange = FB_CONTAINER_OF(op, struct fb_exchange, body_wait);
+    struct h1_exchange *exchange = FB_CONTAINER_OF(op, struct h1_exchange, body_wait);
 
-    if (fb_conn_is_dead(exchange->conn)) {
+    if (fb_h1_is_dead(exchange->conn)) {
         send_end(exchange, FB_E_CLOSED);
     } else if (op->result < 0) {
         send_end(exchange, op->result);
@@ -251,18 +221,18 @@ static void on_body_ready(struct fb_op *op)
     }
 }
 
-void fb_send_init(struct fb_exchange *exchange)
+void fb_h1_send_init(struct h1_exchange *exchange)
 {
-    struct fb_loop *loop = exchange->conn->server->loop;
+    struct fb_loop *loop = exchange->conn->base.server->loop;
 
     fb_op_init(&exchange->write.op, loop, on_written);
     fb_op_init(&exchange->body_wait, loop, on_body_ready);
     exchange->n_slices = 0;
 }
 
-void fb_send_continue(struct fb_exchange *exchange)
+void fb_h1_send_continue(struct h1_exchange *exchange)
 {
-    if (exchange->has_responded || !fb_op_is_idle(&exchange->write.op)) {
+    if (exchange->base.has_responded || !fb_op_is_idle(&exchange->write.op)) {
         return;
     }
     exchange->is_continuing = true;
@@ -271,34 +241,59 @@ void fb_send_continue(struct fb_exchange *exchange)
     start_write(exchange, 1);
 }
 
-void fb_send_abandon(struct fb_exchange *exchange)
+void fb_h1_send_abandon(struct h1_exchange *exchange)
 {
     /* A write ends by itself when its stream is closed. */
     fb_op_cancel(&exchange->body_wait);
 }
 
+/* ---- taking back --------------------------------------------------------- */
+
+/* Gives back what of the batch is not sent yet. Content in chunks stays: its length was
+ * announced already. So does what a reader gives only once. */
+void fb_h1_retract(struct server_conn *conn)
+{
+    struct h1_exchange *exchange = fb_h1_conn_of(conn)->exchange;
+
+    if (exchange->body == NULL || exchange->framing == FB_HTTP1_CHUNKED ||
+        !fb_reader_can_unread(exchange->body)) {
+        return;
+    }
+    size_t n_cut = fb_stream_retract(conn->stream);
+    uint64_t n_unread = FB_MIN((uint64_t)n_cut, exchange->n_batch);
+    if (n_unread > 0) {
+        fb_reader_unread(exchange->body, n_unread);
+        exchange->n_taken -= n_unread;
+        exchange->has_ended = false;
+    }
+    exchange->head_left = n_cut - (size_t)n_unread;
+    conn->pace.left -= n_cut;
+    exchange->n_batch = 0; /* done once is done for good */
+    fb_h1_send_release(exchange);
+}
+
 /* ---- the head ------------------------------------------------------------ */
 
 /* True if the connection cannot be used after this response. */
-static bool must_close(const struct fb_exchange *exchange, const struct fb_response *response)
+static bool must_close(const struct h1_exchange *exchange, const struct fb_response *response)
 {
-    const struct server_conn *conn = exchange->conn;
+    const struct h1_conn *conn = exchange->conn;
     const struct exchange_content *content = &exchange->content;
     bool is_whole = fb_http1_body_is_whole(&content->decoder);
     bool is_long =
         content->decoder.framing == FB_HTTP1_LENGTH && content->decoder.left > SERVER_DRAINED_BYTES;
     bool is_broken = content->err < 0 && content->err != FB_E_END;
 
-    return response->closes || !exchange->request.keeps_alive || conn->server->is_draining ||
-           conn->n_requests >= conn->server->options.limits.max_requests || is_broken ||
+    return response->closes || !exchange->keeps_alive || conn->base.server->is_draining ||
+           conn->base.n_requests >= conn->base.server->options.limits.max_requests || is_broken ||
            (!is_whole && (content->is_expected || is_long));
 }
 
 /* Settles framing, and drops a body that may not be sent. */
-static void choose_framing(struct fb_exchange *exchange, const struct fb_response *response,
+static void choose_framing(struct h1_exchange *exchange, const struct fb_response *response,
                            struct fb_http1_response_out *out)
 {
-    enum fb_method method = exchange->request.head.method;
+    enum fb_method method = exchange->base.request.method;
 
     exchange->body = response->body;
     out->length = response->length > 0 ? (uint64_t)response->length : 0;
@@ -314,7 +309,7 @@ static void choose_framing(struct fb_exchange *exchange, const struct fb_respons
         exchange->body = NULL;
     } else if (response->length > 0) {
         out->framing = FB_HTTP1_LENGTH;
-    } else if (exchange->request.head.version_minor >= 1) {
+    } else if (exchange->base.request.version_minor >= 1) {
         out->framing = FB_HTTP1_CHUNKED;
     } else {
         out->framing = FB_HTTP1_UNTIL_CLOSE;
@@ -324,32 +319,33 @@ static void choose_framing(struct fb_exchange *exchange, const struct fb_respons
     exchange->length = out->length;
 }
 
-void fb_send_response(struct fb_exchange *exchange, const struct fb_response *response)
+void fb_h1_respond(struct fb_exchange *base, const struct fb_response *response)
 {
-    struct server_conn *conn = exchange->conn;
+    struct h1_exchange *exchange = FB_CONTAINER_OF(base, struct h1_exchange, base);
+    struct h1_conn *conn = exchange->conn;
     struct fb_http1_response_out out = {
         .status = response->status,
         .headers = response->headers,
         .n_headers = response->n_headers,
     };
 
-    FB_REQUIRE(!exchange->has_responded);
+    FB_REQUIRE(!exchange->base.has_responded);
     FB_REQUIRE(response->status >= 200 && response->status <= 599);
-    exchange->has_responded = true;
-    exchange->status = response->status;
+    exchange->base.has_responded = true;
+    exchange->base.status = response->status;
     exchange->closes = must_close(exchange, response);
     choose_framing(exchange, response, &out);
-    if (fb_conn_is_dead(conn)) {
+    if (fb_h1_is_dead(conn)) {
         if (!exchange->is_continuing) {
             send_end_later(exchange, FB_E_CLOSED);
         }
         return;
     }
     out.closes = exchange->closes;
-    out.says_keep_alive = !exchange->closes && exchange->request.head.version_minor == 0;
-    out.extra = fb_server_lines(conn->server, response);
-    fb_buf_clear(&exchange->head);
-    fb_http1_write_response(&exchange->head, &out);
+    out.says_keep_alive = !exchange->closes && exchange->base.request.version_minor == 0;
+    out.extra = fb_server_lines(conn->base.server, response);
+    fb_buf_clear(&exchange->base.head);
+    fb_http1_write_response(&exchange->base.head, &out);
     if (!exchange->is_continuing) {
         send_more(exchange);
     }
