@@ -39,7 +39,7 @@ if(FB_SANITIZE)
     # Sanitizers put room between variables: the limit on frames is for the others.
     target_compile_options(fb_flags INTERFACE ${sanitize} -Wno-frame-larger-than)
     target_link_options(fb_flags INTERFACE ${sanitize})
-    target_compile_definitions(fb_flags INTERFACE FB_SANITIZED=1)
+    target_compile_definitions(fb_flags INTERFACE FB_SANITIZED=1 FB_TEST_CLOCK=1)
 endif()
 if(FB_FUZZ)
     target_compile_options(fb_flags INTERFACE -fsanitize=fuzzer-no-link)

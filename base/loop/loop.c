@@ -58,6 +58,7 @@ static void loop_drain(struct fb_loop *loop)
 void fb_loop_read_clock(struct fb_loop *loop)
 {
     loop->now_ms = fb_clock_mono_ms(loop->clock);
+    loop->steady_ms = fb_clock_steady_ns(loop->clock) / FB_NS_PER_MS;
 }
 
 static void on_prepare(uv_prepare_t *prepare)

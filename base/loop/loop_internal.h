@@ -33,6 +33,7 @@ struct fb_loop {
 
     const struct fb_clock *clock;
     uint64_t now_ms;
+    uint64_t steady_ms; /* the time of timers */
     pthread_t owner;
     struct fb_list ready;   /* of struct fb_op, finished */
     struct fb_list flushes; /* of struct fb_flush, to run before polling */

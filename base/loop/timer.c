@@ -71,7 +71,7 @@ void fb_timer_set(struct fb_timer *timer, uint64_t delay_ms)
 {
     struct fb_loop *loop = timer->loop;
 
-    timer->deadline_ms = loop->now_ms + delay_ms;
+    timer->deadline_ms = loop->steady_ms + delay_ms;
     if (timer->place != 0) {
         if (timer->deadline_ms < timer->heap_ms) {
             timer->heap_ms = timer->deadline_ms;
@@ -108,7 +108,7 @@ void fb_loop_set_alarm(struct fb_loop *loop)
         return;
     }
     /* libuv counts from its own reading of the clock, ours may be fake. */
-    uint64_t delay_ms = next_ms > loop->now_ms ? next_ms - loop->now_ms : 0;
+    uint64_t delay_ms = next_ms > loop->steady_ms ? next_ms - loop->steady_ms : 0;
     uv_update_time(&loop->uv);
     (void)uv_timer_start(&loop->alarm, fb_loop_on_alarm, delay_ms, 0);
 }
@@ -118,10 +118,10 @@ void fb_loop_run_timers(struct fb_loop *loop)
     /* Bounded, for a timer that sets itself to no delay. */
     for (size_t n = loop->n_timers; n > 0 && loop->n_timers > 0; n--) {
         struct fb_timer *timer = loop->heap[1];
-        if (timer->heap_ms > loop->now_ms) {
+        if (timer->heap_ms > loop->steady_ms) {
             break;
         }
-        if (timer->deadline_ms > loop->now_ms) {
+        if (timer->deadline_ms > loop->steady_ms) {
             timer->heap_ms = timer->deadline_ms;
             heap_down(loop, timer);
             continue;

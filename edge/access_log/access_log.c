@@ -162,7 +162,8 @@ static void log_open_again(struct edge_access_log *log)
 /* Waits for news, at most one turn. */
 static void log_wait(struct edge_access_log *log, bool *ret_is_closing, bool *ret_wants_reopen)
 {
-    uint64_t until_ns = fb_clock_mono_ns(fb_clock_system()) + (uint64_t)LOG_TURN_MS * FB_NS_PER_MS;
+    uint64_t until_ns =
+        fb_clock_steady_ns(fb_clock_system()) + (uint64_t)LOG_TURN_MS * FB_NS_PER_MS;
     struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
                              .tv_nsec = (long)(until_ns % 1000000000)};
 

@@ -48,7 +48,7 @@ static bool workers_are_stopping(void *ctx)
  * wakes. */
 static void workers_wait(struct origin_workers *workers, const uint64_t *n_seen, uint32_t ms)
 {
-    uint64_t until_ns = fb_clock_mono_ns(workers->options.clock) + (uint64_t)ms * FB_NS_PER_MS;
+    uint64_t until_ns = fb_clock_steady_ns(workers->options.clock) + (uint64_t)ms * FB_NS_PER_MS;
     struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000U),
                              .tv_nsec = (long)(until_ns % 1000000000U)};
     int err = 0;

@@ -7,6 +7,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from lab import Lab  # noqa: E402
+from lab_script import Stage  # noqa: E402
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -15,7 +16,8 @@ def pytest_runtest_makereport(item, call):
     if report.skipped:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped: a scenario runs or fails"
-    item.failed = getattr(item, "failed", False) or report.failed
+    for node in (item, item.getparent(pytest.Module)):
+        node.failed = getattr(node, "failed", False) or report.failed
 
 
 @pytest.fixture
@@ -23,3 +25,17 @@ def lab(request):
     lab = Lab()
     yield lab
     lab.close(failed=getattr(request.node, "failed", False))
+
+
+@pytest.fixture(scope="module")
+def module_lab(request):
+    """For what all tests of a file share."""
+    lab = Lab()
+    yield lab
+    lab.close(failed=getattr(request.node, "failed", False))
+
+
+@pytest.fixture(scope="module")
+def stage(module_lab):
+    """See tests/support/lab_script.py."""
+    return Stage(module_lab)

@@ -1,6 +1,8 @@
 """The lab's own peers against each other: what they say of a body must be true."""
 import pytest
 from lab import Cut, get, until
+from lab_script import Answer, Stage, Status, status, tiers
+from lab_wire import Headers, Response
 
 
 def test_a_fixed_object_comes_whole_and_in_ranges(lab):
@@ -68,3 +70,27 @@ def test_an_origin_that_stopped_refuses_and_comes_back_on_its_port(lab):
     origin.start()
     assert origin.port == port
     until(lambda: get(origin.url + "/a").status == 200, "the origin is back")
+
+
+def test_a_clock_that_is_turned_ages_what_is_kept(lab):
+    stage = Stage(lab)
+    thing = stage.put(Answer(headers={"Cache-Control": "max-age=60", "ETag": '"1"',
+                                      "Date": stage.clock.dated()}), Answer(304))
+    assert thing.status().fwd == "uri-miss"
+    assert thing.status().hit
+    stage.clock.forward(50)
+    again = thing.get()
+    assert 50 <= int(again.headers["Age"]) < 60 and status(again).ttl <= 10
+    stage.clock.forward(15)
+    assert thing.status().fwd == "stale"
+    assert [r.headers.get("If-None-Match") for r in thing.requests] == [None, '"1"']
+
+
+def test_cache_status_is_read_as_a_list_of_members():
+    answer = Response(200, "", "", Headers([
+        ("Cache-Status", 'region; hit; ttl=-3; detail=memory'),
+        ("Cache-Status", '"the, edge"; fwd=uri-miss; fwd-status=200; stored; key="a;\\"b"')]))
+    far, near = tiers(answer)
+    assert far == Status("region", hit=True, ttl=-3, detail="memory")
+    assert near == Status('"the, edge"', fwd="uri-miss", fwd_status=200, stored=True, key='a;"b')
+    assert status(answer) == near

@@ -23,6 +23,7 @@ import subprocess
 import tempfile
 import threading
 
+from lab_script import Clock
 from lab_wire import (PATIENCE, Client, Cut, Exchange, Origin, Response,  # noqa: F401
                       call, free_port, get, until)
 
@@ -45,8 +46,9 @@ def indent(text, by=2):
 class Program:
     """A program under test, started with a configuration of its own."""
 
-    def __init__(self, lab, binary, name, config, port=None, admin=None):
+    def __init__(self, lab, binary, name, config, port=None, admin=None, clock=None):
         self.lab, self.binary, self.name = lab, binary, name
+        self.clock = clock  # that turns its time; None: the machine's alone
         self.port, self.admin_port = port, admin
         self.dir = lab.dir / name
         self.dir.mkdir(exist_ok=True)
@@ -72,14 +74,23 @@ class Program:
         assert self.process is None or self.process.poll() is not None, "it runs already"
         assert (BUILD / self.binary).exists(), f"there is no {self.binary} in {BUILD}"
         command = [str(BUILD / self.binary), "--config", str(self.config_path), *args]
+        turned = {"FB_TEST_CLOCK": str(self.clock.path)} if self.clock else {}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
                 start_new_session=True,  # Ctrl-C is for whoever runs the lab
-                env={**os.environ, **SANITIZER_ENV, **(env or {})})
+                env={**os.environ, **SANITIZER_ENV, **turned, **(env or {})})
         if wait and self.admin_port:
             until(self.is_ready, f"{self.name} is ready", 30)
+            if self.clock:
+                self.check_clock()
         return self
+
+    def check_clock(self):
+        """A build without a clock to turn would pass many a test by doing nothing."""
+        before = self.status()["uptime_s"]
+        self.clock.forward(100)
+        assert self.status()["uptime_s"] >= before + 100, f"no test turns the clock of {BUILD}"
 
     def is_ready(self):
         assert self.is_running(), f"{self.name} ended at start ({self.process.returncode})"
@@ -145,7 +156,7 @@ class Lab:
     def __init__(self, folder=None):
         self.keep = folder is not None
         self.dir = pathlib.Path(folder or tempfile.mkdtemp(prefix="forebay-lab-"))
-        self.programs, self.origins = [], []
+        self.programs, self.origins, self.n_clocks = [], [], 0
 
     def __enter__(self):
         return self
@@ -165,16 +176,23 @@ class Lab:
         """A connection to a program or a scripted origin."""
         return Client(server.port, timeout=timeout)
 
-    def program(self, binary, name, config, port=None, admin=None, start=True):
-        program = Program(self, binary, name, config, port, admin)
+    def clock(self):
+        """One to hand to edges: lab_script.Clock."""
+        self.n_clocks += 1
+        return Clock(self.dir / f"clock-{self.n_clocks}")
+
+    def program(self, binary, name, config, port=None, admin=None, start=True, clock=None):
+        program = Program(self, binary, name, config, port, admin, clock)
         self.programs.append(program)
         return program.start() if start else program
 
     def edge(self, upstreams, name="box-1", role="edge", memory="64MiB", volumes=(), rules=None,
-             extra="", workers=2, start=True):
+             extra="", workers=2, start=True, clock=None):
         """forebay-edge; `upstreams` are URLs, or YAML mappings as text; `volumes` are (path, size)
         or (path, size, further YAML); `rules` and `extra` are YAML in place of the usual rules
-        and for further top-level keys."""
+        and for further top-level keys. With clock=True, `edge.clock` turns its time; several
+        edges share a lab.clock()."""
+        clock = self.clock() if clock is True else clock
         port, admin = free_port(), free_port()
         listed = "".join(f"  - {up if up.startswith('{') else 'url: ' + up}\n" for up in upstreams)
         drives = "  volumes:\n" if volumes else ""
@@ -185,7 +203,7 @@ class Lab:
                   f"admin:\n  address: 127.0.0.1:{admin}\n"
                   f"upstreams:\n{listed}store:\n  memory: {memory}\n{drives}"
                   f"rules:\n{indent(rules or USUAL_RULES)}{extra}")
-        return self.program("forebay-edge", name, config, port, admin, start)
+        return self.program("forebay-edge", name, config, port, admin, start, clock)
 
     def origin(self, name="origin", public_url=None, workers=2, extra="", start=True):
         """forebay-origin with its database and objects in its own folder."""

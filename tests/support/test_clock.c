@@ -15,7 +15,7 @@ static int64_t test_wall_ms(const struct fb_clock *clock)
 struct test_clock test_clock_at_start(void)
 {
     return (struct test_clock){
-        .clock = {test_mono_ns, test_wall_ms},
+        .clock = {test_mono_ns, test_wall_ms, test_mono_ns},
         .mono_now_ns = 1000000000U,
         .wall_now_ms = 1767225600000,
     };
