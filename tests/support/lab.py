@@ -34,8 +34,7 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime er
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "second_deadlock_stack=1:"
-                    f"suppressions={pathlib.Path(__file__).with_name('tsan.supp')}",
+    "TSAN_OPTIONS": "second_deadlock_stack=1",
 }
 
 
