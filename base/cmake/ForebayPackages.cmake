@@ -23,6 +23,10 @@ find_library(MBEDCRYPTO_LIBRARY mbedcrypto REQUIRED)
 add_library(fb_mbedcrypto INTERFACE)
 target_include_directories(fb_mbedcrypto SYSTEM INTERFACE ${MBEDTLS_INCLUDE_DIR})
 target_link_libraries(fb_mbedcrypto INTERFACE ${MBEDCRYPTO_LIBRARY})
+find_library(MBEDX509_LIBRARY mbedx509 REQUIRED)
+find_library(MBEDTLS_LIBRARY mbedtls REQUIRED)
+add_library(fb_mbedtls INTERFACE)
+target_link_libraries(fb_mbedtls INTERFACE ${MBEDTLS_LIBRARY} ${MBEDX509_LIBRARY} fb_mbedcrypto)
 
 # llhttp: a library in Debian 13, generated C beside node-llhttp in Debian 12.
 pkg_check_modules(LLHTTP IMPORTED_TARGET libllhttp)

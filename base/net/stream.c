@@ -1,6 +1,7 @@
 #include "base/net/stream.h"
 
 #include "base/core/check.h"
+#include "base/tls/tls_handshake.h"
 
 void fb_stream_write(struct fb_stream *stream, struct fb_stream_write *write)
 {
@@ -45,4 +46,15 @@ void fb_stream_reset(struct fb_stream *stream)
 struct fb_address fb_stream_peer(const struct fb_stream *stream)
 {
     return stream->ops->peer(stream);
+}
+
+const struct fb_tls_facts *fb_stream_tls(const struct fb_stream *stream)
+{
+    return stream->ops->tls == NULL ? NULL : stream->ops->tls(stream);
+}
+
+const char *fb_stream_protocol(const struct fb_stream *stream)
+{
+    const struct fb_tls_facts *facts = fb_stream_tls(stream);
+    return facts == NULL ? NULL : facts->protocol;
 }

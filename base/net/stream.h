@@ -1,7 +1,7 @@
 /*
  * Streams: bytes both ways between two ends, with backpressure.
  *
- * One interface for TCP, for TLS (later) and for a pair in memory (tests).
+ * One interface for TCP, for TLS (tls_stream.h) and for a pair in memory (tests).
  * Incoming bytes are pulled: a stream *is* an fb_reader. It receives ahead of
  * its consumer up to a bound and then lets the kernel push back; what was not
  * taken stays readable after the peer has closed. Outgoing bytes are an
@@ -27,6 +27,7 @@
 #include <stdbool.h>
 
 struct fb_loop;
+struct fb_tls_facts;
 
 struct fb_stream {
     struct fb_reader reader; /* incoming bytes; do not fb_reader_close() it */
@@ -51,6 +52,7 @@ struct fb_stream_ops {
     size_t (*unacked)(const struct fb_stream *stream);
     size_t (*retract)(struct fb_stream *stream);
     struct fb_address (*peer)(const struct fb_stream *stream);
+    const struct fb_tls_facts *(*tls)(const struct fb_stream *stream); /* NULL: it has none */
 };
 
 /* Sends; one write at a time. Cancel only by closing, after which nothing more
@@ -83,3 +85,10 @@ void fb_stream_reset(struct fb_stream *stream);
 
 /* The other end's address; len 0 if it is not known, as in memory. */
 struct fb_address fb_stream_peer(const struct fb_stream *stream);
+
+/* What its TLS handshake agreed on (base/tls/tls_handshake.h), alive as long as the stream; NULL if
+ * it has no TLS. */
+const struct fb_tls_facts *fb_stream_tls(const struct fb_stream *stream);
+
+/* The protocol that both ends agreed on by ALPN: "h2", "http/1.1"; NULL if they did not. */
+const char *fb_stream_protocol(const struct fb_stream *stream);

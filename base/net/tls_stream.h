@@ -1,0 +1,85 @@
+/*
+ * TLS streams: a stream made of a stream.
+ *
+ *     TCP stream ── fb_tls_accept / fb_tls_connect ──► TLS stream, the same interface
+ *
+ * The handshake's costly steps run on a pool, so that they hold no loop; the pool's queue is
+ * bounded, and a connection that finds it full fails with FB_E_BUSY at once. What comes after is
+ * sealed and opened where the stream's owner writes and reads. fb_stream_tls() and
+ * fb_stream_protocol() (stream.h) tell what was agreed on.
+ *
+ *     close   sends close_notify if the kernel has room for it
+ *     shut    sends close_notify, then FIN
+ *     read    FB_E_END after the peer's close_notify; FB_E_CLOSED after a FIN without one, since
+ *             anybody on the way can cut a connection
+ *
+ * Renegotiation is refused (RFC 5246 section 7.2.2) and ends the connection.
+ *
+ * Ownership  The operation takes `inner` over, whatever comes of it; a stream that comes out is the
+ *            caller's to close.
+ * Threads    One loop's.
+ * Limits     The handshake's, and `timeout_ms` for all of it. A stream with nothing unread and
+ *            nothing to send holds its keys and a few hundred bytes.
+ * Failures   The handshake's (base/tls/tls_handshake.h); FB_E_TIMEOUT; FB_E_BUSY; FB_E_CLOSED for a
+ *            peer that left; FB_E_CANCELED.
+ */
+#pragma once
+
+#include "base/core/diag.h"
+#include "base/core/str.h"
+#include "base/loop/op.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_pool;
+struct fb_stream;
+struct fb_tls_config;
+struct tls_shaking;
+
+/* Both sides' operation: a config for servers accepts, one for clients connects. Cancelable. */
+struct fb_tls_shake {
+    struct fb_op op;
+    struct fb_stream *inner;      /* in: taken over */
+    struct fb_tls_config *config; /* in: counted by the operation itself */
+    struct fb_pool *pool;         /* in: borrowed; NULL: costly steps hold the loop, for tests */
+    struct fb_str server_name;    /* in: of a client; borrowed until done */
+    uint32_t timeout_ms;          /* in: 0: none */
+    /* in: what a server sends, before it closes, to a peer that speaks HTTP without TLS; such as a
+     * response that says so. Borrowed until done. */
+    struct fb_str plain_answer;
+
+    struct fb_stream *stream; /* out */
+    struct fb_diag diag;      /* out, of a failure */
+    bool was_plain;           /* out, of a failure: the peer spoke HTTP */
+
+    /* Private to base/net. */
+    struct tls_shaking *shaking;
+};
+
+void fb_tls_accept(struct fb_tls_shake *shake);
+void fb_tls_connect(struct fb_tls_shake *shake);
+
+/* ---- servers ------------------------------------------------------------- */
+
+/*
+ * What a listener's handshakes are made with; a reload replaces the configuration at any time.
+ *
+ * Ownership  The owner frees it after all listeners that use it.
+ * Threads    Any.
+ */
+struct fb_tls_server;
+
+/* `config` is counted, `pool` borrowed. */
+struct fb_tls_server *fb_tls_server_new(struct fb_tls_config *config, struct fb_pool *pool,
+                                        uint32_t timeout_ms);
+void fb_tls_server_free(struct fb_tls_server *server); /* accepts NULL */
+
+/* Handshakes that begin from now on use `config`. */
+void fb_tls_server_use(struct fb_tls_server *server, struct fb_tls_config *config);
+
+/* The one in use; the reference is the caller's. */
+struct fb_tls_config *fb_tls_server_config(struct fb_tls_server *server);
+
+struct fb_pool *fb_tls_server_pool(const struct fb_tls_server *server);
+uint32_t fb_tls_server_timeout_ms(const struct fb_tls_server *server);

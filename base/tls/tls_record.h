@@ -1,0 +1,132 @@
+/*
+ * Records: application data sealed and opened with the keys of a handshake.
+ *
+ * Pure functions over memory. What seals is a backend, one for the process, chosen once by what
+ * the machine has; all give the same bytes. Each of the two directions has a state of its own.
+ *
+ *     plain bytes ── fb_tls_seal() ──► records of at most 16 KiB of content
+ *     records ── fb_tls_measure() ──► fb_tls_open() ──► plain bytes, or an alert
+ *
+ * Ownership  init → done. Keys are copied; done wipes them.
+ * Threads    One at a time for each direction; both may be used at once.
+ * Limits     FB_TLS_RECORD_MAX bytes of content in a record. A direction ends before its record
+ *            number would repeat (FB_E_LIMIT), which at 16 KiB each is 2^78 bytes.
+ * Failures   FB_E_MALFORMED (no record, or a longer one than may be), FB_E_CORRUPT (it does not
+ *            open: forged, damaged or out of order); after either the connection is over, and
+ *            fb_tls_failure_alert() is what the peer may be told.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/str.h"
+#include "base/tls/tls_keys.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    FB_TLS_RECORD_MAX = 16 * 1024,
+    FB_TLS_HEADER_SIZE = 5,
+    FB_TLS_OVERHEAD_MAX = FB_TLS_HEADER_SIZE + 8 + 1 + FB_TLS_TAG_SIZE,
+    /* A sealed record, header and all: RFC 5246 section 6.2.3 bounds what a peer may add. */
+    FB_TLS_SEALED_MAX = FB_TLS_HEADER_SIZE + FB_TLS_RECORD_MAX + 2048
+};
+
+/* RFC 8446 section 5.1. */
+enum fb_tls_content {
+    FB_TLS_CHANGE_CIPHER_SPEC = 20,
+    FB_TLS_ALERT = 21,
+    FB_TLS_HANDSHAKE = 22,
+    FB_TLS_DATA = 23
+};
+
+/* RFC 8446 section 6; those that records give rise to. */
+enum fb_tls_alert {
+    FB_TLS_CLOSE_NOTIFY = 0,
+    FB_TLS_UNEXPECTED_MESSAGE = 10,
+    FB_TLS_BAD_RECORD_MAC = 20,
+    FB_TLS_RECORD_OVERFLOW = 22,
+    FB_TLS_DECODE_ERROR = 50,
+    FB_TLS_NO_RENEGOTIATION = 100
+};
+
+/* ---- backends ------------------------------------------------------------ */
+
+/* One record to seal, or to open in the other direction. */
+struct fb_tls_job {
+    const uint8_t *in; /* content, or sealed content; may be `out` itself */
+    uint8_t *out;
+    size_t len; /* of the content */
+    uint8_t nonce[FB_TLS_IV_SIZE];
+    uint8_t extra[16]; /* authenticated too */
+    size_t extra_len;
+    uint8_t *tag; /* FB_TLS_TAG_SIZE bytes: written, or compared with */
+};
+
+struct fb_tls_backend {
+    const char *name; /* as /status shows it */
+    bool (*has)(enum fb_tls_aead aead);
+    void *(*key_new)(enum fb_tls_aead aead, const uint8_t *key);
+    void (*key_free)(void *key); /* wipes it */
+    void (*seal)(void *key, struct fb_tls_job *jobs, size_t n);
+    /* False if any does not open; what is in `out` is then worth nothing. */
+    bool (*open)(void *key, struct fb_tls_job *jobs, size_t n);
+};
+
+/* The best that this machine has for `aead`. Any thread. */
+const struct fb_tls_backend *fb_tls_backend_for(enum fb_tls_aead aead);
+
+/* By name, for tests and measurements; NULL if there is none here. */
+const struct fb_tls_backend *fb_tls_backend_named(const char *name);
+
+/* ---- directions ---------------------------------------------------------- */
+
+struct fb_tls_direction {
+    const struct fb_tls_backend *backend;
+    void *key; /* owned */
+    enum fb_tls_version version;
+    enum fb_tls_aead aead;
+    uint8_t iv[FB_TLS_IV_SIZE];
+    uint64_t sequence;
+};
+
+/* `backend` NULL: the best. */
+void fb_tls_direction_init(struct fb_tls_direction *direction, const struct fb_tls_keys *keys,
+                           const struct fb_tls_traffic *traffic,
+                           const struct fb_tls_backend *backend);
+void fb_tls_direction_done(struct fb_tls_direction *direction); /* safe on zero */
+
+/* ---- sealing ------------------------------------------------------------- */
+
+enum { FB_TLS_BATCH_RECORDS = 8, FB_TLS_BATCH_BYTES = FB_TLS_BATCH_RECORDS * FB_TLS_RECORD_MAX };
+
+/* Bytes that `n` bytes of data take when sealed. */
+size_t fb_tls_sealed_size(const struct fb_tls_direction *direction, size_t n);
+
+/* Seals the bytes from `from` to `to` of the pieces taken as one run, at most FB_TLS_BATCH_BYTES,
+ * as records of data, into `out`, which has fb_tls_sealed_size(to - from) bytes. Returns these. */
+FB_MUST_CHECK int fb_tls_seal(struct fb_tls_direction *direction, const struct fb_str *pieces,
+                              size_t n_pieces, size_t from, size_t to, uint8_t *out);
+
+enum { FB_TLS_SEALED_ALERT_MAX = FB_TLS_OVERHEAD_MAX + 2 };
+
+/* Seals an alert; close_notify and no_renegotiation are warnings, all others fatal. Returns its
+ * size. */
+size_t fb_tls_seal_alert(struct fb_tls_direction *direction, enum fb_tls_alert alert,
+                         uint8_t out[FB_TLS_SEALED_ALERT_MAX]);
+
+/* ---- opening ------------------------------------------------------------- */
+
+/* The size of the record that `bytes` begin with, all of it; FB_E_LATER if the header is not whole,
+ * FB_E_MALFORMED if it is none. */
+FB_MUST_CHECK int fb_tls_measure(const struct fb_tls_direction *direction, struct fb_str bytes,
+                                 size_t *ret_size);
+
+/* Opens one whole record. `out` has room for FB_TLS_RECORD_MAX + 256 bytes and may not overlap.
+ * `*ret_type` is what it is; what is neither data nor an alert is the caller's to refuse. */
+FB_MUST_CHECK int fb_tls_open(struct fb_tls_direction *direction, struct fb_str record,
+                              uint8_t *out, size_t *ret_len, enum fb_tls_content *ret_type);
+
+/* The alert for a result of fb_tls_measure() or fb_tls_open(). */
+enum fb_tls_alert fb_tls_failure_alert(int err);
