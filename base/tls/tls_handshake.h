@@ -34,8 +34,7 @@ enum { FB_TLS_HANDSHAKE_MAX = 128 * 1024 };
 
 enum fb_tls_step { FB_TLS_NEEDS_BYTES, FB_TLS_IS_COSTLY, FB_TLS_DONE };
 
-/* What is known of a connection once its handshake is done. Strings live as long as the struct
- * that holds them. */
+/* What is known of a connection once its handshake is done: one block with its strings. */
 struct fb_tls_facts {
     enum fb_tls_version version;
     const char *cipher;      /* such as "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256" */
@@ -68,5 +67,5 @@ struct fb_str fb_tls_handshake_rest(const struct fb_tls_handshake *handshake);
 /* Once done, and once only: the handshake forgets them. */
 void fb_tls_handshake_take_keys(struct fb_tls_handshake *handshake, struct fb_tls_keys *ret_keys);
 
-/* Once done; borrowed. */
-const struct fb_tls_facts *fb_tls_handshake_facts(const struct fb_tls_handshake *handshake);
+/* Once done, and once only; the caller frees them with fb_free(). */
+struct fb_tls_facts *fb_tls_handshake_take_facts(struct fb_tls_handshake *handshake);

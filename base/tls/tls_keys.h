@@ -25,6 +25,7 @@ struct fb_tls_traffic {
 struct fb_tls_keys {
     enum fb_tls_version version;
     enum fb_tls_aead aead;
+    uint16_t max_content; /* of a record to the peer, which may have asked for less than 16 KiB */
     struct fb_tls_traffic in;  /* opens what the peer sends */
     struct fb_tls_traffic out; /* seals */
 };

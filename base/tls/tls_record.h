@@ -11,8 +11,8 @@
  * Threads    One at a time for each direction; both may be used at once.
  * Limits     FB_TLS_RECORD_MAX bytes of content in a record. A direction ends before its record
  *            number would repeat (FB_E_LIMIT), which at 16 KiB each is 2^78 bytes.
- * Failures   FB_E_MALFORMED (no record, or a longer one than may be), FB_E_CORRUPT (it does not
- *            open: forged, damaged or out of order); after either the connection is over, and
+ * Failures   FB_E_MALFORMED (no record), FB_E_LIMIT (a longer one than may be), FB_E_CORRUPT (it
+ * does not open: forged, damaged or out of order); after either the connection is over, and
  *            fb_tls_failure_alert() is what the peer may be told.
  */
 #pragma once
@@ -51,34 +51,7 @@ enum fb_tls_alert {
     FB_TLS_NO_RENEGOTIATION = 100
 };
 
-/* ---- backends ------------------------------------------------------------ */
-
-/* One record to seal, or to open in the other direction. */
-struct fb_tls_job {
-    const uint8_t *in; /* content, or sealed content; may be `out` itself */
-    uint8_t *out;
-    size_t len; /* of the content */
-    uint8_t nonce[FB_TLS_IV_SIZE];
-    uint8_t extra[16]; /* authenticated too */
-    size_t extra_len;
-    uint8_t *tag; /* FB_TLS_TAG_SIZE bytes: written, or compared with */
-};
-
-struct fb_tls_backend {
-    const char *name; /* as /status shows it */
-    bool (*has)(enum fb_tls_aead aead);
-    void *(*key_new)(enum fb_tls_aead aead, const uint8_t *key);
-    void (*key_free)(void *key); /* wipes it */
-    void (*seal)(void *key, struct fb_tls_job *jobs, size_t n);
-    /* False if any does not open; what is in `out` is then worth nothing. */
-    bool (*open)(void *key, struct fb_tls_job *jobs, size_t n);
-};
-
-/* The best that this machine has for `aead`. Any thread. */
-const struct fb_tls_backend *fb_tls_backend_for(enum fb_tls_aead aead);
-
-/* By name, for tests and measurements; NULL if there is none here. */
-const struct fb_tls_backend *fb_tls_backend_named(const char *name);
+struct fb_tls_backend; /* what seals: tls_backend.h */
 
 /* ---- directions ---------------------------------------------------------- */
 
@@ -87,6 +60,7 @@ struct fb_tls_direction {
     void *key; /* owned */
     enum fb_tls_version version;
     enum fb_tls_aead aead;
+    uint16_t max_content;
     uint8_t iv[FB_TLS_IV_SIZE];
     uint64_t sequence;
 };
@@ -119,12 +93,13 @@ size_t fb_tls_seal_alert(struct fb_tls_direction *direction, enum fb_tls_alert a
 /* ---- opening ------------------------------------------------------------- */
 
 /* The size of the record that `bytes` begin with, all of it; FB_E_LATER if the header is not whole,
- * FB_E_MALFORMED if it is none. */
+ * FB_E_MALFORMED if it is none, FB_E_LIMIT if it is longer than may be. */
 FB_MUST_CHECK int fb_tls_measure(const struct fb_tls_direction *direction, struct fb_str bytes,
                                  size_t *ret_size);
 
-/* Opens one whole record. `out` has room for FB_TLS_RECORD_MAX + 256 bytes and may not overlap.
- * `*ret_type` is what it is; what is neither data nor an alert is the caller's to refuse. */
+/* Opens one whole record, measured before. `out` has room for FB_TLS_RECORD_MAX bytes and does not
+ * overlap it. `*ret_type` is what it is; what is neither data nor an alert is the caller's to
+ * refuse. */
 FB_MUST_CHECK int fb_tls_open(struct fb_tls_direction *direction, struct fb_str record,
                               uint8_t *out, size_t *ret_len, enum fb_tls_content *ret_type);
 
