@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
-"""What a hit costs at the edge and at nginx, side by side.
+"""What delivery costs at the edge, at its peers and at a responder that does nothing else.
 
-usage: bench.py [--seconds N] [--rounds N] [--connections N]
+usage: bench.py [--seconds N] [--rounds N] [--connections N] [--only WORDS] [--list]
 
-Each server gets one worker, pinned to CPU 0; wrk runs pinned to CPU 1. Both
-cache the same objects from the same upstream, both are warm before they are
-measured, and rounds alternate. CPU time is the server's own, user and system,
-from /proc/PID/stat; what is printed is the median of the rounds. The programs
-come from $FB_BUILD_DIR, which should be a release build.
+Every server has CPU 0 and the load has CPU 1; both run in a network namespace of their own, in
+which the congestion control is the same for both sides. Caches have the same objects from the
+same origin (bare.c) and are warm before they are measured. Rounds alternate between the servers;
+what is printed is the median of the rounds, and the median of the rounds' ratios. CPU time is
+that of all threads of a server, by the scheduler's clock. See README.md.
 """
 import argparse
+import dataclasses
+import functools
 import os
 import pathlib
-import re
-import signal
+import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -22,129 +24,292 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "support"))
 os.environ.setdefault("FB_BUILD_DIR", str(HERE.parents[2] / "build" / "release"))
 
-from lab import Lab, free_port, get, until  # noqa: E402
+import load  # noqa: E402
+from lab import Lab, get  # noqa: E402
+from servers import LOAD_CPU, Bare, Edge, Nginx, TrafficServer, peers_here  # noqa: E402
 
-SERVER_CPU, LOAD_CPU = "0", "1"
-TICK = os.sysconf("SC_CLK_TCK")
-OBJECTS = {"4 KiB": ("/4k.m4s", 4 * 1024), "1 MiB": ("/1m.m4s", 1024 * 1024)}
-NGINX = """
-daemon off; master_process on; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log;
-worker_rlimit_nofile 4096;
-events {{ worker_connections 2048; }}
-http {{
-    access_log off; default_type video/mp4; server_tokens off;
-    sendfile on; sendfile_max_chunk 1m; tcp_nopush on; tcp_nodelay on;
-    keepalive_timeout 600; keepalive_requests 100000000; reset_timedout_connection on;
-    client_body_temp_path {dir}/body; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
-    scgi_temp_path {dir}/s; proxy_temp_path {dir}/temp;
-    open_file_cache max=1000 inactive=600s; open_file_cache_valid 600s;
-    proxy_cache_path {dir}/cache levels=1:2 keys_zone=edge:16m max_size=1g inactive=1d use_temp_path=off;
-    upstream origin {{ server 127.0.0.1:{origin}; keepalive 8; }}
-    server {{
-        listen 127.0.0.1:{port} backlog=4096 reuseport;
-        location / {{
-            proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
-            proxy_cache edge; proxy_cache_key $host$uri; proxy_cache_valid 200 1d;
-            proxy_cache_lock on; add_header X-Cache $upstream_cache_status;
-        }}
-    }}
-}}
-"""
+KIB, MIB = 1 << 10, 1 << 20
+MANIFEST = f"/{4 * KIB}/live/index.m3u8"
+SMALL = [f"/{16 * KIB}/small/{n}.m4s" for n in range(20000)]
+SEGMENTS = [f"/{MIB}/large/{n}.m4s" for n in range(256)]
 
 
-class Server:
-    def __init__(self, name, port, pid):
-        self.name, self.port, self.pid = name, port, pid
-        self.rounds = {label: [] for label in OBJECTS}
-
-    def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
-
-    def warm(self, path, size):
-        for _ in range(3):
-            response = get(f"http://127.0.0.1:{self.port}{path}")
-            assert response.status == 200 and len(response.body) == size, response
-        said = response.headers.get("X-Cache") or response.headers.get("Cache-Status")
-        assert "hit" in said.lower(), f"{self.name} does not serve a hit: {said}"
-
-    def measure(self, label, arguments):
-        path, size = OBJECTS[label]
-        before = self.cpu_seconds()
-        out = subprocess.run(
-            ["taskset", "-c", LOAD_CPU, "wrk", "-t1", f"-c{arguments.connections}",
-             f"-d{arguments.seconds}s", f"http://127.0.0.1:{self.port}{path}"],
-            capture_output=True, text=True, check=True).stdout
-        spent = self.cpu_seconds() - before
-        assert "Socket errors" not in out and "Non-2xx" not in out, out
-        requests = int(re.search(r"(\d+) requests in", out)[1])
-        self.rounds[label].append({
-            "us": spent / requests * 1e6, "s_gb": spent / (requests * size / 1e9),
-            "rate": float(re.search(r"Requests/sec: *([\d.]+)", out)[1])})
-
-    def median(self, label, key):
-        return statistics.median(one[key] for one in self.rounds[label])
+def namespace(arguments):
+    """Runs this program again in a network namespace of its own."""
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    os.execvp("unshare", ["unshare", *user, "--net", sys.executable, __file__, *arguments,
+                          "--inside"])
 
 
-def start_nginx(lab, origin):
-    folder, port = lab.dir / "nginx", free_port()
-    folder.mkdir()
-    os.chmod(lab.dir, 0o755)  # its worker is another user
-    (folder / "nginx.conf").write_text(NGINX.format(dir=folder, port=port, origin=origin.port))
-    master = subprocess.Popen(["taskset", "-c", SERVER_CPU, "nginx", "-p", str(folder),
-                               "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
-    until(lambda: get(f"http://127.0.0.1:{port}/4k.m4s").status == 200, "nginx answers")
-    children = pathlib.Path(f"/proc/{master.pid}/task/{master.pid}/children")
-
-    def worker():
-        for pid in children.read_text().split():
-            if "worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
-                return int(pid)
-        return None
-
-    return master, Server("nginx", port, until(worker, "nginx has a worker"))
+def congestion(name):
+    """From here on, connections of both sides have it."""
+    for network in ("127.0.0.0/8", "127.0.0.1"):
+        subprocess.run(["ip", "route", "replace", "local", network, "dev", "lo", "table", "local",
+                        "proto", "kernel", "scope", "host", "src", "127.0.0.1", "congctl", name],
+                       check=True)
 
 
-def report(servers, arguments):
-    print(f"hits, {arguments.connections} connections, one core each, median of "
-          f"{arguments.rounds} rounds of {arguments.seconds} s\n")
-    print(f"{'object':<8}{'server':<14}{'requests/s':>12}{'CPU us/request':>16}{'CPU s/GB':>10}"
-          f"{'of nginx':>10}")
-    for label in OBJECTS:
-        base = servers[0].median(label, "us")
-        for server in servers:
-            us = server.median(label, "us")
-            print(f"{label:<8}{server.name:<14}{server.median(label, 'rate'):>12.0f}{us:>16.2f}"
-                  f"{server.median(label, 's_gb'):>10.3f}{us / base:>10.2f}")
+@dataclasses.dataclass
+class Line:
+    title: str
+    unit: str        # "us" for each request, "s" for each GB
+    run: object      # (bench, server) -> (requests, bytes)
+    warm: list = dataclasses.field(default_factory=list)
+    scheme: str = "http"
+    congestion: str = "cubic"
+    kind: str = "hit"
+    before: object = None
+
+
+class Bench:
+    def __init__(self, lab, arguments):
+        self.lab, self.dir, self.arguments = lab, lab.dir, arguments
+        os.chmod(lab.dir, 0o755)
+        subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", self.dir / "bare", HERE / "bare.c"],
+                       check=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=bench",
+                        "-keyout", self.dir / "key.pem", "-out", self.dir / "cert.pem"],
+                       check=True, capture_output=True)
+        self.origin = Bare("origin", self, "sendfile", cpu=LOAD_CPU).wait()
+        self.unique = 0
+        self.running = []
+
+    @functools.cache
+    def make_files(self):
+        """What the caches get from the origin, as files."""
+        folder = self.dir / "files"
+        for path in [MANIFEST, "/4096/live/probe.m3u8", *SMALL, *SEGMENTS]:
+            file = folder / path[1:]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(os.urandom(int(path.split("/")[1])))
+        return folder
+
+    @functools.cache
+    def script(self, name):
+        return load.wrk_script(self.dir, name, {"small": SMALL, "segments": SEGMENTS}[name])
+
+    def fresh(self, size, count):
+        """Paths that nobody has asked for."""
+        self.unique += count
+        return [f"/{size}/fresh/{n}.m4s" for n in range(self.unique - count, self.unique)]
+
+    def start(self, make, *arguments, **options):
+        server = make(*arguments, **options)
+        self.running.append(server)
+        return server.wait()
+
+    def stop(self):
+        for server in reversed(self.running):
+            server.stop()
+        self.running.clear()
+
+
+# ---- the lines ----------------------------------------------------------------
+
+def timed(path, size, script=None):
+    def run(bench, server, scheme):
+        requests = load.wrk(server.url(path, scheme), bench.arguments.seconds,
+                            bench.arguments.connections, script and bench.script(script))
+        return requests, requests * size
+    return run
+
+
+def multiplexed(path, size, clients):
+    def run(bench, server, scheme):
+        requests = load.h2load(server.url(path, scheme), bench.arguments.seconds, clients, 16)
+        return requests, requests * size
+    return run
+
+
+def missed(bench, server, _):
+    paths = bench.fresh(MIB, 96)
+    return len(paths), load.fetch_all(server.ports["http"], paths, threads=8)[0]
+
+
+def from_disk(bench, server, _):
+    paths = random.Random(bench.unique).sample(SEGMENTS, 96)
+    bench.unique += 1
+    return len(paths), load.fetch_all(server.ports["http"], paths, threads=8)[0]
+
+
+def forget_pages(server):
+    """What the kernel keeps of this server's files goes."""
+    os.sync()
+    for file in server.dir.rglob("*"):
+        if file.is_file():
+            with open(file, "rb") as opened:
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def shaken(resumed):
+    def run(bench, server, scheme):
+        count = load.handshakes(server.ports[scheme], 400, resumed)
+        return count, 1
+    return run
+
+
+LINES = [
+    Line("4 KiB hit", "us", timed(MANIFEST, 4 * KIB), [MANIFEST]),
+    Line("16 KiB hits, 20,000 objects", "us", timed("/", 16 * KIB, "small"), SMALL),
+    Line("1 MiB hits, BBR", "s", timed("/", MIB, "segments"), SEGMENTS, congestion="bbr"),
+    Line("1 MiB hits, CUBIC", "s", timed("/", MIB, "segments"), SEGMENTS),
+    Line("1 MiB misses", "s", missed, kind="miss"),
+    Line("1 MiB hits from the disk", "s", from_disk, SEGMENTS, kind="disk", before=forget_pages),
+    Line("4 KiB hit, TLS", "us", timed(MANIFEST, 4 * KIB), [MANIFEST], scheme="https"),
+    Line("1 MiB hits, TLS", "s", timed("/", MIB, "segments"), SEGMENTS, scheme="https"),
+    Line("full handshake", "us", shaken(False), [MANIFEST], scheme="https"),
+    Line("resumed handshake", "us", shaken(True), [MANIFEST], scheme="https"),
+    Line("4 KiB hit, HTTP/2", "us", multiplexed(MANIFEST, 4 * KIB, 8), [MANIFEST],
+         scheme="https", kind="h2"),
+    Line("1 MiB hit, HTTP/2", "s", multiplexed(SEGMENTS[0], MIB, 4), SEGMENTS[:1],
+         scheme="https", kind="h2"),
+]
+FOLLOWERS, IDLE = "64 followers of a cold 4 MiB object", "memory of 10,000 idle connections"
+
+
+def suits(line, server):
+    if line.scheme not in server.ports:
+        return False
+    if line.kind == "h2" and load.negotiated(server.ports[line.scheme]) != "h2":
+        return False
+    return line.kind in ("hit", "h2") or server.is_cache
+
+
+def warm(line, server):
+    if not line.warm or not server.is_cache:
+        return
+    load.fetch_all(server.ports["http"], line.warm, threads=4)
+    _, heads = load.fetch_all(server.ports["http"], line.warm[:100])
+    if server.says_hit and line.kind != "disk":
+        hits = sum(b"HIT" in head or b"; hit" in head for head in heads)
+        assert hits == len(heads), f"{server.name}: {hits} of {len(heads)} are hits"
+
+
+def measure(bench, line, servers):
+    congestion(line.congestion)
+    for server in servers:
+        warm(line, server)
+    rounds = {server: [] for server in servers}
+    for number in range(bench.arguments.rounds):
+        for server in servers if number % 2 == 0 else reversed(servers):
+            if line.before:
+                line.before(server)
+            before = server.cpu_seconds()
+            requests, size = line.run(bench, server, line.scheme)
+            spent = server.cpu_seconds() - before
+            rounds[server].append(spent / requests * 1e6 if line.unit == "us" else
+                                  spent / size * 1e9)
+    report(line.title, "CPU us/request" if line.unit == "us" else "CPU s/GB", rounds)
+
+
+def report(title, unit, rounds):
+    """`rounds` are those of each server, in the same order."""
+    edge = next((server for server in rounds if isinstance(server, Edge)), None)
+    print(f"\n{title:<40}{unit:>16}{'edge/this':>12}")
+    for server, values in rounds.items():
+        ratio = ""
+        if edge not in (None, server):
+            ratio = f"{statistics.median(a / b for a, b in zip(rounds[edge], values)):.2f}"
+        print(f"  {server.name:<38}{statistics.median(values):>16.3f}{ratio:>12}", flush=True)
+
+
+def measure_followers(bench, servers):
+    """Origin: 30 ms, then 8 MB/s, so that a fill takes 0.52 s."""
+    congestion("bbr")
+    print(f"\n{FOLLOWERS:<40}{'fetches':>10}{'first p50':>11}{'p90':>7}{'last, ms':>10}")
+    rounds = {server: [] for server in [bench.origin, *servers]}
+    for _ in range(min(3, bench.arguments.rounds)):
+        for server in rounds:
+            bench.unique += 1
+            path = f"/paced/8000000/30/{4 * MIB}/follow/{bench.unique}.m4s"
+            before = int(get(bench.origin.url("/count")).body)
+            firsts, lasts = load.followers(server.ports["http"], path,
+                                           1 if server is bench.origin else 64)
+            fetches = int(get(bench.origin.url("/count")).body) - before
+            rounds[server].append((fetches, firsts[len(firsts) // 2], firsts[len(firsts) * 9 // 10],
+                                   lasts[-1]))
+    for server, values in rounds.items():
+        fetches, p50, p90, last = map(statistics.median, zip(*values))
+        print(f"  {server.name:<38}{fetches:>10.0f}{p50:>11.1f}{p90:>7.1f}{last:>10.1f}", flush=True)
+
+
+def measure_idle(bench, servers):
+    print(f"\n{IDLE:<40}{'bytes each':>16}")
+    for server in servers:
+        for scheme in server.ports:
+            if scheme != "http":
+                continue
+            few = load.open_idle(server.ports[scheme], MANIFEST, 1000)
+            before = server.resident()
+            many = load.open_idle(server.ports[scheme], MANIFEST, 9000)
+            print(f"  {server.name:<38}{(server.resident() - before) / len(many):>16.0f}",
+                  flush=True)
+            for sock in few + many:
+                sock.close()
+
+
+def run(bench, wanted):
+    bench.start(Bare, "bare, sendmsg", bench, "send")
+    bench.start(Bare, "bare, sendfile", bench, "sendfile")
+    peers = [bench.start(peer, bench) for peer in peers_here()]
+    edge = bench.start(Edge, bench, memory="1200MiB")
+    servers = list(bench.running)
+    for line in LINES:
+        if line.kind == "disk" or not wanted(line.title) or not suits(line, edge):
+            continue
+        these = [server for server in servers if suits(line, server)]
+        measure(bench, line, these)
+    caches = [server for server in servers if server.is_cache]
+    if wanted(FOLLOWERS):
+        measure_followers(bench, caches)
+    if wanted(IDLE):
+        measure_idle(bench, [edge, *peers])
+    bench.stop()
+
+
+def run_disk(bench, wanted):
+    """With less memory than objects."""
+    for line in LINES:
+        if line.kind != "disk" or not wanted(line.title):
+            continue
+        servers = [bench.start(Nginx, bench, name="nginx, files"),
+                   bench.start(TrafficServer, bench, name="trafficserver, disk", ram=32 << 20),
+                   bench.start(Edge, bench, name="forebay-edge, volume", memory="64MiB",
+                               volumes=[(bench.dir / "volume", "1GiB")])]
+        measure(bench, line, servers)
+        bench.stop()
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--only", default="", help="lines whose title has one of these, by commas")
+    parser.add_argument("--list", action="store_true", help="the titles of the lines")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join([*(line.title for line in LINES), FOLLOWERS, IDLE]))
+        return 0
+    if not arguments.inside:
+        namespace(sys.argv[1:])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    os.sched_setaffinity(0, {LOAD_CPU})
+    words = [word.strip().lower() for word in arguments.only.split(",")]
+
+    def wanted(title):
+        return any(word in title.lower() for word in words)
+
     with Lab() as lab:
-        origin = lab.scripted_origin()
-        for path, size in OBJECTS.values():
-            origin.put(path, os.urandom(size), {"Content-Type": "video/mp4",
-                                                "Cache-Control": "public, max-age=31536000"})
-        edge = lab.edge([origin.url], workers=1, memory="256MiB")
-        subprocess.run(["taskset", "-a", "-c", "-p", SERVER_CPU, str(edge.pid)], check=True,
-                       stdout=subprocess.DEVNULL)
-        master, nginx = start_nginx(lab, origin)
+        bench = Bench(lab, arguments)
         try:
-            servers = [nginx, Server("forebay-edge", edge.port, edge.pid)]
-            for label, (path, size) in OBJECTS.items():
-                for server in servers:
-                    server.warm(path, size)
-                for _ in range(arguments.rounds):
-                    for server in servers:
-                        server.measure(label, arguments)
-            report(servers, arguments)
+            run(bench, wanted)
+            run_disk(bench, wanted)
         finally:
-            master.send_signal(signal.SIGQUIT)
-            master.wait(20)
+            bench.stop()
+            bench.origin.stop()
     return 0
 
 
