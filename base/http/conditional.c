@@ -106,10 +106,9 @@ static bool holds_for_change(const struct fb_headers *headers,
     return validators->last_modified <= since;
 }
 
-/* If-None-Match, else If-Modified-Since: true answers 304 to GET and HEAD. */
-static bool is_known_to_client(const struct fb_request_head *request,
-                               const struct fb_validators *validators, int64_t now_s,
-                               struct fb_arena *arena)
+bool fb_condition_is_known(const struct fb_request_head *request,
+                           const struct fb_validators *validators, int64_t now_s,
+                           struct fb_arena *arena)
 {
     const struct fb_headers *headers = &request->headers;
     bool is_read = request->method == FB_METHOD_GET || request->method == FB_METHOD_HEAD;
@@ -136,7 +135,7 @@ enum fb_condition fb_condition_evaluate(const struct fb_request_head *request,
     if (!holds_for_change(&request->headers, validators, now_s, arena)) {
         return FB_CONDITION_FAILED;
     }
-    if (is_known_to_client(request, validators, now_s, arena)) {
+    if (fb_condition_is_known(request, validators, now_s, arena)) {
         return is_read ? FB_CONDITION_NOT_MODIFIED : FB_CONDITION_FAILED;
     }
     return FB_CONDITION_TRUE;

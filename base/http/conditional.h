@@ -32,6 +32,12 @@ enum fb_condition fb_condition_evaluate(const struct fb_request_head *request,
                                         const struct fb_validators *validators, int64_t now_s,
                                         struct fb_arena *arena);
 
+/* If-None-Match, else If-Modified-Since, alone: true answers 304 to GET and HEAD. `validators`
+ * as above. */
+bool fb_condition_is_known(const struct fb_request_head *request,
+                           const struct fb_validators *validators, int64_t now_s,
+                           struct fb_arena *arena);
+
 /* The validators among a response's fields. */
 struct fb_validators fb_validators_of(const struct fb_headers *response, int64_t now_s);
 

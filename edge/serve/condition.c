@@ -70,7 +70,7 @@ static bool condition_is_known(const struct fb_request_head *request,
     if (dated.last_modified == FB_DATE_NONE) {
         dated.last_modified = dated.date; /* RFC 9111 section 4.3.2 */
     }
-    return fb_condition_evaluate(request, &dated, now_s, arena) == FB_CONDITION_NOT_MODIFIED;
+    return fb_condition_is_known(request, &dated, now_s, arena);
 }
 
 /* ---- ranges ------------------------------------------------------------ */

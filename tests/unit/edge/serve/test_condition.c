@@ -231,6 +231,18 @@ static void the_date_stands_for_a_missing_last_modified(void **state)
     assert_int_equal(answer(f).status, 200);
 }
 
+static void the_date_stands_for_no_modification_date_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+
+    f->object.last_modified = FB_STR_NONE;
+    fb_headers_add(&f->object.headers, &f->arena, FB_STR("Date"),
+                   FB_STR("Sun, 06 Nov 1994 08:00:00 GMT"));
+    ask(f, "If-Unmodified-Since", "Sun, 06 Nov 1994 07:00:00 GMT");
+    ask(f, "If-None-Match", "*");
+    assert_int_equal(answer(f).status, 304);
+}
+
 static void a_date_that_is_none_is_passed_over(void **state)
 {
     static const char *const dates[] = {"", "0", "yesterday", "1994-11-06T08:00:00Z",
@@ -336,6 +348,7 @@ int main(void)
         TEST(a_date_counts_only_without_a_tag),
         TEST(a_star_is_known_whatever_is_stored),
         TEST(the_date_stands_for_a_missing_last_modified),
+        TEST(the_date_stands_for_no_modification_date_elsewhere),
         TEST(a_date_that_is_none_is_passed_over),
         TEST(any_success_has_conditions_but_only_200_has_ranges),
         TEST(conditions_for_the_origin_may_hold_of_what_is_stored),
