@@ -168,21 +168,28 @@ struct fb_headers edge_fields_to_answer(struct fb_arena *arena, const struct fb_
     return kept;
 }
 
+/* What private="..." in `said` names. */
+static void drop_private(struct fb_arena *arena, const struct fb_headers *said,
+                         struct fb_headers *headers)
+{
+    struct fb_str own = edge_directives_of(arena, said).cc.private_fields;
+    struct fb_str name;
+
+    while (fb_list_member(&own, &name)) {
+        fb_headers_remove(headers, name);
+    }
+}
+
 struct fb_headers edge_fields_to_keep(struct fb_arena *arena, const struct fb_headers *response,
                                       const struct edge_treatment *treatment)
 {
-    struct edge_directives directives = edge_directives_of(arena, response);
     struct fb_headers kept = edge_fields_to_answer(arena, response);
-    struct fb_str own = directives.cc.private_fields;
-    struct fb_str name;
 
     fb_headers_remove(&kept, FB_STR("age"));
     if (edge_cookies_of(treatment) == EDGE_COOKIES_DROP) {
         fb_headers_remove(&kept, FB_STR("set-cookie"));
     }
-    while (fb_list_member(&own, &name)) {
-        fb_headers_remove(&kept, name);
-    }
+    drop_private(arena, response, &kept);
     return kept;
 }
 
@@ -236,6 +243,8 @@ struct fb_headers edge_fields_updated(struct fb_arena *arena, const struct fb_he
             fb_headers_add(&updated, arena, news.items[i].name, news.items[i].value);
         }
     }
+    drop_private(arena, not_modified, &updated);
+    drop_private(arena, &updated, &updated);
     return updated;
 }
 

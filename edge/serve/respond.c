@@ -116,9 +116,10 @@ static bool respond_is_own(const struct serve_request *request)
 }
 
 /* What no-cache="..." names is for whoever asked the upstream (RFC 9111 section 5.2.2.4). */
-static void respond_drop_guarded(struct fb_arena *arena, struct fb_headers *headers)
+static void respond_drop_guarded(struct fb_arena *arena, const struct fb_headers *stored,
+                                 struct fb_headers *headers)
 {
-    struct fb_str rest = edge_fields_guarded(arena, headers);
+    struct fb_str rest = edge_fields_guarded(arena, stored);
     struct fb_str name;
 
     while (fb_list_member(&rest, &name)) {
@@ -234,7 +235,7 @@ void edge_serve_respond_object(struct serve_request *request)
     }
     struct fb_headers headers = respond_copy(request, &head->headers, selection->status);
     if (head->terms.has_guarded && !respond_is_own(request)) {
-        respond_drop_guarded(request->arena, &headers);
+        respond_drop_guarded(request->arena, &head->headers, &headers);
     }
     struct edge_terms space;
     int64_t left_ms = edge_terms_left_ms(edge_object_terms(request->object, &space), now_ms);

@@ -301,6 +301,23 @@ static void a_304_leaves_what_the_bytes_depend_on(void **state)
                             "Content-Language: en\n");
 }
 
+static void what_a_304_makes_private_is_not_kept_any_more(void **state)
+{
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+
+    (void)state;
+    struct fb_headers stored = parse(&arena, "X-A: 1\nX-B: 1\nX-C: 1\n");
+    struct fb_headers news = parse(&arena, "Cache-Control: private=\"x-a, x-b\"\n"
+                                           "X-B: 2\nX-C: 2\n");
+    struct fb_headers updated = edge_fields_updated(&arena, &stored, &news, &plain);
+    assert_fields(&updated, "Cache-Control: private=\"x-a, x-b\"\nX-C: 2\n");
+
+    stored = parse(&arena, "Cache-Control: private=x-a\n");
+    news = parse(&arena, "X-A: 2\nX-C: 2\n");
+    updated = edge_fields_updated(&arena, &stored, &news, &plain);
+    assert_fields(&updated, "Cache-Control: private=x-a\nX-C: 2\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +332,7 @@ int main(void)
         cmocka_unit_test(fields_for_tiers_are_two),
         cmocka_unit_test(a_304_speaks_only_of_what_its_validators_name),
         cmocka_unit_test(a_304_leaves_what_the_bytes_depend_on),
+        cmocka_unit_test(what_a_304_makes_private_is_not_kept_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
