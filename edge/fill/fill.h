@@ -219,7 +219,9 @@ struct edge_fill_news {
 };
 
 /* Renews `ask.stale` by news that are of the same version (RFC 9111 section 4.3.5), and gives a
- * reference to what is fresh now, or NULL: it stays as it was. */
+ * reference to what is fresh now. NULL: it stays as it was, if that was stale; what was fresh
+ * (but not enough for whoever asked) and is of another version is invalid now, with all that the
+ * key names. */
 struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_loop *loop,
                                       const struct edge_fill_ask *ask,
                                       const struct edge_fill_news *news);

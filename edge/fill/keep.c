@@ -320,19 +320,26 @@ void edge_fill_not_modified(struct edge_fill *fill)
     edge_fill_end(fill);
 }
 
-/* True if there is a validator, and all that is said agrees with what is stored. */
-static bool keep_is_same(const struct edge_object *stale, const struct edge_fill_news *news)
+/* What a 200 to HEAD says of what is stored. */
+enum keep_sameness { KEEP_SAME, KEEP_OTHER, KEEP_UNTOLD };
+
+/* One that bears no validator tells of another version if its length is another, else
+ * nothing. */
+static enum keep_sameness keep_compare(const struct edge_object *stale,
+                                       const struct edge_fill_news *news)
 {
     const struct edge_object_head *head = edge_object_head(stale);
     struct fb_str etag = fb_headers_find(news->headers, FB_STR("etag"));
     struct fb_str modified = fb_headers_find(news->headers, FB_STR("last-modified"));
     int64_t length = edge_object_length(stale);
 
-    return head->status == 200 && (etag.ptr != NULL || modified.ptr != NULL) &&
-           (etag.ptr == NULL || fb_str_equal(etag, head->etag)) &&
-           (modified.ptr == NULL || fb_str_equal(modified, head->last_modified)) &&
-           (news->length == FB_LENGTH_UNKNOWN || length == FB_LENGTH_UNKNOWN ||
-            news->length == length);
+    if (head->status != 200 || (etag.ptr != NULL && !fb_str_equal(etag, head->etag)) ||
+        (modified.ptr != NULL && !fb_str_equal(modified, head->last_modified)) ||
+        (news->length != FB_LENGTH_UNKNOWN && length != FB_LENGTH_UNKNOWN &&
+         news->length != length)) {
+        return KEEP_OTHER;
+    }
+    return etag.ptr != NULL || modified.ptr != NULL ? KEEP_SAME : KEEP_UNTOLD;
 }
 
 struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_loop *loop,
@@ -340,7 +347,17 @@ struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_l
                                       const struct edge_fill_news *news)
 {
     if (edge_object_state(ask->stale) == EDGE_OBJECT_BROKEN ||
-        !edge_object_is_current(ask->stale, news->epoch, true) || !keep_is_same(ask->stale, news)) {
+        !edge_object_is_current(ask->stale, news->epoch, true)) {
+        return NULL;
+    }
+    struct edge_terms space;
+    int64_t left_ms = edge_terms_left_ms(edge_object_terms(ask->stale, &space),
+                                         (int64_t)fb_clock_mono_ms(fb_loop_clock(loop)));
+    enum keep_sameness sameness = keep_compare(ask->stale, news);
+    if (sameness == KEEP_OTHER && left_ms > 0) { /* else it is stale already */
+        edge_store_invalidate(table->options.store, loop, ask->key);
+    }
+    if (sameness != KEEP_SAME) {
         return NULL;
     }
     return keep_take_news(&(struct keep_news){.table = table,

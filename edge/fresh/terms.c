@@ -513,8 +513,13 @@ bool edge_terms_stands_in(const struct edge_terms *terms, int64_t mono_ms,
     int64_t stale_ms = -edge_terms_left_ms(terms, mono_ms);
     int64_t allowed_ms = FB_MAX(terms->if_error_ms, terms->while_revalidate_ms);
 
-    if (terms->always_validate || terms->must_revalidate ||
-        (demands != NULL && demands->no_cache)) {
+    if (terms->always_validate || (demands != NULL && demands->no_cache)) {
+        return false;
+    }
+    if (stale_ms < 0) { /* only the client did not want it as it is */
+        return true;
+    }
+    if (terms->must_revalidate) {
         return false;
     }
     if (demands != NULL) {

@@ -244,7 +244,7 @@ void edge_serve_fetch(struct serve_request *request, const char *why, const char
     own->requested = edge_moment_now(fb_loop_clock(request->serve->loop));
     own->epoch = edge_store_epoch(request->serve->options.store);
     own->is_about_stale = request->client->method == FB_METHOD_HEAD && request->object != NULL &&
-                          !request->conditions.has_strict;
+                          !request->conditions.has_strict && !request->demands.no_store;
     *sent = *request->client;
     sent->target = alone_target(request);
     sent->path = request->wanted.path;

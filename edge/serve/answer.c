@@ -108,7 +108,7 @@ void edge_serve_use_stored(struct serve_request *request, enum edge_verdict verd
         serve_send_stored(request, EDGE_SERVE_HIT);
         return;
     }
-    if (!request->demands.only_if_cached) {
+    if (!request->demands.only_if_cached && !request->demands.no_store) {
         struct edge_fill_ask ask = edge_serve_ask(request);
         edge_fill_refresh(request->serve->options.fills, request->serve->loop, &ask);
     }

@@ -77,7 +77,11 @@ void edge_serve_lookup(struct serve_request *request)
 
     if (request->conditions.has_strict &&
         (had != SERVE_HAD_ENOUGH || verdict != EDGE_USE || !serve_conditions_hold(request))) {
-        edge_serve_fetch(request, "bypass", "precondition");
+        if (request->demands.only_if_cached) {
+            edge_serve_refuse_uncached(request);
+        } else {
+            edge_serve_fetch(request, "bypass", "precondition");
+        }
         return;
     }
     if (had == SERVE_HAD_ENOUGH &&

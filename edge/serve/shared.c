@@ -60,10 +60,7 @@ static void serve_take_object(struct serve_request *request)
     if (!join->is_stand_in) {
         edge_serve_send_object(request,
                                join->was_validated ? EDGE_SERVE_REVALIDATED : EDGE_SERVE_MISS);
-    } else if (edge_serve_has_all(request)) {
-        request->trail.detail = "stale-if-error";
-        edge_serve_send_object(request, EDGE_SERVE_STALE);
-    } else {
+    } else if (!edge_serve_stand_in(request)) { /* not for this client */
         edge_serve_fail_upstream(request, FB_E_UNAVAILABLE);
     }
 }

@@ -37,6 +37,25 @@ static void demand(struct fixture *f, struct fb_exchange *exchange, const char *
     ask(f, exchange, FB_METHOD_GET, "/x", "Cache-Control", directives);
 }
 
+/* With another field too. */
+static void ask_with(struct fixture *f, struct fb_exchange *exchange, const char *name,
+                     const char *value, const char *directives)
+{
+    *exchange = (struct fb_exchange){.loop = f->loop};
+    exchange->request = (struct fb_request_head){
+        .method = FB_METHOD_GET,
+        .method_text = FB_STR("GET"),
+        .target = FB_STR("/x"),
+        .path = FB_STR("/x"),
+        .host = FB_STR("h"),
+    };
+    fb_headers_add(&exchange->request.headers, &exchange->arena, fb_str_from(name),
+                   fb_str_from(value));
+    fb_headers_add(&exchange->request.headers, &exchange->arena, FB_STR("Cache-Control"),
+                   fb_str_from(directives));
+    edge_serve_handle(f->serve, exchange);
+}
+
 /* ---- demands of clients ------------------------------------------------- */
 
 static void only_if_cached_asks_no_upstream(void **state)
@@ -123,6 +142,94 @@ static void a_client_may_take_what_is_stale_for_an_error(void **state)
     }
 }
 
+static void assert_gone(struct fixture *f)
+{
+    struct fb_exchange exchange;
+
+    ask(f, &exchange, FB_METHOD_GET, "/x", NULL, NULL);
+    assert_int_equal(n_fetches, 1);
+    answer(f, 200, "Cache-Control", "max-age=60", "news");
+    assert_string_equal(finish(f, &exchange), "news");
+}
+
+static void who_wants_it_validated_is_not_given_it_unvalidated(void **state)
+{
+    static const char *const failures[] = {NULL, "broken"}; /* unreachable, and a 503 */
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(failures); i++) {
+        struct fixture *f = *state;
+        struct fb_exchange exchange;
+        put(f, "max-age=60, stale-if-error=60");
+        demand(f, &exchange, "no-cache");
+        answer(f, failures[i] == NULL ? FB_E_CLOSED : 503, NULL, NULL, failures[i]);
+        assert_int_equal(exchange.response.status, 502);
+        (void)finish(f, &exchange);
+        edge_store_invalidate(f->store, f->loop, FB_STR("h/x"));
+    }
+}
+
+static void what_is_fresh_stands_in_although_a_newer_one_was_wanted(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    put(f, "max-age=60, must-revalidate");
+    wait_s(f, 10);
+    demand(f, &exchange, "max-age=5");
+    answer(f, FB_E_CLOSED, NULL, NULL, NULL);
+    assert_string_equal(finish(f, &exchange), "kept");
+    wait_s(f, 60);
+    demand(f, &exchange, "max-age=5");
+    answer(f, FB_E_CLOSED, NULL, NULL, NULL);
+    assert_int_equal(exchange.response.status, 504);
+    (void)finish(f, &exchange);
+}
+
+static void only_if_cached_holds_beside_a_precondition(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    ask_with(f, &exchange, "If-Match", "\"a\"", "only-if-cached");
+    assert_int_equal(n_fetches, 0);
+    assert_int_equal(exchange.response.status, 504);
+    (void)finish(f, &exchange);
+}
+
+static void no_store_refreshes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    put(f, "max-age=10, stale-while-revalidate=60");
+    wait_s(f, 20);
+    demand(f, &exchange, "no-store");
+    assert_string_equal(finish(f, &exchange), "kept");
+    turn(f);
+    assert_int_equal(n_fetches, 0);
+    ask(f, &exchange, FB_METHOD_HEAD, "/x", "Cache-Control", "no-store, no-cache");
+    answer(f, 200, "Cache-Control", "max-age=60", "");
+    (void)finish(f, &exchange);
+    demand(f, &exchange, "no-store");
+    assert_field(&exchange, "Age", "20");
+    assert_string_equal(finish(f, &exchange), "kept");
+}
+
+static void a_head_that_tells_of_another_version_ends_what_was_fresh(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange exchange;
+
+    ask(f, &exchange, FB_METHOD_GET, "/x", NULL, NULL);
+    answer(f, 200, "Cache-Control", "max-age=60", "kept");
+    (void)finish(f, &exchange);
+    ask(f, &exchange, FB_METHOD_HEAD, "/x", "Cache-Control", "no-cache");
+    turn(f);
+    answer(f, 200, "ETag", "\"other\"", "");
+    (void)finish(f, &exchange);
+    assert_gone(f);
+}
+
 static void by_preset_clients_do_not_steer_the_traffic(void **state)
 {
     struct fixture *f = *state;
@@ -187,15 +294,15 @@ static void what_must_be_validated_is_504_when_that_cannot_be(void **state)
     }
 }
 
-static void guarded_fields_are_for_who_brought_them(void **state)
+static void assert_guarded_by(struct fixture *f, const char *name)
 {
-    struct fixture *f = *state;
     struct fb_exchange exchange;
 
+    edge_store_invalidate(f->store, f->loop, FB_STR("h/x"));
     ask(f, &exchange, FB_METHOD_GET, "/x", NULL, NULL);
     struct edge_fetch *fetch = take_fetch();
     fetch->response = (struct fb_response_head){.status = 200};
-    fb_headers_add(&fetch->response.headers, fetch->arena, FB_STR("Cache-Control"),
+    fb_headers_add(&fetch->response.headers, fetch->arena, fb_str_from(name),
                    FB_STR("max-age=60, no-cache=\"X-Mine\""));
     fb_headers_add(&fetch->response.headers, fetch->arena, FB_STR("X-Mine"), FB_STR("1"));
     fetch->length = 4;
@@ -211,6 +318,12 @@ static void guarded_fields_are_for_who_brought_them(void **state)
     (void)finish(f, &exchange);
 }
 
+static void guarded_fields_are_for_who_brought_them(void **state)
+{
+    assert_guarded_by(*state, "Cache-Control");
+    assert_guarded_by(*state, "Forebay-Cache-Control"); /* which no client gets to see */
+}
+
 #define OBEDIENT(name) cmocka_unit_test_setup_teardown(name, set_up_obedient, tear_down)
 
 int main(void)
@@ -221,6 +334,11 @@ int main(void)
         OBEDIENT(max_stale_takes_what_is_stale),
         OBEDIENT(no_store_keeps_nothing_of_the_answer),
         OBEDIENT(a_client_may_take_what_is_stale_for_an_error),
+        OBEDIENT(who_wants_it_validated_is_not_given_it_unvalidated),
+        OBEDIENT(what_is_fresh_stands_in_although_a_newer_one_was_wanted),
+        OBEDIENT(only_if_cached_holds_beside_a_precondition),
+        OBEDIENT(no_store_refreshes_nothing),
+        OBEDIENT(a_head_that_tells_of_another_version_ends_what_was_fresh),
         TEST(by_preset_clients_do_not_steer_the_traffic),
         TEST(one_request_refreshes_behind_everybodys_back),
         TEST(a_refresh_that_fails_is_tried_by_the_next),
