@@ -1,5 +1,5 @@
 /*
- * A small model of a shared cache, written from the text of RFC 9111, 5861 and 9213
+ * A small model of a shared cache, written from the text of RFC 9111, 5861, 8246 and 9213
  * and from nothing else: what it is told is not text but what the text would say, so it
  * shares no parser, no arithmetic and no table with the edge.
  *
@@ -13,17 +13,22 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MODEL_N_KEYS = 3, MODEL_N_LANGUAGES = 3, MODEL_MAX_STORED = 32 };
+enum { MODEL_N_KEYS = 3, MODEL_N_LANGUAGES = 3, MODEL_MAX_STORED = 16 };
 
 /* ---- what an origin says ------------------------------------------------- */
 
 /* Directives of one field, present or not; numbers in seconds, -1: not there. */
 struct model_directives {
     bool is_present;
+    bool is_malformed; /* of a targeted field */
     bool no_store;
+    bool must_understand;
     bool is_private;
+    bool has_private_field; /* private="x-own" */
     bool is_public;
     bool no_cache;
+    bool has_no_cache_field; /* no-cache="x-own" */
+    bool is_immutable;
     bool must_revalidate;
     bool proxy_revalidate;
     int max_age;
@@ -40,8 +45,10 @@ enum model_vary { MODEL_VARY_NONE, MODEL_VARY_LANGUAGE, MODEL_VARY_ANY };
 /* The head of a response. */
 struct model_head {
     unsigned status;
-    struct model_directives control;  /* Cache-Control */
-    struct model_directives targeted; /* CDN-Cache-Control */
+    struct model_directives control; /* Cache-Control */
+    struct model_directives cdn;     /* CDN-Cache-Control */
+    struct model_directives forebay; /* Forebay-Cache-Control */
+    bool may_guess;                  /* the site grants lifetimes by heuristics */
     enum model_expires expires;
     int64_t expires_at_s;
     enum model_date date;
@@ -49,10 +56,30 @@ struct model_head {
     int age_s;      /* -1: none */
     enum model_etag etag;
     bool has_last_modified;
+    int64_t modified_s;
+    int own; /* the number in X-Own, -1: not there */
     enum model_vary vary;
     bool sets_cookie;
     int64_t made_ms;
 };
+
+/* ---- what a client demands ------------------------------------------------ */
+
+/* Of its Cache-Control, what the site obeys; numbers in seconds, -1: not there. */
+struct model_demands {
+    bool only_if_cached;
+    bool no_store;
+    bool no_cache;
+    int max_age;
+    int min_fresh;
+    int max_stale;
+    int if_error;
+};
+
+static const struct model_demands model_no_demands = {.max_age = -1,
+                                                      .min_fresh = -1,
+                                                      .max_stale = -1,
+                                                      .if_error = -1};
 
 /* ---- what is stored ------------------------------------------------------ */
 
@@ -79,10 +106,16 @@ enum { MODEL_UNSHARED_MS = 5000, MODEL_DOUBTED_MS = 500 };
 
 /* ---- section 3: storing -------------------------------------------------- */
 
-/* RFC 9213 section 2.2: the targeted field alone counts if it is there. */
+/* What the site grants by heuristics: this share of the time since Last-Modified. */
+enum { MODEL_GUESS_PERCENT = 2, MODEL_GUESS_MAX_MS = 38000 };
+
+/* RFC 9213 section 2.2: the first targeted field that is there and well formed counts alone. */
 static inline const struct model_directives *model_effective(const struct model_head *head)
 {
-    return head->targeted.is_present ? &head->targeted : &head->control;
+    if (head->forebay.is_present && !head->forebay.is_malformed) {
+        return &head->forebay;
+    }
+    return head->cdn.is_present && !head->cdn.is_malformed ? &head->cdn : &head->control;
 }
 
 static inline bool model_is_heuristically_cacheable(unsigned status)
@@ -97,7 +130,7 @@ static inline bool model_is_heuristically_cacheable(unsigned status)
     return false;
 }
 
-/* Choice: the statuses that are understood. 5xx answers are never kept. */
+/* Choice: the statuses that must-understand may speak of. */
 static inline bool model_understands(unsigned status)
 {
     return model_is_heuristically_cacheable(status) || status == 302 || status == 307;
@@ -108,6 +141,20 @@ static inline int64_t model_date_s(const struct model_head *head, int64_t receiv
 {
     return head->date == MODEL_DATE_NONE ? received_ms / 1000
                                          : head->made_ms / 1000 + head->date_off_s;
+}
+
+/* Section 4.2.2, by leave of the site; -1 if there is nothing to guess from. Choice: not for
+ * errors. */
+static inline int64_t model_guess_ms(const struct model_head *head, int64_t received_ms)
+{
+    int64_t unchanged_s = model_date_s(head, received_ms) - head->modified_s;
+
+    if (!head->may_guess || !head->has_last_modified || head->status >= 400 ||
+        (!model_is_heuristically_cacheable(head->status) && !model_effective(head)->is_public)) {
+        return -1;
+    }
+    int64_t guess_ms = unchanged_s < 0 ? 0 : unchanged_s * 10 * MODEL_GUESS_PERCENT;
+    return guess_ms < MODEL_GUESS_MAX_MS ? guess_ms : MODEL_GUESS_MAX_MS;
 }
 
 /* Section 4.2.1, in milliseconds; -1 if nothing is said. */
@@ -121,8 +168,8 @@ static inline int64_t model_lifetime_ms(const struct model_head *head, int64_t r
     if (directives->max_age >= 0) {
         return (int64_t)directives->max_age * 1000;
     }
-    if (head->targeted.is_present || head->expires == MODEL_EXPIRES_NONE) {
-        return -1;
+    if (directives != &head->control || head->expires == MODEL_EXPIRES_NONE) {
+        return model_guess_ms(head, received_ms);
     }
     int64_t left_s = head->expires_at_s - model_date_s(head, received_ms);
     return head->expires == MODEL_EXPIRES_MALFORMED || left_s < 0 ? 0 : left_s * 1000;
@@ -160,7 +207,13 @@ static inline bool model_may_store(const struct model_head *head, bool is_author
     const struct model_directives *directives = model_effective(head);
     int64_t lifetime_ms = model_lifetime_ms(head, received_ms);
 
-    if (!model_understands(head->status) || directives->no_store || directives->is_private) {
+    if (head->status >= 500) {
+        return false; /* choice */
+    }
+    if (directives->must_understand ? !model_understands(head->status) : directives->no_store) {
+        return false; /* section 5.2.2.3 */
+    }
+    if (directives->is_private) {
         return false;
     }
     if (is_authorized && !directives->is_public && !directives->must_revalidate &&
@@ -201,6 +254,14 @@ static inline struct model_stored *model_find(struct model *model, unsigned key,
     return found;
 }
 
+/* What is not kept of a head that is: section 5.2.2.7. */
+static inline void model_drop_private(struct model_head *head)
+{
+    if (model_effective(head)->has_private_field) {
+        head->own = -1;
+    }
+}
+
 static inline void model_store(struct model *model, const struct model_stored *news)
 {
     struct model_stored *place = NULL;
@@ -217,6 +278,7 @@ static inline void model_store(struct model *model, const struct model_stored *n
         }
     }
     *place = *news;
+    model_drop_private(&place->head);
     place->is_used = true;
     place->order = ++model->order;
 }
@@ -247,7 +309,30 @@ static inline int64_t model_stale_ms(const struct model_stored *stored, int64_t 
     return model_age_ms(stored, now_ms) - (lifetime_ms > 0 ? lifetime_ms : 0);
 }
 
-static inline enum model_verdict model_judge(const struct model_stored *stored, int64_t now_ms)
+/* Fresh, but not as the client wants it (sections 5.2.1.1, 5.2.1.3, 5.2.1.4). */
+static inline bool model_is_unwanted(const struct model_stored *stored,
+                                     const struct model_demands *demands, int64_t now_ms)
+{
+    bool is_immutable = model_effective(&stored->head)->is_immutable; /* RFC 8246 */
+    bool is_too_old =
+        demands->max_age >= 0 && model_age_ms(stored, now_ms) > (int64_t)demands->max_age * 1000;
+
+    return demands->no_cache || (is_too_old && !is_immutable) ||
+           -model_stale_ms(stored, now_ms) < (int64_t)demands->min_fresh * 1000;
+}
+
+/* Stale, but the client takes it (section 5.2.1.2). */
+static inline bool model_is_accepted(const struct model_stored *stored,
+                                     const struct model_demands *demands, int64_t now_ms)
+{
+    return !demands->no_cache && demands->min_fresh <= 0 && demands->max_stale > 0 &&
+           model_stale_ms(stored, now_ms) <= (int64_t)demands->max_stale * 1000 &&
+           (demands->max_age < 0 ||
+            model_age_ms(stored, now_ms) <= (int64_t)demands->max_age * 1000);
+}
+
+static inline enum model_verdict model_judge(const struct model_stored *stored,
+                                             const struct model_demands *demands, int64_t now_ms)
 {
     const struct model_directives *directives = model_effective(&stored->head);
     int64_t stale_ms = model_stale_ms(stored, now_ms);
@@ -256,24 +341,40 @@ static inline enum model_verdict model_judge(const struct model_stored *stored, 
         return MODEL_VALIDATE;
     }
     if (stale_ms < 0) {
-        return MODEL_USE;
+        return model_is_unwanted(stored, demands, now_ms) ? MODEL_VALIDATE : MODEL_USE;
     }
-    bool is_within = stale_ms < (int64_t)directives->while_revalidate * 1000;
-    return is_within && !model_is_never_stale(&stored->head) ? MODEL_USE_AND_REFRESH
-                                                             : MODEL_VALIDATE;
+    if (model_is_never_stale(&stored->head)) {
+        return MODEL_VALIDATE;
+    }
+    bool wants_fresh = demands->no_cache || demands->max_age >= 0 || demands->min_fresh > 0;
+    if (!wants_fresh && stale_ms < (int64_t)directives->while_revalidate * 1000) {
+        return MODEL_USE_AND_REFRESH;
+    }
+    return model_is_accepted(stored, demands, now_ms) ? MODEL_USE : MODEL_VALIDATE;
 }
 
-/* RFC 5861 section 4. Choice: what may be used while it is validated may be used if that
- * fails. */
-static inline bool model_stands_in(const struct model_stored *stored, int64_t now_ms)
+/* RFC 5861 section 4. Choices: what may be used while it is validated may be used if that
+ * fails; and so may what is fresh, and what the client would take stale. */
+static inline bool model_stands_in(const struct model_stored *stored,
+                                   const struct model_demands *demands, int64_t now_ms)
 {
     const struct model_directives *directives = model_effective(&stored->head);
-    int granted_s = directives->if_error > directives->while_revalidate
-                        ? directives->if_error
-                        : directives->while_revalidate;
+    int64_t stale_ms = model_stale_ms(stored, now_ms);
+    const int grants[] = {directives->if_error, directives->while_revalidate, demands->if_error,
+                          demands->max_stale};
 
-    return !model_is_never_stale(&stored->head) &&
-           model_stale_ms(stored, now_ms) < (int64_t)granted_s * 1000;
+    if (demands->no_cache || directives->no_cache) {
+        return false;
+    }
+    if (stale_ms < 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
+        if (stale_ms < (int64_t)grants[i] * 1000) {
+            return !model_is_never_stale(&stored->head);
+        }
+    }
+    return false;
 }
 
 /* ---- section 4.3.4: freshening ------------------------------------------- */
@@ -286,8 +387,11 @@ static inline void model_freshen(struct model_stored *stored, const struct model
     if (news->control.is_present) {
         head->control = news->control;
     }
-    if (news->targeted.is_present) {
-        head->targeted = news->targeted;
+    if (news->cdn.is_present) {
+        head->cdn = news->cdn;
+    }
+    if (news->forebay.is_present) {
+        head->forebay = news->forebay;
     }
     if (news->expires != MODEL_EXPIRES_NONE) {
         head->expires = news->expires;
@@ -296,7 +400,16 @@ static inline void model_freshen(struct model_stored *stored, const struct model
     if (news->etag != MODEL_ETAG_NONE) {
         head->etag = news->etag;
     }
-    head->has_last_modified |= news->has_last_modified;
+    if (news->has_last_modified) {
+        head->has_last_modified = true;
+        head->modified_s = news->modified_s;
+    }
+    if (news->own >= 0) {
+        head->own = news->own;
+    }
+    if (model_effective(news)->has_private_field) {
+        head->own = -1; /* nobody else's any more, whatever it was before */
+    }
     head->sets_cookie |= news->sets_cookie;
     if (news->vary != MODEL_VARY_NONE) {
         head->vary = news->vary;
@@ -306,4 +419,25 @@ static inline void model_freshen(struct model_stored *stored, const struct model
     head->date_off_s = news->date_off_s;
     head->age_s = news->age_s;
     head->made_ms = news->made_ms;
+}
+
+/* Section 4.3.5: what a 200 to HEAD says of what is stored. Choice: without a validator, and
+ * without a length that differs, nothing. */
+enum model_news { MODEL_NEWS_SAME, MODEL_NEWS_OTHER, MODEL_NEWS_NONE };
+
+static inline enum model_news model_read_head(const struct model_stored *stored,
+                                              const struct model_stored *news, bool has_same_length)
+{
+    const struct model_head *had = &stored->head;
+    const struct model_head *told = &news->head;
+    bool has_same_bytes = stored->version == news->version &&
+                          (had->vary != MODEL_VARY_NONE) == (told->vary != MODEL_VARY_NONE);
+
+    if (had->status != 200 || !has_same_length ||
+        (told->etag != MODEL_ETAG_NONE && (told->etag != had->etag || !has_same_bytes)) ||
+        (told->has_last_modified &&
+         (!had->has_last_modified || told->modified_s != had->modified_s))) {
+        return MODEL_NEWS_OTHER;
+    }
+    return model_has_validator(told) ? MODEL_NEWS_SAME : MODEL_NEWS_NONE;
 }

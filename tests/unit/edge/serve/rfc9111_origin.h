@@ -1,170 +1,20 @@
 /*
- * The other side of the edge in test_rfc9111.c: clients' questions, and an origin that
- * changes its mind by chance and answers as RFC 9110 wants, from its own state alone.
+ * The other side of the edge in test_rfc9111.c: an origin that answers as RFC 9110 wants,
+ * from its own state alone.
  */
 #pragma once
 
-#include "base/http/date.h"
-#include "rfc9111_model.h"
-#include "serve_fixture.h"
-#include "tests/support/test_random.h"
-
-enum { TEXT_MAX = 80 };
-
-/* ---- the origin ---------------------------------------------------------- */
-
-enum origin_mood { ORIGIN_WELL, ORIGIN_GONE, ORIGIN_BROKEN };
-
-struct origin {
-    struct model_head head; /* of the next whole answer, but for when it is made */
-    unsigned version;
-    enum origin_mood mood;
-    bool knows_ranges;
-};
-
-struct world {
-    struct fixture *f;
-    struct test_random random;
-    struct origin origins[MODEL_N_KEYS];
-    struct model model;
-    struct fb_buf story; /* for whoever reads why it failed */
-    uint64_t *seen;      /* N_SEEN of them */
-};
-
-/* What a client asks. */
-struct question {
-    unsigned key;
-    unsigned language;
-    bool is_authorized;
-    bool is_conditional;
-    unsigned known_version; /* of If-None-Match */
-    bool has_range;
-    unsigned first; /* less than any body's length */
-    unsigned last;
-};
-
-/* What came to pass, so that no run passes without it. */
-enum seen {
-    SEEN_USED,
-    SEEN_REFRESHED,
-    SEEN_VALIDATED,
-    SEEN_REPLACED,
-    SEEN_STOOD_IN,
-    SEEN_FAILED,
-    SEEN_PASSED,
-    SEEN_ALONE,
-    SEEN_304,
-    SEEN_206,
-    N_SEEN
-};
-
-static inline unsigned chance(struct world *w, unsigned n)
-{
-    return (unsigned)test_random_below(&w->random, n);
-}
-
-/* One of the first `n` of these. */
-static inline int pick(struct world *w, const int *from, unsigned n)
-{
-    return from[chance(w, n)];
-}
-
-static inline struct model_directives draw_directives(struct world *w, bool is_likely)
-{
-    static const int times[] = {-1, -1, 0, 2, 10, 60};
-    static const int grants[] = {-1, -1, -1, 5, 30};
-    struct model_directives d = {.max_age = -1, .s_maxage = -1, .while_revalidate = -1};
-
-    d.if_error = -1;
-    d.is_present = is_likely ? chance(w, 8) > 0 : chance(w, 8) == 0;
-    if (!d.is_present) {
-        return d;
-    }
-    d.max_age = pick(w, times, 6);
-    d.s_maxage = chance(w, 4) == 0 ? pick(w, times, 6) : -1;
-    d.while_revalidate = pick(w, grants, 5);
-    d.if_error = pick(w, grants, 5);
-    d.no_store = chance(w, 16) == 0;
-    d.is_private = chance(w, 16) == 0;
-    d.is_public = chance(w, 6) == 0;
-    d.no_cache = chance(w, 10) == 0;
-    d.must_revalidate = chance(w, 10) == 0;
-    d.proxy_revalidate = chance(w, 12) == 0;
-    return d;
-}
-
-static inline void draw_head(struct world *w, struct model_head *head)
-{
-    static const int statuses[] = {200, 200, 200, 200, 200, 200, 404, 410, 301, 302, 204, 203};
-    static const int ages[] = {-1, -1, -1, 0, 3, 20};
-    static const int offsets[] = {0, 0, 0, -4, -30, 7};
-    static const int expiries[] = {-5, 0, 3, 20};
-    static const enum model_etag etags[] = {MODEL_ETAG_NONE, MODEL_ETAG_STRONG, MODEL_ETAG_WEAK};
-    int64_t now_s = w->f->clock.wall_now_ms / 1000;
-
-    *head = (struct model_head){.status = (unsigned)pick(w, statuses, 12)};
-    head->control = draw_directives(w, true);
-    head->targeted = draw_directives(w, false);
-    head->expires = (enum model_expires)(chance(w, 6) > 1 ? 0 : chance(w, 3));
-    head->expires_at_s = now_s + pick(w, expiries, 4);
-    head->date = chance(w, 5) == 0 ? MODEL_DATE_NONE : MODEL_DATE_OFF_BY;
-    head->date_off_s = pick(w, offsets, 6);
-    head->age_s = pick(w, ages, 6);
-    head->etag = etags[chance(w, 3)];
-    head->has_last_modified = chance(w, 3) == 0;
-    head->vary = chance(w, 20) == 0  ? MODEL_VARY_ANY
-                 : chance(w, 3) == 0 ? MODEL_VARY_LANGUAGE
-                                     : MODEL_VARY_NONE;
-    head->sets_cookie = chance(w, 24) == 0;
-}
-
-/* What is said of the same bytes changes, or the bytes. */
-static inline void change_origin(struct world *w)
-{
-    static const enum origin_mood moods[] = {ORIGIN_WELL, ORIGIN_GONE, ORIGIN_BROKEN};
-    struct origin *origin = &w->origins[chance(w, MODEL_N_KEYS)];
-    struct model_head old = origin->head;
-
-    if (chance(w, 4) == 0) {
-        origin->mood = moods[chance(w, 3)];
-        return;
-    }
-    origin->mood = ORIGIN_WELL;
-    origin->knows_ranges = chance(w, 2) == 0;
-    draw_head(w, &origin->head);
-    if (chance(w, 2) == 0) {
-        origin->version++;
-        return;
-    }
-    origin->head.status = old.status;
-    origin->head.etag = old.etag;
-    origin->head.has_last_modified = old.has_last_modified;
-    origin->head.vary = old.vary;
-}
+#include "rfc9111_world.h"
 
 /* ---- text ---------------------------------------------------------------- */
-
-/* The representation that a question selects, as its body or entity tag has it. */
-static inline void write_name(char *text, unsigned key, unsigned version,
-                              const struct model_head *head, unsigned language)
-{
-    bool varies = head->vary != MODEL_VARY_NONE;
-
-    (void)snprintf(text, TEXT_MAX, "k%uv%ul%u", key, version, varies ? language : 9);
-}
 
 static inline void write_etag(char text[TEXT_MAX], unsigned key, unsigned version,
                               const struct model_head *head, unsigned language)
 {
     char name[TEXT_MAX];
 
-    write_name(name, key, version, head, language);
+    write_name(name, key, version, head->vary != MODEL_VARY_NONE, language);
     (void)snprintf(text, TEXT_MAX, "%s\"%.60s\"", head->etag == MODEL_ETAG_WEAK ? "W/" : "", name);
-}
-
-static inline int64_t last_modified_s(unsigned version)
-{
-    return 1700000000 + (int64_t)version * 60;
 }
 
 static inline void write_directives(struct fb_buf *buf, const struct model_directives *d)
@@ -179,9 +29,13 @@ static inline void write_directives(struct fb_buf *buf, const struct model_direc
         {"stale-while-revalidate", d->while_revalidate >= 0, d->while_revalidate},
         {"stale-if-error", d->if_error >= 0, d->if_error},
         {"no-store", d->no_store, -1},
+        {"must-understand", d->must_understand, -1},
         {"private", d->is_private, -1},
+        {"private=\"x-own\"", d->has_private_field, -1},
         {"public", d->is_public, -1},
         {"no-cache", d->no_cache, -1},
+        {"no-cache=\"x-own\"", d->has_no_cache_field, -1},
+        {"immutable", d->is_immutable, -1},
         {"must-revalidate", d->must_revalidate, -1},
         {"proxy-revalidate", d->proxy_revalidate, -1},
     };
@@ -196,6 +50,9 @@ static inline void write_directives(struct fb_buf *buf, const struct model_direc
     }
     if (buf->len == 0) {
         fb_buf_append(buf, FB_STR("x-nothing"));
+    }
+    if (d->is_malformed) {
+        fb_buf_append(buf, FB_STR(", =1"));
     }
 }
 
@@ -229,7 +86,8 @@ static inline void write_response(struct edge_fetch *fetch, const struct questio
     char text[TEXT_MAX];
 
     add_directives(fetch, "Cache-Control", &head->control);
-    add_directives(fetch, "CDN-Cache-Control", &head->targeted);
+    add_directives(fetch, "CDN-Cache-Control", &head->cdn);
+    add_directives(fetch, "Forebay-Cache-Control", &head->forebay);
     if (head->expires == MODEL_EXPIRES_IN) {
         add_date(fetch, "Expires", head->expires_at_s);
     } else if (head->expires == MODEL_EXPIRES_MALFORMED) {
@@ -247,7 +105,11 @@ static inline void write_response(struct edge_fetch *fetch, const struct questio
         add_field(fetch, "ETag", fb_str_from(text));
     }
     if (head->has_last_modified) {
-        add_date(fetch, "Last-Modified", last_modified_s(version));
+        add_date(fetch, "Last-Modified", head->modified_s);
+    }
+    if (head->own >= 0) {
+        (void)snprintf(text, sizeof(text), "%d", head->own);
+        add_field(fetch, "X-Own", fb_str_from(text));
     }
     if (head->vary != MODEL_VARY_NONE) {
         add_field(fetch, "Vary",
@@ -261,16 +123,19 @@ static inline void write_response(struct edge_fetch *fetch, const struct questio
 static inline void tell_head(struct fb_buf *story, const struct model_head *head)
 {
     FB_AUTO(fb_buf_done) struct fb_buf control = {0};
-    FB_AUTO(fb_buf_done) struct fb_buf targeted = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf cdn = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf forebay = {0};
 
     write_directives(&control, &head->control);
-    write_directives(&targeted, &head->targeted);
+    write_directives(&cdn, &head->cdn);
+    write_directives(&forebay, &head->forebay);
     fb_buf_printf(story,
-                  "%u cc=%d(%s) cdn=%d(%s) expires=%d@%lld date=%d%+d age=%d etag=%d lm=%d "
-                  "vary=%d cookie=%d",
-                  head->status, head->control.is_present, control.ptr, head->targeted.is_present,
-                  targeted.ptr, (int)head->expires, (long long)head->expires_at_s, (int)head->date,
-                  head->date_off_s, head->age_s, (int)head->etag, head->has_last_modified,
+                  "%u cc=%d(%s) cdn=%d(%s) forebay=%d(%s) expires=%d@%lld date=%d%+d age=%d "
+                  "etag=%d lm=%d@%lld own=%d vary=%d cookie=%d",
+                  head->status, head->control.is_present, control.ptr, head->cdn.is_present,
+                  cdn.ptr, head->forebay.is_present, forebay.ptr, (int)head->expires,
+                  (long long)head->expires_at_s, (int)head->date, head->date_off_s, head->age_s,
+                  (int)head->etag, head->has_last_modified, (long long)head->modified_s, head->own,
                   (int)head->vary, head->sets_cookie);
 }
 
@@ -282,6 +147,11 @@ struct answer_made {
     bool is_not_modified;
     bool is_part;
     struct model_head head;
+
+    /* As they went over the wire. */
+    unsigned status;
+    char text[TEXT_MAX];
+    char content_range[TEXT_MAX];
 };
 
 static inline struct fb_str field_of(const struct edge_fetch *fetch, const char *name)
@@ -289,7 +159,7 @@ static inline struct fb_str field_of(const struct edge_fetch *fetch, const char 
     return fb_headers_find(&fetch->request->headers, fb_str_from(name));
 }
 
-/* True if the request's conditions say that it has what there is (RFC 9110 13.1). */
+/* True if the validators that the edge sent say that it has what there is (RFC 9110 13.1). */
 static inline bool is_known(const struct edge_fetch *fetch, const struct question *q,
                             const struct origin *origin)
 {
@@ -307,31 +177,58 @@ static inline bool is_known(const struct edge_fetch *fetch, const struct questio
     if (since.ptr == NULL || !origin->head.has_last_modified) {
         return false;
     }
-    return fb_str_equal(since, fb_date_format(last_modified_s(origin->version), text));
+    return fb_str_equal(since, fb_date_format(origin->head.modified_s, text));
 }
 
-/* The body, or of a representation of status 200 the range that `range` asks for. */
-static inline struct fb_str cut_body(struct edge_fetch *fetch, struct fb_str body, unsigned *status)
+/* Cuts the whole of status 200 to the range that the edge asks for, from its first byte. */
+static inline void cut_for_edge(const struct edge_fetch *fetch, struct answer_made *made)
 {
     struct fb_str range = field_of(fetch, "range");
-    unsigned first = 0;
-    unsigned last = 0;
+    unsigned len = (unsigned)strlen(made->text);
     char text[TEXT_MAX];
+    unsigned n = 0;
 
-    if (range.ptr == NULL || *status != 200) {
-        return body;
+    if (range.ptr == NULL || made->status != 200) {
+        return;
     }
     (void)snprintf(text, sizeof(text), "%.*s", FB_STR_ARG(range));
-    assert_int_equal(sscanf(text, "bytes=%u-%u", &first, &last), 2);
-    assert_true(first < body.len && first <= last);
-    last = FB_MIN(last, (unsigned)body.len - 1);
-    *status = 206;
-    (void)snprintf(text, sizeof(text), "bytes %u-%u/%zu", first, last, body.len);
-    add_field(fetch, "Content-Range", fb_str_from(text));
-    return fb_str_first(fb_str_skip(body, first), last - first + 1);
+    assert_true(sscanf(text, "bytes=0-%u", &n) == 1 || sscanf(text, "bytes=-%u", &n) == 1);
+    assert_true(n >= len);
+    made->status = 206;
+    (void)snprintf(made->content_range, TEXT_MAX, "bytes 0-%u/%u", len - 1, len);
 }
 
-static inline struct answer_made origin_answer(struct world *w, const struct question *q)
+/* To the edge for itself, or if `is_clients` to a client, whose conditions come along. */
+static inline void settle_answer(struct world *w, const struct question *q,
+                                 const struct edge_fetch *fetch, bool is_clients,
+                                 struct answer_made *made)
+{
+    struct origin *origin = &w->origins[q->key];
+    const struct model_stored there = {
+        .version = origin->version, .head = made->head, .received_ms = w->f->clock.wall_now_ms};
+
+    made->status = made->head.status;
+    write_name(made->text, q->key, origin->version, made->head.vary != MODEL_VARY_NONE,
+               q->language);
+    if (is_clients && !question_holds(q, &there)) {
+        made->status = 412;
+    } else if (origin->mood == ORIGIN_WELL &&
+               (is_clients ? question_knows(q, &there, false) : is_known(fetch, q, origin))) {
+        made->is_not_modified = true;
+        made->status = 304;
+    } else if (origin->knows_ranges && is_clients && question_has_range(q, &there)) {
+        made->status = cut_text(q, made->text, made->content_range);
+    } else if (origin->knows_ranges && !is_clients) {
+        cut_for_edge(fetch, made);
+    }
+    made->is_part = made->status == 206;
+    if (made->status == 304 || made->status == 204 || made->status == 412) {
+        made->text[0] = '\0';
+    }
+}
+
+static inline struct answer_made origin_answer(struct world *w, const struct question *q,
+                                               bool is_clients)
 {
     struct origin *origin = &w->origins[q->key];
     struct edge_fetch *fetch = take_fetch();
@@ -348,19 +245,23 @@ static inline struct answer_made origin_answer(struct world *w, const struct que
     if (origin->mood == ORIGIN_BROKEN) {
         made.head.status = 503;
     }
-    made.is_not_modified = origin->mood == ORIGIN_WELL && is_known(fetch, q, origin);
-    unsigned status = made.is_not_modified ? 304 : made.head.status;
-    fetch->response = (struct fb_response_head){.status = status};
+    settle_answer(w, q, fetch, is_clients, &made);
+    fetch->response = (struct fb_response_head){.status = made.status};
     write_response(fetch, q, origin->version, &made.head);
-    char text[TEXT_MAX];
-    write_name(text, q->key, origin->version, &made.head, q->language);
-    bool has_body = !made.is_not_modified && made.head.status != 204;
-    struct fb_str body = has_body ? fb_arena_dup(fetch->arena, fb_str_from(text)) : FB_STR("");
-    if (origin->knows_ranges) {
-        body = cut_body(fetch, body, &fetch->response.status);
+    if (made.content_range[0] != '\0') {
+        add_field(fetch, "Content-Range", fb_str_from(made.content_range));
     }
-    made.is_part = fetch->response.status == 206;
-    fetch->length = (int64_t)body.len;
+    if (w->location != NULL) {
+        add_field(fetch, "Location", fb_str_from(w->location));
+    }
+    if (w->content_location != NULL) {
+        add_field(fetch, "Content-Location", fb_str_from(w->content_location));
+    }
+    fetch->length = (int64_t)strlen(made.text);
+    if (fetch->request->method == FB_METHOD_HEAD) {
+        made.text[0] = '\0';
+    }
+    struct fb_str body = fb_arena_dup(fetch->arena, fb_str_from(made.text));
     fetch->body = fb_reader_of_slice((struct fb_slice){.bytes = body});
     fb_reader_close(fetch->request_body);
     fb_op_finish(&fetch->op, FB_OK);

@@ -121,19 +121,14 @@ struct fixture {
     char body[MAX_BODY];
 };
 
-static inline int set_up(void **state)
+/* For a node whose only site is `site`. */
+static inline int set_up_site(void **state, const struct edge_site_spec *site)
 {
     static struct fixture f;
-    static const struct fb_str suffixes[] = {FB_STR(".m4s"), FB_STR(".m3u8")};
-    static struct edge_rule rules[2];
 
     memset(&f, 0, sizeof(f));
     n_fetches = 0;
     n_canceled = 0;
-    rules[0] =
-        (struct edge_rule){.suffixes = &suffixes[0], .n_suffixes = 1, .class = EDGE_CLASS_SEGMENT};
-    rules[1] =
-        (struct edge_rule){.suffixes = &suffixes[1], .n_suffixes = 1, .class = EDGE_CLASS_MANIFEST};
     f.clock = test_clock_at_start();
     assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
     f.metrics = fb_metrics_new();
@@ -142,10 +137,7 @@ static inline int set_up(void **state)
     f.fills = edge_fill_table_new(
         &(struct edge_fill_options){.store = f.store, .max_fills = 2, .fetch = edge_uplink_fetch});
     struct edge_sites *sites = NULL;
-    assert_int_equal(
-        edge_sites_new(&(struct edge_sites_spec){.rest = {.rules = rules, .n_rules = 2}}, &sites,
-                       NULL),
-        FB_OK);
+    assert_int_equal(edge_sites_new(&(struct edge_sites_spec){.rest = *site}, &sites, NULL), FB_OK);
     f.serve = edge_serve_new(f.loop, NULL,
                              &(struct edge_serve_options){.node = FB_STR("box-1"),
                                                           .sites = sites,
@@ -155,6 +147,17 @@ static inline int set_up(void **state)
     edge_sites_unref(sites);
     *state = &f;
     return 0;
+}
+
+static inline int set_up(void **state)
+{
+    static const struct fb_str suffixes[] = {FB_STR(".m4s"), FB_STR(".m3u8")};
+    const struct edge_rule rules[] = {
+        {.suffixes = &suffixes[0], .n_suffixes = 1, .class = EDGE_CLASS_SEGMENT},
+        {.suffixes = &suffixes[1], .n_suffixes = 1, .class = EDGE_CLASS_MANIFEST},
+    };
+
+    return set_up_site(state, &(struct edge_site_spec){.rules = rules, .n_rules = 2});
 }
 
 static inline void turn(struct fixture *f)
