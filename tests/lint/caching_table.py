@@ -6,12 +6,15 @@ usage: caching_table.py SOURCE_ROOT
 A row is `| requirement | here | how | proof |`. `here` is yes, option or no. A proof names tests
 as `edge.fresh.test_terms: name` (a unit test), or `edge.fresh.test_terms: name / case` for one
 entry of its table, or `scenario.test_edge_cache: name`; rows that are not proved have an em dash.
+In the sections of SHOWN every row names a scenario, which shows it on the whole program, or has an
+em dash and says in `how` what there is not to be seen.
 """
 import pathlib
 import re
 import sys
 
 HERE = {"yes", "option", "no"}
+SHOWN = ("Storing responses", "Finding a stored response", "Freshness")
 PROOF = re.compile(r"`([\w.]+)\.(test_\w+): (\w+)(?: / ([^`]+))?`")
 
 
@@ -34,8 +37,9 @@ def find_fault(root, folder, module, name, case):
 def main():
     root = pathlib.Path(sys.argv[1])
     path = root / "docs/http-caching.md"
-    problems, n_rows, n_unproved = [], 0, 0
+    problems, n_rows, n_unproved, section = [], 0, 0, ""
     for number, line in enumerate(path.read_text().splitlines(), 1):
+        section = line[3:] if line.startswith("## ") else section
         cells = [cell.strip() for cell in line.strip()[1:-1].split("|")]
         if not line.startswith("|") or cells[0] in ("requirement", "---"):
             continue
@@ -54,6 +58,9 @@ def main():
             n_unproved += here != "no"
         elif not tests or len(tests) * 2 != proof.count("`"):
             problems.append(f"{where}: the proof cannot be read")
+        is_seen = any(folder == "scenario" for folder, *_ in tests) or proof == "—" and how
+        if section.startswith(SHOWN) and not is_seen:
+            problems.append(f"{where}: no scenario shows it")
         for test in tests:
             if fault := find_fault(root, *test):
                 problems.append(f"{where}: {fault}")
