@@ -17,13 +17,8 @@ static bool is_sf_token(struct fb_str str)
     return str.len > 0;
 }
 
-/* A token as it is, anything else as an sf-string. */
-static void append_item(struct fb_buf *buf, struct fb_str str)
+static void append_string(struct fb_buf *buf, struct fb_str str)
 {
-    if (is_sf_token(str)) {
-        fb_buf_append(buf, str);
-        return;
-    }
     fb_buf_append_byte(buf, '"');
     for (size_t i = 0; i < str.len; i++) {
         char c = str.ptr[i];
@@ -33,6 +28,16 @@ static void append_item(struct fb_buf *buf, struct fb_str str)
         fb_buf_append_byte(buf, c >= ' ' && c <= '~' ? c : '?');
     }
     fb_buf_append_byte(buf, '"');
+}
+
+/* A token as it is, anything else as an sf-string. */
+static void append_item(struct fb_buf *buf, struct fb_str str)
+{
+    if (is_sf_token(str)) {
+        fb_buf_append(buf, str);
+    } else {
+        append_string(buf, str);
+    }
 }
 
 void fb_cache_status_append(struct fb_buf *buf, const struct fb_cache_status *status)
@@ -58,6 +63,10 @@ void fb_cache_status_append(struct fb_buf *buf, const struct fb_cache_status *st
     }
     if (status->is_collapsed) {
         fb_buf_append(buf, FB_STR("; collapsed"));
+    }
+    if (status->key.len > 0) {
+        fb_buf_append(buf, FB_STR("; key="));
+        append_string(buf, status->key);
     }
     if (status->detail.len > 0) {
         fb_buf_append(buf, FB_STR("; detail="));

@@ -20,6 +20,7 @@ struct fb_cache_status {
     int64_t ttl;          /* */
     bool is_stored;       /* */
     bool is_collapsed;    /* */
+    struct fb_str key;    /* always written as a string; empty: left out */
     struct fb_str detail; /* a token or free text; empty: left out */
 };
 

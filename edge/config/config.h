@@ -103,6 +103,7 @@ struct edge_conf_key {
     int query; /* enum edge_key_query */
     struct fb_conf_list include;
     struct fb_conf_list exclude;
+    bool show;
 };
 
 struct edge_conf_access_key {

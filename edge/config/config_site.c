@@ -104,6 +104,10 @@ static const struct fb_conf_item key_items[] = {
      .check_all = fb_conf_check_distinct, .help = "Parameters that count, with `query: none`."},
     {"exclude", FB_CONF_STRINGS, AT(edge_conf_key, exclude), .check = site_check_parameter,
      .check_all = fb_conf_check_distinct, .help = "Parameters that do not count, with the others."},
+    {"show", FB_CONF_BOOL, AT(edge_conf_key, show), .preset = "false",
+     .help = "Whether Cache-Status tells the key of each request, if it has at most 1024 bytes: to "
+             "find out why two URLs are, or are not, one object. It tells everybody what of a URL "
+             "counts."},
     {0},
 };
 
@@ -220,6 +224,7 @@ static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *
                         .n_included = from->key.include.n,
                         .excluded = from->key.exclude.items,
                         .n_excluded = from->key.exclude.n},
+                .shows_key = from->key.show,
                 .demands = site_demands(&from->requests),
                 .edits = edge_conf_edits(arena, &from->headers),
                 .cors = edge_conf_cors(arena, &from->cors),

@@ -98,6 +98,17 @@ const char *edge_trail_detail(const struct serve_request *request)
     return trail->has_cause ? edge_cause_name(trail->cause) : NULL;
 }
 
+/* Each client has a bound for a head, and so has each tier: a key that would take much of it is
+ * not told. */
+enum { TRAIL_KEY_MAX = 1024 };
+
+static struct fb_str trail_key(const struct serve_request *request)
+{
+    bool is_shown = request->site != NULL && request->site->shows_key;
+
+    return is_shown && request->key.len <= TRAIL_KEY_MAX ? request->key : (struct fb_str){0};
+}
+
 struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64_t ttl_s)
 {
     const struct serve_trail *trail = &request->trail;
@@ -113,6 +124,7 @@ struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64
                                         .ttl = ttl_s,
                                         .is_stored = trail->is_stored,
                                         .is_collapsed = trail->is_collapsed,
+                                        .key = trail_key(request),
                                         .detail = fb_str_from(edge_trail_detail(request)),
                                     });
     return fb_arena_dup(request->arena, fb_buf_str(scratch));

@@ -45,6 +45,7 @@ enum { EDGE_SITE_HOSTS_MAX = 65536, EDGE_SITE_HOST_BYTES = 253, EDGE_SITE_DEPTH_
 struct edge_site {
     struct fb_str name;           /* for people: its first host; "" for the default */
     struct edge_key_policy key;   /* what of a URL selects a response */
+    bool shows_key;               /* in Cache-Status */
     uint32_t demands;             /* of a client's Cache-Control, what is obeyed: EDGE_DEMAND_* */
     const struct edge_pool *pool; /* of edge_upstreams_pool(); NULL: the node's own */
     struct edge_edits edits;      /* of all responses, before those of the rule */

@@ -34,11 +34,24 @@ static void text_that_is_no_token_is_quoted(void **state)
     assert_string_equal(buf.ptr, "\"1st box\"; fwd=stale; detail=\"a\\\"b\\\\c???\"");
 }
 
+static void a_key_is_a_string_even_if_it_could_be_a_token(void **state)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
+    (void)state;
+
+    fb_cache_status_append(&buf, &(struct fb_cache_status){.cache = FB_STR("box-1"),
+                                                           .is_hit = true,
+                                                           .key = FB_STR("film.example/a"),
+                                                           .detail = FB_STR("memory")});
+    assert_string_equal(buf.ptr, "box-1; hit; key=\"film.example/a\"; detail=memory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_cache_adds_a_member),
         cmocka_unit_test(text_that_is_no_token_is_quoted),
+        cmocka_unit_test(a_key_is_a_string_even_if_it_could_be_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
