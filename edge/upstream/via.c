@@ -11,15 +11,17 @@ static size_t via_put(char *text, size_t at, struct fb_str part)
 }
 
 struct fb_str edge_via_append(struct fb_arena *arena, const struct fb_headers *headers,
-                              struct fb_str node)
+                              unsigned version_minor, struct fb_str node)
 {
     struct fb_str before =
         headers != NULL ? fb_headers_join(headers, arena, FB_STR("via")) : FB_STR_NONE;
-    struct fb_str link = before.len > 0 ? FB_STR(", 1.1 ") : FB_STR("1.1 ");
-    char *text = fb_arena_alloc(arena, before.len + link.len + node.len + 1);
+    struct fb_str link = before.len > 0 ? FB_STR(", ") : FB_STR_NONE;
+    struct fb_str version = version_minor == 0 ? FB_STR("1.0 ") : FB_STR("1.1 ");
+    char *text = fb_arena_alloc(arena, before.len + link.len + version.len + node.len + 1);
 
     size_t len = via_put(text, 0, before);
     len = via_put(text, len, link);
+    len = via_put(text, len, version);
     len = via_put(text, len, node);
     return (struct fb_str){text, len};
 }

@@ -21,11 +21,12 @@ static void a_node_stands_behind_those_before_it(void **state)
     struct fb_arena arena = {0};
     struct fb_headers headers = {0};
 
-    assert_text(edge_via_append(&arena, NULL, FB_STR("box-1")), "1.1 box-1");
-    assert_text(edge_via_append(&arena, &headers, FB_STR("box-1")), "1.1 box-1");
+    assert_text(edge_via_append(&arena, NULL, 1, FB_STR("box-1")), "1.1 box-1");
+    assert_text(edge_via_append(&arena, &headers, 1, FB_STR("box-1")), "1.1 box-1");
+    assert_text(edge_via_append(&arena, NULL, 0, FB_STR("box-1")), "1.0 box-1");
     fb_headers_add(&headers, &arena, FB_STR("via"), FB_STR("1.0 a, 1.1 b"));
     fb_headers_add(&headers, &arena, FB_STR("Via"), FB_STR("2 c (x)"));
-    assert_text(edge_via_append(&arena, &headers, FB_STR("box-1")),
+    assert_text(edge_via_append(&arena, &headers, 1, FB_STR("box-1")),
                 "1.0 a, 1.1 b, 2 c (x), 1.1 box-1");
     fb_arena_done(&arena);
 }
