@@ -8,7 +8,8 @@
  *
  * If the connection is lost before the response, `aborted` runs (if set): the
  * handler cancels what it waits for and still responds, into the void. A client
- * that only stops sending (FIN) is not lost: it gets its response.
+ * that stops sending (FIN) with its request is not lost: it gets its response. One whose
+ * FIN comes a second later or more, while it waits, is taken to have left.
  *
  *   handle() ──► [read body] ──► fb_exchange_respond() ──► … sent … ──► finished()
  *                     └── aborted() ──┘

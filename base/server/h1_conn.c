@@ -339,6 +339,18 @@ void fb_h1_finished(struct h1_conn *conn)
 
 /* ---- events -------------------------------------------------------------- */
 
+/* True if the client's FIN means that it left: it comes while the client waits, and not with its
+ * request, as that of a client which has no more to ask. Nothing else tells before a write, and
+ * while a handler or a body is waited for there is none. */
+static bool has_left(const struct h1_conn *conn)
+{
+    const struct h1_exchange *exchange = conn->exchange;
+    uint64_t now_ns = fb_clock_mono_ns(fb_loop_clock(conn->base.server->loop));
+
+    return conn->input_err == FB_E_END && fb_op_is_idle(&exchange->write.op) &&
+           now_ns - exchange->base.started_ns >= (uint64_t)SERVER_LEFT_MS * 1000000;
+}
+
 /* Input, or its end, while a handler works or a response is sent. */
 static void on_exchange_input(struct h1_conn *conn)
 {
@@ -349,7 +361,7 @@ static void on_exchange_input(struct h1_conn *conn)
     int err = fb_h1_pull(conn);
     if (err == FB_E_LATER) {
         fb_h1_watch(conn);
-    } else if (err < 0 && err != FB_E_END) {
+    } else if (err < 0 && (err != FB_E_END || has_left(conn))) {
         fb_h1_kill(conn, true);
     }
 }

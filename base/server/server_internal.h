@@ -32,6 +32,7 @@ enum {
     SERVER_KEPT_HEAD_BYTES = 16 * 1024, /* a spare exchange's buffer at most */
     SERVER_DRAINED_BYTES = 64 * 1024,   /* of content that a handler left unread */
     SERVER_LINGER_MS = 5000,
+    SERVER_LEFT_MS = 1000,       /* after which a FIN is not part of the request any more */
     SEND_TICK_MS = 2000,         /* a client that has not taken a batch by then is slow */
     SEND_LEAST_WINDOW_MS = 60000 /* over which the least rate must be kept */
 };

@@ -86,6 +86,36 @@ static void a_client_that_only_stops_sending_gets_its_response(void **state)
     assert_int_equal(f->wire.end, FB_E_END);
 }
 
+static void a_client_that_stops_sending_while_it_waits_has_left(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_send(&f->wire, GET("/later"));
+    wire_advance_ms(&f->wire, 1000);
+    assert_int_equal(f->n_aborted, 0);
+    fb_stream_shut(f->wire.client);
+    wire_turn(&f->wire);
+    assert_int_equal(f->n_aborted, 1);
+    respond_text(f->pending, "into the void");
+    wire_turn(&f->wire);
+    assert_int_equal(f->n_finished, 1);
+    assert_false(wire_has(&f->wire, "into the void"));
+}
+
+static void a_client_that_stops_sending_while_a_body_stalls_has_left(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_send(&f->wire, GET("/stream"));
+    wire_advance_ms(&f->wire, 1000);
+    assert_int_equal(f->n_finished, 0);
+    fb_stream_shut(f->wire.client);
+    wire_turn(&f->wire);
+    assert_int_equal(f->n_finished, 1);
+    assert_true(f->body.is_closed);
+    assert_true(f->outcome.result < 0);
+}
+
 static void a_client_that_leaves_during_the_response_ends_it(void **state)
 {
     struct fixture *f = *state;
@@ -177,6 +207,8 @@ int main(void)
         SERVER_TEST(a_client_that_takes_nothing_is_cut),
         SERVER_TEST(a_client_that_resets_aborts_the_handler),
         SERVER_TEST(a_client_that_only_stops_sending_gets_its_response),
+        SERVER_TEST(a_client_that_stops_sending_while_it_waits_has_left),
+        SERVER_TEST(a_client_that_stops_sending_while_a_body_stalls_has_left),
         SERVER_TEST(a_client_that_leaves_during_the_response_ends_it),
         SERVER_TEST(draining_waits_for_requests_and_then_cuts),
         SERVER_TEST(draining_closes_after_the_response),
