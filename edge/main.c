@@ -190,6 +190,11 @@ static int node_listen(struct edge_node *node, struct fb_diag *diag)
     return edge_crew_start(node->crew, diag);
 }
 
+static void node_doubt(void *ctx, uint64_t epoch)
+{
+    edge_purges_doubt(((struct edge_node *)ctx)->purges, epoch);
+}
+
 static void node_make_volumes(struct edge_node *node)
 {
     const struct edge_conf *conf = node->conf;
@@ -207,6 +212,10 @@ static void node_make_volumes(struct edge_node *node)
         .node = conf->node,
         .clock = fb_clock_system(),
         .metrics = node->metrics,
+        .has_log = edge_purges_are_durable(node->purges),
+        .epoch = edge_purges_epoch(node->purges),
+        .doubt = node_doubt,
+        .doubt_ctx = node,
     });
 }
 
@@ -226,12 +235,12 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
 
     node->conf = conf;
     node->metrics = fb_daemon_metrics(daemon);
-    node_make_volumes(node);
     int err = node_make_purges(node, diag);
     if (err < 0) {
         node_stop(node);
         return err;
     }
+    node_make_volumes(node);
     node->store = edge_store_new(&(struct edge_store_options){
         .memory_bytes = conf->store.memory,
         .policy =

@@ -55,6 +55,9 @@ struct edge_superblock {
     uint64_t zones_offset;      /* of zone 0 */
     uint64_t checkpoint_offset; /* of slot A; B follows */
     uint64_t checkpoint_bytes;  /* of one slot */
+    bool was_logged;            /* a log of purges governed it last, or does */
+    uint64_t doubted;           /* what is older than this epoch may have been purged by a log
+                                   that went missing; 0: nothing */
 };
 
 /* Lays a volume of `size` bytes out; uuid, node and time are the caller's, and zero

@@ -18,7 +18,9 @@ enum {
     AT_CHUNK_BYTES = 92,
     AT_EXTENT_CHUNKS = 96,
     AT_NODE_LEN = 100,
-    AT_NODE = 104
+    AT_WAS_LOGGED = 101,
+    AT_NODE = 104,
+    AT_DOUBTED = AT_NODE + EDGE_FORMAT_NODE_MAX
 };
 
 enum {
@@ -88,7 +90,9 @@ void edge_superblock_encode(const struct edge_superblock *superblock, char *bloc
     fb_put_u32(block + AT_CHUNK_BYTES, EDGE_CHUNK_BYTES);
     fb_put_u32(block + AT_EXTENT_CHUNKS, EDGE_EXTENT_CHUNKS);
     block[AT_NODE_LEN] = (char)node_len;
+    block[AT_WAS_LOGGED] = superblock->was_logged ? 1 : 0;
     memcpy(block + AT_NODE, superblock->node, node_len);
+    fb_put_u64(block + AT_DOUBTED, superblock->doubted);
     (void)edge_head_end(block, 1);
 }
 
@@ -145,6 +149,8 @@ int edge_superblock_decode(const char *block, struct edge_superblock *ret_superb
         .zones_offset = fb_get_u64(block + AT_ZONES_OFFSET),
         .checkpoint_offset = fb_get_u64(block + AT_CHECKPOINT_OFFSET),
         .checkpoint_bytes = fb_get_u64(block + AT_CHECKPOINT_BYTES),
+        .was_logged = block[AT_WAS_LOGGED] != 0,
+        .doubted = fb_get_u64(block + AT_DOUBTED),
     };
     if (!superblock_is_sound(&superblock) || node_len == 0 || node_len > EDGE_FORMAT_NODE_MAX ||
         memchr(block + AT_NODE, '\0', node_len) != NULL) {

@@ -55,6 +55,7 @@ struct edge_purges {
     struct fb_metrics_table *metrics; /* borrowed, may be NULL */
     uint64_t seed;
     size_t max_rules;
+    _Atomic uint64_t doubted; /* what is older is soft-purged, whatever the rules say */
     char padding[64];
 
     /* Of the pool's one thread, once it runs. */
@@ -212,6 +213,16 @@ void edge_purges_add(struct edge_purges *purges, struct edge_purges_add *add)
     fb_work_start(purges->pool, &add->work);
 }
 
+void edge_purges_doubt(struct edge_purges *purges, uint64_t epoch)
+{
+    uint64_t doubted = atomic_load_explicit(&purges->doubted, memory_order_relaxed);
+
+    while (doubted < epoch &&
+           !atomic_compare_exchange_weak_explicit(&purges->doubted, &doubted, epoch,
+                                                  memory_order_acq_rel, memory_order_relaxed)) {
+    }
+}
+
 /* ---- judging --------------------------------------------------------------- */
 
 uint64_t edge_purges_epoch(const struct edge_purges *purges)
@@ -239,6 +250,11 @@ enum edge_purge_verdict edge_purges_judge(struct edge_purges *purges,
     (void)pthread_rwlock_rdlock(&purges->lock); /* cannot fail: it is not held for long */
     enum edge_purge_verdict verdict = edge_purge_rules_judge(&purges->rules, &judged, ret_epoch);
     (void)pthread_rwlock_unlock(&purges->lock);
+    uint64_t doubted = atomic_load_explicit(&purges->doubted, memory_order_acquire);
+    if (verdict == EDGE_PURGE_KEEP && judged.birth < doubted) {
+        *ret_epoch = doubted;
+        verdict = EDGE_PURGE_SOFT;
+    }
     return verdict;
 }
 
@@ -251,9 +267,11 @@ bool edge_purges_are_durable(const struct edge_purges *purges)
 
 struct edge_purges_status edge_purges_status(struct edge_purges *purges)
 {
+    uint64_t doubted = atomic_load_explicit(&purges->doubted, memory_order_acquire);
+
     (void)pthread_rwlock_rdlock(&purges->lock);
     struct edge_purges_status status = {.epoch = edge_purges_epoch(purges),
-                                        .floor = purges->rules.floor,
+                                        .floor = FB_MAX(purges->rules.floor, doubted),
                                         .n_rules = purges->rules.n};
     (void)pthread_rwlock_unlock(&purges->lock);
     return status;

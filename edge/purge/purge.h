@@ -78,6 +78,10 @@ FB_MUST_CHECK int edge_purges_open(const struct edge_purges_options *options,
 /* Requires that no call is under way. Accepts NULL. */
 void edge_purges_close(struct edge_purges *purges);
 
+/* What is older than `epoch`, or than an epoch that this was called with before, may have been
+ * purged without these rules: it has to be validated. On any thread. */
+void edge_purges_doubt(struct edge_purges *purges, uint64_t epoch);
+
 /* True if purges outlive the process. */
 bool edge_purges_are_durable(const struct edge_purges *purges);
 

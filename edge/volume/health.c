@@ -92,6 +92,8 @@ static void slot_open(struct edge_slot *slot)
         .size = slot->was_opened ? 0 : slot->spec.size,
         .node = options->node,
         .wall_ms = fb_clock_wall_ms(options->clock),
+        .has_log = options->has_log,
+        .epoch = options->epoch,
         .open = options->open,
         .ctx = options->open_ctx,
         .formats = formats,
@@ -175,12 +177,32 @@ static void slot_on_open_failed(struct edge_slot *slot, int err)
     slot_wait(slot);
 }
 
+static void slot_doubt(const struct edge_slot *slot)
+{
+    const struct edge_volumes_options *options = &slot->set->options;
+    uint64_t epoch = slot->opening.superblock.doubted;
+
+    if (epoch == 0) {
+        return;
+    }
+    if (!slot->was_opened) {
+        FB_LOG(WARN, "volume",
+               "the log of its purges is not here: what it held before that went is validated "
+               "before it is used",
+               FB_LOG_TEXT("path", slot->spec.path), FB_LOG_INT("epoch", epoch));
+    }
+    if (options->doubt != NULL) {
+        options->doubt(options->doubt_ctx, epoch);
+    }
+}
+
 static void slot_on_opened(struct edge_slot *slot)
 {
     bool is_known = edge_slot_is_same_volume(slot);
 
     slot->disk = slot->opening.disk;
     edge_slot_tell_opened(slot);
+    slot_doubt(slot);
     slot->was_opened = true;
     slot->pause_ms = LOOK_MS;
     if (slot->is_draining ||

@@ -80,7 +80,7 @@ int edge_layout_look(struct fb_disk *disk, struct edge_layout *ret_layout)
 
 /* The copy is durable before the first is touched: cut anywhere, the disk is wholly what it
  * was or wholly new, for the first one counts if it is good. */
-static int layout_write(struct fb_disk *disk, const struct edge_superblock *superblock)
+int edge_layout_write(struct fb_disk *disk, const struct edge_superblock *superblock)
 {
     FB_AUTO(fb_freep) char *block = fb_disk_buffer(EDGE_FORMAT_BLOCK);
     static const uint64_t offsets[] = {COPY_OFFSET, 0};
@@ -113,7 +113,7 @@ int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,
     memcpy(superblock.node, node.ptr, node.len);
     superblock.created_ms = wall_ms;
     fb_random_bytes(superblock.uuid, sizeof(superblock.uuid));
-    err = layout_write(disk, &superblock);
+    err = edge_layout_write(disk, &superblock);
     if (err < 0) {
         return fb_diag_set(diag, err, "cannot write to '%s': %s", fb_disk_path(disk),
                            fb_err_text(err));
@@ -128,5 +128,5 @@ int edge_layout_mend(struct fb_disk *disk, const struct edge_layout *layout)
     if (layout->is_first_good && layout->is_copy_good) {
         return FB_OK;
     }
-    return layout_write(disk, &layout->superblock);
+    return edge_layout_write(disk, &layout->superblock);
 }

@@ -42,5 +42,8 @@ FB_MUST_CHECK int edge_layout_look(struct fb_disk *disk, struct edge_layout *ret
 FB_MUST_CHECK int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,
                                    struct edge_superblock *ret_superblock, struct fb_diag *diag);
 
+/* Writes both superblocks of a volume anew. Cut anywhere, it has the old one or this. */
+FB_MUST_CHECK int edge_layout_write(struct fb_disk *disk, const struct edge_superblock *superblock);
+
 /* Writes both superblocks of a volume again, if one of them is damaged. */
 FB_MUST_CHECK int edge_layout_mend(struct fb_disk *disk, const struct edge_layout *layout);

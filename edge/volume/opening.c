@@ -17,6 +17,31 @@ static int format(struct edge_opening *opening, struct fb_disk *disk, struct fb_
     return err;
 }
 
+/* Writes down that there is a log of purges, or since when there is none. That is durable before
+ * anything is purged by the one, or stored without the other. */
+static int note_log(struct edge_opening *opening, struct fb_disk *disk, struct fb_diag *diag)
+{
+    struct edge_superblock *superblock = &opening->superblock;
+    uint64_t doubted = superblock->doubted;
+
+    if (opening->has_log) {
+        doubted = 0; /* it tells of whatever was purged */
+    } else if (superblock->was_logged) {
+        doubted = opening->epoch;
+    }
+    if (doubted == superblock->doubted && superblock->was_logged == opening->has_log) {
+        return FB_OK;
+    }
+    superblock->doubted = doubted;
+    superblock->was_logged = opening->has_log;
+    int err = edge_layout_write(disk, superblock);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "note in '%s' whether purges are logged: %s", opening->path,
+                           fb_err_text(err));
+    }
+    return FB_OK;
+}
+
 static int say_damage(const struct edge_opening *opening, const struct edge_layout *layout,
                       const struct fb_disk *disk, struct fb_diag *diag)
 {
@@ -87,6 +112,9 @@ int edge_opening_run(struct edge_opening *opening, struct fb_diag *diag)
         return err;
     }
     err = take(opening, disk, diag);
+    if (err == FB_OK) {
+        err = note_log(opening, disk, diag);
+    }
     if (err < 0) {
         fb_disk_close(disk);
         return err;

@@ -6,6 +6,9 @@
  *     ours          ──► taken
  *     all else      ──► refused, untouched
  *
+ * A volume remembers that purges were logged beside it. If they are not any more, what it
+ * had until then is in doubt: some of it may have been purged.
+ *
  * Ownership  The disk goes to the caller.
  * Threads    Any, but every call blocks: never on a loop.
  * Failures   Refusals, each with a sentence: FB_E_MALFORMED foreign data, FB_E_UNSUPPORTED
@@ -29,6 +32,8 @@ struct edge_opening {
     uint64_t size;      /* of a file to be made if there is none; 0: it must be there */
     struct fb_str node; /* whose volume it has to be */
     int64_t wall_ms;    /* for a new superblock */
+    bool has_log;       /* of purges */
+    uint64_t epoch;     /* of purges, now */
 
     /* fb_disk_open(), or what a test puts in its place. */
     int (*open)(void *ctx, const char *path, const struct fb_disk_options *options,
@@ -41,7 +46,7 @@ struct edge_opening {
     /* Out. */
     struct fb_disk *disk; /* the caller's */
     struct edge_superblock superblock;
-    bool was_formatted;
+    bool was_formatted; /* superblock.doubted tells what is in doubt */
 };
 
 FB_MUST_CHECK int edge_opening_run(struct edge_opening *opening, struct fb_diag *diag);

@@ -60,6 +60,14 @@ struct edge_volumes_options {
     const struct fb_clock *clock; /* borrowed */
     struct fb_metrics *metrics;   /* borrowed, may be NULL; not rendered after free */
 
+    /* Purges: whether they are logged, and the epoch that all bears which is stored from now on,
+     * if not a later one. A volume whose log is gone is in doubt: before it serves, `doubt` (may
+     * be NULL) is told the epoch; what is older may have been purged. On any attached loop. */
+    bool has_log;
+    uint64_t epoch;
+    void (*doubt)(void *ctx, uint64_t epoch);
+    void *doubt_ctx;
+
     /* What opens a disk, on any thread. NULL: fb_disk_open(). */
     int (*open)(void *ctx, const char *path, const struct fb_disk_options *options,
                 struct fb_disk **ret_disk, struct fb_diag *diag);

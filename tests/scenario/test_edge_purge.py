@@ -213,6 +213,31 @@ def test_without_its_log_a_node_validates_what_its_volume_has(lab, origin):
     assert "hit" in said(get(edge.url + "/a"))
 
 
+def test_without_its_folder_a_node_forgets_no_purge(lab, origin):
+    """`state` leaves the configuration: the volume knows that a log of purges stood beside it."""
+    for path in ("/v/1", "/a", "/later"):
+        put(origin, path, b"old", etag='"old"')
+    edge = volume_edge(lab, origin)
+    kept(edge, ["/v/1", "/a"])
+    receipt(purge(edge, prefix=f"{edge.url}/v/"))
+    edge.stop()
+    with_state = edge.config_path.read_text()
+    edge.config_path.write_text(with_state.replace("state: state\n", ""))
+    put(origin, "/v/1", b"new", etag='"new"')
+    edge.start()
+    assert "the log of its purges is not here" in edge.log()
+    assert get(edge.url + "/v/1").body == b"new"
+    assert "fwd=stale; fwd-status=304" in said(get(edge.url + "/a"))
+    kept(edge, ["/v/1", "/a", "/later"])
+    edge.stop()
+    edge.start()  # what came since is not in doubt
+    assert "hit" in said(get(edge.url + "/later"))
+    edge.stop()
+    edge.config_path.write_text(with_state)
+    edge.start()
+    assert get(edge.url + "/v/1").body == b"new"
+
+
 @pytest.mark.parametrize("what", ["url", "tag"])
 def test_a_fill_that_began_before_a_purge_is_for_those_who_came_before(lab, origin, edge, what):
     asked, go = lab.event(), lab.event()

@@ -22,6 +22,8 @@ static struct edge_superblock sample(uint64_t size)
     memcpy(superblock.uuid, "0123456789abcdef", sizeof(superblock.uuid));
     memcpy(superblock.node, "box-7", 6);
     superblock.created_ms = 1790000000123;
+    superblock.was_logged = true;
+    superblock.doubted = 1790000000456;
     return superblock;
 }
 
@@ -36,6 +38,8 @@ static void assert_same(const struct edge_superblock *a, const struct edge_super
     assert_int_equal(a->zones_offset, b->zones_offset);
     assert_int_equal(a->checkpoint_offset, b->checkpoint_offset);
     assert_int_equal(a->checkpoint_bytes, b->checkpoint_bytes);
+    assert_int_equal(a->was_logged, b->was_logged);
+    assert_int_equal(a->doubted, b->doubted);
 }
 
 static void a_superblock_comes_back(void **state)

@@ -257,6 +257,26 @@ static void without_its_log_all_that_is_older_is_validated(void **state)
     assert_int_equal(judge(f, "h/a", "", before), EDGE_PURGE_GONE);
 }
 
+static void what_is_in_doubt_is_validated(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t epoch = 0;
+
+    test_clock_advance_ms(&f->clock, 1000);
+    uint64_t first = add(f, EDGE_PURGE_URL, false, "h/a");
+    test_clock_advance_ms(&f->clock, 1000);
+    uint64_t second = add(f, EDGE_PURGE_URL, false, "h/b");
+    edge_purges_doubt(f->purges, second);
+    edge_purges_doubt(f->purges, first); /* no way back */
+    assert_int_equal(judge(f, "h/c", "", second), EDGE_PURGE_KEEP);
+    assert_int_equal(judge(f, "h/c", "", second - 1), EDGE_PURGE_SOFT);
+    assert_int_equal(judge(f, "h/b", "", second - 1), EDGE_PURGE_GONE);
+    assert_int_equal(edge_purges_status(f->purges).floor, second);
+    struct edge_purge_subject subject = {.key = FB_STR("h/c"), .birth = first};
+    (void)edge_purges_judge(f->purges, &subject, &epoch);
+    assert_int_equal(epoch, second);
+}
+
 static void the_oldest_purges_become_a_floor(void **state)
 {
     struct fixture *f = *state;
@@ -539,6 +559,7 @@ int main(void)
         PURGE_TEST(what_is_stored_from_a_start_on_is_newer_than_what_the_next_start_says),
         PURGE_TEST(a_birth_in_the_future_counts_as_none),
         PURGE_TEST(without_its_log_all_that_is_older_is_validated),
+        PURGE_TEST(what_is_in_doubt_is_validated),
         PURGE_TEST(the_oldest_purges_become_a_floor),
         PURGE_TEST(without_a_folder_purges_fold_alike),
         PURGE_TEST(the_last_purges_are_told_newest_first),

@@ -183,6 +183,60 @@ static void ours_is_formatted_anew_when_told(void **state)
     test_disk_free(disk);
 }
 
+/* What is in doubt when the volume is opened at `epoch`, with a log of purges or without. */
+static uint64_t doubted_at(struct test_disk *disk, uint64_t epoch, bool has_log)
+{
+    struct edge_opening opening = opening_of(disk);
+
+    opening.has_log = has_log;
+    opening.epoch = epoch;
+    assert_int_equal(run(&opening, NULL), FB_OK);
+    return opening.superblock.doubted;
+}
+
+static void what_stood_beside_a_log_is_in_doubt_without_it(void **state)
+{
+    struct test_disk *disk = test_disk_new(size);
+
+    (void)state;
+    assert_int_equal(doubted_at(disk, 10, false), 0); /* there never was one */
+    assert_int_equal(doubted_at(disk, 20, true), 0);
+    assert_int_equal(doubted_at(disk, 30, false), 30);
+    assert_int_equal(doubted_at(disk, 40, false), 30); /* what came since is not */
+    assert_int_equal(doubted_at(disk, 50, true), 0);
+    assert_int_equal(doubted_at(disk, 60, true), 0);
+    assert_int_equal(doubted_at(disk, 70, false), 70);
+    test_disk_free(disk);
+}
+
+static void a_log_is_noted_when_a_volume_is_made(void **state)
+{
+    struct test_disk *disk = test_disk_new(size);
+
+    (void)state;
+    assert_int_equal(doubted_at(disk, 10, true), 0);
+    assert_int_equal(doubted_at(disk, 20, false), 20);
+    test_disk_free(disk);
+}
+
+static void a_power_cut_while_a_log_is_noted_loses_no_volume(void **state)
+{
+    struct test_disk *disk = test_disk_new(size);
+
+    (void)state;
+    test_disk_keep_history(disk);
+    assert_int_equal(doubted_at(disk, 10, true), 0);
+    size_t n_before = test_disk_n_events(disk);
+    assert_int_equal(doubted_at(disk, 20, false), 20);
+    for (size_t n = n_before; n <= test_disk_n_events(disk); n++) {
+        struct test_disk *after = test_disk_cut_after(disk, n, 7 * n + 1);
+        uint64_t doubted = doubted_at(after, 30, false);
+        assert_true(doubted == 20 || doubted == 30);
+        test_disk_free(after);
+    }
+    test_disk_free(disk);
+}
+
 static void a_power_cut_while_formatting_leaves_it_blank_or_whole(void **state)
 {
     struct test_disk *disk = test_disk_new(size);
@@ -254,6 +308,9 @@ int main(void)
         cmocka_unit_test(a_damaged_superblock_is_mended_from_its_copy),
         cmocka_unit_test(what_is_too_small_is_refused),
         cmocka_unit_test(ours_is_formatted_anew_when_told),
+        cmocka_unit_test(what_stood_beside_a_log_is_in_doubt_without_it),
+        cmocka_unit_test(a_log_is_noted_when_a_volume_is_made),
+        cmocka_unit_test(a_power_cut_while_a_log_is_noted_loses_no_volume),
         cmocka_unit_test(a_power_cut_while_formatting_leaves_it_blank_or_whole),
         cmocka_unit_test(every_failing_read_and_write_is_told),
         cmocka_unit_test(a_missing_file_is_made_only_if_it_has_a_size),
