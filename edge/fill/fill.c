@@ -331,6 +331,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
     fb_list_init(&fill->joiners);
     fb_timer_init(&fill->timer, loop, NULL);
     atomic_init(&fill->epoch, UINT64_MAX);
+    atomic_init(&fill->is_outdated, false);
     fill->lonely_ms = INT64_MAX;
     fill->is_blocking = edge_key_is_blocking(ask->key);
     fill->key = fb_arena_dup(&fill->arena, key);

@@ -226,6 +226,11 @@ struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_l
                                       const struct edge_fill_ask *ask,
                                       const struct edge_fill_news *news);
 
+/* A request has changed what `key` means (RFC 9111 section 4.4): what is under way of it goes to
+ * those who wait for it, and is not kept. On any thread; edge_store_invalidate() after it sees to
+ * what is kept already. */
+void edge_fill_outdate(struct edge_fill_table *table, struct fb_str key);
+
 /* The source of one reader: fetches the chunks that it lacks, on its loop. Any
  * number of readers collapse on the chunk that is being fetched. */
 struct edge_fill_chunks {

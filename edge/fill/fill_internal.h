@@ -105,8 +105,9 @@ struct edge_fill {
     struct fb_request_head client;  /* what ask.request points at */
     struct fb_request_head request; /* what is sent */
     struct edge_moment requested;
-    _Atomic uint64_t epoch; /* of purges, when it was first asked for; UINT64_MAX: not yet */
-    enum edge_cause cause;  /* why it was */
+    _Atomic uint64_t epoch;  /* of purges, when it was first asked for; UINT64_MAX: not yet */
+    enum edge_cause cause;   /* why it was */
+    atomic_bool is_outdated; /* since, the resource was changed through this node */
     struct edge_treatment treatment; /* ask.treatment, refined by the response's head */
 
     struct edge_store_load load;

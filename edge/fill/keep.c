@@ -71,6 +71,19 @@ static int fill_make_object(struct edge_fill *fill, const struct edge_object_spe
     return FB_OK;
 }
 
+/* Has everybody find `object`, unless it was asked for before a request changed the resource: one
+ * that does so from here on drops it again, for it is in the index then. */
+static void keep_publish(struct edge_store *store, struct fb_loop *loop, struct edge_object *object,
+                         const atomic_bool *is_outdated)
+{
+    if (!atomic_load(is_outdated)) {
+        edge_store_publish(store, loop, object);
+    }
+    if (atomic_load(is_outdated)) {
+        edge_store_remove(store, object);
+    }
+}
+
 /* What could not be had again in parts must not outgrow the memory: every reader
  * that falls behind would be cut. */
 static bool fill_is_too_large(const struct edge_fill *fill, int64_t length)
@@ -123,7 +136,7 @@ static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms, in
         return;
     }
     /* In the index before it leaves the keys: who finds no fill finds this. */
-    edge_store_publish(fill->table->options.store, fill->loop, object);
+    keep_publish(fill->table->options.store, fill->loop, object, &fill->is_outdated);
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
                                                  .object = object,
                                                  .was_stale = fill->ask.stale != NULL,
@@ -230,6 +243,7 @@ struct keep_news {
     struct edge_treatment treatment;
     struct edge_object *stale;
     struct edge_fill_news news;
+    const atomic_bool *is_outdated;
 };
 
 /* The stale object's head, brought up to date, on the same body. NULL if there is no room even
@@ -282,7 +296,7 @@ static struct edge_object *keep_take_news(const struct keep_news *keep)
     if (terms.refusal != NULL) {
         edge_store_remove(store, keep->stale);
     } else if (fresh != NULL) {
-        edge_store_publish(store, keep->loop, fresh);
+        keep_publish(store, keep->loop, fresh, keep->is_outdated);
     }
     return fresh;
 }
@@ -307,6 +321,7 @@ void edge_fill_not_modified(struct edge_fill *fill)
                                            .client = &fill->client,
                                            .treatment = fill->ask.treatment,
                                            .stale = stale,
+                                           .is_outdated = &fill->is_outdated,
                                            .news = {.headers = &fill->answer->response.headers,
                                                     .requested = fill->requested,
                                                     .epoch = fill->epoch,
@@ -342,12 +357,25 @@ static enum keep_sameness keep_compare(const struct edge_object *stale,
     return etag.ptr != NULL || modified.ptr != NULL ? KEEP_SAME : KEEP_UNTOLD;
 }
 
+/* False if what was stale has been replaced since, or made invalid. */
+static bool keep_is_there(const struct edge_fill_table *table, const struct edge_fill_ask *ask)
+{
+    struct edge_object *found =
+        edge_store_find(table->options.store, ask->key, &ask->request->headers);
+    bool is_there = found == ask->stale;
+
+    edge_object_unref(found);
+    return is_there;
+}
+
 struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_loop *loop,
                                       const struct edge_fill_ask *ask,
                                       const struct edge_fill_news *news)
 {
+    atomic_bool never = false;
+
     if (edge_object_state(ask->stale) == EDGE_OBJECT_BROKEN ||
-        !edge_object_is_current(ask->stale, news->epoch, true)) {
+        !edge_object_is_current(ask->stale, news->epoch, true) || !keep_is_there(table, ask)) {
         return NULL;
     }
     struct edge_terms space;
@@ -366,5 +394,6 @@ struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_l
                                               .client = ask->request,
                                               .treatment = ask->treatment,
                                               .stale = ask->stale,
-                                              .news = *news});
+                                              .news = *news,
+                                              .is_outdated = &never});
 }

@@ -213,6 +213,19 @@ void edge_fill_leave(struct edge_fill *fill)
 
 /* ---- the table --------------------------------------------------------- */
 
+void edge_fill_outdate(struct edge_fill_table *table, struct fb_str key)
+{
+    edge_fill_lock(table);
+    FB_LIST_EACH(node, &table->fills) {
+        struct edge_fill *fill = FB_CONTAINER_OF(node, struct edge_fill, link);
+        if (fb_str_equal(fill->ask.key, key)) {
+            atomic_store(&fill->is_outdated, true);
+            edge_fill_unlist(fill);
+        }
+    }
+    edge_fill_unlock(table);
+}
+
 void edge_fill_refresh(struct edge_fill_table *table, struct fb_loop *loop,
                        const struct edge_fill_ask *ask)
 {

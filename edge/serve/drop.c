@@ -62,6 +62,15 @@ static struct fb_str drop_resolve(struct serve_request *request, struct fb_str r
     return drop_join(request->arena, base, reference);
 }
 
+/* What is kept of `key`, and what is under way: it was asked for before the change. */
+static void drop_key(struct serve_request *request, struct fb_str key)
+{
+    const struct edge_serve_options *options = &request->serve->options;
+
+    edge_fill_outdate(options->fills, key);
+    edge_store_invalidate(options->store, request->serve->loop, key);
+}
+
 /* What `name` of the response names. */
 static void drop_named(struct serve_request *request, const struct fb_headers *response,
                        struct fb_str name)
@@ -85,13 +94,13 @@ static void drop_named(struct serve_request *request, const struct fb_headers *r
     };
     if (edge_site_key(request->site, request->arena, &head, &target) == FB_OK &&
         fb_str_equal(target.host, request->wanted.host)) {
-        edge_store_invalidate(request->serve->options.store, request->serve->loop, target.key);
+        drop_key(request, target.key);
     }
 }
 
 void edge_serve_drop(struct serve_request *request, const struct fb_headers *response)
 {
-    edge_store_invalidate(request->serve->options.store, request->serve->loop, request->key);
+    drop_key(request, request->key);
     drop_named(request, response, FB_STR("location"));
     drop_named(request, response, FB_STR("content-location"));
 }

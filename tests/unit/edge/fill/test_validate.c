@@ -58,6 +58,33 @@ static void a_304_that_forbids_keeping_serves_and_forgets(void **state)
     edge_object_unref(stale);
 }
 
+static void what_is_under_way_when_the_resource_changes_is_given_but_not_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *stale = make_stale(f, "a/k", KEEP "ETag: \"1\"\n");
+    struct joiner *before = join(f, 0, "a/k", NULL, stale);
+
+    edge_fill_outdate(f->table, FB_STR("a/k"));
+    edge_store_invalidate(f->store, f->loop, FB_STR("a/k"));
+    struct joiner *after = join(f, 1, "a/k", NULL, NULL);
+    (void)fake_answer(&f->upstream, 1, 304, KEEP "ETag: \"1\"\n", 0);
+    turn(f);
+    struct edge_object *object = take_object(before);
+    assert_body(f, object, "old", FB_E_END);
+    assert_false(is_stored(f, "a/k"));
+    edge_object_unref(object);
+    edge_object_unref(stale);
+
+    struct fake_body *body = fake_answer(&f->upstream, 2, 200, KEEP, 3);
+    fake_body_push(body, FB_STR("new"));
+    fake_body_end(body, FB_E_END);
+    turn(f);
+    object = take_object(after);
+    assert_body(f, object, "new", FB_E_END);
+    assert_true(is_stored(f, "a/k"));
+    edge_object_unref(object);
+}
+
 static void a_304_that_nobody_asked_for_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -213,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FILL_TEST(a_304_renews_the_stale_object),
         FILL_TEST(a_304_that_forbids_keeping_serves_and_forgets),
+        FILL_TEST(what_is_under_way_when_the_resource_changes_is_given_but_not_kept),
         FILL_TEST(a_304_that_nobody_asked_for_is_an_error),
         FILL_TEST(a_304_to_no_condition_is_an_error),
         FILL_TEST(a_304_of_another_version_is_of_no_use),
