@@ -14,7 +14,9 @@ import re
 import sys
 
 HERE = {"yes", "option", "no"}
-SHOWN = ("Storing responses", "Finding a stored response", "Freshness")
+SHOWN = ("Storing responses", "Finding a stored response", "Freshness", "Ranges and conditions",
+         "Methods", "Messages from upstream", "Cache-Status", "Loops and names", "Digests",
+         "One fetch, many readers", "Live")
 PROOF = re.compile(r"`([\w.]+)\.(test_\w+): (\w+)(?: / ([^`]+))?`")
 
 
