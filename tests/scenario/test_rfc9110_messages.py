@@ -157,6 +157,54 @@ def test_more_than_was_announced_is_no_answer_to_what_follows(edge):
     assert get(says(edge, HEAD + BODY)).body == BODY
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 400", "Transfer-Encoding: chunked"])
+def test_lengths_of_what_is_not_sent_are_not_waited_for(edge, framing):
+    url = says(edge, f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode(), stays=True)
+    assert get(url, "HEAD").status == 200
+    assert get(says(edge, HEAD + BODY, stays=True)).body == BODY
+
+
+def test_a_validation_that_tells_a_length_leaves_that_of_what_is_kept(edge):
+    path = f"/{next(NAMES)}"
+
+    def script(exchange):
+        if "If-None-Match" in exchange.request.headers:
+            exchange.head(304, {"ETag": '"1"', "Content-Length": 400, "X-New": "1"})
+        else:
+            exchange.reply(200, BODY, {"Cache-Control": "max-age=0", "ETag": '"1"'})
+    edge.origin.on(path, script)
+    get(edge.url + path)
+    answer = get(edge.url + path)
+    assert answer.body == BODY and answer.complete and answer.headers["X-New"] == "1"
+
+
+def test_what_has_no_content_has_no_length(edge):
+    url = says(edge, b"HTTP/1.1 204 No\r\nContent-Length: 0\r\nCache-Control: max-age=600\r\n\r\n",
+               stays=True)
+    for _ in range(2):
+        answer = get(url)
+        assert answer.status == 204 and "Content-Length" not in answer.headers
+
+
+# ---- dates -------------------------------------------------------------------
+
+@pytest.mark.parametrize("said", ["max-age=600", "no-store"])
+def test_what_has_no_date_is_given_one(edge, said):
+    url = says(edge, f"HTTP/1.1 200 OK\r\nCache-Control: {said}\r\nContent-Length: 0\r\n\r\n".encode(),
+               stays=True)
+    for _ in range(2):
+        assert len(get(url).headers.all("Date")) == 1
+
+
+def test_a_date_is_passed_as_it_is(edge):
+    date = "Tue, 15 Nov 1994 12:45:26 GMT"
+    for said in "max-age=2000000000", "no-store":
+        url = says(edge, f"HTTP/1.1 200 OK\r\nCache-Control: {said}\r\nDate: {date}\r\n"
+                         "Content-Length: 0\r\n\r\n".encode(), stays=True)
+        for _ in range(2):
+            assert get(url).headers.all("Date") == [date]
+
+
 # ---- trailers ----------------------------------------------------------------
 
 def chunked(trailers):
