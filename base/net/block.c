@@ -26,6 +26,7 @@ static void state_release(struct fb_loop *loop)
         state->free = block->next;
         fb_free(block);
     }
+    fb_free(state->batch);
     fb_free(state);
 }
 
@@ -74,4 +75,38 @@ void fb_net_block_free(void *owner)
     block->next = state->free;
     state->free = block;
     state->n_free++;
+}
+
+/* One of the largest is kept: what the kernel takes at once, which is the rule, needs no other. */
+struct net_batch *fb_net_batch_new(struct net_state *state, size_t size)
+{
+    struct net_batch *batch = state->batch;
+
+    if (batch != NULL && batch->size >= size) {
+        state->batch = NULL;
+        return batch;
+    }
+    batch = fb_try_alloc(sizeof(*batch) + size);
+    if (batch != NULL) {
+        batch->size = size;
+    }
+    return batch;
+}
+
+void fb_net_batch_free(struct net_state *state, struct net_batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+#ifdef FB_SANITIZED
+    bool is_kept = false; /* so that a use after the end is seen */
+#else
+    bool is_kept = true;
+#endif
+    if (is_kept && (state->batch == NULL || state->batch->size < batch->size)) {
+        struct net_batch *smaller = state->batch;
+        state->batch = batch;
+        batch = smaller;
+    }
+    fb_free(batch);
 }

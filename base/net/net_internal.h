@@ -25,9 +25,16 @@ struct net_block {
     char bytes[NET_BLOCK_BYTES];
 };
 
+/* Sealed records on their way to the kernel. */
+struct net_batch {
+    size_t size; /* of the bytes */
+    uint8_t bytes[];
+};
+
 /* What base/net keeps with each loop. */
 struct net_state {
-    struct net_block *free; /* owned */
+    struct net_block *free;  /* owned */
+    struct net_batch *batch; /* owned; one of full size, or NULL while it is lent */
     unsigned n_free;
     unsigned n_lent;
     unsigned n_lookups; /* of names, with libuv */
@@ -41,6 +48,10 @@ struct net_block *fb_net_block_new(struct net_state *state);
 
 /* As fb_slice's release(). */
 void fb_net_block_free(void *block);
+
+/* Room for `size` sealed bytes, or NULL when memory is out. */
+struct net_batch *fb_net_batch_new(struct net_state *state, size_t size);
+void fb_net_batch_free(struct net_state *state, struct net_batch *batch); /* accepts NULL */
 
 /* ---- TCP streams --------------------------------------------------------- */
 

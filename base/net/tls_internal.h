@@ -1,0 +1,63 @@
+/*
+ * What the files of TLS streams share.
+ */
+#pragma once
+
+#include "base/core/buf.h"
+#include "base/net/net_internal.h"
+#include "base/net/stream.h"
+#include "base/tls/tls_handshake.h"
+#include "base/tls/tls_record.h"
+
+enum {
+    TLS_MAX_IDLE_RECORDS = 32 /* records without data, one after another */
+};
+
+struct tls_stream {
+    struct fb_stream stream;
+    struct fb_stream *inner; /* owned; NULL once closed */
+    struct net_state *state;
+    struct fb_tls_facts *facts; /* owned */
+
+    struct fb_tls_direction in;
+    struct fb_slice slice; /* owned, or zero; as received */
+    struct fb_str rest;    /* of it, not yet opened */
+    struct fb_buf begun;   /* a record of which not all has come */
+    unsigned n_idle;       /* records without data that came one after another */
+    int read_err;          /* what follows the data; FB_OK: more may come */
+
+    struct fb_tls_direction out;
+    struct fb_stream_write *write; /* borrowed until finished */
+    size_t n_write;                /* of its bytes that are to be sent */
+    size_t n_sealed;               /* of these */
+    size_t batch_bytes;            /* to be sealed at once */
+    struct fb_stream_write send;   /* of what is sealed */
+    struct fb_str piece;           /* of `send`: in the batch, or in `alert` */
+    struct net_batch *batch;       /* owned; NULL when nothing sealed waits */
+    uint8_t alert[FB_TLS_SEALED_ALERT_MAX];
+    int due_alert;     /* to be sent next; -1: none */
+    bool wants_shut;   /* close_notify, then FIN, after the write under way */
+    bool has_notified; /* close_notify or a fatal alert was sent: nothing may follow */
+    bool is_closed;    /* goes when `send` is idle */
+};
+
+/* Takes both over; the handshake is done. */
+struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_handshake *handshake);
+
+/* ---- tls_receive.c ------------------------------------------------------- */
+
+extern const struct fb_reader_ops fb_tls_reader_ops;
+
+void fb_tls_receive_done(struct tls_stream *self);
+
+/* ---- tls_send.c ---------------------------------------------------------- */
+
+void fb_tls_send_init(struct tls_stream *self);
+void fb_tls_send_write(struct fb_stream *stream, struct fb_stream_write *write);
+void fb_tls_send_shut(struct fb_stream *stream);
+void fb_tls_send_close(struct fb_stream *stream, bool is_reset);
+size_t fb_tls_send_unsent(const struct fb_stream *stream);
+size_t fb_tls_send_retract(struct fb_stream *stream);
+
+/* Sends an alert as soon as nothing else is being sent; the first one counts. */
+void fb_tls_send_alert(struct tls_stream *self, enum fb_tls_alert alert);

@@ -1,0 +1,204 @@
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "base/net/tls_internal.h"
+
+#include <errno.h>
+
+static struct tls_stream *tls_of(struct fb_stream *stream)
+{
+    return FB_CONTAINER_OF(stream, struct tls_stream, stream);
+}
+
+static void tls_free(struct tls_stream *self)
+{
+    fb_net_batch_free(self->state, self->batch);
+    fb_tls_receive_done(self);
+    fb_tls_direction_done(&self->in);
+    fb_tls_direction_done(&self->out);
+    fb_free(self->facts);
+    fb_free(self);
+}
+
+static void end_write(struct tls_stream *self, int result)
+{
+    struct fb_stream_write *write = self->write;
+
+    self->write = NULL;
+    if (write != NULL) {
+        fb_op_finish(&write->op, result);
+    }
+}
+
+/* ---- one thing after another --------------------------------------------- */
+
+static void send_piece(struct tls_stream *self, const void *bytes, size_t len)
+{
+    self->piece = (struct fb_str){bytes, len};
+    self->send.pieces = &self->piece;
+    self->send.n_pieces = 1;
+    fb_stream_write(self->inner, &self->send);
+}
+
+/* A peer that does not take what it is given has little sealed for it: what is sealed cannot be
+ * given back, and is held. */
+static void seal_batch(struct tls_stream *self)
+{
+    size_t end = FB_MIN(self->n_write, self->n_sealed + self->batch_bytes);
+    size_t size = fb_tls_sealed_size(&self->out, end - self->n_sealed);
+
+    self->batch = fb_net_batch_new(self->state, size);
+    int err = self->batch == NULL
+                  ? -ENOMEM
+                  : fb_tls_seal(&self->out, self->write->pieces, self->write->n_pieces,
+                                self->n_sealed, end, self->batch->bytes);
+    if (err < 0) {
+        end_write(self, err);
+        return;
+    }
+    self->n_sealed = end;
+    send_piece(self, self->batch->bytes, size);
+    if (fb_stream_unsent(self->inner) > 0) {
+        self->batch_bytes = FB_TLS_RECORD_MAX;
+        return;
+    }
+    self->batch_bytes = FB_MIN(self->batch_bytes * 2, FB_TLS_BATCH_BYTES);
+    fb_net_batch_free(self->state, self->batch); /* the kernel has it all */
+    self->batch = NULL;
+}
+
+static void notify(struct tls_stream *self, enum fb_tls_alert alert)
+{
+    size_t size = fb_tls_seal_alert(&self->out, alert, self->alert);
+
+    self->has_notified = true;
+    send_piece(self, self->alert, size);
+}
+
+/* What comes next, when nothing is being sent. */
+static void go_on(struct tls_stream *self)
+{
+    if (self->write != NULL && self->n_sealed == self->n_write) {
+        end_write(self, FB_OK);
+    }
+    if (self->has_notified) {
+        end_write(self, -EPIPE);
+        if (self->wants_shut) {
+            fb_stream_shut(self->inner);
+        }
+    } else if (self->due_alert >= 0) {
+        notify(self, (enum fb_tls_alert)self->due_alert);
+    } else if (self->write != NULL) {
+        seal_batch(self);
+    } else if (self->wants_shut) {
+        notify(self, FB_TLS_CLOSE_NOTIFY);
+    }
+}
+
+static void on_sent(struct fb_op *op)
+{
+    struct tls_stream *self = FB_CONTAINER_OF(op, struct tls_stream, send.op);
+
+    if (self->batch != NULL) {
+        fb_net_batch_free(self->state, self->batch);
+        self->batch = NULL;
+    }
+    if (self->is_closed) {
+        tls_free(self);
+    } else if (op->result < 0) {
+        self->has_notified = true; /* nothing can be */
+        end_write(self, op->result);
+    } else {
+        go_on(self);
+    }
+}
+
+/* ---- what is asked of it ------------------------------------------------- */
+
+void fb_tls_send_init(struct tls_stream *self)
+{
+    fb_op_init(&self->send.op, self->stream.loop, on_sent);
+    self->due_alert = -1;
+    self->batch_bytes = FB_TLS_BATCH_BYTES / 2;
+}
+
+void fb_tls_send_write(struct fb_stream *stream, struct fb_stream_write *write)
+{
+    struct tls_stream *self = tls_of(stream);
+
+    FB_REQUIRE(self->write == NULL && !self->wants_shut);
+    fb_op_begin(&write->op, NULL);
+    self->write = write;
+    self->n_sealed = 0;
+    self->n_write = 0;
+    for (size_t i = 0; i < write->n_pieces; i++) {
+        self->n_write += write->pieces[i].len;
+    }
+    if (fb_op_is_idle(&self->send.op)) {
+        go_on(self);
+    }
+}
+
+void fb_tls_send_alert(struct tls_stream *self, enum fb_tls_alert alert)
+{
+    if (self->due_alert >= 0 || self->has_notified) {
+        return;
+    }
+    self->due_alert = (int)alert;
+    if (fb_op_is_idle(&self->send.op)) {
+        go_on(self);
+    }
+}
+
+void fb_tls_send_shut(struct fb_stream *stream)
+{
+    struct tls_stream *self = tls_of(stream);
+
+    if (self->wants_shut) {
+        return;
+    }
+    self->wants_shut = true;
+    if (fb_op_is_idle(&self->send.op)) {
+        go_on(self);
+    }
+}
+
+void fb_tls_send_close(struct fb_stream *stream, bool is_reset)
+{
+    struct tls_stream *self = tls_of(stream);
+    struct fb_stream *inner = self->inner;
+
+    end_write(self, FB_E_CANCELED);
+    if (!is_reset && !self->has_notified && fb_op_is_idle(&self->send.op)) {
+        notify(self, FB_TLS_CLOSE_NOTIFY); /* what the kernel takes of it at once */
+    }
+    self->is_closed = true;
+    self->inner = NULL;
+    if (is_reset) {
+        fb_stream_reset(inner);
+    } else {
+        fb_stream_close(inner);
+    }
+    if (fb_op_is_idle(&self->send.op)) {
+        tls_free(self);
+    }
+}
+
+size_t fb_tls_send_unsent(const struct fb_stream *stream)
+{
+    const struct tls_stream *self = (const struct tls_stream *)(const void *)stream;
+
+    return self->write == NULL ? 0 : self->n_write - self->n_sealed + fb_stream_unsent(self->inner);
+}
+
+size_t fb_tls_send_retract(struct fb_stream *stream)
+{
+    struct tls_stream *self = tls_of(stream);
+
+    if (self->write == NULL) {
+        return 0;
+    }
+    size_t n_cut = self->n_write - self->n_sealed;
+    self->n_write = self->n_sealed;
+    return n_cut;
+}

@@ -1,0 +1,67 @@
+#include "base/net/tls_stream.h"
+
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/net/tls_internal.h"
+
+static size_t tls_unacked(const struct fb_stream *stream)
+{
+    const struct tls_stream *self = (const struct tls_stream *)(const void *)stream;
+    return fb_stream_unacked(self->inner);
+}
+
+static struct fb_address tls_peer(const struct fb_stream *stream)
+{
+    const struct tls_stream *self = (const struct tls_stream *)(const void *)stream;
+    return fb_stream_peer(self->inner);
+}
+
+static const struct fb_tls_facts *tls_facts(const struct fb_stream *stream)
+{
+    const struct tls_stream *self = (const struct tls_stream *)(const void *)stream;
+    return self->facts;
+}
+
+static const struct fb_stream_ops tls_ops = {
+    .write = fb_tls_send_write,
+    .shut = fb_tls_send_shut,
+    .close = fb_tls_send_close,
+    .unsent = fb_tls_send_unsent,
+    .unacked = tls_unacked,
+    .retract = fb_tls_send_retract,
+    .peer = tls_peer,
+    .tls = tls_facts,
+};
+
+/* Bytes that came with the last of the handshake are the first to be opened. */
+static struct fb_slice slice_of_rest(const struct fb_tls_handshake *handshake)
+{
+    struct fb_str rest = fb_tls_handshake_rest(handshake);
+
+    if (rest.len == 0) {
+        return (struct fb_slice){.owner = NULL};
+    }
+    char *copy = fb_memdup0(rest.ptr, rest.len);
+    return (struct fb_slice){.bytes = {copy, rest.len}, .release = fb_free, .owner = copy};
+}
+
+struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_handshake *handshake)
+{
+    struct tls_stream *self = FB_NEW(struct tls_stream);
+    struct fb_tls_keys keys;
+
+    self->stream =
+        (struct fb_stream){.reader = {&fb_tls_reader_ops}, .ops = &tls_ops, .loop = inner->loop};
+    self->inner = inner;
+    self->state = fb_net_state(inner->loop);
+    self->slice = slice_of_rest(handshake);
+    self->rest = self->slice.bytes;
+    self->facts = fb_tls_handshake_take_facts(handshake);
+    fb_tls_handshake_take_keys(handshake, &keys);
+    fb_tls_direction_init(&self->in, &keys, &keys.in, NULL);
+    fb_tls_direction_init(&self->out, &keys, &keys.out, NULL);
+    fb_tls_keys_wipe(&keys);
+    fb_tls_send_init(self);
+    fb_tls_handshake_free(handshake);
+    return &self->stream;
+}

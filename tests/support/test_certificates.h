@@ -1,0 +1,204 @@
+/*
+ * Certificates for tests, valid from 2020 to 2120, with keys that are worth nothing. Signed by
+ * TEST_CA_PEM, but for TEST_OTHER_PEM, which signed nothing.
+ *
+ *     SERVER   ECDSA, for a.example, *.b.example and 127.0.0.1; servers only
+ *     RSA      for a.example; servers only
+ *     SECOND   ECDSA, for c.example
+ *     CLIENT   ECDSA, of node-7; clients only
+ *     EXPIRED  ECDSA, for a.example, since 2021
+ *     WEAK     RSA with 1024 bits
+ *     LOCKED   the key of SERVER with a password
+ */
+#pragma once
+
+/* clang-format off */
+
+#define TEST_CA_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBZjCCAQugAwIBAgIBAjAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5UZXN0IEF1\n" \
+    "dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowGTEXMBUG\n" \
+    "A1UEAwwOVGVzdCBBdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARK\n" \
+    "4aTKboQXv5bFZqqH+WnfO1oikWge/EuBjf9mE+GkDT6FnVO3gbCveL6MTGnwZu6b\n" \
+    "BZ2PFZBcRggF16Fbafqio0IwQDAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQE\n" \
+    "AwIBBjAdBgNVHQ4EFgQU7T3TCku1acnSPeJOaFdkpSAfvOUwCgYIKoZIzj0EAwID\n" \
+    "SQAwRgIhANPUBvTckgqociRY8TGVKdVVcxHNWz6Y5yzYlJot87+2AiEA4Sb95VHg\n" \
+    "lhbWEEdK8npCZyCgx7PgMZemRxIqu4y3/9o=\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_OTHER_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBZjCCAQ2gAwIBAgIBAzAKBggqhkjOPQQDAjAaMRgwFgYDVQQDDA9PdGhlciBB\n" \
+    "dXRob3JpdHkwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBoxGDAW\n" \
+    "BgNVBAMMD090aGVyIEF1dGhvcml0eTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IA\n" \
+    "BJTCi0IyNioUJAZBvIbJSk2FdMP1Vi2YeQ65JF5+2sfZqVRAVFyW9/rDMkFrrVNO\n" \
+    "I6MBFxUJL5yG8E6bszQ3Ky+jQjBAMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/\n" \
+    "BAQDAgEGMB0GA1UdDgQWBBQ67YpI6DMVVbC5Wqy3N7mcgenXHDAKBggqhkjOPQQD\n" \
+    "AgNHADBEAiBSDkVPGHserUE3ukReCddvGdUBD7A1CRER5+0tAej48wIgICHemTZx\n" \
+    "jzUSTxICW44bMSkSguSMex3CaXcjl9QhvTY=\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_SERVER_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBnzCCAUWgAwIBAgIBBjAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5UZXN0IEF1\n" \
+    "dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDESMBAG\n" \
+    "A1UEAwwJYS5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVI3ita/K\n" \
+    "ll9bpAhAr+if0tML9GqjnoqTDu7b8gMxRT1YsePE2ww6hSQK0BgqY33mgepCwuRN\n" \
+    "KIowjeEkWI70Q6OBgDB+MCcGA1UdEQQgMB6CCWEuZXhhbXBsZYILKi5iLmV4YW1w\n" \
+    "bGWHBH8AAAEwEwYDVR0lBAwwCgYIKwYBBQUHAwEwHQYDVR0OBBYEFIJA5knB5aU7\n" \
+    "5kuxVxjm8ILj49HqMB8GA1UdIwQYMBaAFO090wpLtWnJ0j3iTmhXZKUgH7zlMAoG\n" \
+    "CCqGSM49BAMCA0gAMEUCIQCrUFWALQ4gsdV/XBRd3wAvyWVOGYEaCWpPzBoR1ZFz\n" \
+    "0QIgb+8wylVD0K8J3MkuUPgUgpIEOKr8VI/kobQ+wdcx3ag=\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_SERVER_KEY \
+    "-----BEGIN PRIVATE KEY-----\n" \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/eJMe1bZSn9FGuGz\n" \
+    "gSY1EnQlFKaSQNY+0sco88JzR9ihRANCAARUjeK1r8qWX1ukCECv6J/S0wv0aqOe\n" \
+    "ipMO7tvyAzFFPVix48TbDDqFJArQGCpjfeaB6kLC5E0oijCN4SRYjvRD\n" \
+    "-----END PRIVATE KEY-----\n"
+
+#define TEST_RSA_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIICVTCCAfygAwIBAgIBBzAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5UZXN0IEF1\n" \
+    "dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDESMBAG\n" \
+    "A1UEAwwJYS5leGFtcGxlMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n" \
+    "1mAtUUua5KLmBlYTFMPdhCPXhG6VIePago9TC12gwfHKnEAlQI0+mi/ixbbzCYoc\n" \
+    "+gdqvIHOvM12CnzMfzr7uPjN8BPXxFAN9fsOzpV3cpQSDtxPnZce0HUfC3G+wWu3\n" \
+    "2/EeZtljLu0fdekDydbSwiV7HBrvMjux8BW4G+YwDcv/TKt0XIZ4x7HgmrNhMfX1\n" \
+    "aAmc51K5QNLr7+H05JMi3JIj12iV5yBvEpBz8mJpXPxju79wczy13hwMcTFoXAk9\n" \
+    "1pJQD22OmU4FimuHk7lJe/Kf4Bs3+gDyxXiKXHsKjvXbxJZEGkQ6xJqxQ9B5jbPn\n" \
+    "p7tpf2v9A+zhXnIg6IGcqQIDAQABo20wazAUBgNVHREEDTALgglhLmV4YW1wbGUw\n" \
+    "EwYDVR0lBAwwCgYIKwYBBQUHAwEwHQYDVR0OBBYEFGArKLI0Adhdz5Pb2EVGe6pa\n" \
+    "q2BbMB8GA1UdIwQYMBaAFO090wpLtWnJ0j3iTmhXZKUgH7zlMAoGCCqGSM49BAMC\n" \
+    "A0cAMEQCIA7X45JhpPgnaw4Yvs3fOMTJLgUy03rM5VqkW7ud3GAwAiAwcKC/aDKx\n" \
+    "tnuHlQPKYM5h7tn+g+puVB2g3+jRqOl2QQ==\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_RSA_KEY \
+    "-----BEGIN PRIVATE KEY-----\n" \
+    "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDWYC1RS5rkouYG\n" \
+    "VhMUw92EI9eEbpUh49qCj1MLXaDB8cqcQCVAjT6aL+LFtvMJihz6B2q8gc68zXYK\n" \
+    "fMx/Ovu4+M3wE9fEUA31+w7OlXdylBIO3E+dlx7QdR8Lcb7Ba7fb8R5m2WMu7R91\n" \
+    "6QPJ1tLCJXscGu8yO7HwFbgb5jANy/9Mq3RchnjHseCas2Ex9fVoCZznUrlA0uvv\n" \
+    "4fTkkyLckiPXaJXnIG8SkHPyYmlc/GO7v3BzPLXeHAxxMWhcCT3WklAPbY6ZTgWK\n" \
+    "a4eTuUl78p/gGzf6APLFeIpcewqO9dvElkQaRDrEmrFD0HmNs+enu2l/a/0D7OFe\n" \
+    "ciDogZypAgMBAAECggEAAdz6h9pZ9+K/XQ68Duu+erq7azGkc8bz/ztMdxM5P0MU\n" \
+    "Uu27y41ut3UmSdGgcYf7XuQkz76d4JMCLTuO2D9xY9b48z046UJI3Mc+oBnS3L9G\n" \
+    "T030fMompzX2++jhLFn86+YMlzHZStWEw65ixtfqVp88xeHC2Nm4xWPRVdMj8WEj\n" \
+    "pDBtEL+q6l6BQm+/sMeV3Z9EuQ+fHEXf1CgqZR0pBCBMU8uBCOdSXOOB1r9owpt0\n" \
+    "sXIS57RjFgMfWldwftlWsqrdhrMvKFVmMesrFSIvfuptGGb/NT0TXft8wQPDCh5V\n" \
+    "Sj4OWfpaSf1+WxXB7VH5SX83wd/m7Kh1jeq+OXHaAQKBgQDvRRAENojgH2Wa4GrJ\n" \
+    "WV2DfOt18iHWVsdm0VXBpcYeLdsssPkAAB33iqH0XRkkCD1cXyn1J/UBZz3gyFL5\n" \
+    "gO4niMuQV/qrECl2hnJtK/mdNkZIV3rzUtmvg7J1sws8G+1YkeZMUCeix1S+FRYB\n" \
+    "XM1+UBECfLBbr/2fqEiAwnAKzQKBgQDlXYJsvnhank+s2ui3P8CauVmAsoTxtAeE\n" \
+    "7O6mFgMSfIGMUmB4mHemiZunjvjz4qvtba1p9JZFXRD5Biz6aWHxRHHO1VTuLe0h\n" \
+    "TLVqzxbCydfXs18BT6e1qGamDeEKXkgPKf4VQeKWCZh9tYJIyQjVzhckXMYOvTNL\n" \
+    "yinr7fHRTQKBgQDkJxqqqcXC0K12DWBGNuywoMF1ajlRxNXG+P2o9YYA6QEBkI8e\n" \
+    "rP3mOU9NUCjU7vZzylqb5kn92JBscxiLyaFOGWbicMIZtAOVfYZHC5OtkT9bY+9d\n" \
+    "bjcc4ZueF+gynP6pYhYT1qq00RXBWyHskq1wMLDHilYwV5SkVTctcDqeUQKBgDty\n" \
+    "gw1gSJ1kDs6EZnCoa2kuxQ3gNyjWOmSvbCNL7TvrXUBbUXmwOsLFQ7yoB8peY6VE\n" \
+    "GgAuToxn1LBWc23rxmDcFos/K6YX7TAGS7cFOab+3Zygdu1GEfe5T/GWA0/Go/Ka\n" \
+    "NaqYyvuMPSPH2Z63zDxuD/1ytjq3uwXXvgnSQCy5AoGBAOxhanTZrOwh5r9vDGc0\n" \
+    "mhlpHHjTsH0fsoh3SUntjUZuSYwpQKyrykSis8wWciRAYQ02jdnHNZT/X+f7APNd\n" \
+    "Ge1TWKbfaqyPxoDu8322ioE9JnJoqZyEU7e5BWMqkZYrTw/cy1s0qYbl6s2I7UUc\n" \
+    "v1td3ZkXNArlkfIr7fITzQLL\n" \
+    "-----END PRIVATE KEY-----\n"
+
+#define TEST_SECOND_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBdzCCARygAwIBAgIBBDAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5UZXN0IEF1\n" \
+    "dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDESMBAG\n" \
+    "A1UEAwwJYy5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEvv3B1AyW\n" \
+    "Imfu80k2L0k95/WmSaZJ85TlgnUDLUF/9QheD0GXKZElc7UslV7zkA5vt2L4JhXW\n" \
+    "cksjz1x+Y8RkXKNYMFYwFAYDVR0RBA0wC4IJQy5leGFtcGxlMB0GA1UdDgQWBBQH\n" \
+    "cYc3fTwJO82AM1o8W2qtHMtj/jAfBgNVHSMEGDAWgBTtPdMKS7VpydI94k5oV2Sl\n" \
+    "IB+85TAKBggqhkjOPQQDAgNJADBGAiEAoDpOmgvanf5++W7ScEYDUw+I+QK6Oj73\n" \
+    "X9BlU8taS90CIQClbEEvxGKdY/Yfxa5PNoKg97KRqz07aiwQB4zNyx+n3Q==\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_SECOND_KEY \
+    "-----BEGIN PRIVATE KEY-----\n" \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgde/0nS1+ZQfwdN/i\n" \
+    "xsxS7P9ZE7jmsFug0j7TNs6vYPShRANCAAS+/cHUDJYiZ+7zSTYvST3n9aZJpknz\n" \
+    "lOWCdQMtQX/1CF4PQZcpkSVztSyVXvOQDm+3YvgmFdZySyPPXH5jxGRc\n" \
+    "-----END PRIVATE KEY-----\n"
+
+#define TEST_CLIENT_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBcjCCARigAwIBAgIBBTAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5UZXN0IEF1\n" \
+    "dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowETEPMA0G\n" \
+    "A1UEAwwGbm9kZS03MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEKiz6RIUkADAP\n" \
+    "03jS5roOJGMolZexLK+sBroN8i6xfpFYTJUnqVUz9d1ze47r8SI1npE5Fto2urPw\n" \
+    "iGIRFtLYoaNXMFUwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0OBBYEFHCcums7\n" \
+    "zq/ufC4hlCslVjGw06S4MB8GA1UdIwQYMBaAFO090wpLtWnJ0j3iTmhXZKUgH7zl\n" \
+    "MAoGCCqGSM49BAMCA0gAMEUCIQDoX0QD82LB4J3+E8RIyghsNa+sh1sPyKXh/KIj\n" \
+    "sSXxIAIgZBOdIm/yq/bXeUw9FlpMFavCCJl2Xtanxr1L+WdsTd8=\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_CLIENT_KEY \
+    "-----BEGIN PRIVATE KEY-----\n" \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgu1oXHTA/xoLy6LdX\n" \
+    "A9wmRPJETwewnSoOSr9qyOiEsv+hRANCAAQqLPpEhSQAMA/TeNLmug4kYyiVl7Es\n" \
+    "r6wGug3yLrF+kVhMlSepVTP13XN7juvxIjWekTkW2ja6s/CIYhEW0tih\n" \
+    "-----END PRIVATE KEY-----\n"
+
+#define TEST_EXPIRED_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBdDCCARqgAwIBAgIBCTAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5UZXN0IEF1\n" \
+    "dGhvcml0eTAeFw0xOTAxMDEwMDAwMDBaFw0yMTAxMDEwMDAwMDBaMBQxEjAQBgNV\n" \
+    "BAMMCWEuZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMwLPziHEl4l\n" \
+    "9haMmTEL08TXwza9An0DUDE0KfuhpZyJ3d1TYEqqRyuweH/1yXWHnNepcHCJRwLQ\n" \
+    "atkTV5cCpROjWDBWMBQGA1UdEQQNMAuCCWEuZXhhbXBsZTAdBgNVHQ4EFgQUponi\n" \
+    "p/zp41vvDE2QczryYYFjsnQwHwYDVR0jBBgwFoAU7T3TCku1acnSPeJOaFdkpSAf\n" \
+    "vOUwCgYIKoZIzj0EAwIDSAAwRQIgHiW6G4NTk9Y18j8Ych5bRS4EYA8E1DG8kMz3\n" \
+    "z+mQIIoCIQDgYLDdhqTXORlBChlQhudaDTzahRILnagXL5CMGvUMfw==\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_EXPIRED_KEY \
+    "-----BEGIN PRIVATE KEY-----\n" \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgXf0q/vLIoTZOad4L\n" \
+    "9Bi6S+3ymn966hzvW5Ehy3fIF8uhRANCAATMCz84hxJeJfYWjJkxC9PE18M2vQJ9\n" \
+    "A1AxNCn7oaWcid3dU2BKqkcrsHh/9cl1h5zXqXBwiUcC0GrZE1eXAqUT\n" \
+    "-----END PRIVATE KEY-----\n"
+
+#define TEST_WEAK_PEM \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBvjCCAWOgAwIBAgIBCDAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5UZXN0IEF1\n" \
+    "dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDESMBAG\n" \
+    "A1UEAwwJYS5leGFtcGxlMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC99Cjh\n" \
+    "SMmdi5h7V5ayUuBwdyna/qcmIfDxhPcBbAT2se2ipk+AawzjzsaK+wNtYAOA10SK\n" \
+    "escB9/nozIcALjA2k7VD+Hw1UxGkfpqEUH8APmsp/IgZWeOS6qyxaNrEICXJlkHa\n" \
+    "GkGnAvfLkFanlE35dt/cqLwzrd/KY6WEoB9QvQIDAQABo1gwVjAUBgNVHREEDTAL\n" \
+    "gglhLmV4YW1wbGUwHQYDVR0OBBYEFEGWcq+jefXSBsvXFSvAtJyMrOvUMB8GA1Ud\n" \
+    "IwQYMBaAFO090wpLtWnJ0j3iTmhXZKUgH7zlMAoGCCqGSM49BAMCA0kAMEYCIQDE\n" \
+    "/L/yqIuOPoqkAUaSH5xb05R57AYDhPBnL/JpltdgCAIhAOEilHRvhJipPh9HgYoo\n" \
+    "FBMTfZ0GUQHFEd7xMLDQ6yqr\n" \
+    "-----END CERTIFICATE-----\n"
+
+#define TEST_WEAK_KEY \
+    "-----BEGIN PRIVATE KEY-----\n" \
+    "MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBAL30KOFIyZ2LmHtX\n" \
+    "lrJS4HB3Kdr+pyYh8PGE9wFsBPax7aKmT4BrDOPOxor7A21gA4DXRIp6xwH3+ejM\n" \
+    "hwAuMDaTtUP4fDVTEaR+moRQfwA+ayn8iBlZ45LqrLFo2sQgJcmWQdoaQacC98uQ\n" \
+    "VqeUTfl239yovDOt38pjpYSgH1C9AgMBAAECgYA36Fnz3LGCjiil/OScvanTUC9g\n" \
+    "hlz56zl4THNK1tkrJrlTivGRUXCsyBpFo5WhpoXBcRp6S6KxIKRMcY42bmG/3GS/\n" \
+    "j7tk05zVavGgEFOmizZBdV2bcLlxermJegZgZJ2p8RDur6quX1CfTzn47koB7amC\n" \
+    "765RXMfRmnQPdY2GQQJBAOvtQLH2XybQ/Hc/NwsABZzXls9cXkf79sJok+DSIaHY\n" \
+    "XD0OdphXNId1Kg7x2+pMcreUoLQFw/eVE9/CZdNYXM0CQQDOHZBBbVDv4jNRwgMm\n" \
+    "JtscyAeMeY8pkeXd4JnC6NEQc24ik1xHmDbrKoY4eYLCMCJS5aub7yILS5+k7NmG\n" \
+    "s8OxAkEA6PBYdx2dNxMSop5st1SvNft6sIQvpn01Vx+wGkL+5/BaqgIUwDch6ziY\n" \
+    "bScJjh0rCu0ZeoVSxqmPdNdYeEJ/ZQJAUsSCYhOQtdOCwikDdLWTtVoJ1foWaB4D\n" \
+    "TXbcp+0vzshbiJzeKI3SN9sKrPD2dh44GkvJ/sMnS5vhjqvhqfrT8QJADlESUfrT\n" \
+    "RAGWJxxQCM8RolVdvXVjQfh0ZQ8iHx6jbwKpmX1OMEcJZJ3un8wPhx+FipZcN/2X\n" \
+    "ddswN/SG5t8Frg==\n" \
+    "-----END PRIVATE KEY-----\n"
+
+#define TEST_LOCKED_KEY \
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----\n" \
+    "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhNfSdC+arsggICCAAw\n" \
+    "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEAQIEEAjoxO+Ly7D+cfIw615jBdEEgZAQ\n" \
+    "CBrppghbdvliI+Ys+rEskWwp54yru8vYm9sJ3czrqLHAPGluHEg8GAKOtv8aGyVw\n" \
+    "3B0B7D4lbJKF9q97ZBIUNE7xyz8J6cg6ZjrQ3AWcbdQc1ouiUuyKq/YMEWe8T2pZ\n" \
+    "VbXDwRbIxyYyZ6LY5XQS0E4YknWgIcv12M7SM6A5tvgSQsljzOklIbkRJ/bY44Q=\n" \
+    "-----END ENCRYPTED PRIVATE KEY-----\n"
