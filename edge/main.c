@@ -15,6 +15,7 @@
 #include "edge/access_log/access_log.h"
 #include "edge/admin/admin.h"
 #include "edge/config/config.h"
+#include "edge/config/tls.h"
 #include "edge/fill/fill.h"
 #include "edge/purge/purge.h"
 #include "edge/replay/command.h"
@@ -30,7 +31,7 @@
 #include <unistd.h>
 
 /* Tokens that wait to be verified; a thread verifies some thousands a second. */
-enum { TOKENS_QUEUED_MAX = 1024 };
+enum { TOKENS_QUEUED_MAX = 1024, HANDSHAKES_QUEUED_MAX = 512 };
 
 /* Everything of one node; made in the order of its members. */
 struct edge_node {
@@ -46,6 +47,8 @@ struct edge_node {
     struct fb_clients *clients;         /* NULL: no client has bounds of its own */
     struct edge_access_log *access_log; /* NULL: none */
     struct fb_pool *pool;               /* verifies tokens */
+    struct fb_pool *tls_pool;           /* makes handshakes */
+    struct edge_tls *tls;
     struct edge_crew *crew;
     struct edge_admin admin;
     bool was_ready; /* a drive that comes back later takes nobody out of service */
@@ -56,6 +59,8 @@ static void node_stop(void *ctx)
     struct edge_node *node = ctx;
 
     edge_crew_free(node->crew);
+    edge_tls_free(node->tls);
+    fb_pool_free(node->tls_pool);
     fb_pool_free(node->pool);
     edge_access_log_close(node->access_log);
     fb_clients_free(node->clients);
@@ -170,14 +175,32 @@ static int node_make_sites_and_crew(struct edge_node *node, struct fb_loop *loop
     return err;
 }
 
+/* Handshakes that wait are bounded: a burst holds some milliseconds of a thread each, and a client
+ * that is turned away comes back. */
+static int node_make_tls(struct edge_node *node, struct fb_diag *diag)
+{
+    if (node->conf->tls.n > 0) {
+        unsigned n_threads = (unsigned)(node_workers(node->conf) + 1) / 2;
+        int err = fb_pool_new("tls", n_threads, HANDSHAKES_QUEUED_MAX, &node->tls_pool);
+        if (err < 0) {
+            return fb_diag_set(diag, err, "start a thread: %s", fb_err_text(err));
+        }
+    }
+    return edge_tls_new(
+        node->conf, &(struct edge_tls_options){.clock = fb_clock_system(), .pool = node->tls_pool},
+        &node->tls, diag);
+}
+
 static int node_listen(struct edge_node *node, struct fb_diag *diag)
 {
     for (size_t i = 0; i < node->conf->listen.n; i++) {
-        struct fb_str text = FB_CONF_AT(struct edge_conf_listen, node->conf->listen, i)->address;
+        const struct edge_conf_listen *listen =
+            FB_CONF_AT(struct edge_conf_listen, node->conf->listen, i);
+        struct fb_tls_server *tls = edge_tls_server(node->tls, listen->tls);
         struct fb_address address;
-        int err = fb_address_parse(text, &address, diag);
+        int err = fb_address_parse(listen->address, &address, diag);
         if (err == FB_OK) {
-            err = edge_crew_listen(node->crew, &address, &address, diag);
+            err = edge_crew_listen(node->crew, &address, tls, &address, diag);
         }
         if (err < 0) {
             return err;
@@ -185,7 +208,8 @@ static int node_listen(struct edge_node *node, struct fb_diag *diag)
         char bound[FB_ADDRESS_TEXT_MAX];
         FB_LOG(INFO, "edge", "listening", FB_LOG_STR("node", node->conf->node),
                FB_LOG_TEXT("role", edge_role_name(node->conf->role)),
-               FB_LOG_TEXT("address", fb_address_text(&address, bound)));
+               FB_LOG_TEXT("address", fb_address_text(&address, bound)),
+               FB_LOG_TEXT("scheme", tls == NULL ? "http" : "https"));
     }
     return edge_crew_start(node->crew, diag);
 }
@@ -272,6 +296,9 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);
     }
     if (err == FB_OK) {
+        err = node_make_tls(node, diag);
+    }
+    if (err == FB_OK) {
         err = node_listen(node, diag);
     }
     if (err < 0) {
@@ -338,17 +365,23 @@ static void node_reload(void *ctx, struct fb_daemon_reload *reload)
     const struct edge_conf *conf = reload->conf;
     struct edge_upstreams_options options = edge_conf_upstream_options(conf);
     struct edge_sites *sites = NULL;
+    struct edge_tls_news *tls = NULL;
 
     int err = edge_conf_sites(conf, node->upstreams, fb_random_u64(), &sites, &reload->diag);
+    if (err == FB_OK) {
+        err = edge_tls_load(node->tls, conf, &tls, &reload->diag);
+    }
     if (err == FB_OK) {
         err = edge_conf_use_upstreams(conf, &options, node->upstreams, &reload->diag);
     }
     if (err < 0) {
+        edge_tls_news_free(tls);
         edge_sites_unref(sites);
         fb_op_begin(&reload->op, NULL);
         fb_op_finish(&reload->op, err);
         return;
     }
+    edge_tls_use(node->tls, tls);
     edge_crew_reload(node->crew, sites, &reload->op);
     edge_sites_unref(sites); /* the crew has its own reference */
 }
@@ -362,9 +395,15 @@ static void node_reopen_logs(void *ctx)
 static int node_check(const void *conf, struct fb_diag *diag)
 {
     struct edge_sites *sites = NULL;
+    struct edge_tls *tls = NULL;
 
     int err = edge_conf_sites(conf, NULL, 0, &sites, diag);
     edge_sites_unref(sites);
+    if (err == FB_OK) {
+        err =
+            edge_tls_new(conf, &(struct edge_tls_options){.clock = fb_clock_system()}, &tls, diag);
+        edge_tls_free(tls);
+    }
     return err;
 }
 

@@ -65,6 +65,24 @@ static const struct fb_metric rows[N_METRICS] = {
                              "Clients that were too slow."},
     [METRIC_SLOW] = {"http_slow_clients_total", FB_METRIC_COUNTER, NULL,
                      "Times that a client took so little that no memory was held for it."},
+    [METRIC_TLS_FULL] = {"tls_handshakes_total", FB_METRIC_COUNTER, "kind=\"full\"",
+                         "Handshakes that succeeded."},
+    [METRIC_TLS_RESUMED] = {"tls_handshakes_total", FB_METRIC_COUNTER, "kind=\"resumed\"",
+                            "Handshakes that succeeded."},
+    [METRIC_TLS_PLAIN] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"plain\"",
+                          "Handshakes that failed."},
+    [METRIC_TLS_MALFORMED] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"malformed\"",
+                              "Handshakes that failed."},
+    [METRIC_TLS_UNSUPPORTED] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"unsupported\"",
+                                "Handshakes that failed."},
+    [METRIC_TLS_DENIED] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"denied\"",
+                           "Handshakes that failed."},
+    [METRIC_TLS_TIMEOUT] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"timeout\"",
+                            "Handshakes that failed."},
+    [METRIC_TLS_BUSY] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"busy\"",
+                         "Handshakes that failed."},
+    [METRIC_TLS_CLOSED] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"closed\"",
+                           "Handshakes that failed."},
     [METRIC_SECONDS] = {"http_request_seconds", FB_METRIC_HISTOGRAM, NULL,
                         "From a request's head to the last byte of its response."},
 };
@@ -191,7 +209,7 @@ struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_opt
 static void close_listeners(struct fb_server *server)
 {
     for (size_t i = 0; i < server->n_listeners; i++) {
-        fb_listener_close(server->listeners[i]);
+        fb_listener_close(server->listeners[i].listener);
     }
     server->n_listeners = 0;
 }
@@ -214,13 +232,6 @@ uint32_t fb_server_connections(const struct fb_server *server)
 }
 
 /* ---- accepting and draining ---------------------------------------------- */
-
-static void on_accepted(void *ctx, struct fb_stream *stream)
-{
-    struct fb_server *server = ctx;
-
-    fb_server_serve(server, stream);
-}
 
 /* Counts a connection for its client; false if that has too many. */
 static bool enter_client(struct fb_server *server, struct server_peer *peer)
@@ -246,39 +257,74 @@ static bool enter_client(struct fb_server *server, struct server_peer *peer)
     return true;
 }
 
+/* Counts a connection, and what it may do; false if it was closed for there is no place. */
+static bool admit(struct fb_server *server, struct server_peer *peer)
+{
+    if (server->is_draining || server->n_conns >= server->options.limits.max_connections) {
+        fb_server_count(server, METRIC_CONNECTIONS_REFUSED);
+        fb_stream_close(peer->stream);
+        return false;
+    }
+    if (!enter_client(server, peer)) {
+        fb_stream_close(peer->stream);
+        return false;
+    }
+    fb_server_count(server, METRIC_CONNECTIONS);
+    return true;
+}
+
+void fb_server_open(struct fb_server *server, const struct server_peer *peer)
+{
+    fb_h1_open(server, peer);
+}
+
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream)
 {
     struct server_peer peer = {.stream = stream};
 
-    if (server->is_draining || server->n_conns >= server->options.limits.max_connections) {
-        fb_server_count(server, METRIC_CONNECTIONS_REFUSED);
-        fb_stream_close(stream);
+    if (admit(server, &peer)) {
+        fb_server_open(server, &peer);
+    }
+}
+
+static void on_accepted(void *ctx, struct fb_stream *stream)
+{
+    const struct server_listener *listener = ctx;
+    struct server_peer peer = {.stream = stream};
+
+    if (!admit(listener->server, &peer)) {
         return;
     }
-    if (!enter_client(server, &peer)) {
-        fb_stream_close(stream);
-        return;
+    if (listener->tls == NULL) {
+        fb_server_open(listener->server, &peer);
+    } else {
+        fb_tls_conn_open(listener->server, &peer, listener->tls);
     }
-    fb_server_count(server, METRIC_CONNECTIONS);
-    fb_server_count(server, METRIC_CONNECTIONS_OPEN);
-    fb_h1_open(server, &peer);
 }
 
 int fb_server_listen(struct fb_server *server, const struct fb_address *address,
                      struct fb_address *ret_bound)
 {
-    struct fb_listener_options options = {
-        .address = *address, .accepted = on_accepted, .ctx = server};
+    return fb_server_listen_tls(server, address, NULL, ret_bound);
+}
+
+int fb_server_listen_tls(struct fb_server *server, const struct fb_address *address,
+                         struct fb_tls_server *tls, struct fb_address *ret_bound)
+{
+    struct server_listener *listener = &server->listeners[server->n_listeners];
+    struct fb_listener_options options = {.address = *address, .accepted = on_accepted};
 
     if (server->n_listeners == SERVER_MAX_LISTENERS) {
         return FB_E_LIMIT;
     }
-    int err = fb_listener_open(server->loop, &options, &server->listeners[server->n_listeners]);
+    *listener = (struct server_listener){.server = server, .tls = tls};
+    options.ctx = listener;
+    int err = fb_listener_open(server->loop, &options, &listener->listener);
     if (err < 0) {
         return err;
     }
     if (ret_bound != NULL) {
-        *ret_bound = fb_listener_address(server->listeners[server->n_listeners]);
+        *ret_bound = fb_listener_address(listener->listener);
     }
     server->n_listeners++;
     return FB_OK;
@@ -306,6 +352,7 @@ void fb_server_conn_init(struct fb_server *server, struct server_conn *conn,
     fb_list_init(&conn->link);
     fb_list_append(&server->conns, &conn->link);
     server->n_conns++;
+    fb_server_count(server, METRIC_CONNECTIONS_OPEN);
 }
 
 void fb_server_conn_gone(struct server_conn *conn)

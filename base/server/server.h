@@ -25,6 +25,7 @@ struct fb_loop;
 struct fb_metrics;
 struct fb_server;
 struct fb_stream;
+struct fb_tls_server;
 
 /* Zero means the default in brackets. */
 struct fb_server_limits {
@@ -60,6 +61,11 @@ struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_opt
 /* May be called several times. `ret_bound` (may be NULL) tells the port. */
 FB_MUST_CHECK int fb_server_listen(struct fb_server *server, const struct fb_address *address,
                                    struct fb_address *ret_bound);
+
+/* The same with TLS. `tls` (tls_stream.h) is borrowed until the server is freed, and may be shared
+ * by several; NULL: without TLS. A handshake counts as a connection. */
+FB_MUST_CHECK int fb_server_listen_tls(struct fb_server *server, const struct fb_address *address,
+                                       struct fb_tls_server *tls, struct fb_address *ret_bound);
 
 /* Serves a connection that came another way; takes the stream over. */
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream);

@@ -12,6 +12,7 @@
  * server.c     listening, draining, the date, pools, metrics
  * exchange.c   what handlers see
  * pace.c       clients that take what is sent slowly, or not at all
+ * tls_conn.c   handshakes, before there is a connection to speak of
  * h1_*.c       HTTP/1.0 and 1.1, see h1_internal.h
  * clients.c    what one client may use
  * router.c, call.c   routes; blocking handlers
@@ -64,6 +65,15 @@ enum server_metric {
     METRIC_TIMEOUT_WRITE,
     METRIC_TIMEOUT_RATE,
     METRIC_SLOW,
+    METRIC_TLS_FULL,
+    METRIC_TLS_RESUMED,
+    METRIC_TLS_PLAIN,
+    METRIC_TLS_MALFORMED,
+    METRIC_TLS_UNSUPPORTED,
+    METRIC_TLS_DENIED,
+    METRIC_TLS_TIMEOUT,
+    METRIC_TLS_BUSY,
+    METRIC_TLS_CLOSED,
     METRIC_SECONDS,
     N_METRICS
 };
@@ -71,7 +81,15 @@ enum server_metric {
 struct fb_client;
 struct fb_listener;
 struct fb_metrics_table;
+struct fb_tls_server;
 struct server_conn;
+
+/* Where connections come from. */
+struct server_listener {
+    struct fb_server *server;
+    struct fb_listener *listener; /* owned */
+    struct fb_tls_server *tls;    /* borrowed; NULL: without TLS */
+};
 
 /* Where a new connection leads, and what its client may do. */
 struct server_peer {
@@ -90,7 +108,7 @@ struct fb_server {
     struct fb_loop *loop;
     struct fb_server_options options; /* limits are filled in */
     struct fb_metrics_table *metrics; /* borrowed from the registry, or NULL */
-    struct fb_listener *listeners[SERVER_MAX_LISTENERS];
+    struct server_listener listeners[SERVER_MAX_LISTENERS];
     size_t n_listeners;
     struct fb_list conns; /* of struct server_conn */
     uint32_t n_conns;
@@ -177,6 +195,9 @@ struct fb_exchange *fb_server_take_exchange(struct exchange_pool *pool, size_t s
                                             size_t n_cleared);
 void fb_server_give_exchange(struct exchange_pool *pool, struct fb_exchange *exchange);
 
+/* A connection begins, by the protocol that its stream is for. */
+void fb_server_open(struct fb_server *server, const struct server_peer *peer);
+
 /* Makes a connection of `protocol` one of the server's. */
 void fb_server_conn_init(struct fb_server *server, struct server_conn *conn,
                          const struct server_protocol *protocol, const struct server_peer *peer);
@@ -189,6 +210,12 @@ static inline bool fb_conn_is_dead(const struct server_conn *conn)
 {
     return conn->stream == NULL;
 }
+
+/* ---- tls_conn.c ---------------------------------------------------------- */
+
+/* A connection whose handshake comes first; fb_server_open() follows it. */
+void fb_tls_conn_open(struct fb_server *server, const struct server_peer *peer,
+                      struct fb_tls_server *tls);
 
 /* ---- pace.c -------------------------------------------------------------- */
 

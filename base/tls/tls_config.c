@@ -7,7 +7,7 @@
 #include "base/tls/tls_session.h"
 #include "base/tls/tls_tickets.h"
 
-#include <string.h>
+#include <mbedtls/platform_util.h>
 
 /* Most wanted first: AES-128 is what processors and record sealers are fastest at. */
 static const struct {
@@ -237,6 +237,13 @@ void fb_tls_config_unref(struct fb_tls_config *config)
     }
     fb_tls_tickets_unref(config->tickets);
     fb_free(config);
+}
+
+void fb_tls_wipe(void *bytes, size_t size)
+{
+    if (size > 0) {
+        mbedtls_platform_zeroize(bytes, size);
+    }
 }
 
 int64_t fb_tls_config_expires_s(const struct fb_tls_config *config)

@@ -75,5 +75,8 @@ void fb_tls_config_unref(struct fb_tls_config *config); /* accepts NULL */
 /* When the first of its own certificates ends, Unix time; INT64_MAX without one. */
 int64_t fb_tls_config_expires_s(const struct fb_tls_config *config);
 
+/* Overwrites what was secret, in a way that no compiler leaves out. */
+void fb_tls_wipe(void *bytes, size_t size);
+
 /* The name of a cipher as `ciphers` has it is known; for tables of a configuration. */
 bool fb_tls_cipher_is_known(struct fb_str name);

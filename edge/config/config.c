@@ -28,6 +28,11 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
             is_twice = fb_str_equal(address,
                                     FB_CONF_AT(struct edge_conf_listen, edge->listen, j)->address);
         }
+        int err = edge_conf_check_tls_server(
+            edge, FB_CONF_AT(struct edge_conf_listen, edge->listen, i)->tls, diag);
+        if (err < 0) {
+            return err;
+        }
         if (is_twice && conf_has_port(address)) {
             return fb_diag_set(diag, FB_E_MALFORMED, "address '%.*s' is listened on twice",
                                FB_STR_ARG(address));
@@ -44,6 +49,9 @@ static const struct fb_conf_item listen_items[] = {
     {"address", FB_CONF_STRING, AT(edge_conf_listen, address), .is_required = true,
      .check = fb_address_check,
      .help = "Numeric address and port, such as `127.0.0.1:8080`, `[::1]:8080` or `:8080`."},
+    {"tls", FB_CONF_STRING, AT(edge_conf_listen, tls),
+     .help = "The name of the entry of `tls` that its connections are secured with; unset: plain "
+             "HTTP."},
     {0},
 };
 
@@ -145,6 +153,9 @@ static const struct fb_conf_item root_items[] = {
      .max = 16, .is_required = true, .help = "Where clients connect."},
     {"admin", FB_CONF_SECTION, AT(edge_conf, admin), .section = &admin_section,
      .help = "The address for operators."},
+    {"tls", FB_CONF_SECTIONS, AT(edge_conf, tls), .section = &edge_conf_tls_section, .max = 16,
+     .check_all = edge_conf_check_tls, .is_live = true,
+     .help = "What connections are secured with."},
     {"upstreams", FB_CONF_SECTIONS, AT(edge_conf, upstreams),
      .section = &edge_conf_upstream_section, .min = 1, .max = EDGE_UPSTREAMS_MAX,
      .is_required = true, .is_live = true, .help = "Where this node fills itself from."},

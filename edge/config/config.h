@@ -25,6 +25,21 @@ struct fb_network;
 
 struct edge_conf_listen {
     struct fb_str address;
+    struct fb_str tls; /* the name of one; ptr NULL: without TLS */
+};
+
+struct edge_conf_certificate {
+    struct fb_str chain;
+    struct fb_str key;
+};
+
+struct edge_conf_tls {
+    struct fb_str name;
+    struct fb_conf_list certificates; /* of struct edge_conf_certificate */
+    struct fb_str authorities;        /* ptr NULL: none */
+    int min_version;                  /* 0: TLS 1.2; 1: TLS 1.3 */
+    struct fb_conf_list ciphers;      /* of struct fb_str */
+    uint64_t tickets;
 };
 
 struct edge_conf_admin {
@@ -238,6 +253,7 @@ struct edge_conf {
     struct edge_conf_access_log access_log;
     struct fb_conf_list listen; /* of struct edge_conf_listen */
     struct edge_conf_admin admin;
+    struct fb_conf_list tls;       /* of struct edge_conf_tls */
     struct fb_conf_list upstreams; /* of struct edge_conf_upstream */
     struct edge_conf_store store;
     struct fb_conf_list rules; /* of struct edge_conf_rule */

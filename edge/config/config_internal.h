@@ -9,6 +9,8 @@
 
 struct edge_access;
 struct edge_cors;
+struct fb_tls_config;
+struct fb_tls_tickets;
 
 /* Of struct edge_conf_rule. */
 extern const struct fb_conf_section edge_conf_rule_section;
@@ -45,6 +47,24 @@ void edge_conf_warn_of_access(const struct edge_conf *conf);
 
 /* NULL if nothing is said; in the arena, and borrowed from the configuration. */
 const struct edge_cors *edge_conf_cors(struct fb_arena *arena, const struct edge_conf_cors *conf);
+
+/* Of struct edge_conf_tls. */
+extern const struct fb_conf_section edge_conf_tls_section;
+
+/* For check_all: no name stands there twice. */
+int edge_conf_check_tls(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag);
+
+/* That `name` is there and can be listened with; or is ptr NULL. */
+FB_MUST_CHECK int edge_conf_check_tls_server(const struct edge_conf *conf, struct fb_str name,
+                                             struct fb_diag *diag);
+
+/* The entry of `tls`, or NULL. */
+const struct edge_conf_tls *edge_conf_find_tls(const struct edge_conf *conf, struct fb_str name);
+
+/* For listeners, with the files as they are now. `tickets` may be NULL. */
+FB_MUST_CHECK int edge_conf_tls_server(const struct edge_conf_tls *conf,
+                                       struct fb_tls_tickets *tickets,
+                                       struct fb_tls_config **ret_config, struct fb_diag *diag);
 
 /* Of struct edge_conf_store. */
 extern const struct fb_conf_section edge_conf_store_section;

@@ -246,13 +246,13 @@ int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag)
 }
 
 int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
-                     struct fb_address *ret_bound, struct fb_diag *diag)
+                     struct fb_tls_server *tls, struct fb_address *ret_bound, struct fb_diag *diag)
 {
     struct fb_address bound = *address;
 
     int err = fb_listener_probe(address);
     for (size_t i = 0; i < crew->options.n_workers && err == FB_OK; i++) {
-        err = fb_server_listen(crew->workers[i].server, &bound, &bound);
+        err = fb_server_listen_tls(crew->workers[i].server, &bound, tls, &bound);
     }
     if (err < 0) {
         char text[FB_ADDRESS_TEXT_MAX];

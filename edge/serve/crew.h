@@ -36,6 +36,7 @@ struct edge_volumes;
 struct fb_clients;
 struct fb_clock;
 struct fb_loop;
+struct fb_tls_server;
 
 struct edge_crew_options {
     size_t n_workers;
@@ -52,10 +53,11 @@ struct edge_crew_options {
 FB_MUST_CHECK int edge_crew_new(const struct edge_crew_options *options,
                                 struct edge_crew **ret_crew, struct fb_diag *diag);
 
-/* Lets every worker listen on `address`; port 0 is the same one for all.
- * `ret_bound` may be NULL. Before edge_crew_start(). */
+/* Lets every worker listen on `address`, with `tls` (borrowed) or, if it is NULL, without; port 0
+ * is the same one for all. `ret_bound` may be NULL. Before edge_crew_start(). */
 FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
-                                   struct fb_address *ret_bound, struct fb_diag *diag);
+                                   struct fb_tls_server *tls, struct fb_address *ret_bound,
+                                   struct fb_diag *diag);
 
 /* Starts the threads: all of them, or none. The volumes may be started after it. */
 FB_MUST_CHECK int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag);

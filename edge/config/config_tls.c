@@ -1,0 +1,196 @@
+#include "base/core/alloc.h"
+#include "base/core/err.h"
+#include "base/sys/file.h"
+#include "base/tls/tls_config.h"
+#include "edge/config/config_internal.h"
+#include "edge/config/tls.h"
+
+enum { PEM_FILE_MAX = 256 * 1024, DAY_MS = 86400000 };
+
+/* ---- checks ------------------------------------------------------------ */
+
+static int conf_check_cipher(struct fb_str value, struct fb_diag *diag)
+{
+    return fb_tls_cipher_is_known(value)
+               ? FB_OK
+               : fb_diag_set(diag, FB_E_MALFORMED, "there is no cipher '%.*s'", FB_STR_ARG(value));
+}
+
+int edge_conf_check_tls(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct fb_str name = FB_CONF_AT(struct edge_conf_tls, *list, i)->name;
+        for (size_t j = 0; j < i; j++) {
+            if (fb_str_equal(name, FB_CONF_AT(struct edge_conf_tls, *list, j)->name)) {
+                *ret_entry = i;
+                return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is there twice", FB_STR_ARG(name));
+            }
+        }
+    }
+    return FB_OK;
+}
+
+const struct edge_conf_tls *edge_conf_find_tls(const struct edge_conf *conf, struct fb_str name)
+{
+    for (size_t i = 0; i < conf->tls.n; i++) {
+        const struct edge_conf_tls *tls = FB_CONF_AT(struct edge_conf_tls, conf->tls, i);
+        if (fb_str_equal(name, tls->name)) {
+            return tls;
+        }
+    }
+    return NULL;
+}
+
+int edge_conf_check_tls_server(const struct edge_conf *conf, struct fb_str name,
+                               struct fb_diag *diag)
+{
+    if (name.ptr == NULL) {
+        return FB_OK;
+    }
+    const struct edge_conf_tls *tls = edge_conf_find_tls(conf, name);
+    if (tls == NULL) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "there is no '%.*s' among 'tls'",
+                           FB_STR_ARG(name));
+    }
+    if (tls->certificates.n == 0) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "'%.*s' among 'tls' has no certificates to listen with",
+                           FB_STR_ARG(name));
+    }
+    return FB_OK;
+}
+
+/* ---- tables ------------------------------------------------------------ */
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const struct fb_conf_item certificate_items[] = {
+    {"chain", FB_CONF_PATH, AT(edge_conf_certificate, chain), .is_required = true,
+     .help = "A PEM file: the certificate, then the one that signed it, and so on; without the "
+             "root."},
+    {"key", FB_CONF_PATH, AT(edge_conf_certificate, key), .is_required = true,
+     .help = "A PEM file with its private key, ECDSA or RSA, without a password."},
+    {0},
+};
+
+static const struct fb_conf_section certificate_section = {
+    .name = "certificates",
+    .help = "The name that a client asks for selects those that bear it, exactly or by a wildcard; "
+            "the first one serves who asks for none or another. With an ECDSA and an RSA "
+            "certificate for one name, each client gets the kind that it can do.",
+    .size = sizeof(struct edge_conf_certificate),
+    .items = certificate_items,
+};
+
+static const char *const version_names[] = {"1.2", "1.3", NULL};
+
+static const struct fb_conf_item tls_items[] = {
+    {"name", FB_CONF_STRING, AT(edge_conf_tls, name), .min = 1, .max = 64, .is_required = true,
+     .help = "What listeners, `admin` and upstreams call it."},
+    {"certificates", FB_CONF_SECTIONS, AT(edge_conf_tls, certificates),
+     .section = &certificate_section, .max = FB_TLS_MAX_CERTIFICATES,
+     .help =
+         "Its own: needed to listen; to upstreams, the first one is shown if one is asked for."},
+    {"authorities", FB_CONF_PATH, AT(edge_conf_tls, authorities),
+     .help = "A PEM file. Whoever connects must have a certificate signed by one of these; so "
+             "must upstreams, which by preset are held against what the system trusts."},
+    {"min_version", FB_CONF_ENUM, AT(edge_conf_tls, min_version), .names = version_names,
+     .preset = "1.2", .help = "The oldest version of TLS that is spoken."},
+    {"ciphers", FB_CONF_STRINGS, AT(edge_conf_tls, ciphers), .check = conf_check_cipher,
+     .max = FB_TLS_MAX_CIPHERS, .check_all = fb_conf_check_distinct,
+     .help = "Of TLS 1.2, most wanted first; all have forward secrecy and authenticate what they "
+             "seal. Unset: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, each with ECDSA and RSA."},
+    {"tickets", FB_CONF_DURATION, AT(edge_conf_tls, tickets), .max = 7 * (int64_t)DAY_MS,
+     .preset = "12h",
+     .help = "How long a client may resume a session without a full handshake; the key of the "
+             "tickets changes as often. 0: never. Not with `authorities`."},
+    {0},
+};
+
+const struct fb_conf_section edge_conf_tls_section = {
+    .name = "tls",
+    .help = "What connections are secured with; listeners, `admin` and upstreams name one. The "
+            "files are read again at each reload.",
+    .size = sizeof(struct edge_conf_tls),
+    .items = tls_items,
+};
+
+/* ---- what is made of it ------------------------------------------------ */
+
+static int read_pem(struct fb_str path, struct fb_buf *buf, struct fb_tls_pem *ret_pem,
+                    struct fb_diag *diag)
+{
+    int err = fb_file_read_path(path.ptr, PEM_FILE_MAX, buf, diag);
+    if (err < 0) {
+        return err;
+    }
+    *ret_pem = (struct fb_tls_pem){.text = fb_buf_str(buf), .name = path.ptr};
+    return FB_OK;
+}
+
+/* All of it as base/tls reads it, with the files' bytes. */
+struct tls_files {
+    struct fb_buf *bufs; /* owned; of each certificate two, and one of the authorities */
+    size_t n_bufs;
+    struct fb_tls_certificate *certificates; /* owned */
+    struct fb_tls_pem authorities;
+};
+
+static void tls_files_done(struct tls_files *files)
+{
+    for (size_t i = 0; i < files->n_bufs; i++) {
+        fb_tls_wipe(files->bufs[i].ptr, files->bufs[i].len);
+        fb_buf_done(&files->bufs[i]);
+    }
+    fb_free(files->bufs);
+    fb_free(files->certificates);
+}
+
+static int tls_files_read(struct tls_files *files, const struct edge_conf_tls *conf,
+                          struct fb_diag *diag)
+{
+    size_t n = conf->certificates.n;
+    int err = FB_OK;
+
+    files->bufs = fb_alloc_array(2 * n + 1, sizeof(*files->bufs));
+    files->certificates = fb_alloc_array(n, sizeof(*files->certificates));
+    for (size_t i = 0; i < n && err == FB_OK; i++) {
+        const struct edge_conf_certificate *one =
+            FB_CONF_AT(struct edge_conf_certificate, conf->certificates, i);
+        struct fb_tls_certificate *to = &files->certificates[i];
+        err = read_pem(one->chain, &files->bufs[files->n_bufs++], &to->chain, diag);
+        if (err == FB_OK) {
+            err = read_pem(one->key, &files->bufs[files->n_bufs++], &to->key, diag);
+        }
+    }
+    if (err == FB_OK && conf->authorities.ptr != NULL) {
+        err = read_pem(conf->authorities, &files->bufs[files->n_bufs++], &files->authorities, diag);
+    }
+    return err;
+}
+
+int edge_conf_tls_server(const struct edge_conf_tls *conf, struct fb_tls_tickets *tickets,
+                         struct fb_tls_config **ret_config, struct fb_diag *diag)
+{
+    /* What both sides may agree on after the handshake, most wanted first. */
+    static const char *const protocols[] = {"http/1.1"};
+    FB_AUTO(tls_files_done) struct tls_files files = {.n_bufs = 0};
+
+    int err = tls_files_read(&files, conf, diag);
+    if (err == FB_OK) {
+        err = fb_tls_config_new(
+            &(struct fb_tls_options){
+                .certificates = files.certificates,
+                .n_certificates = conf->certificates.n,
+                .authorities = files.authorities,
+                .min_version = conf->min_version == 0 ? FB_TLS_1_2 : FB_TLS_1_3,
+                .ciphers = conf->ciphers.items,
+                .n_ciphers = conf->ciphers.n,
+                .protocols = protocols,
+                .n_protocols = FB_ARRAY_LEN(protocols),
+                .tickets = tickets,
+            },
+            ret_config, diag);
+    }
+    return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(conf->name)) : FB_OK;
+}

@@ -1,0 +1,53 @@
+/*
+ * What listeners are secured with: made of the configuration, and replaced by a reload.
+ *
+ *     edge_tls_new ──► edge_tls_server ──► … edge_tls_load, edge_tls_use … ──► edge_tls_free
+ *
+ * Each entry of `tls` that has certificates is one server, whatever listens with it. A reload reads
+ * all files again, and only when all of them are good does anything change; sessions that clients
+ * have tickets of go on, also with a new certificate.
+ *
+ * Ownership  The owner frees it after all listeners.
+ * Threads    The main one's.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/diag.h"
+#include "base/core/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct edge_conf;
+struct edge_tls;
+struct edge_tls_news;
+struct fb_clock;
+struct fb_pool;
+struct fb_tls_server;
+
+struct edge_tls_options {
+    const struct fb_clock *clock; /* borrowed */
+    struct fb_pool *pool;         /* borrowed; for handshakes */
+};
+
+FB_MUST_CHECK int edge_tls_new(const struct edge_conf *conf, const struct edge_tls_options *options,
+                               struct edge_tls **ret_tls, struct fb_diag *diag);
+void edge_tls_free(struct edge_tls *tls); /* accepts NULL */
+
+/* What the entry `name` is served with; NULL if `name` is empty. */
+struct fb_tls_server *edge_tls_server(struct edge_tls *tls, struct fb_str name);
+
+/* What a reload brings: loaded, then used or freed. */
+FB_MUST_CHECK int edge_tls_load(struct edge_tls *tls, const struct edge_conf *conf,
+                                struct edge_tls_news **ret_news, struct fb_diag *diag);
+void edge_tls_use(struct edge_tls *tls, struct edge_tls_news *news); /* frees them */
+void edge_tls_news_free(struct edge_tls_news *news);                 /* accepts NULL */
+
+/* For /status: the n-th entry; false after the last. */
+struct edge_tls_state {
+    struct fb_str name;
+    int64_t expires_s; /* Unix time, of the certificate that ends first */
+};
+bool edge_tls_state(struct edge_tls *tls, size_t n, struct edge_tls_state *ret_state);
