@@ -26,12 +26,38 @@ static int ask_fail_to_choose(struct fb_diag *diag)
 
 /* ---- in the query -------------------------------------------------------- */
 
+/* Of a purge that was meant otherwise, part would be ignored. */
+static int ask_check_names(struct fb_arena *arena, struct fb_str query, struct fb_diag *diag)
+{
+    static const char *const known[] = {"url", "prefix", "tag", "soft"};
+    struct fb_str pair;
+
+    while (fb_str_cut(&query, '&', &pair)) {
+        struct fb_str name = fb_str_first(pair, fb_str_find(pair, '='));
+        bool is_known = pair.len == 0;
+        for (size_t i = 0; i < FB_ARRAY_LEN(known) && !is_known; i++) {
+            is_known = fb_query_param(pair, arena, fb_str_from(known[i])).ptr != NULL;
+        }
+        if (!is_known) {
+            return fb_diag_set(diag, FB_E_MALFORMED,
+                               "A purge has no parameter '%.*s', but 'url', 'prefix', 'tag', "
+                               "'soft'.",
+                               FB_STR_ARG(name));
+        }
+    }
+    return FB_OK;
+}
+
 int edge_ask_read_query(struct fb_arena *arena, struct fb_str query, struct edge_ask *ret_ask,
                         struct fb_diag *diag)
 {
     struct edge_purge *purge = fb_arena_alloc(arena, sizeof(*purge));
     unsigned n = 0;
 
+    int err = ask_check_names(arena, query, diag);
+    if (err < 0) {
+        return err;
+    }
     for (unsigned kind = 0; kind < EDGE_PURGE_N_KINDS; kind++) {
         const char *name = edge_purge_kind_name((enum edge_purge_kind)kind);
         struct fb_str text = fb_query_param(query, arena, fb_str_from(name));

@@ -121,6 +121,15 @@ def test_what_is_not_a_purge_is_refused(edge, query):
     assert get(edge.admin + "/purges").json()["epoch"] == before
 
 
+@pytest.mark.parametrize("query, name", [("tag=a&sofft=1", "sofft"), ("Url=http://h/a", "Url"),
+                                         ("tag=a&%73oft2", "%73oft2"), ("tag=a&<>=1", "<>")])
+def test_a_parameter_that_no_purge_has_is_named(edge, query, name):
+    before = get(edge.admin + "/purges").json()["epoch"]
+    answer = get(f"{edge.admin}/purge?{query}", "POST")
+    assert answer.status == 400 and f"no parameter '{name}'" in answer.json()["detail"]
+    assert get(edge.admin + "/purges").json()["epoch"] == before
+
+
 @pytest.mark.parametrize("fields", [{"Origin": "http://evil.example"}, {"Origin": "null"},
                                     {"Sec-Fetch-Site": "cross-site"}])
 def test_a_page_of_another_site_purges_nothing(edge, fields):
