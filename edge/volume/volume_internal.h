@@ -415,6 +415,7 @@ uint64_t edge_checkpointer_estimate(const struct edge_volume *volume);
 struct volume_scrub {
     struct fb_timer timer;
     struct volume_fetch fetch;
+    uint64_t began_ms; /* this round */
     uint32_t zone;
     uint32_t cursor;
 };

@@ -492,6 +492,29 @@ static void the_scrub_finds_what_is_rotten(void **state)
     assert_true(counts_of(w).scrubbed_bytes >= 10 * 60000);
 }
 
+static void the_scrub_of_a_nearly_empty_volume_rests(void **state)
+{
+    struct world *w = &((struct fixture *)*state)->world;
+    uint64_t round_s = w->superblock.size / (1024 * KIB);
+
+    assert_int_equal(drain(w), FB_OK);
+    edge_volume_free(w->volume);
+    w->scrub_rate = 1024 * KIB;
+    make_volume(w);
+    assert_int_equal(recover(w), FB_OK);
+    assert_int_equal(give_small(w, 1, 1, 60000), FB_OK);
+    assert_int_equal(flush(w), FB_OK);
+    for (uint64_t s = 0; s < round_s / 2; s++) {
+        pass_ms(w, 1000);
+    }
+    uint64_t n_bytes = counts_of(w).scrubbed_bytes;
+    assert_in_range(n_bytes, 60000, 2 * 60000 - 1);
+    for (uint64_t s = 0; s < round_s; s++) {
+        pass_ms(w, 1000);
+    }
+    assert_int_equal(counts_of(w).scrubbed_bytes, 2 * n_bytes);
+}
+
 int main(void)
 {
 #define TEST(name)       cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -518,6 +541,7 @@ int main(void)
         TEST(a_volume_that_changed_meanwhile_is_recovered_anew),
         TEST(a_spent_budget_refuses_content),
         TEST(the_scrub_finds_what_is_rotten),
+        TEST(the_scrub_of_a_nearly_empty_volume_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
