@@ -185,6 +185,7 @@ struct edge_fill_join {
     enum edge_cause cause;      /* why something was asked of an upstream; of the same fetch,
                                  * one for all. Nothing was if `was_stored`. Set on error too */
     unsigned upstream_status;   /* of the answer; 0 if none came. Set on error too */
+    const char *tier;           /* of who gave it, as that of a fetch; NULL if none came */
 
     /* Private to edge/fill. */
     struct edge_fill_table *table;

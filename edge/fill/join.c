@@ -234,6 +234,7 @@ void edge_fill_join(struct edge_fill_table *table, struct edge_fill_join *join)
     join->was_validated = false;
     join->is_stand_in = false;
     join->upstream_status = 0;
+    join->tier = NULL;
     join->cause = EDGE_CAUSE_FIRST_TOUCH;
     join->epoch = edge_store_epoch(table->options.store);
     join->table = table;
@@ -314,6 +315,7 @@ void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer)
         edge_fill_metric(table, FILL_READERS, -1);
         answer_one(answer, join, &pass);
         join->cause = fill->cause;
+        join->tier = answer->status != 0 ? fill->fetch.tier : NULL;
         if (join->op.loop == fill->loop) {
             answer_own(fill, join);
             join_arrive(join);

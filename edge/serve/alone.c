@@ -154,6 +154,7 @@ static void serve_on_fetched(struct fb_op *op)
 
     if (op->result == FB_OK) {
         request->trail.upstream_status = fetch->response.status;
+        request->trail.tier = fetch->tier;
     }
     if (own->is_about_stale &&
         (alone_stand_in(request) || (op->result == FB_OK && alone_freshen(request)))) {

@@ -25,6 +25,7 @@ void edge_serve_record(struct serve_request *request, const struct fb_exchange_o
         .forward = request->trail.forward,
         .cause = edge_trail_detail(request),
         .upstream_status = request->trail.upstream_status,
+        .tier = fb_str_from(request->trail.tier),
     };
     if (site != NULL) {
         entry.site = site->name;

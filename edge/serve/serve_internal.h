@@ -76,6 +76,7 @@ struct serve_trail {
     bool is_hit;
     const char *forward;      /* fwd=; NULL: not forwarded */
     unsigned upstream_status; /* fwd-status=; 0: none */
+    const char *tier;         /* of who answered with it; NULL: nobody, or not known */
     bool is_stored;
     bool is_collapsed;
     const char *detail; /* NULL: none, or the cause, or where the hit was */

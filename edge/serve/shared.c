@@ -135,6 +135,7 @@ static void serve_on_joined(struct fb_op *op)
     const struct edge_fill_join *join = &shared->io;
 
     request->trail.upstream_status = join->upstream_status;
+    request->trail.tier = join->tier;
     request->trail.is_collapsed = join->is_collapsed;
     request->trail.has_cause = request->had != SERVE_HAD_UNWANTED;
     request->trail.cause = join->cause;

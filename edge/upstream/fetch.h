@@ -48,6 +48,7 @@ struct edge_fetch {
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
     unsigned upstream;      /* who answered: a number for `avoided` with the same
                                pool, below 32 */
+    const char *tier;       /* of who answered: "regional", "origin"; lives for ever */
     bool content_failed;    /* it failed because `request_body` did */
 
     /* Says of `body`, not closed yet, that its bytes were wrong: that counts against who gave

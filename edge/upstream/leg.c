@@ -236,6 +236,7 @@ void edge_leg_give(struct uplink_leg *leg)
     fetch->response = leg->io.response;
     fetch->length = leg_length(leg);
     fetch->upstream = (unsigned)leg->place;
+    fetch->tier = edge_tier_name(leg->try->pool->members[leg->place].tier);
     fetch->body = body_new(leg);
     fetch->blame = body_blame;
 }

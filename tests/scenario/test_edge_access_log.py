@@ -34,6 +34,8 @@ def test_a_line_tells_how_the_request_went(lab):
     by_status = {line["status"]: line for line in map(json.loads, lines(path, 3))}
     assert by_status[200]["result"] == "miss" and by_status[200]["forward"] == "uri-miss"
     assert by_status[200]["upstream_status"] == 200 and by_status[200]["bytes"] == 1000
+    assert by_status[200]["tier"] == by_status[404]["tier"] == "origin"
+    assert "tier" not in by_status[206]
     assert by_status[206]["result"] == "hit" and by_status[206]["bytes"] == 100
     assert by_status[404]["target"] == "/v/none" and by_status[404]["complete"] is True
     assert not any("client" in line for line in by_status.values())
