@@ -122,6 +122,14 @@ def test_max_stale_takes_nothing_that_must_be_validated(stage, word):
     assert demand(thing, "max-stale").body == b"new"
 
 
+@pytest.mark.parametrize("said", ["max-age=500", "min-fresh=1", "no-cache"])
+def test_who_wants_it_fresh_gets_nothing_that_is_stale_while_it_is_revalidated(stage, said):
+    thing = stage.put(kept("max-age=60, stale-while-revalidate=600"), NEW)
+    thing.get(OBEDIENT)
+    stage.clock.forward(65)
+    assert demand(thing, said).body == b"new"
+
+
 def test_of_what_a_no_store_brings_nothing_is_kept(stage):
     thing = stage.put(kept("max-age=60"), NEW)
     answer = demand(thing, "no-store")

@@ -151,6 +151,20 @@ def test_stale_if_error_stands_in_for_an_upstream_that_cannot_be_reached(stage):
     assert thing.get().status == 502
 
 
+@pytest.mark.parametrize("grant", ["stale-while-revalidate", "stale-if-error"])
+@pytest.mark.parametrize("method, field, told, body", [
+    ("HEAD", {}, 200, b""), ("GET", {"Range": "bytes=1-2"}, 206, b"ep"),
+    ("GET", {"If-None-Match": '"k"'}, 304, b""), ("GET", {"If-None-Match": '"x"'}, 200, b"kept")])
+def test_what_is_stale_answers_any_request_that_it_could_answer_fresh(stage, grant, method, field,
+                                                                      told, body):
+    thing = stage.put(kept(f"max-age=60, {grant}=600"), no_answer)
+    thing.get()
+    stage.clock.forward(70)
+    answer = thing.get(field, method)
+    assert answer.status == told and answer.body == body and answer.headers["ETag"] == '"k"'
+    assert status(answer).detail == grant
+
+
 @pytest.mark.parametrize("code", [500, 502, 503, 504])
 def test_stale_if_error_stands_in_for_failures(stage, code):
     thing = stage.put(kept("max-age=60, stale-if-error=30"), Answer(code, body=b"failed"))

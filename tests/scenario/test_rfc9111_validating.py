@@ -132,6 +132,18 @@ def test_a_304_updates_the_fields_and_not_the_content(stage):
     assert thing.count == 2
 
 
+@pytest.mark.parametrize("news, seconds", [
+    ({"Cache-Control": "max-age=600"}, 600), ({}, 60), ({"Cache-Control": "max-age=600", "Age": "540"}, 60),
+    ({"Expires": "0", "Cache-Control": "public"}, 0)])
+def test_a_304_begins_a_lifetime_by_what_it_says_and_else_by_what_is_stored(stage, news, seconds):
+    thing = stage.put(kept(), Answer(304, {"ETag": TAG, **news}))
+    thing.get()
+    stage.clock.forward(61)
+    thing.get()
+    left = thing.status()
+    assert seconds - 40 < left.ttl <= seconds if left.hit else seconds == 0
+
+
 # ---- freshened by HEAD: section 4.3.5 --------------------------------------------
 
 def headed(fields, length=4):
