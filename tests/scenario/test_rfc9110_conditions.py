@@ -94,6 +94,15 @@ def test_a_304_is_a_hit_as_any_other(edge):
     assert len(asked(edge, url)) == 1
 
 
+def test_what_is_kept_in_part_answers_conditions_too(edge):
+    path, body = f"/{next(NAMES)}.mp4", bytes(3 << 20)
+    edge.origin.put(path, body, FIELDS, etag='"v1"')
+    assert get(edge.url + path, span=(1 << 20, (1 << 20) + 9)).status == 206
+    for method in "GET", "HEAD":
+        assert get(edge.url + path, method, {"If-None-Match": '"v1"'}).status == 304
+    assert edge.origin.count(path) == 1
+
+
 def test_a_clients_condition_is_never_sent_for_what_others_will_get(edge):
     url = url_of(edge)
     get(url, headers={"If-None-Match": '"v1"', "If-Modified-Since": MODIFIED})

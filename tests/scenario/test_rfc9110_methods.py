@@ -17,6 +17,16 @@ def edge(module_lab):
     return edge
 
 
+@pytest.fixture(scope="module")
+def pair(module_lab):
+    """An edge with two upstreams, of which the first is never put out of service."""
+    first, second = module_lab.scripted_origin("first"), module_lab.scripted_origin("second")
+    edge = module_lab.edge(upstreams=[first.url, second.url], name="box-2",
+                           extra="failover: { after: 1000 }\n")
+    edge.first, edge.second = first, second
+    return edge
+
+
 @pytest.fixture
 def path(edge):
     """Of what tells by which method it was asked for."""
@@ -133,6 +143,16 @@ def test_what_may_not_be_done_twice_is_not_asked_for_twice(edge, method):
     edge.origin.on(path, script)
     assert ask(edge, path, method, body=b"once").status == 502
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("method,asked", [("POST", 0), ("PATCH", 0), ("GET", 1), ("HEAD", 1),
+                                          ("OPTIONS", 1), ("DELETE", 1)])
+def test_another_upstream_is_asked_only_for_what_may_be_done_twice(pair, method, asked):
+    path = f"/{next(NAMES)}"
+    pair.first.on(path, lambda e: e.close())
+    pair.second.on(path, lambda e: e.reply(200, BODY))
+    assert ask(pair, path, method).status == (200 if asked else 502)
+    assert pair.first.count(path) >= 1 and pair.second.count(path) == asked
 
 
 def test_who_waits_for_leave_to_send_is_given_it(edge, path):

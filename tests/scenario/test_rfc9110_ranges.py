@@ -124,6 +124,32 @@ def test_an_error_has_no_parts(edge):
         assert answer.status == 404 and answer.body == BODY
 
 
+# ---- of what is stale --------------------------------------------------------
+
+def stale(edge):
+    """The path of BODY, which is kept and has to be validated."""
+    path = f"/{next(NAMES)}"
+    edge.origin.put(path, BODY, {**FIELDS, "Cache-Control": "max-age=0"}, etag='"v1"')
+    get(edge.url + path)
+    return path
+
+
+def test_a_range_of_what_is_stale_comes_from_the_store_once_it_is_validated(edge):
+    path = stale(edge)
+    answer = ranged(edge.url + path, "bytes=5-9", If_Range='"v1"')
+    assert is_part(answer, 5, 9) and "; fwd=stale; fwd-status=304" in answer.headers["Cache-Status"]
+    assert edge.origin.requests(path)[-1].headers["If-None-Match"] == '"v1"'
+
+
+def test_a_range_is_of_what_took_the_place_of_the_stale(edge):
+    path, newer = stale(edge), BODY[::-1]
+    edge.origin.put(path, newer, FIELDS, etag='"v2"')
+    old = ranged(edge.url + path, "bytes=5-9", If_Range='"v1"')
+    assert old.status == 200 and old.body == newer and old.headers["ETag"] == '"v2"'
+    part = ranged(edge.url + path, "bytes=5-9", If_Range='"v2"')
+    assert part.status == 206 and part.body == newer[5:10]
+
+
 # ---- several -----------------------------------------------------------------
 
 def test_several_ranges_are_parts_in_the_order_of_the_request(kept):
