@@ -76,8 +76,10 @@ def test_of_a_directive_that_comes_twice_the_least_counts(stage):
 
 def test_of_two_expires_the_least_counts(stage):
     date = stage.clock.dated
-    assert lasts(thing_of(stage, ("Expires", date(5000)), ("Expires", date(1000))), 1000)
+    for first, second in ((5000, 1000), (1000, 5000)):
+        assert lasts(thing_of(stage, ("Expires", date(first)), ("Expires", date(second))), 1000)
     assert is_never_fresh(thing_of(stage, ("Expires", date(5000)), ("Expires", "never")))
+    assert is_never_fresh(thing_of(stage, ("Expires", "never"), ("Expires", date(5000))))
 
 
 @pytest.mark.parametrize("said", ["no-cache, max-age=3600", "max-age=3600, no-cache"])
