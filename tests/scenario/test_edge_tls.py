@@ -1,0 +1,208 @@
+"""Players over TLS: what they agree on, what is refused, and certificates that are replaced."""
+import socket
+import ssl
+import subprocess
+
+import pytest
+from lab import BUILD, Client, get
+from lab_tls import Authority, TlsClient, context, entry, tls_edge
+
+SEGMENT = bytes(i * 7 % 251 for i in range(1 << 20))
+
+
+@pytest.fixture(scope="module")
+def authority(module_lab):
+    return Authority(module_lab.dir / "ca")
+
+
+@pytest.fixture(scope="module")
+def stranger(module_lab):
+    return Authority(module_lab.dir / "stranger", "Nobody")
+
+
+@pytest.fixture(scope="module")
+def pairs(authority):
+    return [authority.issue("a.example", ["a.example", "*.b.example"]),
+            authority.issue("a.example", kind="rsa"), authority.issue("c.example")]
+
+
+@pytest.fixture(scope="module")
+def origin(module_lab):
+    origin = module_lab.scripted_origin()
+    origin.put("/seg.m4s", SEGMENT)
+    return origin
+
+
+@pytest.fixture(scope="module")
+def edge(module_lab, origin, pairs):
+    return tls_edge(module_lab, origin, entry("players", pairs))
+
+
+# ---- what comes through -----------------------------------------------------
+
+def test_a_segment_comes_whole_and_in_parts(edge, authority):
+    with TlsClient(edge.tls_port, "a.example", authority) as client:
+        for _ in range(2):
+            answer = client.get("/seg.m4s")
+            assert answer.status == 200 and answer.body == SEGMENT
+        assert "hit" in answer.headers["Cache-Status"]
+        part = client.get("/seg.m4s", headers=[("Range", "bytes=100000-100099")])
+        assert part.status == 206 and part.body == SEGMENT[100000:100100]
+
+
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"])
+@pytest.mark.parametrize("kind", ["ECDSA", "RSA"])
+def test_every_cipher_carries_a_segment(edge, authority, kind, cipher):
+    trust = context(authority, ciphers=f"ECDHE-{kind}-{cipher}")
+    with TlsClient(edge.tls_port, "a.example", trust) as client:
+        assert client.sock.cipher()[:2] == (f"ECDHE-{kind}-{cipher}", "TLSv1.2")
+        assert client.get("/seg.m4s").body == SEGMENT
+
+
+@pytest.mark.parametrize("name, serial", [("a.example", 1), ("x.b.example", 1), ("c.example", 3)])
+def test_the_name_selects_the_certificate(edge, authority, name, serial):
+    with TlsClient(edge.tls_port, name, authority) as client:
+        assert client.serial == serial
+
+
+def test_another_name_gets_the_first_certificate(edge, authority):
+    trust = context(authority)
+    trust.check_hostname = False
+    with TlsClient(edge.tls_port, "nobody.example", trust) as client:
+        assert client.serial == 1
+
+
+def test_http_1_is_agreed_on(edge, authority):
+    trust = context(authority, protocols=["spdy/3", "http/1.1"])
+    with TlsClient(edge.tls_port, "a.example", trust) as client:
+        assert client.sock.selected_alpn_protocol() == "http/1.1"
+
+
+def test_a_session_resumes_with_every_worker(edge, authority):
+    trust = context(authority)
+    before = edge.metric('tls_handshakes_total{kind="resumed",server="forebay-edge"}')
+    with TlsClient(edge.tls_port, "a.example", trust) as client:
+        assert client.get("/seg.m4s").status == 200
+        session = client.sock.session
+    for _ in range(8):
+        with TlsClient(edge.tls_port, "a.example", trust, session=session) as client:
+            assert client.sock.session_reused
+            assert client.get("/seg.m4s").body == SEGMENT
+    after = edge.metric('tls_handshakes_total{kind="resumed",server="forebay-edge"}')
+    assert after - before == 8
+
+
+def test_gnutls_gets_a_segment(edge, authority):
+    request = b"GET /seg.m4s HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+    got = subprocess.run(["gnutls-cli", "--logfile=/dev/null", "--x509cafile", authority.path,
+                          "--sni-hostname", "a.example", "--verify-hostname", "a.example",
+                          "-p", str(edge.tls_port), "127.0.0.1"],
+                         input=request, capture_output=True, check=False, timeout=60)
+    assert got.stdout.endswith(SEGMENT), got.stderr
+
+
+# ---- what is refused --------------------------------------------------------
+
+def test_plain_http_is_told_so(edge):
+    with Client(edge.tls_port) as client:
+        client.request("/seg.m4s")
+        answer = client.read()
+        assert answer.status == 400 and "https" in answer.json()["detail"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_old_versions_are_refused(edge, authority, version):
+    trust = context(authority, ciphers="DEFAULT@SECLEVEL=0")
+    trust.minimum_version = trust.maximum_version = version
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
+        TlsClient(edge.tls_port, "a.example", trust)
+
+
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256",
+                                    "DHE-RSA-AES128-GCM-SHA256"])
+def test_ciphers_without_forward_secrecy_or_seal_are_refused(edge, authority, cipher):
+    with pytest.raises(ssl.SSLError, match="ALERT_HANDSHAKE_FAILURE"):
+        TlsClient(edge.tls_port, "a.example", context(authority, ciphers=cipher))
+
+
+def test_renegotiation_ends_the_connection(edge, authority):
+    got = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{edge.tls_port}",
+                          "-tls1_2", "-CAfile", authority.path],
+                         input=b"R\n", capture_output=True, check=False, timeout=60)
+    assert b"RENEGOTIATING" in got.stdout + got.stderr
+    assert b"no renegotiation" in got.stderr and got.returncode != 0
+
+
+def test_noise_costs_a_connection_and_no_more(edge, authority):
+    for noise in (b"\x16\x03\x01\xff\xff", b"\x16\x03\x01\x00\x04\x01\x00\x00\x00", b"\x00" * 100,
+                  b"\x15\x03\x03\x00\x02\x02\x28"):
+        with socket.create_connection(("127.0.0.1", edge.tls_port), 20) as sock:
+            sock.sendall(noise)
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(4096):
+                pass
+    with TlsClient(edge.tls_port, "a.example", authority) as client:
+        assert client.get("/seg.m4s").status == 200
+
+
+# ---- certificates of clients ------------------------------------------------
+
+def test_a_tier_below_shows_its_certificate(lab, origin, authority, stranger, pairs):
+    edge = tls_edge(lab, origin, entry("players", pairs[:1], authorities=authority.path))
+    own = context(authority, own=authority.issue("node-7"))
+    with TlsClient(edge.tls_port, "a.example", own) as client:
+        assert client.get("/seg.m4s").body == SEGMENT
+    for trust in (context(authority), context(authority, own=stranger.issue("node-7"))):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            TlsClient(edge.tls_port, "a.example", trust).get("/seg.m4s")
+    assert edge.metric('tls_failures_total{cause="denied",server="forebay-edge"}') == 2
+
+
+# ---- replacing certificates -------------------------------------------------
+
+def reload(edge):
+    return get(edge.admin + "/reload", method="POST")
+
+
+def test_a_reload_replaces_certificates_and_drops_nobody(lab, origin, authority):
+    pair = authority.issue("a.example")
+    edge = tls_edge(lab, origin, entry("players", [pair]))
+    trust = context(authority)
+    with TlsClient(edge.tls_port, "a.example", trust) as old:
+        assert old.get("/seg.m4s").body == SEGMENT
+        authority.issue("a.example", to=pair)
+        assert reload(edge).json() == {"reloaded": True, "restart_needed": []}
+        with TlsClient(edge.tls_port, "a.example", trust) as new:
+            assert new.serial == old.serial + 1
+            assert new.get("/seg.m4s").body == SEGMENT
+        with TlsClient(edge.tls_port, "a.example", trust, session=old.sock.session) as resumed:
+            assert resumed.sock.session_reused
+        assert old.get("/seg.m4s").body == SEGMENT
+
+
+def test_a_bad_certificate_changes_nothing(lab, origin, authority, stranger):
+    pair = authority.issue("a.example")
+    edge = tls_edge(lab, origin, entry("players", [pair]))
+    good = pair[1].read_bytes()
+    pair[1].write_bytes(stranger.issue("a.example")[1].read_bytes())
+    answer = reload(edge)
+    assert answer.status == 422 and "is not that of the certificate" in answer.json()["detail"]
+    with TlsClient(edge.tls_port, "a.example", authority) as client:
+        assert client.get("/seg.m4s").status == 200
+    pair[1].write_bytes(good)
+    assert reload(edge).status == 200
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("tls: players", "tls: nobody", "there is no 'nobody' among 'tls'"),
+    ("/1.key", "/none.key", "none.key"),
+    ("name: players", "name: players\n    ciphers: [RC4]", "there is no cipher 'RC4'"),
+    ("name: players", "name: players\n    min_version: 1.3", "TLS 1.3 is not available"),
+])
+def test_check_names_what_is_wrong(lab, edge, old, new, words):
+    path = lab.dir / "edge.yaml"
+    path.write_text(edge.config_path.read_text().replace(old, new))
+    got = subprocess.run([BUILD / "forebay-edge", "--check", "--config", path],
+                         capture_output=True, text=True, check=False)
+    assert got.returncode == 2 and words in got.stderr + got.stdout
