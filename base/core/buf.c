@@ -61,7 +61,7 @@ void fb_buf_add(struct fb_buf *buf, size_t n)
     }
 }
 
-void fb_buf_append(struct fb_buf *buf, struct fb_str bytes)
+void fb_buf_append_grown(struct fb_buf *buf, struct fb_str bytes)
 {
     if (bytes.len == 0) {
         return;

@@ -14,6 +14,7 @@
 #include "base/core/str.h"
 
 #include <stddef.h>
+#include <string.h>
 
 struct fb_buf {
     char *ptr; /* owned, or NULL while nothing was ever stored */
@@ -35,7 +36,20 @@ void fb_buf_clear(struct fb_buf *buf);
 char *fb_buf_reserve(struct fb_buf *buf, size_t n);
 void fb_buf_add(struct fb_buf *buf, size_t n);
 
-void fb_buf_append(struct fb_buf *buf, struct fb_str bytes);
+/* What fb_buf_append() does where there is no room. */
+void fb_buf_append_grown(struct fb_buf *buf, struct fb_str bytes);
+
+static inline void fb_buf_append(struct fb_buf *buf, struct fb_str bytes)
+{
+    if (buf->ptr == NULL || buf->cap - buf->len < bytes.len) {
+        fb_buf_append_grown(buf, bytes);
+    } else if (bytes.len > 0) {
+        memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+        buf->len += bytes.len;
+        buf->ptr[buf->len] = '\0';
+    }
+}
+
 void fb_buf_append_byte(struct fb_buf *buf, char byte);
 void fb_buf_printf(struct fb_buf *buf, const char *fmt, ...) FB_PRINTF(2, 3);
 

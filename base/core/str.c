@@ -7,17 +7,57 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 struct fb_str fb_str_from(const char *text)
 {
     return (struct fb_str){text, text == NULL ? 0 : strlen(text)};
 }
 
-bool fb_str_equal(struct fb_str a, struct fb_str b)
+/* ---- eight bytes at a time ---------------------------------------------- */
+
+#define EVERY(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Not 0 if a byte of `word` is 0. */
+static uint64_t has_zero(uint64_t word)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return (word - EVERY(1)) & ~word & EVERY(0x80);
 }
+
+/* Not 0 if a byte of `word` is below 32, or 127. */
+static uint64_t has_control(uint64_t word)
+{
+    return ((word - EVERY(0x20)) & ~word & EVERY(0x80)) | has_zero(word ^ EVERY(0x7f));
+}
+
+static bool is_control(char c)
+{
+    return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+}
+
+size_t fb_str_find_control(struct fb_str str)
+{
+    size_t at = 0;
+
+    while (at < str.len) {
+        uint64_t word = 0;
+        size_t n = FB_MIN(str.len - at, sizeof(word));
+        if (n == sizeof(word)) {
+            memcpy(&word, str.ptr + at, sizeof(word));
+            if (has_control(word) == 0) {
+                at += sizeof(word);
+                continue;
+            }
+        }
+        for (size_t end = at + n; at < end; at++) {
+            if (is_control(str.ptr[at])) {
+                return at;
+            }
+        }
+    }
+    return str.len;
+}
+
+/* ---- comparing ----------------------------------------------------------- */
 
 static char ascii_lower(char c)
 {
@@ -45,33 +85,6 @@ int fb_str_compare(struct fb_str a, struct fb_str b)
         return order;
     }
     return a.len < b.len ? -1 : a.len > b.len;
-}
-
-bool fb_str_starts_with(struct fb_str str, struct fb_str prefix)
-{
-    return str.len >= prefix.len && fb_str_equal(fb_str_first(str, prefix.len), prefix);
-}
-
-bool fb_str_ends_with(struct fb_str str, struct fb_str suffix)
-{
-    return str.len >= suffix.len && fb_str_equal(fb_str_skip(str, str.len - suffix.len), suffix);
-}
-
-size_t fb_str_find(struct fb_str str, char byte)
-{
-    const char *at = str.len == 0 ? NULL : memchr(str.ptr, byte, str.len);
-    return at == NULL ? str.len : (size_t)(at - str.ptr);
-}
-
-struct fb_str fb_str_skip(struct fb_str str, size_t n)
-{
-    size_t skipped = FB_MIN(n, str.len);
-    return (struct fb_str){skipped == 0 ? str.ptr : str.ptr + skipped, str.len - skipped};
-}
-
-struct fb_str fb_str_first(struct fb_str str, size_t n)
-{
-    return (struct fb_str){str.ptr, FB_MIN(n, str.len)};
 }
 
 static bool is_blank(char c)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct fb_str {
     const char *ptr; /* borrowed; may be NULL only if len is 0 */
@@ -30,23 +31,48 @@ struct fb_str {
 /* A view of a C string; NULL gives an empty view. */
 struct fb_str fb_str_from(const char *text);
 
-bool fb_str_equal(struct fb_str a, struct fb_str b);
+static inline bool fb_str_equal(struct fb_str a, struct fb_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
 bool fb_str_equal_nocase(struct fb_str a, struct fb_str b);
 
 /* Orders by bytes, as memcmp; a prefix comes first. */
 int fb_str_compare(struct fb_str a, struct fb_str b);
 
-bool fb_str_starts_with(struct fb_str str, struct fb_str prefix);
-bool fb_str_ends_with(struct fb_str str, struct fb_str suffix);
-
 /* The first place of `byte`, or str.len if it is not there. */
-size_t fb_str_find(struct fb_str str, char byte);
+static inline size_t fb_str_find(struct fb_str str, char byte)
+{
+    const char *at = str.len == 0 ? NULL : memchr(str.ptr, byte, str.len);
+    return at == NULL ? str.len : (size_t)(at - str.ptr);
+}
 
 /* Without the first `n` bytes, or empty if there are fewer. */
-struct fb_str fb_str_skip(struct fb_str str, size_t n);
+static inline struct fb_str fb_str_skip(struct fb_str str, size_t n)
+{
+    size_t skipped = n < str.len ? n : str.len;
+    return (struct fb_str){skipped == 0 ? str.ptr : str.ptr + skipped, str.len - skipped};
+}
 
 /* The first `n` bytes, or all if there are fewer. */
-struct fb_str fb_str_first(struct fb_str str, size_t n);
+static inline struct fb_str fb_str_first(struct fb_str str, size_t n)
+{
+    return (struct fb_str){str.ptr, n < str.len ? n : str.len};
+}
+
+static inline bool fb_str_starts_with(struct fb_str str, struct fb_str prefix)
+{
+    return str.len >= prefix.len && fb_str_equal(fb_str_first(str, prefix.len), prefix);
+}
+
+static inline bool fb_str_ends_with(struct fb_str str, struct fb_str suffix)
+{
+    return str.len >= suffix.len && fb_str_equal(fb_str_skip(str, str.len - suffix.len), suffix);
+}
+
+/* The first place of a control byte (0 to 31, 127) that is no TAB, or str.len. */
+size_t fb_str_find_control(struct fb_str str);
 
 /* Without leading and trailing space and tab. */
 struct fb_str fb_str_trim(struct fb_str str);

@@ -4,6 +4,28 @@
 
 #include <string.h>
 
+struct fb_str fb_text_number_at(char text[FB_TEXT_NUMBER_MAX], int64_t number)
+{
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    size_t at = FB_TEXT_NUMBER_MAX;
+
+    do {
+        text[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (number < 0) {
+        text[--at] = '-';
+    }
+    return (struct fb_str){text + at, FB_TEXT_NUMBER_MAX - at};
+}
+
+void fb_text_number(struct fb_buf *buf, int64_t number)
+{
+    char text[FB_TEXT_NUMBER_MAX];
+
+    fb_buf_append(buf, fb_text_number_at(text, number));
+}
+
 static const char hex_digits[] = "0123456789abcdef";
 
 void fb_text_hex(struct fb_buf *buf, struct fb_str bytes)

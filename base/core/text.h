@@ -10,6 +10,13 @@
 #include "base/core/buf.h"
 #include "base/core/str.h"
 
+/* A number in decimal. */
+void fb_text_number(struct fb_buf *buf, int64_t number);
+
+/* The same into `text`; returns a view of its end, where it stands. */
+enum { FB_TEXT_NUMBER_MAX = 20 };
+struct fb_str fb_text_number_at(char text[FB_TEXT_NUMBER_MAX], int64_t number);
+
 /* Lower-case hexadecimal. */
 void fb_text_hex(struct fb_buf *buf, struct fb_str bytes);
 

@@ -1,20 +1,24 @@
 #include "base/http/cache_status.h"
 
-#include <inttypes.h>
+#include "base/core/text.h"
+#include "base/http/head.h"
 
-/* sf-token of RFC 8941 section 3.3.4. */
+/* sf-token of RFC 8941 section 3.3.4: a token with ':' and '/' besides, that begins with a
+ * letter or '*'. */
 static bool is_sf_token(struct fb_str str)
 {
-    for (size_t i = 0; i < str.len; i++) {
-        char c = str.ptr[i];
-        bool is_alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool is_digit = c >= '0' && c <= '9';
-        bool is_other = c != '\0' && fb_str_find(FB_STR("!#$%&'*+-.^_`|~:/"), c) < 17;
-        if (!is_alpha && c != '*' && (i == 0 || !(is_digit || is_other))) {
+    struct fb_str rest = str;
+    char first = (char)(str.len > 0 ? str.ptr[0] | 0x20 : '\0');
+    bool begins = str.len > 0 && ((first >= 'a' && first <= 'z') || str.ptr[0] == '*');
+
+    while (rest.len > 0) {
+        size_t n = fb_token_length(rest);
+        if (n < rest.len && rest.ptr[n] != ':' && rest.ptr[n] != '/') {
             return false;
         }
+        rest = fb_str_skip(rest, n + 1);
     }
-    return str.len > 0;
+    return begins;
 }
 
 static void append_string(struct fb_buf *buf, struct fb_str str)
@@ -53,10 +57,12 @@ void fb_cache_status_append(struct fb_buf *buf, const struct fb_cache_status *st
         append_item(buf, status->fwd);
     }
     if (status->fwd_status > 0) {
-        fb_buf_printf(buf, "; fwd-status=%u", status->fwd_status);
+        fb_buf_append(buf, FB_STR("; fwd-status="));
+        fb_text_number(buf, status->fwd_status);
     }
     if (status->has_ttl) {
-        fb_buf_printf(buf, "; ttl=%" PRId64, status->ttl);
+        fb_buf_append(buf, FB_STR("; ttl="));
+        fb_text_number(buf, status->ttl);
     }
     if (status->is_stored) {
         fb_buf_append(buf, FB_STR("; stored"));

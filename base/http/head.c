@@ -224,13 +224,18 @@ bool fb_list_has(struct fb_str value, struct fb_str token)
 /* tchar of RFC 9110 section 5.6.2, one bit for each byte below 128. */
 static const uint64_t token_bytes[2] = {0x03ff6cfa00000000U, 0x57ffffffc7fffffeU};
 
-bool fb_is_token(struct fb_str str)
+size_t fb_token_length(struct fb_str str)
 {
     for (size_t i = 0; i < str.len; i++) {
         unsigned char c = (unsigned char)str.ptr[i];
         if (c >= 128 || (token_bytes[c / 64] >> (c % 64) & 1U) == 0) {
-            return false;
+            return i;
         }
     }
-    return str.len > 0;
+    return str.len;
+}
+
+bool fb_is_token(struct fb_str str)
+{
+    return str.len > 0 && fb_token_length(str) == str.len;
 }

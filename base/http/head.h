@@ -92,5 +92,8 @@ bool fb_list_member(struct fb_str *rest, struct fb_str *ret_member);
 /* True if the list `value` has `token`, ignoring case. */
 bool fb_list_has(struct fb_str value, struct fb_str token);
 
+/* How many bytes `str` begins with that may stand in a token. */
+size_t fb_token_length(struct fb_str str);
+
 /* A token of RFC 9110 section 5.6.2. */
 bool fb_is_token(struct fb_str str);

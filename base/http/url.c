@@ -101,13 +101,29 @@ static bool is_unreserved(unsigned char c)
     return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
+/* Bytes at the beginning that stand for themselves. */
+static size_t plain_length(struct fb_str path)
+{
+    size_t i = 0;
+
+    while (i < path.len) {
+        unsigned char c = (unsigned char)path.ptr[i];
+        if (c <= ' ' || c >= 0x7f || c == '\\' || c == '%') {
+            break;
+        }
+        i++;
+    }
+    return i;
+}
+
 /* Decodes what need not be escaped; returns the length written or 0. */
 static size_t normalise_escapes(struct fb_str path, char *out)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t n = 0;
+    size_t n = plain_length(path);
 
-    for (size_t i = 0; i < path.len; i++) {
+    memcpy(out, path.ptr, n);
+    for (size_t i = n; i < path.len; i++) {
         unsigned char c = (unsigned char)path.ptr[i];
         if (c <= ' ' || c >= 0x7f || c == '\\') {
             return 0;
@@ -135,6 +151,18 @@ static size_t normalise_escapes(struct fb_str path, char *out)
         i += 2;
     }
     return n;
+}
+
+/* True if a segment begins with a dot. */
+static bool may_have_dots(struct fb_str path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        i += fb_str_find(fb_str_skip(path, i), '.');
+        if (i > 0 && i < path.len && path.ptr[i - 1] == '/') {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Removes "." and ".." segments in place; returns the new length, or 0 for a
@@ -178,7 +206,7 @@ int fb_path_normalise(struct fb_arena *arena, struct fb_str path, struct fb_str 
     }
     char *out = fb_arena_alloc(arena, path.len + 1);
     size_t len = normalise_escapes(path, out);
-    if (len > 0) {
+    if (len > 0 && may_have_dots((struct fb_str){out, len})) {
         len = remove_dots(out, len);
     }
     if (len == 0) {

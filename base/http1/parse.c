@@ -48,8 +48,14 @@ static int fail(struct fb_http1_parser *parser, unsigned status, int err)
 static size_t find_end(struct fb_str bytes, size_t from)
 {
     struct fb_str rest = fb_str_skip(bytes, from);
-    const char *end = rest.len > 0 ? memmem(rest.ptr, rest.len, head_end.ptr, head_end.len) : NULL;
-    return end != NULL ? (size_t)(end - bytes.ptr) + head_end.len : 0;
+
+    for (size_t at = 3; at < rest.len; at++) {
+        at += fb_str_find(fb_str_skip(rest, at), '\n');
+        if (at < rest.len && memcmp(rest.ptr + at - 3, head_end.ptr, head_end.len) == 0) {
+            return from + at + 1;
+        }
+    }
+    return 0;
 }
 
 /* False for control bytes, a CR or LF on its own, and a line that begins with
@@ -59,10 +65,11 @@ static size_t find_end(struct fb_str bytes, size_t from)
 static bool is_clean(struct fb_str bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
-        unsigned char c = (unsigned char)bytes.ptr[i];
-        if ((c >= ' ' && c != 0x7f) || c == '\t') {
-            continue;
+        i += fb_str_find_control(fb_str_skip(bytes, i));
+        if (i == bytes.len) {
+            break;
         }
+        char c = bytes.ptr[i];
         bool is_last = i + 1 == bytes.len;
         char next = is_last ? '\0' : bytes.ptr[i + 1];
         bool is_cr = c == '\r' && (is_last || next == '\n');

@@ -13,17 +13,15 @@ static char to_lower(char c)
 
 /* ---- primary keys ------------------------------------------------------ */
 
-/* What a host may be made of: names, numeric addresses, IPv6 in brackets. */
-static bool is_host_byte(char c)
-{
-    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-           (c != '\0' && strchr("-._~%!$&'()*+,;=:[]", c) != NULL);
-}
+/* What a host may be made of, one bit for each byte below 128: names, numeric addresses, IPv6 in
+ * brackets. */
+static const uint64_t host_bytes[2] = {0x2fff7ff200000000U, 0x47fffffeaffffffeU};
 
 static bool is_host(struct fb_str host)
 {
     for (size_t i = 0; i < host.len; i++) {
-        if (!is_host_byte(host.ptr[i])) {
+        unsigned char c = (unsigned char)host.ptr[i];
+        if (c >= 128 || (host_bytes[c / 64] >> (c % 64) & 1U) == 0) {
             return false;
         }
     }
@@ -33,8 +31,11 @@ static bool is_host(struct fb_str host)
 /* Plain HTTP comes to port 80, TLS to 443; both name the same site. */
 static struct fb_str without_default_port(struct fb_str host)
 {
-    const struct fb_str endings[] = {FB_STR(":80"), FB_STR(":443"), FB_STR(":")};
+    static const struct fb_str endings[] = {FB_STR(":80"), FB_STR(":443"), FB_STR(":")};
 
+    if (fb_str_find(host, ':') == host.len) {
+        return host;
+    }
     for (size_t i = 0; i < FB_ARRAY_LEN(endings); i++) {
         struct fb_str rest = fb_str_first(host, host.len - FB_MIN(host.len, endings[i].len));
         bool is_numeric = fb_str_find(rest, ':') < rest.len && rest.ptr[rest.len - 1] != ']';
@@ -49,9 +50,11 @@ static struct fb_str without_default_port(struct fb_str host)
  * does where sites are looked up. */
 static char *put_host(char *at, struct fb_str host)
 {
+    size_t n_name = fb_str_find(host, ':');
+    bool has_dot = n_name > 1 && host.ptr[n_name - 1] == '.';
+
     for (size_t i = 0; i < host.len; i++) {
-        bool is_last = i + 1 == host.len || host.ptr[i + 1] == ':';
-        if (host.ptr[i] != '.' || i == 0 || !is_last) {
+        if (!has_dot || i + 1 != n_name) {
             *at++ = to_lower(host.ptr[i]);
         }
     }

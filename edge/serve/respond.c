@@ -1,5 +1,6 @@
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
+#include "base/core/text.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
 #include "base/server/exchange.h"
@@ -9,18 +10,13 @@
 #include "edge/serve/multi.h"
 #include "edge/serve/serve_internal.h"
 
-#include <stdio.h>
-
 enum { RESPOND_EXTRA_MAX = 5 + EDGE_CORS_FIELDS_MAX }; /* lines that are added to an object's */
 
 /* ---- fields ------------------------------------------------------------ */
 
 static struct fb_str respond_number(struct fb_arena *arena, int64_t number)
 {
-    char *text = fb_arena_alloc(arena, 24);
-
-    int len = snprintf(text, 24, "%lld", (long long)number);
-    return (struct fb_str){text, (size_t)len};
+    return fb_text_number_at(fb_arena_alloc(arena, FB_TEXT_NUMBER_MAX), number);
 }
 
 /* Rounded down, so that what is stale by a moment is negative. */

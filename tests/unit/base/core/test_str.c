@@ -130,6 +130,27 @@ static void hash_is_xxh3_as_published(void **state)
     assert_int_equal(fb_str_hash(FB_STR("abc"), 0), 0x78af5f94892f3950);
 }
 
+static void control_bytes_are_found_wherever_they_stand(void **state)
+{
+    static const char others[] = {'\0', '\x1f', '\x7f', '\r', '\n'};
+    char text[24];
+
+    (void)state;
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        memset(text, 'a', sizeof(text));
+        text[len / 2] = '\t';
+        text[len / 3] = '\xff';
+        struct fb_str str = {text, len};
+        assert_int_equal(fb_str_find_control(str), len);
+        for (size_t i = 0; i < len; i++) {
+            char kept = text[i];
+            text[i] = others[i % sizeof(others)];
+            assert_int_equal(fb_str_find_control(str), i);
+            text[i] = kept;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +163,7 @@ int main(void)
         cmocka_unit_test(copy_has_a_nul_behind_it),
         cmocka_unit_test(hash_depends_on_bytes_and_seed),
         cmocka_unit_test(hash_is_xxh3_as_published),
+        cmocka_unit_test(control_bytes_are_found_wherever_they_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

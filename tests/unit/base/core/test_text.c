@@ -113,6 +113,27 @@ static void json_strings_are_escaped(void **state)
     assert_string_equal(text.ptr, "\"\"");
 }
 
+static void numbers_are_written_in_decimal(void **state)
+{
+    static const struct {
+        int64_t number;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {7, "7"},
+                 {-10, "-10"},
+                 {1234567890, "1234567890"},
+                 {INT64_MAX, "9223372036854775807"},
+                 {INT64_MIN, "-9223372036854775808"}};
+    FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
+
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        fb_buf_clear(&buf);
+        fb_text_number(&buf, cases[i].number);
+        assert_string_equal(buf.ptr, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +142,7 @@ int main(void)
         cmocka_unit_test(percent_decoding_is_strict),
         cmocka_unit_test(utf8_is_checked_by_the_book),
         cmocka_unit_test(json_strings_are_escaped),
+        cmocka_unit_test(numbers_are_written_in_decimal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
