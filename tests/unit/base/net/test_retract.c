@@ -29,7 +29,7 @@ static void write_in_two(struct fixture *f, struct fb_stream *from, struct fb_st
     size_t n_cut = fb_stream_retract(from);
     assert_in_range(n_cut, 1, MUCH - 1);
     assert_int_equal(fb_stream_retract(from), 0);
-    assert_in_range(fb_stream_unsent(from), 1, FB_STREAM_MAX_KEPT);
+    assert_in_range(fb_stream_unsent(from), 0, FB_STREAM_MAX_KEPT); /* the window may open */
     memset(bytes, '!', MUCH);
 
     while (side.n_writes == 0) {
