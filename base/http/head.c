@@ -239,3 +239,47 @@ bool fb_is_token(struct fb_str str)
 {
     return str.len > 0 && fb_token_length(str) == str.len;
 }
+
+/* ---- what may be sent ---------------------------------------------------- */
+
+/* Names that only those write who frame messages. */
+static bool is_framing_name(struct fb_str name)
+{
+    static const struct fb_str names[] = {
+        FB_STR("Connection"),
+        FB_STR("Content-Length"),
+        FB_STR("Keep-Alive"),
+        FB_STR("Proxy-Connection"),
+        FB_STR("TE"),
+        FB_STR("Trailer"),
+        FB_STR("Transfer-Encoding"),
+        FB_STR("Upgrade"),
+    };
+    static const uint32_t lengths = 1U << 2 | 1U << 7 | 1U << 10 | 1U << 14 | 1U << 16 | 1U << 17;
+
+    if (name.len > 17 || (lengths >> name.len & 1U) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < FB_ARRAY_LEN(names); i++) {
+        if (fb_str_equal_nocase(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_value(struct fb_str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool fb_header_may_be_sent(const struct fb_header *header)
+{
+    return !is_framing_name(header->name) && fb_is_token(header->name) && is_value(header->value);
+}

@@ -97,3 +97,8 @@ size_t fb_token_length(struct fb_str str);
 
 /* A token of RFC 9110 section 5.6.2. */
 bool fb_is_token(struct fb_str str);
+
+/* False for names that belong to a message's framing (Connection, Content-Length, Keep-Alive,
+ * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade), names that are no tokens, and
+ * values with a control byte, which could forge a line. */
+bool fb_header_may_be_sent(const struct fb_header *header);

@@ -1,6 +1,7 @@
 #include "base/http1/parse.h"
 
 #include "base/core/err.h"
+#include "base/http/target.h"
 
 #include <llhttp.h>
 
@@ -373,31 +374,6 @@ static int read_version(struct fb_http1_parser *parser, struct fb_str text, unsi
 
 /* ---- requests ----------------------------------------------------------- */
 
-/* host[":" port] with the bytes of RFC 3986 section 3.2.2, never empty. */
-static bool is_host(struct fb_str host)
-{
-    bool is_literal = host.len > 0 && host.ptr[0] == '[';
-    size_t i = is_literal ? fb_str_find(host, ']') + 1 : fb_str_find(host, ':');
-    struct fb_str name = fb_str_first(host, i);
-    struct fb_str port = fb_str_skip(host, i);
-
-    if (name.len == 0 || i > host.len) {
-        return false;
-    }
-    for (size_t k = 0; k < name.len; k++) {
-        unsigned char c = (unsigned char)name.ptr[k];
-        bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        const char *others = is_literal ? "[]:.%" : "-._~%!$&'()*+,;=";
-        if (!is_alnum && (c == '\0' || strchr(others, c) == NULL)) {
-            return false;
-        }
-    }
-    uint64_t number = 0;
-    return port.len == 0 || (port.ptr[0] == ':' && port.len <= 6 &&
-                             (port.len == 1 || (fb_str_to_u64(fb_str_skip(port, 1), &number) == 0 &&
-                                                number <= UINT16_MAX)));
-}
-
 /* Splits an absolute-form target; the authority goes before any Host. */
 static bool take_authority(struct fb_request_head *head)
 {
@@ -423,25 +399,13 @@ static bool take_authority(struct fb_request_head *head)
 
 static bool read_target(struct fb_request_head *head)
 {
-    for (size_t i = 0; i < head->target.len; i++) {
-        unsigned char c = (unsigned char)head->target.ptr[i];
-        if (c <= ' ' || c >= 0x7f || c == '#') {
-            return false;
-        }
-    }
-    if (fb_str_equal(head->target, FB_STR("*"))) {
-        head->path = head->target;
-        return head->method == FB_METHOD_OPTIONS;
-    }
-    if (head->target.len > 0 && head->target.ptr[0] != '/' && !take_authority(head)) {
+    bool is_absolute = head->target.len > 0 && head->target.ptr[0] != '/' &&
+                       !fb_str_equal(head->target, FB_STR("*"));
+
+    if (!fb_target_is_clean(head->target) || (is_absolute && !take_authority(head))) {
         return false;
     }
-    size_t path_len = fb_str_find(head->target, '?');
-    head->path = fb_str_first(head->target, path_len);
-    if (path_len < head->target.len) {
-        head->query = fb_str_skip(head->target, path_len + 1);
-    }
-    return head->target.len > 0;
+    return fb_target_split(head);
 }
 
 /* "GET /path HTTP/1.1". */
@@ -475,7 +439,7 @@ static bool settle_host(struct fb_request_head *head, const struct framing_field
     if (fields->n_hosts > 1 || (fields->n_hosts == 0 && head->version_minor >= 1)) {
         return false;
     }
-    if (fields->n_hosts == 1 && !is_host(fields->host)) {
+    if (fields->n_hosts == 1 && !fb_host_is_valid(fields->host)) {
         return false;
     }
     if (head->host.ptr == NULL) {
@@ -485,7 +449,7 @@ static bool settle_host(struct fb_request_head *head, const struct framing_field
     if (fields->host_header != NULL) {
         fields->host_header->value = head->host;
     }
-    return is_host(head->host);
+    return fb_host_is_valid(head->host);
 }
 
 int fb_http1_parse_request(struct fb_http1_parser *parser, struct fb_str *input,

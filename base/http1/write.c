@@ -28,49 +28,12 @@ static void put_number(char **at, uint64_t number)
     }
 }
 
-/* Names that only this file writes. */
-static bool is_framing_name(struct fb_str name)
-{
-    static const struct fb_str names[] = {
-        FB_STR("Connection"),
-        FB_STR("Content-Length"),
-        FB_STR("Keep-Alive"),
-        FB_STR("Proxy-Connection"),
-        FB_STR("TE"),
-        FB_STR("Trailer"),
-        FB_STR("Transfer-Encoding"),
-        FB_STR("Upgrade"),
-    };
-    static const uint32_t lengths = 1U << 2 | 1U << 7 | 1U << 10 | 1U << 14 | 1U << 16 | 1U << 17;
-
-    if (name.len > 17 || (lengths >> name.len & 1U) == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < FB_ARRAY_LEN(names); i++) {
-        if (fb_str_equal_nocase(name, names[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_value(struct fb_str value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void write_headers(struct fb_buf *buf, const struct fb_header *headers, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct fb_str name = headers[i].name;
         struct fb_str value = headers[i].value;
-        if (is_framing_name(name) || !fb_is_token(name) || !is_value(value)) {
+        if (!fb_header_may_be_sent(&headers[i])) {
             continue;
         }
         char *start = fb_buf_reserve(buf, name.len + value.len + 4);

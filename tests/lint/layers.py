@@ -17,6 +17,7 @@ OWNERS = {
     "uv.h": ("base/loop", "base/net"),
     "liburing.h": ("base/disk",),
     "llhttp.h": ("base/http1",),
+    "nghttp2/": ("base/http2",),
     "jansson.h": ("base/json",),
     "systemd/": ("base/daemon",),
     "xxhash.h": ("base/core",),

@@ -1,0 +1,97 @@
+/*
+ * What the files of base/http2 share.
+ *
+ * session.c   life, frames in, the end of streams
+ * request.c   heads
+ * response.c  heads and content out, gathering
+ * guard.c     what a client may do that only makes work
+ */
+#pragma once
+
+#include "base/core/buf.h"
+#include "base/http2/session.h"
+
+#include <nghttp2/nghttp2.h>
+
+enum {
+    HTTP2_MAX_FRAMES_BYTES = 32 * 1024, /* of frames without content in one gathering */
+    HTTP2_MAX_CONTINUATIONS = 8,
+    HTTP2_BOMB_FACTOR = 8 /* this many times the limit of a head ends the connection */
+};
+
+/* Tokens that come back with time. */
+struct http2_bucket {
+    uint64_t millis; /* thousandths of a token */
+    uint64_t since_ms;
+};
+
+struct http2_guard {
+    struct http2_bucket resets;
+    struct http2_bucket control;
+    unsigned n_continuations; /* of this head */
+    size_t n_field_bytes;     /* of this head, kept or not */
+    enum fb_http2_fault fault;
+};
+
+struct fb_http2_session {
+    nghttp2_session *h2; /* owned */
+    struct fb_http2_limits limits;
+    struct fb_http2_events events;
+    void *ctx;
+    uint64_t now_ms;
+    struct http2_guard guard;
+    bool has_ended; /* told the client of the fault */
+
+    /* The gathering. */
+    uint64_t gathering; /* how many there were */
+    bool is_gathered;   /* one is under way */
+    struct fb_str *pieces;
+    size_t n_pieces; /* those with ptr NULL are parts of `frames`, in order */
+    size_t n_bytes;
+    size_t max_bytes;
+    struct fb_buf frames;
+    struct fb_slice *kept; /* owned; released when all is sent */
+    size_t n_kept;
+    size_t max_kept;
+};
+
+static inline struct fb_http2_stream *http2_stream_of(struct fb_http2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session->h2, id);
+}
+
+/* ---- guard.c ------------------------------------------------------------- */
+
+void fb_http2_guard_init(struct fb_http2_session *session);
+
+/* A frame's head came. */
+void fb_http2_guard_frame(struct fb_http2_session *session, const nghttp2_frame_hd *head);
+
+/* A DATA frame was all padding, or nearly. */
+void fb_http2_guard_tiny(struct fb_http2_session *session);
+
+/* A reset that the client asked for, by a frame or a mistake. */
+void fb_http2_guard_reset(struct fb_http2_session *session);
+
+/* A head begins; `n` bytes of a field came. False when there is no end to them. */
+void fb_http2_guard_head(struct fb_http2_session *session);
+FB_MUST_CHECK bool fb_http2_guard_field(struct fb_http2_session *session, size_t n);
+
+/* Content was sent, which frames of the client answer. */
+void fb_http2_guard_sent(struct fb_http2_session *session);
+
+/* ---- request.c ----------------------------------------------------------- */
+
+/* A field came. */
+void fb_http2_request_field(struct fb_http2_session *session, struct fb_http2_stream *stream,
+                            struct fb_str name, struct fb_str value);
+
+/* The head is complete. */
+void fb_http2_request_finish(struct fb_http2_stream *stream, bool has_content);
+
+/* ---- response.c ---------------------------------------------------------- */
+
+void fb_http2_set_send_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* The stream will send no more: lets go of what it took. */
+void fb_http2_drop_slices(struct fb_http2_session *session, struct fb_http2_stream *stream);
