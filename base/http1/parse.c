@@ -465,6 +465,7 @@ int fb_http1_parse_request(struct fb_http1_parser *parser, struct fb_str *input,
     }
     err = read_request_line(parser, bytes, &request.head);
     if (err < 0) {
+        parser->is_http2 = fb_str_equal(bytes, FB_HTTP2_PREFACE);
         return err;
     }
     err = read_fields(parser, bytes, HTTP_REQUEST, arena, &request.head.headers);

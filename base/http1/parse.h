@@ -37,6 +37,10 @@ struct fb_http1_limits {
     uint32_t max_headers;    /* [100] field lines */
 };
 
+/* With what a client begins that knows the server to speak HTTP/2 (RFC 9113 section 3.4), up
+ * to its first empty line. */
+#define FB_HTTP2_PREFACE FB_STR("PRI * HTTP/2.0\r\n\r\n")
+
 /* How the end of the content is known. */
 enum fb_http1_framing {
     FB_HTTP1_EMPTY,      /* no content */
@@ -65,6 +69,7 @@ struct fb_http1_response {
 
 struct fb_http1_parser {
     unsigned status; /* after a failure: 400, 414, 431, 501 or 505 */
+    bool is_http2;   /* after one: the bytes were FB_HTTP2_PREFACE; `*input` is what follows */
 
     /* Private to parse.c. */
     struct fb_http1_limits limits;

@@ -74,6 +74,7 @@ static int take_slice(struct fb_http2_stream *stream)
 static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t length,
                        uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
+    struct fb_http2_session *session = ctx;
     struct fb_http2_stream *stream = source->ptr;
     size_t n_available = available(stream);
     int err = FB_OK;
@@ -81,7 +82,6 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     (void)h2;
     (void)id;
     (void)buf;
-    (void)ctx;
     while (err == FB_OK && n_available < length && stream->n_slices < FB_HTTP2_STREAM_SLICES) {
         err = take_slice(stream);
         n_available = available(stream);
@@ -97,6 +97,7 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     bool is_last = is_given && n == n_available;
     if (n == 0 && !is_last) {
         stream->waits_for_body = true;
+        session->events.waiting(session->ctx, stream);
         return NGHTTP2_ERR_DEFERRED;
     }
     stream->is_announced = true;

@@ -150,6 +150,9 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
         }
     } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
         uint32_t code = frame->rst_stream.error_code;
+        if (code == NGHTTP2_REFUSED_STREAM) {
+            session->events.refused(session->ctx);
+        }
         if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL) {
             fb_http2_guard_reset(session); /* a mistake of the client's */
         }

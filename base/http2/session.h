@@ -66,7 +66,7 @@ struct fb_http2_stream {
 
     /* The response. */
     struct fb_reader *body; /* borrowed from respond() until it has ended or is closed */
-    bool waits_for_body;    /* gathering met FB_E_LATER: call fb_http2_resume() */
+    bool waits_for_body;    /* from `waiting` to fb_http2_resume() */
     bool has_ended;         /* its last byte was gathered */
     bool is_closed;         /* `closed` has run */
     int body_err;           /* why `body` broke, which reset the stream; else FB_OK */
@@ -99,11 +99,17 @@ struct fb_http2_events {
     /* Content came; has_all_content may have been set, then `bytes` may be empty. */
     void (*content)(void *ctx, struct fb_http2_stream *stream, struct fb_str bytes);
 
+    /* Its body has nothing yet: call fb_http2_resume() when that may have changed. */
+    void (*waiting)(void *ctx, struct fb_http2_stream *stream);
+
     /* The response's last byte is in this gathering. */
     void (*ended)(void *ctx, struct fb_http2_stream *stream);
 
     /* The session forgets the stream: both sides are done, or one has reset it. */
     void (*closed)(void *ctx, struct fb_http2_stream *stream);
+
+    /* A request was refused, for too many are open. */
+    void (*refused)(void *ctx);
 };
 
 /* `limits` and `events` are copied. */

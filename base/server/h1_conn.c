@@ -3,6 +3,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/server/h1_internal.h"
+#include "base/server/h2_internal.h"
 
 static const struct fb_state conn_states[] = {
     [CONN_IDLE] = {"idle", FB_TO(CONN_HEAD) | FB_TO(CONN_EXCHANGE) | FB_TO(CONN_DEAD)},
@@ -166,7 +167,7 @@ static void refuse_bytes(struct h1_conn *conn, struct h1_exchange *exchange, uns
         detail = "The method is not supported.";
         break;
     case 505:
-        detail = "This server speaks HTTP/1.0 and HTTP/1.1.";
+        detail = "This server speaks HTTP/1.0, HTTP/1.1 and HTTP/2.";
         break;
     default:
         detail = "The request is not well-formed HTTP/1.1.";
@@ -220,6 +221,17 @@ static void begin_head(struct h1_conn *conn)
     }
 }
 
+/* The client begins as one does that knows us to speak HTTP/2. */
+static void become_http2(struct h1_conn *conn)
+{
+    fb_timer_clear(&conn->base.timer);
+    fb_http1_parser_done(&conn->parser);
+    fb_h2_take_over(&conn->base, conn->rest);
+    drop_slice(conn);
+    fb_server_conn_gone(&conn->base);
+    fb_free(conn);
+}
+
 /* Reads heads until one is complete; its handler takes it from there. */
 static void conn_run(struct h1_conn *conn)
 {
@@ -239,6 +251,11 @@ static void conn_run(struct h1_conn *conn)
         err = fb_http1_parse_request(&conn->parser, &conn->rest, &exchange->base.arena, &request);
         if (err == FB_OK) {
             on_request(conn, exchange, &request);
+            return;
+        }
+        if (err != FB_E_LATER && conn->parser.is_http2 && conn->base.n_requests == 0) {
+            fb_server_give_exchange(&conn->base.server->h1_pool, &exchange->base);
+            become_http2(conn);
             return;
         }
         if (err != FB_E_LATER) {

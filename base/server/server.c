@@ -83,6 +83,18 @@ static const struct fb_metric rows[N_METRICS] = {
                          "Handshakes that failed."},
     [METRIC_TLS_CLOSED] = {"tls_failures_total", FB_METRIC_COUNTER, "cause=\"closed\"",
                            "Handshakes that failed."},
+    [METRIC_H2_CONNECTIONS] = {"http2_connections_total", FB_METRIC_COUNTER, NULL,
+                               "Connections that speak HTTP/2."},
+    [METRIC_H2_REFUSED] = {"http2_refused_streams_total", FB_METRIC_COUNTER, NULL,
+                           "Requests refused, for their connection had too many open."},
+    [METRIC_H2_FAULT_PROTOCOL] = {"http2_faults_total", FB_METRIC_COUNTER, "cause=\"protocol\"",
+                                  "HTTP/2 connections closed for what their client sent."},
+    [METRIC_H2_FAULT_RESETS] = {"http2_faults_total", FB_METRIC_COUNTER, "cause=\"resets\"",
+                                "HTTP/2 connections closed for what their client sent."},
+    [METRIC_H2_FAULT_CONTROL] = {"http2_faults_total", FB_METRIC_COUNTER, "cause=\"control\"",
+                                 "HTTP/2 connections closed for what their client sent."},
+    [METRIC_H2_FAULT_FIELDS] = {"http2_faults_total", FB_METRIC_COUNTER, "cause=\"fields\"",
+                                "HTTP/2 connections closed for what their client sent."},
     [METRIC_SECONDS] = {"http_request_seconds", FB_METRIC_HISTOGRAM, NULL,
                         "From a request's head to the last byte of its response."},
 };
@@ -197,6 +209,7 @@ struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_opt
     fill_in(&server->options.limits);
     fb_list_init(&server->conns);
     fb_list_init(&server->h1_pool.spare);
+    fb_list_init(&server->h2_pool.spare);
     fb_timer_init(&server->grace, loop, on_grace_over);
     if (options->metrics != NULL) {
         char label[64];
@@ -223,6 +236,7 @@ void fb_server_free(struct fb_server *server)
     close_listeners(server);
     fb_timer_clear(&server->grace);
     free_spare(&server->h1_pool);
+    free_spare(&server->h2_pool);
     fb_free(server);
 }
 
@@ -398,20 +412,56 @@ static void write_lines(struct fb_server *server, int64_t now_s)
     server->date_s = now_s;
 }
 
-struct fb_str fb_server_lines(struct fb_server *server, const struct fb_response *response)
+/* Which of the two lines a response leaves to the server. */
+static void which_lines(struct fb_server *server, const struct fb_response *response,
+                        bool *ret_wants_server, bool *ret_wants_date)
 {
     int64_t now_s = fb_clock_wall_ms(fb_loop_clock(server->loop)) / 1000;
-    bool has_date = false;
-    bool has_server = false;
 
+    *ret_wants_date = true;
+    *ret_wants_server = true;
     if (now_s != server->date_s) {
         write_lines(server, now_s);
     }
     for (size_t i = 0; i < response->n_headers; i++) {
         struct fb_str name = response->headers[i].name;
-        has_date |= name.len == 4 && fb_str_equal_nocase(name, FB_STR("Date"));
-        has_server |= name.len == 6 && fb_str_equal_nocase(name, FB_STR("Server"));
+        *ret_wants_date &= name.len != 4 || !fb_str_equal_nocase(name, FB_STR("Date"));
+        *ret_wants_server &= name.len != 6 || !fb_str_equal_nocase(name, FB_STR("Server"));
     }
-    struct fb_str lines = {server->lines, has_date ? server->n_server : server->n_lines};
-    return has_server ? fb_str_skip(lines, server->n_server) : lines;
+}
+
+struct fb_str fb_server_lines(struct fb_server *server, const struct fb_response *response)
+{
+    bool wants_server = false;
+    bool wants_date = false;
+
+    which_lines(server, response, &wants_server, &wants_date);
+    struct fb_str lines = {server->lines, wants_date ? server->n_lines : server->n_server};
+    return wants_server ? lines : fb_str_skip(lines, server->n_server);
+}
+
+/* The value in "Name: value" CRLF. */
+static struct fb_str value_of(struct fb_str line, struct fb_str name)
+{
+    return fb_str_skip(fb_str_first(line, line.len - 2), name.len + 2);
+}
+
+size_t fb_server_fields(struct fb_server *server, const struct fb_response *response,
+                        struct fb_header fields[2])
+{
+    bool wants_server = false;
+    bool wants_date = false;
+    size_t n = 0;
+
+    which_lines(server, response, &wants_server, &wants_date);
+    struct fb_str lines = {server->lines, server->n_lines};
+    if (wants_server) {
+        fields[n].name = FB_STR("server");
+        fields[n++].value = value_of(fb_str_first(lines, server->n_server), FB_STR("Server"));
+    }
+    if (wants_date) {
+        fields[n].name = FB_STR("date");
+        fields[n++].value = value_of(fb_str_skip(lines, server->n_server), FB_STR("Date"));
+    }
+    return n;
 }

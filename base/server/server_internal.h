@@ -4,7 +4,8 @@
  *
  *   server ──► struct server_conn ──► struct fb_exchange ──► handler
  *                     │   struct server_protocol   │
- *                     └──── h1_conn, h1_exchange ──┘
+ *                     └── h1_conn, h1_exchange ────┤
+ *                     └── h2_conn, h2_stream ──────┘
  *
  * Handlers and routers see exchanges, servers see connections; each is the first member of
  * what its version keeps, and the table struct server_protocol is all that is asked of that.
@@ -14,6 +15,7 @@
  * pace.c       clients that take what is sent slowly, or not at all
  * tls_conn.c   handshakes, before there is a connection to speak of
  * h1_*.c       HTTP/1.0 and 1.1, see h1_internal.h
+ * h2_*.c       HTTP/2, see h2_internal.h
  * clients.c    what one client may use
  * router.c, call.c   routes; blocking handlers
  */
@@ -74,6 +76,12 @@ enum server_metric {
     METRIC_TLS_TIMEOUT,
     METRIC_TLS_BUSY,
     METRIC_TLS_CLOSED,
+    METRIC_H2_CONNECTIONS,
+    METRIC_H2_REFUSED,
+    METRIC_H2_FAULT_PROTOCOL, /* in the order of enum fb_http2_fault */
+    METRIC_H2_FAULT_RESETS,
+    METRIC_H2_FAULT_CONTROL,
+    METRIC_H2_FAULT_FIELDS,
     METRIC_SECONDS,
     N_METRICS
 };
@@ -113,6 +121,7 @@ struct fb_server {
     struct fb_list conns; /* of struct server_conn */
     uint32_t n_conns;
     struct exchange_pool h1_pool;
+    struct exchange_pool h2_pool;
 
     int64_t date_s;  /* of the text below */
     char lines[128]; /* "Server: …" and "Date: …" with CRLF each */
@@ -151,7 +160,7 @@ struct conn_pace {
     uint64_t n_taken;     /* bytes taken in it */
 };
 
-/* A connection, whatever its version; the first member of h1_conn. */
+/* A connection, whatever its version; the first member of h1_conn and h2_conn. */
 struct server_conn {
     const struct server_protocol *protocol;
     struct fb_server *server;
@@ -164,7 +173,7 @@ struct server_conn {
     bool is_trusted; /* no least rate holds */
 };
 
-/* A request and its response; the first member of h1_exchange. */
+/* A request and its response; the first member of h1_exchange and h2_stream. */
 struct fb_exchange {
     struct fb_list link; /* among the spare ones */
     struct server_conn *conn;
@@ -189,6 +198,10 @@ void fb_server_count(struct fb_server *server, enum server_metric row);
 
 /* The lines Server and Date, without those that the response has. */
 struct fb_str fb_server_lines(struct fb_server *server, const struct fb_response *response);
+
+/* The same as fields; returns how many. */
+size_t fb_server_fields(struct fb_server *server, const struct fb_response *response,
+                        struct fb_header fields[2]);
 
 /* An exchange of `size` bytes; of a spare one the first `n_cleared` are zero again. */
 struct fb_exchange *fb_server_take_exchange(struct exchange_pool *pool, size_t size,

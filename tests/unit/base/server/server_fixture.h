@@ -5,6 +5,7 @@
  *     /        "hello"                     /later   when the test answers f->pending
  *     /empty   nothing                     /stream  f->body, of unknown length
  *     /echo    what the request brought    /ten     f->body, said to be of ten bytes
+ *     /large   LARGE_BYTES of zeros
  */
 #pragma once
 
@@ -86,6 +87,8 @@ static inline void fake_give(struct fake_body *body, const char *piece, int afte
     }
 }
 
+enum { LARGE_BYTES = 300000 };
+
 /* ---- fixture ------------------------------------------------------------- */
 
 struct fixture {
@@ -127,6 +130,16 @@ static inline void respond_text(struct fb_exchange *exchange, const char *text)
     struct fb_response response = {.status = 200, .length = (int64_t)slice.bytes.len};
 
     response.body = slice.bytes.len > 0 ? fb_reader_of_slice(slice) : NULL;
+    fb_exchange_respond(exchange, &response);
+}
+
+static inline void respond_large(struct fb_exchange *exchange)
+{
+    static const char zeros[LARGE_BYTES];
+    struct fb_slice slice = {.bytes = {zeros, sizeof(zeros)}};
+    struct fb_response response = {.status = 200, .length = LARGE_BYTES};
+
+    response.body = fb_reader_of_slice(slice);
     fb_exchange_respond(exchange, &response);
 }
 
@@ -188,6 +201,8 @@ static inline void handle(void *ctx, struct fb_exchange *exchange)
         fb_buf_clear(&f->echo);
         fb_op_init(&f->echo_wait, f->wire.loop, echo_on_content);
         echo_read(f);
+    } else if (fb_str_equal(path, FB_STR("/large"))) {
+        respond_large(exchange);
     } else if (fb_str_equal(path, FB_STR("/empty"))) {
         respond_text(exchange, "");
     } else {
