@@ -40,7 +40,7 @@ struct fb_http2_session {
     void *ctx;
     uint64_t now_ms;
     struct http2_guard guard;
-    bool has_ended; /* told the client of the fault */
+    bool is_told; /* the client, of the fault */
 
     /* The gathering. */
     uint64_t gathering; /* how many there were */
@@ -79,6 +79,11 @@ FB_MUST_CHECK bool fb_http2_guard_field(struct fb_http2_session *session, size_t
 
 /* Content was sent, which frames of the client answer. */
 void fb_http2_guard_sent(struct fb_http2_session *session);
+
+/* ---- session.c ----------------------------------------------------------- */
+
+/* Tells the client, once, why nothing more is read. */
+void fb_http2_tell_fault(struct fb_http2_session *session);
 
 /* ---- request.c ----------------------------------------------------------- */
 

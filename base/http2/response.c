@@ -194,6 +194,7 @@ size_t fb_http2_gather(struct fb_http2_session *session, size_t max_bytes, struc
     session->n_bytes = 0;
     session->max_bytes = max_bytes;
     fb_buf_clear(&session->frames);
+    fb_http2_tell_fault(session);
     while (n > 0 && !is_full(session)) {
         n = nghttp2_session_mem_send(session->h2, &bytes);
         if (n > 0) {

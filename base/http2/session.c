@@ -69,15 +69,19 @@ static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, co
                              size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                              void *ctx)
 {
+    struct fb_http2_stream *stream = http2_stream_of(ctx, frame->hd.stream_id);
+
     (void)h2;
-    (void)frame;
     (void)name;
     (void)name_len;
     (void)value;
     (void)value_len;
     (void)flags;
-    (void)ctx;
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (stream == NULL || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    stream->status = 400;
+    return 0;
 }
 
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
@@ -159,6 +163,7 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
     } else if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
                session->guard.fault == FB_HTTP2_FAULT_NONE) {
         session->guard.fault = FB_HTTP2_FAULT_PROTOCOL;
+        session->is_told = true;
     }
     return 0;
 }
@@ -246,11 +251,13 @@ void fb_http2_stream_done(struct fb_http2_session *session, struct fb_http2_stre
 
 /* ---- in ------------------------------------------------------------------ */
 
-/* Tells the client why nothing more is read. */
-static void end_with_fault(struct fb_http2_session *session)
+void fb_http2_tell_fault(struct fb_http2_session *session)
 {
-    session->has_ended = true;
-    (void)nghttp2_session_terminate_session(session->h2, NGHTTP2_ENHANCE_YOUR_CALM); /* or not */
+    if (session->guard.fault != FB_HTTP2_FAULT_NONE && !session->is_told) {
+        session->is_told = true;
+        /* Without memory it is cut without a word. */
+        (void)nghttp2_session_terminate_session(session->h2, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
 }
 
 static int failure(struct fb_http2_session *session, ssize_t code)
@@ -279,10 +286,8 @@ int fb_http2_receive(struct fb_http2_session *session, struct fb_str bytes, uint
         if (n < 0) {
             return failure(session, n);
         }
-        if (session->guard.fault != FB_HTTP2_FAULT_NONE) {
-            end_with_fault(session);
-        }
     }
+    fb_http2_tell_fault(session);
     return FB_OK;
 }
 

@@ -14,8 +14,9 @@
  * Content is not copied: what gather() gives are views of slices, kept until sent(). One
  * gathering is under way at a time.
  *
- * Requests are as strict as those of HTTP/1 (http1/parse.h). A malformed one ends its stream
- * with a reset, a connection that breaks the rules ends with GOAWAY.
+ * Requests are as strict as those of HTTP/1 (http1/parse.h). A malformed one is to be answered
+ * with 400 or, if HTTP/2's own rules are broken, reset; where they are the connection's, that
+ * ends with GOAWAY.
  *
  * Ownership  new → free. The owner embeds struct fb_http2_stream in what it keeps for each
  *            request, and frees that after `closed`.

@@ -264,18 +264,26 @@ static inline void frame_add(struct fb_buf *buf, unsigned type, unsigned flags, 
     fb_buf_append(buf, payload);
 }
 
-/* The preface, and a GET for / on stream `id` from the static table. */
+/* The preface with empty settings, and the fields of a GET for / of the host "a". */
 #define PREFACE FB_STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
 #define GET_BLOCK                 \
     FB_STR("\x82\x86\x84\x41\x01" \
            "a")
 
-/* Sends frames by hand and looks at what the server makes of them. */
-static inline void client_send_raw(struct client *client, struct fb_buf *frames)
+/* The error code of the last frame of `type` that came, RST_STREAM or GOAWAY; -1: none. */
+static inline int64_t frame_error(const struct wire *wire, unsigned type)
 {
-    if (client->wire->end == FB_OK) {
-        wire_send_bytes(client->wire, fb_buf_str(frames));
+    struct fb_str rest = fb_buf_str(&wire->received);
+    int64_t error = -1;
+
+    while (rest.len >= 9) {
+        const unsigned char *head = (const unsigned char *)rest.ptr;
+        size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        const unsigned char *code = head + 9 + (type == NGHTTP2_GOAWAY ? 4 : 0);
+        if (head[3] == type && rest.len >= 9 + len) {
+            error = (int64_t)code[0] << 24 | code[1] << 16 | code[2] << 8 | code[3];
+        }
+        rest = fb_str_skip(rest, 9 + len);
     }
-    client_take(client);
-    fb_buf_done(frames);
+    return error;
 }
