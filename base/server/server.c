@@ -8,6 +8,7 @@
 #include "base/metrics/metrics.h"
 #include "base/net/tcp.h"
 #include "base/server/h1_internal.h"
+#include "base/server/h2_internal.h"
 #include "base/server/server_internal.h"
 
 #include <stdio.h>
@@ -289,7 +290,13 @@ static bool admit(struct fb_server *server, struct server_peer *peer)
 
 void fb_server_open(struct fb_server *server, const struct server_peer *peer)
 {
-    fb_h1_open(server, peer);
+    const char *protocol = fb_stream_protocol(peer->stream);
+
+    if (protocol != NULL && strcmp(protocol, "h2") == 0) {
+        fb_h2_open(server, peer);
+    } else {
+        fb_h1_open(server, peer); /* which knows who begins HTTP/2 unasked */
+    }
 }
 
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream)

@@ -173,7 +173,7 @@ int edge_conf_tls_server(const struct edge_conf_tls *conf, struct fb_tls_tickets
                          struct fb_tls_config **ret_config, struct fb_diag *diag)
 {
     /* What both sides may agree on after the handshake, most wanted first. */
-    static const char *const protocols[] = {"http/1.1"};
+    static const char *const protocols[] = {"h2", "http/1.1"};
     FB_AUTO(tls_files_done) struct tls_files files = {.n_bufs = 0};
 
     int err = tls_files_read(&files, conf, diag);
