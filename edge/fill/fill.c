@@ -69,6 +69,7 @@ static struct edge_object *fill_stand_in(const struct edge_fill *fill)
     struct edge_terms space;
 
     if (stale == NULL || edge_object_state(stale) == EDGE_OBJECT_BROKEN ||
+        edge_object_is_dropped(stale) ||
         !edge_object_is_current(stale, edge_store_epoch(fill->table->options.store), true) ||
         !edge_terms_stands_in(edge_object_terms(stale, &space), edge_fill_now_ms(fill), NULL)) {
         return NULL;

@@ -121,7 +121,7 @@ bool edge_serve_stand_in(struct serve_request *request)
 {
     struct edge_terms space;
 
-    if (request->is_aborted || request->object == NULL ||
+    if (request->is_aborted || request->object == NULL || edge_object_is_dropped(request->object) ||
         !edge_object_is_current(request->object, edge_store_epoch(request->serve->options.store),
                                 true) ||
         !edge_terms_stands_in(edge_object_terms(request->object, &space),

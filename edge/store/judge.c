@@ -65,6 +65,11 @@ bool edge_object_is_current(struct edge_object *object, uint64_t epoch, bool all
     return !edge_object_is_gone(object) && (allows_soft || !edge_object_is_soft(object));
 }
 
+bool edge_object_is_dropped(const struct edge_object *object)
+{
+    return atomic_load(&object->is_dropped);
+}
+
 bool edge_store_is_current(struct edge_store *store, struct fb_str key, uint64_t birth,
                            uint64_t epoch)
 {

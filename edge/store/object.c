@@ -152,6 +152,7 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     object->birth = spec->birth <= edge_store_epoch(store) ? spec->birth : 0; /* clocks go back */
     atomic_init(&object->checked, object->birth);
     atomic_init(&object->soft_at_ms, INT64_MAX);
+    atomic_init(&object->is_dropped, false);
     fb_list_init(&object->of_body);
 
     head->status = spec->status;

@@ -100,6 +100,10 @@ bool edge_object_suits(const struct edge_object *object, const struct fb_headers
 /* True if a soft purge made it stale. */
 bool edge_object_is_soft(const struct edge_object *object);
 
+/* True if its key was purged or made invalid since: whoever holds it may go on with it, but not
+ * fall back on it. */
+bool edge_object_is_dropped(const struct edge_object *object);
+
 /* The terms to judge it by: the head's, or if a soft purge made it stale, those with a lifetime
  * that ended then, in `space`. For what a client is told (Age) the head's are right. */
 const struct edge_terms *edge_object_terms(const struct edge_object *object,

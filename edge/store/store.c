@@ -386,6 +386,7 @@ static struct edge_object *purge_one(struct edge_store *store, struct fb_str key
     }
     shard->n_purges++;
     if (found != NULL) {
+        atomic_store(&found->is_dropped, true);
         edge_store_unlink(store, shard, found);
     }
     (void)pthread_mutex_unlock(&shard->lock);

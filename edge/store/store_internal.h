@@ -213,8 +213,9 @@ struct edge_object {
     struct edge_body *body;     /* counted */
     struct edge_object_head head;
     bool is_strong;
-    uint64_t charge; /* claimed for this block, the body not counted */
-    uint64_t hash;   /* of the key */
+    atomic_bool is_dropped; /* by its key: see edge_object_is_dropped() */
+    uint64_t charge;        /* claimed for this block, the body not counted */
+    uint64_t hash;          /* of the key */
 
     uint64_t birth;             /* epoch at which it was asked for, or validated */
     _Atomic uint64_t checked;   /* epoch up to which it was judged, and found not to be gone */

@@ -331,6 +331,25 @@ static void the_first_targeted_field_rules_a_hit(void **state)
     (void)finish(f, &exchange);
 }
 
+static void what_a_request_made_invalid_does_not_stand_in(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_exchange reading;
+    struct fb_exchange writing;
+
+    keep(f, 200, "Cache-Control: max-age=10, stale-if-error=60\nETag: \"a\"\n");
+    wait_ms(f, 20 * S);
+    get(f, &reading);
+    ask(f, &writing, FB_METHOD_POST, "/x", NULL, NULL);
+    struct edge_fetch *read = take_fetch();
+    answer(f, 200, NULL, NULL, "done");
+    (void)finish(f, &writing);
+    fetches[n_fetches++] = read;
+    answer(f, FB_E_CLOSED, NULL, NULL, NULL);
+    assert_int_equal(reading.response.status, 502);
+    (void)finish(f, &reading);
+}
+
 static void fields_for_tiers_are_kept_from_players(void **state)
 {
     static const char lines[] = "Forebay-Cache-Control: max-age=10\nCache-Tag: t\nETag: \"a\"\n";
@@ -394,6 +413,7 @@ int main(void)
         TEST(a_cookie_is_kept_as_the_rule_says),
         TEST(lifetimes_are_guessed_only_where_a_rule_grants_it),
         TEST(the_first_targeted_field_rules_a_hit),
+        TEST(what_a_request_made_invalid_does_not_stand_in),
         TEST(fields_for_tiers_are_kept_from_players),
         TEST(what_tells_of_the_whole_is_not_said_of_less),
     };
