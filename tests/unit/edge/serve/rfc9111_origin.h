@@ -139,6 +139,16 @@ static inline void tell_head(struct fb_buf *story, const struct model_head *head
                   (int)head->vary, head->sets_cookie);
 }
 
+static inline void tell_origins(struct world *w)
+{
+    for (unsigned i = 0; i < MODEL_N_KEYS; i++) {
+        fb_buf_printf(&w->story, "  origin %u v%u mood %d: ", i, w->origins[i].version,
+                      (int)w->origins[i].mood);
+        tell_head(&w->story, &w->origins[i].head);
+        fb_buf_append(&w->story, FB_STR("\n"));
+    }
+}
+
 /* ---- what the origin answers --------------------------------------------- */
 
 /* What came of asking the origin. */
@@ -267,4 +277,13 @@ static inline struct answer_made origin_answer(struct world *w, const struct que
     fb_op_finish(&fetch->op, FB_OK);
     turn(w->f);
     return made;
+}
+
+/* Makes the newest fetch the next that is answered. */
+static inline void take_newest_first(void)
+{
+    struct edge_fetch *newest = fetches[n_fetches - 1];
+
+    memmove(&fetches[1], &fetches[0], (n_fetches - 1) * sizeof(fetches[0]));
+    fetches[0] = newest;
 }

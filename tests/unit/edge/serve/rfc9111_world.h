@@ -28,6 +28,8 @@ struct world {
     uint64_t *seen;      /* N_SEEN of them */
     bool obeys;          /* clients' directives */
 
+    bool is_overtaken; /* what is asked for, by an unsafe method */
+
     /* References in the answer to an unsafe method, or NULL. */
     const char *location;
     const char *content_location;
@@ -58,6 +60,7 @@ enum seen {
     SEEN_OWN,       /* what private="..." names, given to whoever asked */
     SEEN_INVALIDATED,
     SEEN_ELSEWHERE, /* invalidated by Location or Content-Location */
+    SEEN_OVERTAKEN,
     N_SEEN
 };
 

@@ -18,24 +18,6 @@ enum { SEQUENCES = 1000 };
 enum { SEQUENCES = 10000 };
 #endif
 
-/* The validators of what was stored went upstream, and nothing else of the kind. */
-static void check_validators(struct world *w, const struct question *q,
-                             const struct model_stored *stored)
-{
-    const struct edge_fetch *fetch = fetches[0];
-    struct fb_str match = field_of(fetch, "if-none-match");
-    struct fb_str since = field_of(fetch, "if-modified-since");
-    char text[TEXT_MAX];
-
-    if (stored == NULL || stored->head.etag == MODEL_ETAG_NONE) {
-        CHECK(w, match.ptr == NULL);
-    } else {
-        write_etag(text, q->key, stored->version, &stored->head, stored->language);
-        CHECK(w, fb_str_equal(match, fb_str_from(text)));
-    }
-    CHECK(w, (since.ptr != NULL) == (stored != NULL && stored->head.has_last_modified));
-}
-
 /* ---- what the model makes of an answer ----------------------------------- */
 
 /* What was stored is right: its head is brought up to date. Returns what the client gets. */
@@ -154,6 +136,74 @@ static bool take_stand_in(struct world *w, const struct question *q, struct mode
     return true;
 }
 
+/* ---- unsafe methods (section 4.4) --------------------------------------------- */
+
+/* A reference in the answer to an unsafe method. */
+struct reference {
+    const char *text;
+    int key; /* that it makes invalid; -1: none, for it is of another host */
+};
+
+/* A success of an unsafe method makes what is stored of `key` invalid, and what it names.
+ * True if `key` is. */
+static bool change_by_method(struct world *w, unsigned key)
+{
+    static const enum fb_method methods[] = {FB_METHOD_POST, FB_METHOD_PUT, FB_METHOD_DELETE,
+                                             FB_METHOD_PATCH};
+    static const struct reference references[] = {{NULL, -1},
+                                                  {NULL, -1},
+                                                  {"/a", 0},
+                                                  {"http://h/b", 1},
+                                                  {"//h/c", 2},
+                                                  {"b#part", 1},
+                                                  {"http://other/a", -1},
+                                                  {"/none", -1}};
+    struct fb_exchange exchange;
+    struct question q = {.method = methods[chance(w, 4)],
+                         .key = key,
+                         .written = model_no_demands,
+                         .demands = model_no_demands};
+    const struct reference *location = &references[chance(w, 8)];
+    const struct reference *content_location = &references[chance(w, 8)];
+
+    fb_buf_printf(&w->story, "%.*s %u, naming %s, %s\n", FB_STR_ARG(fb_method_text(q.method)),
+                  q.key, location->text, content_location->text);
+    unsigned n_before = n_fetches;
+    ask_question(w->f, &q, &exchange);
+    CHECK(w, n_fetches == n_before + 1);
+    take_newest_first();
+    CHECK(w, fetches[0]->request->method == q.method);
+    w->location = location->text;
+    w->content_location = content_location->text;
+    struct answer_made made = origin_answer(w, &q, true);
+    w->location = NULL;
+    w->content_location = NULL;
+    if (made.err < 0) {
+        check_body(w, &exchange, 502, NULL);
+        return false;
+    }
+    const int keys[] = {(int)q.key, location->key, content_location->key};
+    for (size_t i = 0; i < FB_ARRAY_LEN(keys) && made.status < 400; i++) {
+        if (keys[i] >= 0) {
+            see(w, i > 0 ? SEEN_ELSEWHERE : SEEN_INVALIDATED);
+            model_invalidate(&w->model, (unsigned)keys[i]);
+        }
+    }
+    check_through(w, &exchange, &made);
+    return made.status < 400;
+}
+
+/* Now and then what is asked for changes before it is answered; and then the origin goes. */
+static void overtake(struct world *w, unsigned key)
+{
+    w->is_overtaken = chance(w, 16) == 0 && change_by_method(w, key);
+    if (w->is_overtaken && chance(w, 3) == 0) {
+        w->origins[key].mood = ORIGIN_GONE;
+    }
+}
+
+/* ---- what others may share ---------------------------------------------------- */
+
 /* The fetch of a fill that nobody, or the client behind `exchange`, waits for. */
 static void take_shared(struct world *w, const struct question *q, struct model_stored *stale,
                         struct fb_exchange *exchange)
@@ -162,9 +212,10 @@ static void take_shared(struct world *w, const struct question *q, struct model_
 
     check_validators(w, q, stale);
     CHECK(w, fetches[0]->request->method == FB_METHOD_GET);
+    overtake(w, q->key);
     struct answer_made made = origin_answer(w, q, false);
     bool is_failure = made.err < 0 || made.head.status >= 500;
-    if (is_failure && stale != NULL && take_stand_in(w, q, stale, exchange)) {
+    if (is_failure && stale != NULL && !w->is_overtaken && take_stand_in(w, q, stale, exchange)) {
         CHECK(w, n_fetches == 0);
         return;
     }
@@ -184,6 +235,10 @@ static void take_shared(struct world *w, const struct question *q, struct model_
     } else {
         see(w, SEEN_REPLACED);
         take_whole_instead(w, q, &made);
+    }
+    if (w->is_overtaken) { /* for who waits, and for nobody else */
+        see(w, SEEN_OVERTAKEN);
+        model_invalidate(&w->model, q->key);
     }
     CHECK(w, n_fetches == 0);
     if (exchange != NULL) {
@@ -234,14 +289,16 @@ static void take_head(struct world *w, const struct question *q, struct model_st
     }
     CHECK(w, fetches[0]->request->method == FB_METHOD_HEAD);
     CHECK(w, field_of(fetches[0], "if-none-match").ptr == NULL);
+    overtake(w, q->key);
     struct answer_made made = origin_answer(w, q, false);
     bool is_failure = made.err < 0 || made.head.status >= 500;
-    if (is_failure && model_stands_in(stale, &q->demands, w->f->clock.wall_now_ms)) {
+    if (is_failure && !w->is_overtaken &&
+        model_stands_in(stale, &q->demands, w->f->clock.wall_now_ms)) {
         see(w, SEEN_STOOD_IN);
         check_stored(w, exchange, q, stale);
     } else if (made.err < 0) {
         check_failed(w, q, exchange);
-    } else if (made.status != 200 || !take_news(w, q, stale, &made, exchange)) {
+    } else if (made.status != 200 || w->is_overtaken || !take_news(w, q, stale, &made, exchange)) {
         check_through(w, exchange, &made);
     }
 }
@@ -307,6 +364,7 @@ static void ask_once(struct world *w)
     struct model_stored *stored = model_find(&w->model, q.key, q.language);
     enum model_verdict verdict = MODEL_VALIDATE;
 
+    w->is_overtaken = false;
     fb_buf_printf(&w->story, "%lld ", (long long)now_ms / 1000 % 100000);
     tell_question(&w->story, &q);
     fb_buf_printf(&w->story, " (origin v%u mood %d)\n", w->origins[q.key].version,
@@ -330,68 +388,6 @@ static void ask_once(struct world *w)
 
 /* ---- steps --------------------------------------------------------------- */
 
-/* A reference in the answer to an unsafe method. */
-struct reference {
-    const char *text;
-    int key; /* that it makes invalid; -1: none, for it is of another host */
-};
-
-/* A success of an unsafe method makes what is stored invalid, and what it names (section
- * 4.4). */
-static void change_by_method(struct world *w)
-{
-    static const enum fb_method methods[] = {FB_METHOD_POST, FB_METHOD_PUT, FB_METHOD_DELETE,
-                                             FB_METHOD_PATCH};
-    static const struct reference references[] = {{NULL, -1},
-                                                  {NULL, -1},
-                                                  {"/a", 0},
-                                                  {"http://h/b", 1},
-                                                  {"//h/c", 2},
-                                                  {"b#part", 1},
-                                                  {"http://other/a", -1},
-                                                  {"/none", -1}};
-    struct fb_exchange exchange;
-    struct question q = {.method = methods[chance(w, 4)],
-                         .key = chance(w, MODEL_N_KEYS),
-                         .written = model_no_demands,
-                         .demands = model_no_demands};
-    const struct reference *location = &references[chance(w, 8)];
-    const struct reference *content_location = &references[chance(w, 8)];
-
-    fb_buf_printf(&w->story, "%.*s %u, naming %s, %s\n", FB_STR_ARG(fb_method_text(q.method)),
-                  q.key, location->text, content_location->text);
-    ask_question(w->f, &q, &exchange);
-    CHECK(w, n_fetches == 1);
-    CHECK(w, fetches[0]->request->method == q.method);
-    w->location = location->text;
-    w->content_location = content_location->text;
-    struct answer_made made = origin_answer(w, &q, true);
-    w->location = NULL;
-    w->content_location = NULL;
-    if (made.err < 0) {
-        check_body(w, &exchange, 502, NULL);
-        return;
-    }
-    const int keys[] = {(int)q.key, location->key, content_location->key};
-    for (size_t i = 0; i < FB_ARRAY_LEN(keys) && made.status < 400; i++) {
-        if (keys[i] >= 0) {
-            see(w, i > 0 ? SEEN_ELSEWHERE : SEEN_INVALIDATED);
-            model_invalidate(&w->model, (unsigned)keys[i]);
-        }
-    }
-    check_through(w, &exchange, &made);
-}
-
-static void tell_origins(struct world *w)
-{
-    for (unsigned i = 0; i < MODEL_N_KEYS; i++) {
-        fb_buf_printf(&w->story, "  origin %u v%u mood %d: ", i, w->origins[i].version,
-                      (int)w->origins[i].mood);
-        tell_head(&w->story, &w->origins[i].head);
-        fb_buf_append(&w->story, FB_STR("\n"));
-    }
-}
-
 static void step(struct world *w)
 {
     static const int seconds[] = {1, 1, 2, 4, 9, 31};
@@ -409,7 +405,7 @@ static void step(struct world *w)
         break;
     case 4:
         if (chance(w, 3) == 0) {
-            change_by_method(w);
+            (void)change_by_method(w, chance(w, MODEL_N_KEYS)); /* nothing is under way */
         }
         break;
     default:
