@@ -29,6 +29,17 @@ find_library(MBEDTLS_LIBRARY mbedtls REQUIRED)
 add_library(fb_mbedtls INTERFACE)
 target_link_libraries(fb_mbedtls INTERFACE ${MBEDTLS_LIBRARY} ${MBEDX509_LIBRARY} fb_mbedcrypto)
 
+# Intel's multi-buffer library seals TLS records; it is made for x86-64 alone, and ships no
+# pkg-config file. What does without it seals with mbedTLS.
+find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h)
+find_library(IPSEC_MB_LIBRARY IPSec_MB)
+add_library(fb_ipsec_mb INTERFACE)
+if(IPSEC_MB_INCLUDE_DIR AND IPSEC_MB_LIBRARY)
+    target_include_directories(fb_ipsec_mb SYSTEM INTERFACE ${IPSEC_MB_INCLUDE_DIR})
+    target_link_libraries(fb_ipsec_mb INTERFACE ${IPSEC_MB_LIBRARY})
+    target_compile_definitions(fb_ipsec_mb INTERFACE FB_HAS_IPSEC_MB)
+endif()
+
 # llhttp: a library in Debian 13, generated C beside node-llhttp in Debian 12.
 pkg_check_modules(LLHTTP IMPORTED_TARGET libllhttp)
 if(LLHTTP_FOUND)

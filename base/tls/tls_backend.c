@@ -2,12 +2,16 @@
 
 #include "base/core/attr.h"
 
-#include <string.h>
-
+extern const struct fb_tls_backend fb_tls_backend_ipsecmb;
 extern const struct fb_tls_backend fb_tls_backend_mbedtls;
 
 /* The best first. */
-static const struct fb_tls_backend *const backends[] = {&fb_tls_backend_mbedtls};
+static const struct fb_tls_backend *const backends[] = {
+#ifdef FB_HAS_IPSEC_MB
+    &fb_tls_backend_ipsecmb,
+#endif
+    &fb_tls_backend_mbedtls,
+};
 
 const struct fb_tls_backend *fb_tls_backend_for(enum fb_tls_aead aead)
 {
@@ -19,12 +23,22 @@ const struct fb_tls_backend *fb_tls_backend_for(enum fb_tls_aead aead)
     return backends[FB_ARRAY_LEN(backends) - 1]; /* has all */
 }
 
-const struct fb_tls_backend *fb_tls_backend_named(const char *name)
+const struct fb_tls_backend *fb_tls_backend_at(size_t i, enum fb_tls_aead aead)
 {
-    for (size_t i = 0; i < FB_ARRAY_LEN(backends); i++) {
-        if (strcmp(backends[i]->name, name) == 0) {
-            return backends[i];
+    for (size_t k = 0; k < FB_ARRAY_LEN(backends); k++) {
+        if (backends[k]->has(aead) && i-- == 0) {
+            return backends[k];
         }
     }
     return NULL;
+}
+
+const char *fb_tls_aead_name(enum fb_tls_aead aead)
+{
+    static const char *const names[FB_TLS_N_AEADS] = {
+        [FB_TLS_AES_128_GCM] = "aes-128-gcm",
+        [FB_TLS_AES_256_GCM] = "aes-256-gcm",
+        [FB_TLS_CHACHA20_POLY1305] = "chacha20-poly1305",
+    };
+    return names[aead];
 }

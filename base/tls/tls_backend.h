@@ -1,6 +1,10 @@
 /*
  * Backends: what seals and opens records.
  *
+ *     ipsec-mb   Intel's multi-buffer library, where it was built in and the processor has
+ *                instructions for AES
+ *     mbedtls    everywhere
+ *
  * Each is a constant table of functions; all give the same bytes. The best one that the machine
  * has is chosen for each kind of key.
  *
@@ -40,5 +44,8 @@ struct fb_tls_backend {
 /* The best that this machine has for `aead`. Any thread. */
 const struct fb_tls_backend *fb_tls_backend_for(enum fb_tls_aead aead);
 
-/* By name, for tests and measurements; NULL if there is none here. */
-const struct fb_tls_backend *fb_tls_backend_named(const char *name);
+/* The `i`-th of those that this machine has for `aead`, the best first; NULL after the last. */
+const struct fb_tls_backend *fb_tls_backend_at(size_t i, enum fb_tls_aead aead);
+
+/* As /status and the metrics spell it. */
+const char *fb_tls_aead_name(enum fb_tls_aead aead);

@@ -11,6 +11,8 @@ enum fb_tls_version { FB_TLS_1_2 = 0x0303, FB_TLS_1_3 = 0x0304 };
 
 enum fb_tls_aead { FB_TLS_AES_128_GCM, FB_TLS_AES_256_GCM, FB_TLS_CHACHA20_POLY1305 };
 
+enum { FB_TLS_N_AEADS = FB_TLS_CHACHA20_POLY1305 + 1 };
+
 enum { FB_TLS_KEY_MAX = 32, FB_TLS_IV_SIZE = 12, FB_TLS_TAG_SIZE = 16 };
 
 /* One direction. */

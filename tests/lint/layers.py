@@ -24,6 +24,7 @@ OWNERS = {
     "pcre2.h": ("base/regex",),
     "sodium.h": ("origin/auth",),
     "cjose/": ("base/jose",),
+    "intel-ipsec-mb.h": ("base/tls",),
     "mbedtls/": ("base/crypto", "base/tls"),
     "nettle/": ("base/crypto",),
     "psa/": ("base/crypto", "base/tls"),

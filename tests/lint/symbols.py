@@ -40,6 +40,7 @@ ONLY_IN = {
     r"pcre2_\w+": ("base/regex",),
     r"sqlite3_\w+": ("base/db",),
     r"mbedtls_\w+|psa_\w+": ("base/crypto", "base/tls"),
+    r"imb_\w+|\w+_mb_mgr\w*": ("base/tls",),
     r"yaml_\w+": ("base/conf",),
     r"crypto_\w+|sodium_\w+": ("origin/auth",),
     r"cjose_\w+": ("base/jose",),

@@ -8,7 +8,8 @@ struct pair {
     struct fb_tls_direction open;
 };
 
-static struct pair pair_new(enum fb_tls_aead aead, uint16_t max_content)
+static struct pair pair_of(enum fb_tls_aead aead, uint16_t max_content,
+                           const struct fb_tls_backend *backend)
 {
     struct fb_tls_keys keys = {.version = FB_TLS_1_2, .aead = aead, .max_content = max_content};
     struct pair pair;
@@ -20,15 +21,42 @@ static struct pair pair_new(enum fb_tls_aead aead, uint16_t max_content)
         keys.out.iv[i] = (uint8_t)(0xa0 + i);
     }
     keys.out.sequence = 1;
-    fb_tls_direction_init(&pair.seal, &keys, &keys.out, NULL);
-    fb_tls_direction_init(&pair.open, &keys, &keys.out, NULL);
+    fb_tls_direction_init(&pair.seal, &keys, &keys.out, backend);
+    fb_tls_direction_init(&pair.open, &keys, &keys.out, backend);
     return pair;
+}
+
+static struct pair pair_new(enum fb_tls_aead aead, uint16_t max_content)
+{
+    return pair_of(aead, max_content, NULL);
 }
 
 static void pair_done(struct pair *pair)
 {
     fb_tls_direction_done(&pair->seal);
     fb_tls_direction_done(&pair->open);
+}
+
+/* All that there is to be tried: each cipher with each backend that has it. */
+struct way {
+    enum fb_tls_aead aead;
+    const struct fb_tls_backend *backend;
+};
+
+enum { MAX_WAYS = FB_TLS_N_AEADS * 4 };
+
+static size_t all_ways(struct way ways[MAX_WAYS])
+{
+    size_t n = 0;
+
+    for (int aead = 0; aead < FB_TLS_N_AEADS; aead++) {
+        const struct fb_tls_backend *backend = NULL;
+        for (size_t i = 0; (backend = fb_tls_backend_at(i, (enum fb_tls_aead)aead)) != NULL; i++) {
+            assert_true(n < MAX_WAYS);
+            ways[n++] = (struct way){(enum fb_tls_aead)aead, backend};
+        }
+    }
+    return n;
 }
 
 /* Opens all records of `sealed` to `out`; the length, or a negative code. */
@@ -62,6 +90,8 @@ static void pieces_come_out_as_they_went_in(void **state)
     static const uint16_t sizes[] = {FB_TLS_RECORD_MAX, 512};
     FB_AUTO(fb_freep) uint8_t *plain = fb_alloc(FB_TLS_BATCH_BYTES);
     FB_AUTO(fb_freep) uint8_t *out = fb_alloc(FB_TLS_BATCH_BYTES + FB_TLS_RECORD_MAX);
+    struct way ways[MAX_WAYS];
+    size_t n_ways = all_ways(ways);
 
     (void)state;
     for (size_t i = 0; i < FB_TLS_BATCH_BYTES; i++) {
@@ -73,9 +103,9 @@ static void pieces_come_out_as_they_went_in(void **state)
                                     {bytes + 300, 20000},
                                     {bytes + 20300, 1},
                                     {bytes + 20301, FB_TLS_BATCH_BYTES - 20301}};
-    for (int aead = FB_TLS_AES_128_GCM; aead <= FB_TLS_CHACHA20_POLY1305; aead++) {
+    for (size_t way = 0; way < n_ways; way++) {
         for (size_t i = 0; i < FB_ARRAY_LEN(sizes); i++) {
-            struct pair pair = pair_new((enum fb_tls_aead)aead, sizes[i]);
+            struct pair pair = pair_of(ways[way].aead, sizes[i], ways[way].backend);
             size_t from = 299;
             size_t to = FB_TLS_BATCH_BYTES;
             size_t size = fb_tls_sealed_size(&pair.seal, to - from);
@@ -95,28 +125,36 @@ static void pieces_come_out_as_they_went_in(void **state)
  * cryptography from the keys of pair_new(). */
 static void record_is_that_of_the_standard(void **state)
 {
-    struct pair pair = pair_new(FB_TLS_AES_128_GCM, FB_TLS_RECORD_MAX);
+    static const struct {
+        size_t n_header;
+        const char *header;
+        const char *content;
+    } records[FB_TLS_N_AEADS] = {
+        [FB_TLS_AES_128_GCM] = {13, "\x17\x03\x03\x00\x1f\x00\x00\x00\x00\x00\x00\x00\x01",
+                                "\x20\x1e\x6e\x97\x0e\xe5\x0e\xad\xe0\xa8\x94\x64\x36\x95\x70\x0d"
+                                "\xab\x12\xfa\x44\x55\xfe\xdd"},
+        [FB_TLS_AES_256_GCM] = {13, "\x17\x03\x03\x00\x1f\x00\x00\x00\x00\x00\x00\x00\x01",
+                                "\xd6\xc0\xca\xeb\x0e\x15\xbf\x8c\xce\xc5\x2d\xcd\x0c\x20\x39\x05"
+                                "\x54\x26\x3b\x13\x71\xab\x1d"},
+        [FB_TLS_CHACHA20_POLY1305] = {5, "\x17\x03\x03\x00\x17",
+                                      "\x14\x1a\xbe\x96\x8d\x1c\x3a\x88\x02\xbb\x8e\x49\x76\x74"
+                                      "\xfb\x32\x21\x8b\xd2\xe1\xe5\xba\x41"},
+    };
     const struct fb_str piece = FB_STR("forebay");
-    uint8_t sealed[FB_TLS_OVERHEAD_MAX + 7];
+    struct way ways[MAX_WAYS];
+    size_t n_ways = all_ways(ways);
 
     (void)state;
-    assert_int_equal(fb_tls_sealed_size(&pair.seal, piece.len), 36);
-    assert_int_equal(fb_tls_seal(&pair.seal, &piece, 1, 0, piece.len, sealed), FB_OK);
-    assert_memory_equal(sealed, "\x17\x03\x03\x00\x1f\x00\x00\x00\x00\x00\x00\x00\x01", 13);
-    assert_memory_equal(
-        sealed + 13,
-        "\x20\x1e\x6e\x97\x0e\xe5\x0e\xad\xe0\xa8\x94\x64\x36\x95\x70\x0d\xab\x12\xfa\x44\x55\xfe\xdd",
-        23);
-    pair_done(&pair);
-    pair = pair_new(FB_TLS_CHACHA20_POLY1305, FB_TLS_RECORD_MAX);
-    assert_int_equal(fb_tls_sealed_size(&pair.seal, piece.len), 28);
-    assert_int_equal(fb_tls_seal(&pair.seal, &piece, 1, 0, piece.len, sealed), FB_OK);
-    assert_memory_equal(sealed, "\x17\x03\x03\x00\x17", 5);
-    assert_memory_equal(
-        sealed + 5,
-        "\x14\x1a\xbe\x96\x8d\x1c\x3a\x88\x02\xbb\x8e\x49\x76\x74\xfb\x32\x21\x8b\xd2\xe1\xe5\xba\x41",
-        23);
-    pair_done(&pair);
+    for (size_t i = 0; i < n_ways; i++) {
+        struct pair pair = pair_of(ways[i].aead, FB_TLS_RECORD_MAX, ways[i].backend);
+        size_t n_header = records[ways[i].aead].n_header;
+        uint8_t sealed[FB_TLS_OVERHEAD_MAX + 7];
+        assert_int_equal(fb_tls_sealed_size(&pair.seal, piece.len), n_header + 23);
+        assert_int_equal(fb_tls_seal(&pair.seal, &piece, 1, 0, piece.len, sealed), FB_OK);
+        assert_memory_equal(sealed, records[ways[i].aead].header, n_header);
+        assert_memory_equal(sealed + n_header, records[ways[i].aead].content, 23);
+        pair_done(&pair);
+    }
 }
 
 static void alert_is_a_record_of_its_own(void **state)
@@ -149,10 +187,12 @@ static void repeated_or_damaged_record_does_not_open(void **state)
 {
     const struct fb_str piece = FB_STR("once");
     uint8_t out[FB_TLS_RECORD_MAX];
+    struct way ways[MAX_WAYS];
+    size_t n_ways = all_ways(ways);
 
     (void)state;
-    for (int aead = FB_TLS_AES_128_GCM; aead <= FB_TLS_CHACHA20_POLY1305; aead++) {
-        struct pair pair = pair_new((enum fb_tls_aead)aead, FB_TLS_RECORD_MAX);
+    for (size_t way = 0; way < n_ways; way++) {
+        struct pair pair = pair_of(ways[way].aead, FB_TLS_RECORD_MAX, ways[way].backend);
         uint8_t sealed[FB_TLS_OVERHEAD_MAX + 4];
         struct fb_str record = {(const char *)sealed, fb_tls_sealed_size(&pair.seal, piece.len)};
         assert_int_equal(fb_tls_seal(&pair.seal, &piece, 1, 0, piece.len, sealed), FB_OK);
