@@ -2,11 +2,13 @@
 #include "base/core/check.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/http/cache_control.h"
+#include "base/http/date.h"
 #include "edge/upstream/uplink_internal.h"
 
 #include <errno.h>
 
-enum { NS_PER_US = 1000 };
+enum { NS_PER_US = 1000, MS_PER_S = 1000 };
 
 struct edge_server *edge_leg_server(const struct uplink_leg *leg)
 {
@@ -181,6 +183,22 @@ static void leg_note_failure(struct uplink_leg *leg)
     edge_server_failed(leg->try->uplink->upstreams, edge_leg_server(leg), leg->is_probe);
 }
 
+/* When it wants to be asked again (RFC 9110 section 10.2.3), from now; 0: it does not say. */
+static uint64_t leg_rest_ms(const struct uplink_leg *leg)
+{
+    struct fb_str text = fb_headers_find(&leg->io.response.headers, FB_STR("retry-after"));
+    int64_t now_s = fb_clock_wall_ms(leg->try->uplink->upstreams->clock) / MS_PER_S;
+    int64_t at_s = 0;
+
+    if (text.len == 0) {
+        return 0;
+    }
+    if (fb_date_parse(text, now_s, &at_s) < 0) {
+        at_s = now_s + fb_delta_parse(text);
+    }
+    return at_s > now_s ? (uint64_t)(at_s - now_s) * MS_PER_S : 0;
+}
+
 /* 502 and 504 tell of what is behind a server, 503 of itself. Of a regional node they
  * tell that it is cut off, and what it cannot get somebody else may. */
 static void leg_note_answer(struct uplink_leg *leg)
@@ -191,6 +209,7 @@ static void leg_note_answer(struct uplink_leg *leg)
 
     if (status == 503) {
         edge_server_failed(upstreams, edge_leg_server(leg), leg->is_probe);
+        edge_server_rest(upstreams, edge_leg_server(leg), leg_rest_ms(leg));
     } else {
         edge_server_answered(upstreams, edge_leg_server(leg),
                              is_regional && (status == 502 || status == 504), leg->is_probe);

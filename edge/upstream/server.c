@@ -102,6 +102,13 @@ static uint32_t server_share(struct edge_upstreams *upstreams, struct edge_serve
     return FB_MAX((uint32_t)((now - since) * EDGE_SHARE_ALL / period), SLOW_LEAST_SHARE);
 }
 
+static bool server_rests(struct edge_upstreams *upstreams, struct edge_server *server)
+{
+    uint64_t until = atomic_load(&server->rest_ms);
+
+    return until != 0 && server_now_ms(upstreams) < until;
+}
+
 static enum edge_fitness server_fitness(struct edge_upstreams *upstreams,
                                         struct edge_server *server)
 {
@@ -110,7 +117,7 @@ static enum edge_fitness server_fitness(struct edge_upstreams *upstreams,
     if (server_is_full(upstreams, server)) {
         return EDGE_FIT_NEVER;
     }
-    if (atomic_load(&server->is_unwell)) {
+    if (atomic_load(&server->is_unwell) || server_rests(upstreams, server)) {
         return EDGE_FIT_IN_NEED;
     }
     if (due == 0) {
@@ -160,6 +167,9 @@ enum edge_upstream_state edge_server_state(struct edge_upstreams *upstreams,
         return atomic_load(&server->is_probing) ? EDGE_UPSTREAM_PROBING
                : atomic_load(&server->is_open)  ? EDGE_UPSTREAM_OPEN
                                                 : EDGE_UPSTREAM_EJECTED;
+    }
+    if (server_rests(upstreams, server)) {
+        return EDGE_UPSTREAM_RESTING;
     }
     if (server_is_full(upstreams, server)) {
         return EDGE_UPSTREAM_FULL;
@@ -290,6 +300,24 @@ void edge_server_failed(struct edge_upstreams *upstreams, struct edge_server *se
     /* Requests that were under way when it was ejected say nothing new. */
     if (due == 0 ? is_row || is_open : is_probe) {
         server_eject(upstreams, server, due, due == 0 ? !is_row : atomic_load(&server->is_open));
+    }
+}
+
+/* What it answers meanwhile to those who have nobody else to ask does not end it: who is
+ * overloaded refuses some and serves others. */
+void edge_server_rest(struct edge_upstreams *upstreams, struct edge_server *server,
+                      uint64_t rest_ms)
+{
+    uint64_t now = server_now_ms(upstreams);
+    uint64_t bounded = FB_MIN(rest_ms, (uint64_t)edge_upstreams_options(upstreams)->eject_max_ms);
+    uint64_t before = atomic_load(&server->rest_ms);
+
+    while (before < now + bounded &&
+           !atomic_compare_exchange_weak(&server->rest_ms, &before, now + bounded)) {
+    }
+    if (bounded > 0 && before <= now) {
+        FB_LOG(INFO, "upstream", "an upstream asks to be left alone and is tried last for a while",
+               FB_LOG_TEXT("url", server->text), FB_LOG_INT("period_ms", bounded));
     }
 }
 

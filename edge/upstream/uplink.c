@@ -205,7 +205,7 @@ static void uplink_on_hedge(struct fb_timer *timer)
         return;
     }
     if (!edge_allowance_spend(&try->uplink->hedges)) {
-        edge_upstreams_count_refused(try->uplink->upstreams, UPSTREAMS_HEDGES_REFUSED);
+        edge_upstreams_note(try->uplink->upstreams, UPSTREAMS_HEDGES_REFUSED);
         return;
     }
     edge_server_count(try->pool->members[place].server, UPSTREAM_HEDGES);
@@ -218,9 +218,35 @@ static bool uplink_may_go_on(struct uplink_try *try)
     if (edge_allowance_spend(&try->uplink->retries)) {
         return true;
     }
-    edge_upstreams_count_refused(try->uplink->upstreams, UPSTREAMS_RETRIES_REFUSED);
+    edge_upstreams_note(try->uplink->upstreams, UPSTREAMS_RETRIES_REFUSED);
     fb_buf_printf(&try->story, "; the budget for further tries is spent");
     return false;
+}
+
+/* Told when it begins and when it is over: while all upstreams are down, every miss comes to
+ * this. The server that leads the pool counts for it. */
+static void uplink_note_silence(struct uplink_try *try)
+{
+    edge_upstreams_note(try->uplink->upstreams, UPSTREAMS_UNANSWERED);
+    if (atomic_fetch_add(&try->pool->members[0].server->n_unanswered, 1) == 0) {
+        FB_LOG(WARN, "upstream",
+               "no upstream gave an answer; until one does, further requests are counted only",
+               FB_LOG_STR("tried", fb_buf_str(&try->story)),
+               FB_LOG_STR("target", try->fetch->request->target));
+    }
+}
+
+static void uplink_note_answer(struct uplink_try *try)
+{
+    atomic_uint *n_unanswered = &try->pool->members[0].server->n_unanswered;
+
+    if (atomic_load_explicit(n_unanswered, memory_order_relaxed) == 0) {
+        return;
+    }
+    unsigned n = atomic_exchange(n_unanswered, 0);
+    if (n > 1) {
+        FB_LOG(INFO, "upstream", "upstreams answer again", FB_LOG_INT("unanswered", n));
+    }
 }
 
 static void uplink_pick(struct uplink_try *try)
@@ -235,9 +261,7 @@ static void uplink_pick(struct uplink_try *try)
         place = -1;
     }
     if (place < 0) {
-        FB_LOG(WARN, "upstream", "no upstream gave an answer",
-               FB_LOG_STR("tried", fb_buf_str(&try->story)),
-               FB_LOG_STR("target", try->fetch->request->target));
+        uplink_note_silence(try);
         fb_reader_close(try->fetch->request_body); /* if nobody was sent it */
         try->fetch->request_body = NULL;
         uplink_end(try, try->tried != 0 ? try->result : FB_E_BUSY);
@@ -342,6 +366,7 @@ static void uplink_on_head(struct fb_op *op)
         if (leg->is_hedge) {
             edge_server_count(edge_leg_server(leg), UPSTREAM_HEDGES_WON);
         }
+        uplink_note_answer(try);
         edge_leg_give(leg);
         uplink_end(try, FB_OK);
     }

@@ -13,6 +13,8 @@ static const struct fb_metric upstreams_rows[UPSTREAMS_N_METRICS] = {
     [UPSTREAMS_HEDGES_REFUSED] =
         {"edge_upstream_hedges_refused_total", FB_METRIC_COUNTER, NULL,
          "Requests that were slow and were not sent twice: the budget was spent."},
+    [UPSTREAMS_UNANSWERED] = {"edge_upstream_unanswered_total", FB_METRIC_COUNTER, NULL,
+                              "Requests that no upstream gave an answer to."},
 };
 
 /* ---- URLs -------------------------------------------------------------- */
@@ -296,9 +298,10 @@ bool edge_upstreams_status(struct edge_upstreams *upstreams, size_t index,
 const char *edge_upstream_state_name(enum edge_upstream_state state)
 {
     static const char *const names[] = {
-        [EDGE_UPSTREAM_UP] = "up",     [EDGE_UPSTREAM_SLOW_START] = "slow-start",
-        [EDGE_UPSTREAM_FULL] = "full", [EDGE_UPSTREAM_EJECTED] = "ejected",
-        [EDGE_UPSTREAM_OPEN] = "open", [EDGE_UPSTREAM_PROBING] = "probing",
+        [EDGE_UPSTREAM_UP] = "up",           [EDGE_UPSTREAM_SLOW_START] = "slow-start",
+        [EDGE_UPSTREAM_FULL] = "full",       [EDGE_UPSTREAM_EJECTED] = "ejected",
+        [EDGE_UPSTREAM_OPEN] = "open",       [EDGE_UPSTREAM_PROBING] = "probing",
+        [EDGE_UPSTREAM_RESTING] = "resting",
     };
     return names[state];
 }
@@ -310,7 +313,7 @@ const char *edge_tier_name(enum edge_tier tier)
 
 /* ---- life -------------------------------------------------------------- */
 
-void edge_upstreams_count_refused(struct edge_upstreams *upstreams, enum upstreams_metric row)
+void edge_upstreams_note(struct edge_upstreams *upstreams, enum upstreams_metric row)
 {
     if (upstreams->table != NULL) {
         fb_metrics_add(upstreams->table, row, 1);

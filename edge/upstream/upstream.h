@@ -156,7 +156,8 @@ enum edge_upstream_state {
     EDGE_UPSTREAM_FULL,
     EDGE_UPSTREAM_EJECTED,
     EDGE_UPSTREAM_OPEN,
-    EDGE_UPSTREAM_PROBING
+    EDGE_UPSTREAM_PROBING,
+    EDGE_UPSTREAM_RESTING
 };
 
 struct edge_upstream_status {
@@ -177,7 +178,8 @@ size_t edge_upstreams_count(struct edge_upstreams *upstreams);
 FB_MUST_CHECK bool edge_upstreams_status(struct edge_upstreams *upstreams, size_t index,
                                          struct edge_upstream_status *ret_status);
 
-/* "up", "slow-start", "full", "ejected", "open" or "probing"; "regional" or "origin". */
+/* "up", "slow-start", "full", "ejected", "open", "probing" or "resting"; "regional" or
+ * "origin". */
 const char *edge_upstream_state_name(enum edge_upstream_state state);
 const char *edge_tier_name(enum edge_tier tier);
 

@@ -41,7 +41,12 @@ enum upstream_metric {
     UPSTREAM_N_METRICS
 };
 
-enum upstreams_metric { UPSTREAMS_RETRIES_REFUSED, UPSTREAMS_HEDGES_REFUSED, UPSTREAMS_N_METRICS };
+enum upstreams_metric {
+    UPSTREAMS_RETRIES_REFUSED,
+    UPSTREAMS_HEDGES_REFUSED,
+    UPSTREAMS_UNANSWERED,
+    UPSTREAMS_N_METRICS
+};
 
 /* One server, whatever pools it stands in. Its atomics are touched by loops that
  * fetch; a hit in the store reads none of them. */
@@ -62,6 +67,8 @@ struct edge_server {
     atomic_uint period_ms;         /* of the last ejection */
     atomic_uint_least64_t due_ms;  /* 0: in service; else when it may be probed */
     atomic_uint_least64_t slow_ms; /* when it came back; 0: never away */
+    atomic_uint_least64_t rest_ms; /* until then it asked to be left alone; 0: never did */
+    atomic_uint n_unanswered;      /* requests since the last answer of the pools it leads */
     atomic_bool is_open;           /* it is out for the share of its failures */
     atomic_bool is_probing;
     atomic_bool is_unwell; /* so say the checks */
@@ -114,7 +121,7 @@ const struct edge_upstreams_options *edge_upstreams_options(struct edge_upstream
 struct edge_server *edge_upstreams_used(struct edge_upstreams *upstreams, size_t index,
                                         struct fb_str *ret_check);
 
-void edge_upstreams_count_refused(struct edge_upstreams *upstreams, enum upstreams_metric row);
+void edge_upstreams_note(struct edge_upstreams *upstreams, enum upstreams_metric row);
 
 /* ---- server.c ------------------------------------------------------------ */
 
@@ -140,6 +147,10 @@ void edge_server_answered(struct edge_upstreams *upstreams, struct edge_server *
                           bool is_useless, bool is_probe);
 void edge_server_failed(struct edge_upstreams *upstreams, struct edge_server *server,
                         bool is_probe);
+
+/* It asked to be left alone for so long. */
+void edge_server_rest(struct edge_upstreams *upstreams, struct edge_server *server,
+                      uint64_t rest_ms);
 
 /* Another server was asked later and answered first. Once is nothing, but who is mostly
  * overtaken is out like who mostly fails. */

@@ -101,9 +101,14 @@ def test_without_any_upstream_a_miss_is_502_and_hits_go_on(lab):
     assert answer.headers["Cache-Status"].startswith("box-1; fwd=uri-miss")
     assert get(edge.url + "/v/1.m4s").body == BODY
     assert edge.status()["requests"]["errors"] == 1
+    for n in range(3, 8):
+        assert get(f"{edge.url}/v/{n}.m4s").status == 502
+    assert edge.log().count("no upstream gave an answer") == 1
+    assert edge.metric("edge_upstream_unanswered_total") == 6
     origin.start()
     origin.put("/v/2.m4s", BODY)
     assert get(edge.url + "/v/2.m4s").body == BODY  # one upstream is never refused
+    assert edge.log().count("upstreams answer again") == 1
 
 
 def test_a_silent_upstream_is_504(lab):

@@ -1,3 +1,5 @@
+#include "base/core/clock.h"
+#include "base/http/date.h"
 #include "uplink_fixture.h"
 
 static const struct edge_upstream_spec origins[N_SERVERS] = {{.url = FB_STR("http://a:1")},
@@ -174,6 +176,50 @@ static void a_canceled_fetch_asks_nobody_else(void **state)
     assert_true(is_up(f, 0));
 }
 
+static void is_left_alone_for_5_s(struct fixture *f)
+{
+    plan(503, 200, 200);
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_RESTING);
+    plan(200, 200, 200);
+    pass(f, 3900);
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(asked[0], 0);
+    pass(f, 1100);
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(asked[0], 1);
+}
+
+static void one_that_asks_to_be_left_alone_is_tried_last(void **state)
+{
+    retry_after = (struct fb_header){FB_STR("Retry-After"), FB_STR("5")};
+    is_left_alone_for_5_s(*state);
+}
+
+static void one_that_is_back_at_a_date_is_tried_last_until_then(void **state)
+{
+    struct fixture *f = *state;
+    char date[FB_DATE_MAX];
+    int64_t now_s = fb_clock_wall_ms(&f->clock.clock) / 1000;
+
+    retry_after = (struct fb_header){FB_STR("Retry-After"), fb_date_format(now_s + 5, date)};
+    is_left_alone_for_5_s(f);
+}
+
+static void nobody_is_left_alone_for_ever_nor_if_there_is_nobody_else(void **state)
+{
+    struct fixture *f = *state;
+
+    retry_after = (struct fb_header){FB_STR("Retry-After"), FB_STR("99999999999")};
+    plan(503, 503, 503);
+    assert_int_equal(fetch(f), 503);
+    plan(200, 503, 503);
+    assert_int_equal(fetch(f), 200);
+    assert_int_equal(asked[0], 1);
+    pass(f, 10 * 60 * 1000);
+    assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_UP);
+}
+
 static void what_cannot_be_an_upstream_is_refused(void **state)
 {
     static const char *const urls[] = {"https://a", "ftp://a", "http://a/path", "a:80", "http://"};
@@ -204,6 +250,9 @@ int main(void)
         TEST(a_body_that_breaks_counts_as_a_failure),
         TEST(an_avoided_server_is_asked_last),
         TEST(a_canceled_fetch_asks_nobody_else),
+        TEST(one_that_asks_to_be_left_alone_is_tried_last),
+        TEST(one_that_is_back_at_a_date_is_tried_last_until_then),
+        TEST(nobody_is_left_alone_for_ever_nor_if_there_is_nobody_else),
         TEST(what_cannot_be_an_upstream_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,7 @@ static int plans[N_SERVERS];
 static unsigned asked[N_SERVERS];
 static unsigned canceled[N_SERVERS];
 static unsigned n_open_bodies;
+static struct fb_header retry_after; /* of answers 503; no name: none */
 static struct fb_fetch *unanswered[N_SERVERS];
 
 struct fb_client {
@@ -102,6 +103,9 @@ static inline void fake_answer(struct fb_fetch *fetch, int plan)
 {
     if (plan > 0) {
         fetch->response = (struct fb_response_head){.status = (unsigned)plan};
+        if (plan == 503 && retry_after.name.len > 0) {
+            fetch->response.headers = (struct fb_headers){.items = &retry_after, .n = 1};
+        }
         fetch->length = 5;
         fetch->body = &fake_body;
         n_open_bodies++;
@@ -144,6 +148,7 @@ static inline void *set_up_with(struct edge_upstreams_options options,
     memset(asked, 0, sizeof(asked));
     memset(canceled, 0, sizeof(canceled));
     memset((void *)unanswered, 0, sizeof(unanswered));
+    retry_after = (struct fb_header){0};
     f.clock = test_clock_at_start();
     assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
     f.metrics = fb_metrics_new();
