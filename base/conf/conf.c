@@ -12,6 +12,7 @@
 struct binding {
     const char *name;
     struct fb_diag *diag;
+    bool probes; /* also what is there on this machine */
 };
 
 static int bind_section(const struct binding *b, const struct fb_conf_section *section,
@@ -47,6 +48,12 @@ static int bind_scalar(const struct binding *b, const struct fb_conf_item *item,
         return bind_expected(b, item, node);
     }
     int err = fb_conf_value_read(item, node->text, member, b->diag);
+    if (err == FB_OK && b->probes && item->probe != NULL) {
+        err = item->probe(((struct fb_str *)member)->ptr, b->diag);
+        if (err < 0) {
+            err = fb_diag_prefix(b->diag, err, "'%s'", item->key);
+        }
+    }
     return err < 0 ? fb_conf_fail(b->diag, err, b->name, node->place) : FB_OK;
 }
 
@@ -262,19 +269,18 @@ int fb_conf_check_distinct(const struct fb_conf_list *list, size_t *ret_entry, s
 
 /* ---- entry points --------------------------------------------------------------- */
 
-int fb_conf_parse(const struct fb_conf_section *section, struct fb_str text, const char *name,
-                  void *conf, struct fb_diag *diag)
+static int conf_bind(const struct binding *b, const struct fb_conf_section *section,
+                     struct fb_str text, void *conf)
 {
-    const struct binding b = {.name = name, .diag = diag};
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
     FB_AUTO(fb_freep) void *fresh = fb_alloc(section->size);
     struct fb_conf_node *root = NULL;
 
-    int err = fb_conf_tree(text, name, &arena, &root, diag);
+    int err = fb_conf_tree(text, b->name, &arena, &root, b->diag);
     if (err < 0) {
         return err;
     }
-    err = bind_section(&b, section, root, fresh);
+    err = bind_section(b, section, root, fresh);
     if (err < 0) {
         fb_conf_done(section, fresh);
         return err;
@@ -283,16 +289,37 @@ int fb_conf_parse(const struct fb_conf_section *section, struct fb_str text, con
     return FB_OK;
 }
 
-int fb_conf_load(const struct fb_conf_section *section, const char *path, void *conf,
-                 struct fb_diag *diag)
+int fb_conf_parse(const struct fb_conf_section *section, struct fb_str text, const char *name,
+                  void *conf, struct fb_diag *diag)
 {
+    const struct binding b = {.name = name, .diag = diag};
+
+    return conf_bind(&b, section, text, conf);
+}
+
+static int conf_load(const struct fb_conf_section *section, const char *path, bool probes,
+                     void *conf, struct fb_diag *diag)
+{
+    const struct binding b = {.name = path, .diag = diag, .probes = probes};
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
 
     int err = fb_file_read_path(path, FB_CONF_MAX_BYTES, &text, diag);
     if (err < 0) {
         return err;
     }
-    return fb_conf_parse(section, fb_buf_str(&text), path, conf, diag);
+    return conf_bind(&b, section, fb_buf_str(&text), conf);
+}
+
+int fb_conf_load(const struct fb_conf_section *section, const char *path, void *conf,
+                 struct fb_diag *diag)
+{
+    return conf_load(section, path, false, conf, diag);
+}
+
+int fb_conf_load_probing(const struct fb_conf_section *section, const char *path, void *conf,
+                         struct fb_diag *diag)
+{
+    return conf_load(section, path, true, conf, diag);
 }
 
 static void string_done(struct fb_str *str)

@@ -94,6 +94,10 @@ struct fb_conf_item {
     /* Says with a sentence what is wrong with a STRING or PATH, or each of
      * STRINGS. May be NULL. */
     int (*check)(struct fb_str value, struct fb_diag *diag);
+    /* Says what keeps a written PATH from being used on this machine; only for
+     * fb_conf_load_probing().
+     * May be NULL. */
+    int (*probe)(const char *path, struct fb_diag *diag);
     /* Says what is wrong with the entries of STRINGS or SECTIONS together, and which of them
      * it is. May be NULL. */
     int (*check_all)(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag);
@@ -128,6 +132,11 @@ FB_MUST_CHECK int fb_conf_load(const struct fb_conf_section *section, const char
 /* The same from memory; `name` stands for the file in sentences. */
 FB_MUST_CHECK int fb_conf_parse(const struct fb_conf_section *section, struct fb_str text,
                                 const char *name, void *conf, struct fb_diag *diag);
+
+/* As fb_conf_load(), and what the file names has to be usable on this machine: says with its place
+ * what is not, such as a file that is not there. */
+FB_MUST_CHECK int fb_conf_load_probing(const struct fb_conf_section *section, const char *path,
+                                       void *conf, struct fb_diag *diag);
 
 /* Frees what the struct owns and leaves it zero. */
 void fb_conf_done(const struct fb_conf_section *section, void *conf);

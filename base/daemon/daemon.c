@@ -203,7 +203,9 @@ static int daemon_with_config(const struct fb_daemon_program *program,
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
     struct fb_diag diag = {0};
 
-    int err = fb_conf_load(program->conf, args->config_path, conf, &diag);
+    int err = args->task == FB_DAEMON_CHECK
+                  ? fb_conf_load_probing(program->conf, args->config_path, conf, &diag)
+                  : fb_conf_load(program->conf, args->config_path, conf, &diag);
     if (err < 0) {
         return daemon_usage(program, &diag);
     }

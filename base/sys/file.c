@@ -100,6 +100,61 @@ int fb_file_read_path(const char *path, size_t max, struct fb_buf *ret_bytes, st
     return file_read(AT_FDCWD, path, 0, max, ret_bytes, diag);
 }
 
+/* As this process, which may not be who started it. */
+static int use_allows(const char *path, int mode)
+{
+    return faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 ? -errno : FB_OK;
+}
+
+/* What is missing can be made in the folder above. */
+static int use_check_parent(const char *path)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf parent = {0};
+    struct fb_str text = fb_str_from(path);
+    size_t n = text.len;
+
+    while (n > 1 && text.ptr[n - 1] == '/') {
+        n--;
+    }
+    while (n > 0 && text.ptr[n - 1] != '/') {
+        n--;
+    }
+    fb_buf_append(&parent, n > 0 ? fb_str_first(text, n) : FB_STR("."));
+    return use_allows(parent.ptr, W_OK | X_OK);
+}
+
+static int use_check(const char *path, enum fb_file_use use)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0) {
+        return errno == ENOENT && use != FB_FILE_READ ? use_check_parent(path) : -errno;
+    }
+    if (S_ISDIR(status.st_mode) != (use == FB_FILE_FOLDER)) {
+        return use == FB_FILE_FOLDER ? -ENOTDIR : -EISDIR;
+    }
+    switch (use) {
+    case FB_FILE_READ:
+        return use_allows(path, R_OK);
+    case FB_FILE_APPEND:
+        return use_allows(path, W_OK);
+    case FB_FILE_FOLDER:
+        break;
+    }
+    return use_allows(path, W_OK | X_OK);
+}
+
+int fb_file_check_use(const char *path, enum fb_file_use use, struct fb_diag *diag)
+{
+    static const char *const verbs[] = {
+        [FB_FILE_READ] = "read", [FB_FILE_APPEND] = "write to", [FB_FILE_FOLDER] = "keep files in"};
+
+    int err = use_check(path, use);
+    return err < 0
+               ? fb_diag_set(diag, err, "cannot %s '%s': %s", verbs[use], path, fb_err_text(err))
+               : FB_OK;
+}
+
 int fb_fd_write(int fd, struct fb_str bytes)
 {
     while (bytes.len > 0) {

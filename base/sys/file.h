@@ -43,6 +43,16 @@ FB_MUST_CHECK int fb_file_read(int dirfd, const char *name, size_t max, struct f
 FB_MUST_CHECK int fb_file_read_path(const char *path, size_t max, struct fb_buf *ret_bytes,
                                     struct fb_diag *diag);
 
+enum fb_file_use {
+    FB_FILE_READ,
+    FB_FILE_APPEND, /* made if its folder is there */
+    FB_FILE_FOLDER  /* files are made in it; made itself if the one above is there */
+};
+
+/* Says what keeps `path`, which a person gave, from being used so, if anything does. Changes
+ * nothing. */
+FB_MUST_CHECK int fb_file_check_use(const char *path, enum fb_file_use use, struct fb_diag *diag);
+
 /* Replaces or makes `name` with `bytes`: after a crash either the old or the
  * new content is there, and after FB_OK the new one. */
 FB_MUST_CHECK int fb_file_write(int dirfd, const char *name, struct fb_str bytes, mode_t mode,

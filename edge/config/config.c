@@ -4,10 +4,26 @@
 #include "base/core/err.h"
 #include "base/http/node_name.h"
 #include "base/net/address.h"
+#include "base/sys/file.h"
 #include "edge/config/config_internal.h"
 #include "edge/upstream/upstream.h"
 
 /* ---- checks ------------------------------------------------------------ */
+
+int edge_conf_probe_read(const char *path, struct fb_diag *diag)
+{
+    return fb_file_check_use(path, FB_FILE_READ, diag);
+}
+
+int edge_conf_probe_append(const char *path, struct fb_diag *diag)
+{
+    return fb_file_check_use(path, FB_FILE_APPEND, diag);
+}
+
+int edge_conf_probe_folder(const char *path, struct fb_diag *diag)
+{
+    return fb_file_check_use(path, FB_FILE_FOLDER, diag);
+}
 
 /* Any number of listeners may have port 0. */
 static bool conf_has_port(struct fb_str text)
@@ -143,7 +159,7 @@ static const struct fb_conf_item root_items[] = {
      .help = "An `edge` serves players; a `regional` node serves edges."},
     {"workers", FB_CONF_COUNT, AT(edge_conf, workers), .min = 1, .max = 256, .preset = "auto",
      .help = "Loop threads; `auto`: one for each processor."},
-    {"state", FB_CONF_PATH, AT(edge_conf, state), .max = 1024,
+    {"state", FB_CONF_PATH, AT(edge_conf, state), .max = 1024, .probe = edge_conf_probe_folder,
      .help = "Folder for what has to outlive the process and is not content, such as the log of "
              "purges. Made if missing. Unset: prefixes and tags cannot be purged on a node with "
              "volumes."},

@@ -128,8 +128,9 @@ static const struct fb_conf_item key_items[] = {
     {"secret", FB_CONF_STRING, AT(edge_conf_access_key, secret), .min = EDGE_ACCESS_SECRET_MIN,
      .max = 1024, .is_secret = true, .help = "The secret itself; better a `secret_file`."},
     {"secret_file", FB_CONF_PATH, AT(edge_conf_access_key, secret_file),
+     .probe = edge_conf_probe_read,
      .help = "A file whose first line is the secret, of 16 bytes or more."},
-    {"key_file", FB_CONF_PATH, AT(edge_conf_access_key, key_file),
+    {"key_file", FB_CONF_PATH, AT(edge_conf_access_key, key_file), .probe = edge_conf_probe_read,
      .help = "A file with the public key of `ES256` (PEM or JWK), or a JWK for `HS256`."},
     {0},
 };

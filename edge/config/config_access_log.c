@@ -26,7 +26,7 @@ static int conf_check_access_log(const void *conf, struct fb_diag *diag)
 static const struct fb_conf_item access_log_items[] = {
     {"format", FB_CONF_ENUM, AT(format), .names = format_names, .preset = "off",
      .help = "`json`: an object a line; `w3c`: the extended log file format; `off`: none."},
-    {"path", FB_CONF_PATH, AT(path),
+    {"path", FB_CONF_PATH, AT(path), .probe = edge_conf_probe_append,
      .help = "The file, which is appended to, and opened again on SIGHUP; unset: the program's "
              "log."},
     {"sample", FB_CONF_INT, AT(sample), .min = 1, .max = 1000000, .preset = "1",

@@ -12,6 +12,11 @@ struct edge_cors;
 struct fb_tls_config;
 struct fb_tls_tickets;
 
+/* For probe of paths: what they name is read, appended to, or a folder that files are made in. */
+int edge_conf_probe_read(const char *path, struct fb_diag *diag);
+int edge_conf_probe_append(const char *path, struct fb_diag *diag);
+int edge_conf_probe_folder(const char *path, struct fb_diag *diag);
+
 /* Of struct edge_conf_rule. */
 extern const struct fb_conf_section edge_conf_rule_section;
 

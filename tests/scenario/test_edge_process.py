@@ -67,6 +67,34 @@ def test_a_mistake_is_told_with_its_place(lab, before, after, told):
         assert re.search(told, ran.stdout + ran.stderr), ran.stderr
 
 
+@pytest.mark.parametrize("line, told", [
+    ("state: none/state", "18:8: 'state': cannot keep files in 'none/state': No such file"),
+    ("state: file", "18:8: 'state': cannot keep files in 'file': Not a directory"),
+    ("access_log: {format: json, path: none/log}",
+     "18:34: 'path': cannot write to 'none/log': No such file"),
+    ("access_log: {format: json, path: folder}",
+     "18:34: 'path': cannot write to 'folder': .* directory"),
+    ("sites: [{hosts: [a], access: {keys: [{id: k, secret_file: none}]}}]",
+     "18:59: 'secret_file': cannot read 'none': No such file"),
+])
+def test_what_cannot_be_used_is_told_with_its_place(lab, line, told):
+    (lab.dir / "file").write_text("")
+    (lab.dir / "folder").mkdir()
+    path = lab.dir / "edge.yaml"
+    path.write_text(CONTRACT + line + "\n")
+    ran = subprocess.run([str(BUILD / "forebay-edge"), "--config", path, "--check"], cwd=lab.dir,
+                         capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 2 and re.search(rf"edge\.yaml:{told}", ran.stderr), ran.stderr
+
+
+def test_what_is_made_when_missing_need_not_be_there(lab):
+    path = lab.dir / "edge.yaml"
+    path.write_text(CONTRACT + f"state: {lab.dir}/state\n"
+                    f"access_log: {{format: json, path: {lab.dir}/access.log}}\n")
+    assert run("--config", path, "--check").returncode == 0
+    assert not (lab.dir / "state").exists() and not (lab.dir / "access.log").exists()
+
+
 def test_an_address_in_use_is_told_with_the_address(lab):
     edge = lab.edge(upstreams=["http://127.0.0.1:1"])
     path = lab.dir / "second.yaml"

@@ -198,6 +198,35 @@ static void tree_is_removed_without_following_links(void **state)
     assert_int_equal(n_names(f), 1);
 }
 
+static int use_of(const struct fixture *f, const char *name, enum fb_file_use use)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", f->path, name);
+    return fb_file_check_use(path, use, NULL);
+}
+
+static void what_a_path_can_be_used_for_is_told_and_nothing_made(void **state)
+{
+    const struct fixture *f = *state;
+
+    must(fb_file_write(f->dir, "file", FB_STR("x"), 0600, NULL));
+    must(fb_dir_make(f->dir, "folder", 0700));
+    assert_int_equal(use_of(f, "file", FB_FILE_READ), FB_OK);
+    assert_int_equal(use_of(f, "none", FB_FILE_READ), -ENOENT);
+    assert_int_equal(use_of(f, "folder", FB_FILE_READ), -EISDIR);
+    assert_int_equal(use_of(f, "file", FB_FILE_APPEND), FB_OK);
+    assert_int_equal(use_of(f, "new", FB_FILE_APPEND), FB_OK);
+    assert_int_equal(use_of(f, "none/new", FB_FILE_APPEND), -ENOENT);
+    assert_int_equal(use_of(f, "file/new", FB_FILE_APPEND), -ENOTDIR);
+    assert_int_equal(use_of(f, "folder", FB_FILE_FOLDER), FB_OK);
+    assert_int_equal(use_of(f, "folder/new///", FB_FILE_FOLDER), FB_OK);
+    assert_int_equal(use_of(f, "none/new", FB_FILE_FOLDER), -ENOENT);
+    assert_int_equal(use_of(f, "file", FB_FILE_FOLDER), -ENOTDIR);
+    assert_int_equal(fb_file_check_use("/", FB_FILE_APPEND, NULL), -EISDIR);
+    assert_int_equal(n_names(f), 2);
+}
+
 static void random_bytes_differ(void **state)
 {
     (void)state;
@@ -223,6 +252,7 @@ int main(void)
         TEST(draft_that_cannot_be_published_leaves_nothing),
         TEST(folders_are_made_with_those_above),
         TEST(tree_is_removed_without_following_links),
+        TEST(what_a_path_can_be_used_for_is_told_and_nothing_made),
         TEST(random_bytes_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
