@@ -21,11 +21,14 @@
 
 struct fb_listener;
 struct fb_loop;
+struct fb_sockets;
 struct fb_stream;
 
 struct fb_listener_options {
     struct fb_address address;
     int backlog; /* 0: 1024 */
+    int fd;      /* if > 0: a socket that listens already, and what stands above is not looked at;
+                  * taken over, also on failure */
     /* Runs for each connection; takes the stream over. May close the listener. */
     void (*accepted)(void *ctx, struct fb_stream *stream);
     void *ctx;
@@ -37,6 +40,9 @@ FB_MUST_CHECK int fb_listener_probe(const struct fb_address *address);
 
 FB_MUST_CHECK int fb_listener_open(struct fb_loop *loop, const struct fb_listener_options *options,
                                    struct fb_listener **ret_listener);
+
+/* Adds another descriptor of its socket to `sockets`, which then outlives the listener. */
+FB_MUST_CHECK int fb_listener_share(const struct fb_listener *listener, struct fb_sockets *sockets);
 
 /* The bound address, with the port that the kernel picked. */
 struct fb_address fb_listener_address(const struct fb_listener *listener);

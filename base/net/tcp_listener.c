@@ -3,6 +3,7 @@
 #include "base/loop/loop.h"
 #include "base/loop/timer.h"
 #include "base/net/net_internal.h"
+#include "base/net/sockets.h"
 #include "base/net/tcp.h"
 
 #include <errno.h>
@@ -230,7 +231,7 @@ static void on_closed(uv_handle_t *handle)
 int fb_listener_open(struct fb_loop *loop, const struct fb_listener_options *options,
                      struct fb_listener **ret_listener)
 {
-    int fd = listener_socket(options);
+    int fd = options->fd > 0 ? options->fd : listener_socket(options);
     if (fd < 0) {
         return fd;
     }
@@ -250,6 +251,13 @@ int fb_listener_open(struct fb_loop *loop, const struct fb_listener_options *opt
     (void)uv_poll_start(&self->poll, UV_READABLE, on_connections);
     *ret_listener = self;
     return FB_OK;
+}
+
+int fb_listener_share(const struct fb_listener *listener, struct fb_sockets *sockets)
+{
+    int fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
+
+    return fd < 0 ? -errno : fb_sockets_add(sockets, fd);
 }
 
 struct fb_address fb_listener_address(const struct fb_listener *listener)

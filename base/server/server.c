@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct fb_metric rows[N_METRICS] = {
     [METRIC_CONNECTIONS] = {"http_connections_total", FB_METRIC_COUNTER, NULL,
@@ -329,26 +330,55 @@ int fb_server_listen(struct fb_server *server, const struct fb_address *address,
     return fb_server_listen_tls(server, address, NULL, ret_bound);
 }
 
+static int add_listener(struct fb_server *server, struct fb_listener_options *options,
+                        struct fb_tls_server *tls)
+{
+    struct server_listener *listener = &server->listeners[server->n_listeners];
+
+    *listener = (struct server_listener){.server = server, .tls = tls};
+    options->accepted = on_accepted;
+    options->ctx = listener;
+    int err = fb_listener_open(server->loop, options, &listener->listener);
+    if (err == FB_OK) {
+        server->n_listeners++;
+    }
+    return err;
+}
+
 int fb_server_listen_tls(struct fb_server *server, const struct fb_address *address,
                          struct fb_tls_server *tls, struct fb_address *ret_bound)
 {
-    struct server_listener *listener = &server->listeners[server->n_listeners];
-    struct fb_listener_options options = {.address = *address, .accepted = on_accepted};
+    struct fb_listener_options options = {.address = *address};
 
     if (server->n_listeners == SERVER_MAX_LISTENERS) {
         return FB_E_LIMIT;
     }
-    *listener = (struct server_listener){.server = server, .tls = tls};
-    options.ctx = listener;
-    int err = fb_listener_open(server->loop, &options, &listener->listener);
-    if (err < 0) {
-        return err;
+    int err = add_listener(server, &options, tls);
+    if (err == FB_OK && ret_bound != NULL) {
+        *ret_bound = fb_listener_address(server->listeners[server->n_listeners - 1].listener);
     }
-    if (ret_bound != NULL) {
-        *ret_bound = fb_listener_address(listener->listener);
+    return err;
+}
+
+int fb_server_adopt(struct fb_server *server, int fd, struct fb_tls_server *tls)
+{
+    struct fb_listener_options options = {.fd = fd};
+
+    if (server->n_listeners == SERVER_MAX_LISTENERS) {
+        (void)close(fd);
+        return FB_E_LIMIT;
     }
-    server->n_listeners++;
-    return FB_OK;
+    return add_listener(server, &options, tls);
+}
+
+int fb_server_share(const struct fb_server *server, struct fb_sockets *sockets)
+{
+    int err = FB_OK;
+
+    for (size_t i = 0; i < server->n_listeners && err == FB_OK; i++) {
+        err = fb_listener_share(server->listeners[i].listener, sockets);
+    }
+    return err;
 }
 
 static void finish_drain(struct fb_server *server)

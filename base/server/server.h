@@ -24,6 +24,7 @@ struct fb_headers;
 struct fb_loop;
 struct fb_metrics;
 struct fb_server;
+struct fb_sockets;
 struct fb_stream;
 struct fb_tls_server;
 
@@ -66,6 +67,14 @@ FB_MUST_CHECK int fb_server_listen(struct fb_server *server, const struct fb_add
  * by several; NULL: without TLS. A handshake counts as a connection. */
 FB_MUST_CHECK int fb_server_listen_tls(struct fb_server *server, const struct fb_address *address,
                                        struct fb_tls_server *tls, struct fb_address *ret_bound);
+
+/* Listens on a socket that listens already, of another process perhaps; takes `fd` over, also on
+ * failure. */
+FB_MUST_CHECK int fb_server_adopt(struct fb_server *server, int fd, struct fb_tls_server *tls);
+
+/* Adds another descriptor of each of its listening sockets to `sockets`. On any thread, but not
+ * once the server is told to drain. */
+FB_MUST_CHECK int fb_server_share(const struct fb_server *server, struct fb_sockets *sockets);
 
 /* Serves a connection that came another way; takes the stream over. */
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream);

@@ -30,7 +30,7 @@
 #include "base/server/server.h"
 
 enum {
-    SERVER_MAX_LISTENERS = 16,
+    SERVER_MAX_LISTENERS = 64,
     SERVER_MAX_SPARE_EXCHANGES = 256,
     SERVER_KEPT_HEAD_BYTES = 16 * 1024, /* a spare exchange's buffer at most */
     SERVER_DRAINED_BYTES = 64 * 1024,   /* of content that a handler left unread */

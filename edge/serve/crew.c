@@ -6,6 +6,7 @@
 #include "base/core/machine.h"
 #include "base/loop/loop.h"
 #include "base/loop/thread.h"
+#include "base/net/sockets.h"
 #include "base/net/tcp.h"
 #include "edge/fill/fill.h"
 #include "edge/site/site.h"
@@ -44,21 +45,32 @@ struct crew_worker {
     struct fb_op op;       /* of the phase, on the worker's loop */
     struct fb_post order;  /* to the worker: begin the phase */
     struct fb_post report; /* to the main loop: the phase is over here */
+    struct fb_post quiet;  /* to the main loop: no request begins here any more */
 
     struct fb_post reload_order;  /* to the worker: take the crew's sites */
     struct fb_post reload_report; /* to the main loop: taken */
+};
+
+/* An address for which fewer sockets were there than workers are. */
+struct crew_gap {
+    struct fb_address address;
+    struct fb_tls_server *tls; /* borrowed */
+    size_t n_workers;          /* the first ones, that have one */
 };
 
 struct edge_crew {
     struct edge_crew_options options;
     struct fb_machine machine; /* main thread; workers read it during a phase */
     size_t n_pending;          /* workers that have yet to report */
+    size_t n_loud;             /* workers on which requests may still begin */
     struct fb_op *drain;       /* the caller's, while draining */
     struct edge_sites *sites;  /* a reference; written while no reload is under way */
     size_t n_reloading;        /* workers that have yet to take them */
     struct fb_op *reload;      /* the caller's, until then */
-    pthread_mutex_t gate;      /* held while threads are started */
-    bool is_refused;           /* under the gate: go back at once */
+    struct crew_gap *gaps;     /* owned; until the start */
+    size_t n_gaps;
+    pthread_mutex_t gate; /* held while threads are started */
+    bool is_refused;      /* under the gate: go back at once */
     struct crew_worker workers[];
 };
 
@@ -105,6 +117,7 @@ static void worker_on_order(struct fb_post *post)
     switch ((enum crew_state)worker->crew->machine.state) {
     case CREW_DRAINING:
         fb_server_drain(worker->server, options->grace_ms, &worker->op);
+        fb_loop_post(options->main_loop, &worker->quiet);
         break;
     case CREW_FILLING:
         edge_fill_drain(options->serve.fills, worker->loop, &worker->op);
@@ -158,10 +171,21 @@ static void worker_on_report(struct fb_post *post)
     fb_op_finish(crew->drain, FB_OK);
 }
 
+/* On the main loop. */
+static void worker_on_quiet(struct fb_post *post)
+{
+    struct edge_crew *crew = FB_CONTAINER_OF(post, struct crew_worker, quiet)->crew;
+
+    if (--crew->n_loud == 0 && crew->options.quiet != NULL) {
+        crew->options.quiet(crew->options.quiet_ctx);
+    }
+}
+
 void edge_crew_drain(struct edge_crew *crew, struct fb_op *op)
 {
     fb_op_begin(op, NULL);
     crew->drain = op;
+    crew->n_loud = crew->options.n_workers;
     crew_begin_phase(crew, CREW_DRAINING);
 }
 
@@ -209,6 +233,89 @@ struct edge_sites *edge_crew_sites(const struct edge_crew *crew)
     return crew->sites;
 }
 
+/* ---- listening --------------------------------------------------------- */
+
+static int crew_refuse(const struct fb_address *address, int err, struct fb_diag *diag)
+{
+    char text[FB_ADDRESS_TEXT_MAX];
+
+    return fb_diag_set(diag, err, "listen on %s: %s", fb_address_text(address, text),
+                       fb_err_text(err));
+}
+
+/* Spreads the sockets that are there for `address` over the workers. */
+static int crew_adopt(struct edge_crew *crew, const struct fb_address *address,
+                      struct fb_tls_server *tls, size_t *ret_n)
+{
+    struct fb_sockets *sockets = crew->options.sockets;
+    size_t n = 0;
+
+    for (int fd = 0; sockets != NULL && (fd = fb_sockets_take(sockets, address)) >= 0; n++) {
+        int err = fb_server_adopt(crew->workers[n % crew->options.n_workers].server, fd, tls);
+        if (err < 0) {
+            return err;
+        }
+    }
+    *ret_n = n;
+    return FB_OK;
+}
+
+static void crew_remember_gap(struct edge_crew *crew, const struct crew_gap *gap)
+{
+    crew->gaps = fb_realloc(crew->gaps, (crew->n_gaps + 1) * sizeof(*gap));
+    crew->gaps[crew->n_gaps++] = *gap;
+}
+
+int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
+                     struct fb_tls_server *tls, struct fb_address *ret_bound, struct fb_diag *diag)
+{
+    struct fb_address bound = *address;
+    size_t n = 0;
+
+    int err = crew_adopt(crew, address, tls, &n);
+    if (err == FB_OK && n == 0) {
+        err = fb_listener_probe(address);
+        for (; n < crew->options.n_workers && err == FB_OK; n++) {
+            err = fb_server_listen_tls(crew->workers[n].server, &bound, tls, &bound);
+        }
+    }
+    if (err < 0) {
+        return crew_refuse(&bound, err, diag);
+    }
+    if (n < crew->options.n_workers) {
+        crew_remember_gap(crew, &(struct crew_gap){*address, tls, n});
+    }
+    if (ret_bound != NULL) {
+        *ret_bound = bound;
+    }
+    return FB_OK;
+}
+
+/* Not earlier than this: connections would come to these sockets at once. */
+static int crew_close_gaps(struct edge_crew *crew, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < crew->n_gaps; i++) {
+        const struct crew_gap *gap = &crew->gaps[i];
+        for (size_t k = gap->n_workers; k < crew->options.n_workers; k++) {
+            int err = fb_server_listen_tls(crew->workers[k].server, &gap->address, gap->tls, NULL);
+            if (err < 0) {
+                return crew_refuse(&gap->address, err, diag);
+            }
+        }
+    }
+    return FB_OK;
+}
+
+int edge_crew_share(const struct edge_crew *crew, struct fb_sockets *sockets)
+{
+    int err = FB_OK;
+
+    for (size_t i = 0; i < crew->options.n_workers && err == FB_OK; i++) {
+        err = fb_server_share(crew->workers[i].server, sockets);
+    }
+    return err;
+}
+
 /* ---- starting ---------------------------------------------------------- */
 
 static void worker_run(void *ctx)
@@ -227,8 +334,11 @@ static void worker_run(void *ctx)
  * certain that all can be started. */
 int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag)
 {
-    int err = FB_OK;
+    int err = crew_close_gaps(crew, diag);
 
+    if (err < 0) {
+        return err;
+    }
     (void)pthread_mutex_lock(&crew->gate);
     for (size_t i = 0; i < crew->options.n_workers && err == FB_OK; i++) {
         char name[16];
@@ -245,26 +355,6 @@ int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag)
     return FB_OK;
 }
 
-int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
-                     struct fb_tls_server *tls, struct fb_address *ret_bound, struct fb_diag *diag)
-{
-    struct fb_address bound = *address;
-
-    int err = fb_listener_probe(address);
-    for (size_t i = 0; i < crew->options.n_workers && err == FB_OK; i++) {
-        err = fb_server_listen_tls(crew->workers[i].server, &bound, tls, &bound);
-    }
-    if (err < 0) {
-        char text[FB_ADDRESS_TEXT_MAX];
-        return fb_diag_set(diag, err, "listen on %s: %s", fb_address_text(&bound, text),
-                           fb_err_text(err));
-    }
-    if (ret_bound != NULL) {
-        *ret_bound = bound;
-    }
-    return FB_OK;
-}
-
 static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
 {
     const struct edge_crew_options *options = &crew->options;
@@ -272,6 +362,7 @@ static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
     worker->crew = crew;
     worker->order.run = worker_on_order;
     worker->report.run = worker_on_report;
+    worker->quiet.run = worker_on_quiet;
     worker->reload_order.run = worker_on_reload;
     worker->reload_report.run = worker_on_reloaded;
     int err = fb_loop_new(options->clock, &worker->loop);
@@ -340,6 +431,7 @@ void edge_crew_free(struct edge_crew *crew)
     }
     (void)pthread_mutex_destroy(&crew->gate);
     edge_sites_unref(crew->sites);
+    fb_free(crew->gaps);
     fb_free(crew);
 }
 

@@ -36,6 +36,7 @@ struct edge_volumes;
 struct fb_clients;
 struct fb_clock;
 struct fb_loop;
+struct fb_sockets;
 struct fb_tls_server;
 
 struct edge_crew_options {
@@ -47,6 +48,11 @@ struct edge_crew_options {
     struct fb_server_limits limits; /* per worker */
     struct fb_clients *clients;     /* over all workers; NULL: no bounds of each client */
     uint32_t grace_ms;              /* for requests under way when draining */
+    struct fb_sockets *sockets;     /* that may listen already; those of the addresses that are
+                                     * asked for are taken; NULL: none */
+    /* May be NULL. While draining, on the main loop: no request begins any more. */
+    void (*quiet)(void *ctx);
+    void *quiet_ctx;
     struct edge_serve_options serve;
 };
 
@@ -54,13 +60,17 @@ FB_MUST_CHECK int edge_crew_new(const struct edge_crew_options *options,
                                 struct edge_crew **ret_crew, struct fb_diag *diag);
 
 /* Lets every worker listen on `address`, with `tls` (borrowed) or, if it is NULL, without; port 0
- * is the same one for all. `ret_bound` may be NULL. Before edge_crew_start(). */
+ * is the same one for all. `ret_bound` may be NULL. Before edge_crew_start(), which opens what is
+ * missing where sockets were taken, but not one for each worker. */
 FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
                                    struct fb_tls_server *tls, struct fb_address *ret_bound,
                                    struct fb_diag *diag);
 
 /* Starts the threads: all of them, or none. The volumes may be started after it. */
 FB_MUST_CHECK int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag);
+
+/* Adds another descriptor of each listening socket to `sockets`. Main thread, before the drain. */
+FB_MUST_CHECK int edge_crew_share(const struct edge_crew *crew, struct fb_sockets *sockets);
 
 /* Puts `sites` in force: `op` finishes on the main loop when every worker has them,
  * so that no request that comes later sees the old ones. Takes a reference. One at a
