@@ -27,6 +27,12 @@ struct fb_address fb_exchange_peer(const struct fb_exchange *exchange)
     return fb_conn_is_dead(conn) ? exchange->peer : fb_stream_peer(conn->stream);
 }
 
+struct fb_str fb_exchange_protocol(const struct fb_exchange *exchange)
+{
+    return exchange->request.version_minor == 0 ? FB_STR("HTTP/1.0")
+                                                : exchange->conn->protocol->name;
+}
+
 int64_t fb_exchange_body_length(const struct fb_exchange *exchange)
 {
     return exchange->content_length;

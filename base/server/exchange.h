@@ -62,6 +62,9 @@ struct fb_loop *fb_exchange_loop(const struct fb_exchange *exchange);
 /* The client's address, also after its connection was lost. */
 struct fb_address fb_exchange_peer(const struct fb_exchange *exchange);
 
+/* "HTTP/1.0", "HTTP/1.1" or "HTTP/2"; static. */
+struct fb_str fb_exchange_protocol(const struct fb_exchange *exchange);
+
 /* Content-Length of the request, 0 without content, FB_LENGTH_UNKNOWN if chunked. */
 int64_t fb_exchange_body_length(const struct fb_exchange *exchange);
 

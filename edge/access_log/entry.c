@@ -128,6 +128,7 @@ void edge_access_json(struct fb_buf *buf, const struct edge_access_entry *entry,
     if (entry->upstream_status != 0) {
         fb_buf_printf(buf, ",\"upstream_status\":%u", entry->upstream_status);
     }
+    json_optional(&line, "protocol", entry->protocol);
     fb_buf_printf(buf, ",\"duration_us\":%llu,\"complete\":%s",
                   (unsigned long long)(entry->duration_ns / NS_PER_US),
                   entry->is_complete ? "true" : "false");
@@ -200,6 +201,7 @@ void edge_access_w3c(struct fb_buf *buf, const struct edge_access_entry *entry,
         fb_buf_append(buf, FB_STR(" -"));
     }
     fb_buf_append(buf, entry->is_complete ? FB_STR(" 1") : FB_STR(" 0"));
+    w3c_column(buf, entry->protocol);
     if (view->has_cmcd) {
         w3c_cmcd(buf, entry);
     }
@@ -220,7 +222,8 @@ void edge_access_w3c_head(struct fb_buf *buf, const struct edge_access_view *vie
     }
     fb_buf_append(buf, FB_STR("\n#Fields: date time c-ip cs-method cs(Host) cs-uri-stem "
                               "cs-uri-query sc-status sc-bytes time-taken x-site x-result "
-                              "x-forward x-cause x-tier x-upstream-status x-complete"));
+                              "x-forward x-cause x-tier x-upstream-status x-complete "
+                              "cs-version"));
     if (view->has_cmcd) {
         fb_buf_append(buf, FB_STR(" cs(CMCD-Object) cs(CMCD-Request) cs(CMCD-Session) "
                                   "cs(CMCD-Status)"));

@@ -47,6 +47,7 @@ struct edge_access_entry {
     const char *cause;           /* of the miss, or another detail */
     unsigned upstream_status;    /* 0: none was asked */
     struct fb_str tier;          /* that answered: "regional", "origin" */
+    struct fb_str protocol;      /* of the request: "HTTP/1.1", "HTTP/2" */
     const struct fb_str *hidden; /* parameters of the site whose value is not shown */
     size_t n_hidden;
 };

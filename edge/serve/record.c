@@ -26,6 +26,7 @@ void edge_serve_record(struct serve_request *request, const struct fb_exchange_o
         .cause = edge_trail_detail(request),
         .upstream_status = request->trail.upstream_status,
         .tier = fb_str_from(request->trail.tier),
+        .protocol = fb_exchange_protocol(request->exchange),
     };
     if (site != NULL) {
         entry.site = site->name;

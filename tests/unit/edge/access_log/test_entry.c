@@ -105,13 +105,14 @@ static void json_says_all_that_is_known(void **state)
     f->entry.cause = "first-touch";
     f->entry.upstream_status = 206;
     f->entry.tier = FB_STR("regional");
+    f->entry.protocol = FB_STR("HTTP/2");
     f->entry.is_complete = false;
     f->view.sample = 100;
     f->view.has_subject = true;
     has(json(f), "\"subject\":\"access\",\"message\":\"request\"");
     has(json(f), "\"site\":\"s\",\"target\"");
     has(json(f), "\"forward\":\"uri-miss\",\"cause\":\"first-touch\",\"tier\":\"regional\","
-                 "\"upstream_status\":206");
+                 "\"upstream_status\":206,\"protocol\":\"HTTP/2\",\"duration_us\"");
     has(json(f), "\"complete\":false,\"sample\":100}");
 }
 
@@ -120,11 +121,11 @@ static void w3c_has_a_column_for_each_field_of_its_head(void **state)
     struct fixture *f = *state;
 
     assert_string_equal(w3c(f), "2026-01-01 00:00:00.123 - GET video.example /v/1.m4s - 200 1000 "
-                                "0.001234 - hit - - - - 1\n");
+                                "0.001234 - hit - - - - 1 -\n");
     f->view.has_cmcd = true;
     f->request.query = FB_STR("CMCD=sid%3D%22a%20b%22%2Cbr%3D1&x=1");
     has(w3c(f), " /v/1.m4s x=1 200 ");
-    has(w3c(f), " 1 \"br=1\" - \"sid=\"\"a b\"\"\" -\n");
+    has(w3c(f), " 1 - \"br=1\" - \"sid=\"\"a b\"\"\" -\n");
 
     fb_buf_clear(&f->line);
     f->view.sample = 10;
@@ -138,7 +139,7 @@ static void w3c_has_a_column_for_each_field_of_its_head(void **state)
     for (const char *at = fields; *at != '\n'; at++) {
         n_fields += *at == ' ';
     }
-    assert_int_equal(n_fields, 17 + 4);
+    assert_int_equal(n_fields, 18 + 4);
 }
 
 static void the_client_is_shown_as_much_as_was_asked_for(void **state)
