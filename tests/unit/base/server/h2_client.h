@@ -55,6 +55,9 @@ static inline int client_on_header(nghttp2_session *session, const nghttp2_frame
 
     (void)session;
     (void)flags;
+    if (reply == NULL) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     if (fb_str_equal(text, FB_STR(":status"))) {
         uint64_t status = 0;
         assert_int_equal(fb_str_to_u64((struct fb_str){(const char *)value, value_len}, &status),
@@ -71,9 +74,14 @@ static inline int client_on_header(nghttp2_session *session, const nghttp2_frame
 static inline int client_on_data(nghttp2_session *session, uint8_t flags, int32_t id,
                                  const uint8_t *data, size_t len, void *ctx)
 {
+    struct reply *reply = reply_of(ctx, id);
+
     (void)session;
     (void)flags;
-    fb_buf_append(&reply_of(ctx, id)->body, (struct fb_str){(const char *)data, len});
+    if (reply == NULL) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    fb_buf_append(&reply->body, (struct fb_str){(const char *)data, len});
     return 0;
 }
 

@@ -60,6 +60,12 @@ struct fb_address fb_exchange_peer(const struct fb_exchange *exchange)
     return (struct fb_address){.len = 0};
 }
 
+struct fb_str fb_exchange_protocol(const struct fb_exchange *exchange)
+{
+    (void)exchange;
+    return FB_STR("HTTP/1.1");
+}
+
 int64_t fb_exchange_body_length(const struct fb_exchange *exchange)
 {
     return (int64_t)exchange->content.len;
