@@ -9,6 +9,7 @@
 #include "base/loop/loop.h"
 #include "base/loop/work.h"
 #include "base/net/network.h"
+#include "base/net/tcp.h"
 #include "base/server/clients.h"
 #include "base/server/router.h"
 #include "base/sys/random.h"
@@ -31,7 +32,7 @@
 #include <unistd.h>
 
 /* Tokens that wait to be verified; a thread verifies some thousands a second. */
-enum { TOKENS_QUEUED_MAX = 1024, HANDSHAKES_QUEUED_MAX = 512 };
+enum { TOKENS_QUEUED_MAX = 1024, HANDSHAKES_QUEUED_MAX = 512, BITS_A_BYTE = 8 };
 
 /* Everything of one node; made in the order of its members. */
 struct edge_node {
@@ -200,7 +201,9 @@ static int node_listen(struct edge_node *node, struct fb_diag *diag)
         struct fb_address address;
         int err = fb_address_parse(listen->address, &address, diag);
         if (err == FB_OK) {
-            err = edge_crew_listen(node->crew, &address, tls, &address, diag);
+            struct fb_tcp_tuning tuning = {.congestion = listen->congestion,
+                                           .max_rate = listen->rate / BITS_A_BYTE};
+            err = edge_crew_listen(node->crew, &address, tls, &tuning, &address, diag);
         }
         if (err < 0) {
             return err;

@@ -44,6 +44,17 @@ FB_MUST_CHECK int fb_listener_open(struct fb_loop *loop, const struct fb_listene
 /* Adds another descriptor of its socket to `sockets`, which then outlives the listener. */
 FB_MUST_CHECK int fb_listener_share(const struct fb_listener *listener, struct fb_sockets *sockets);
 
+/* How connections send. */
+struct fb_tcp_tuning {
+    struct fb_str congestion; /* the kernel's name for the control, such as "bbr"; empty: its own */
+    uint64_t max_rate;        /* bytes a second of each connection; 0: no bound */
+};
+
+/* Holds for what is accepted from now on. -ENOENT: the kernel has no such congestion control;
+ * -EPERM: it is not for everybody. */
+FB_MUST_CHECK int fb_listener_tune(struct fb_listener *listener,
+                                   const struct fb_tcp_tuning *tuning);
+
 /* The bound address, with the port that the kernel picked. */
 struct fb_address fb_listener_address(const struct fb_listener *listener);
 

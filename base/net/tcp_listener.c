@@ -260,6 +260,23 @@ int fb_listener_share(const struct fb_listener *listener, struct fb_sockets *soc
     return fd < 0 ? -errno : fb_sockets_add(sockets, fd);
 }
 
+/* Set on the listener, and inherited by what it accepts. */
+int fb_listener_tune(struct fb_listener *listener, const struct fb_tcp_tuning *tuning)
+{
+    struct fb_str name = tuning->congestion;
+    uint64_t rate = tuning->max_rate;
+
+    if (name.len > 0 &&
+        setsockopt(listener->fd, IPPROTO_TCP, TCP_CONGESTION, name.ptr, (socklen_t)name.len) < 0) {
+        return -errno;
+    }
+    if (rate > 0 &&
+        setsockopt(listener->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)) < 0) {
+        return -errno;
+    }
+    return FB_OK;
+}
+
 struct fb_address fb_listener_address(const struct fb_listener *listener)
 {
     struct fb_address address = {.len = sizeof(address.storage)};

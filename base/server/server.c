@@ -381,6 +381,12 @@ int fb_server_share(const struct fb_server *server, struct fb_sockets *sockets)
     return err;
 }
 
+int fb_server_tune(struct fb_server *server, const struct fb_tcp_tuning *tuning)
+{
+    FB_REQUIRE(server->n_listeners > 0);
+    return fb_listener_tune(server->listeners[server->n_listeners - 1].listener, tuning);
+}
+
 static void finish_drain(struct fb_server *server)
 {
     struct fb_op *drain = server->drain;

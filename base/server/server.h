@@ -26,6 +26,7 @@ struct fb_metrics;
 struct fb_server;
 struct fb_sockets;
 struct fb_stream;
+struct fb_tcp_tuning;
 struct fb_tls_server;
 
 /* Zero means the default in brackets. */
@@ -75,6 +76,10 @@ FB_MUST_CHECK int fb_server_adopt(struct fb_server *server, int fd, struct fb_tl
 /* Adds another descriptor of each of its listening sockets to `sockets`. On any thread, but not
  * once the server is told to drain. */
 FB_MUST_CHECK int fb_server_share(const struct fb_server *server, struct fb_sockets *sockets);
+
+/* How connections send that come from the socket that was listened on or adopted last; as
+ * fb_listener_tune(). */
+FB_MUST_CHECK int fb_server_tune(struct fb_server *server, const struct fb_tcp_tuning *tuning);
 
 /* Serves a connection that came another way; takes the stream over. */
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream);

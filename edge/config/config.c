@@ -33,6 +33,20 @@ static bool conf_has_port(struct fb_str text)
     return fb_address_parse(text, &address, NULL) == FB_OK && fb_address_port(&address) != 0;
 }
 
+static int conf_check_congestion(struct fb_str value, struct fb_diag *diag)
+{
+    enum { NAME_MAX = 15 }; /* TCP_CA_NAME_MAX less its NUL */
+    bool is_good = value.len > 0 && value.len <= NAME_MAX;
+
+    for (size_t i = 0; i < value.len && is_good; i++) {
+        char c = value.ptr[i];
+        is_good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    }
+    return is_good ? FB_OK
+                   : fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is no congestion control's name",
+                                 FB_STR_ARG(value));
+}
+
 static int conf_check_root(const void *conf, struct fb_diag *diag)
 {
     const struct edge_conf *edge = conf;
@@ -68,6 +82,14 @@ static const struct fb_conf_item listen_items[] = {
     {"tls", FB_CONF_STRING, AT(edge_conf_listen, tls),
      .help = "The name of the entry of `tls` that its connections are secured with; unset: plain "
              "HTTP."},
+    {"congestion", FB_CONF_STRING, AT(edge_conf_listen, congestion), .check = conf_check_congestion,
+     .help = "The congestion control of its connections, as the kernel names it, such as `bbr` or "
+             "`cubic`; unset: the system's. Over paths that lose packets, `bbr` keeps segments "
+             "coming."},
+    {"rate", FB_CONF_RATE, AT(edge_conf_listen, rate), .max = 100000000000, .preset = "0",
+     .help = "At most so much is sent on each connection, evenly; 0: no bound. A player needs some "
+             "multiple of the highest bitrate, and what comes in bursts costs others their "
+             "packets."},
     {0},
 };
 

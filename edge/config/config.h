@@ -25,7 +25,9 @@ struct fb_network;
 
 struct edge_conf_listen {
     struct fb_str address;
-    struct fb_str tls; /* the name of one; ptr NULL: without TLS */
+    struct fb_str tls;        /* the name of one; ptr NULL: without TLS */
+    struct fb_str congestion; /* ptr NULL: the system's */
+    uint64_t rate;            /* bit/s of each connection; 0: no bound */
 };
 
 struct edge_conf_certificate {

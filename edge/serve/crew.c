@@ -13,6 +13,7 @@
 #include "edge/upstream/upstream.h"
 #include "edge/volume/volumes.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -51,11 +52,12 @@ struct crew_worker {
     struct fb_post reload_report; /* to the main loop: taken */
 };
 
-/* An address for which fewer sockets were there than workers are. */
-struct crew_gap {
+/* Where connections come from. */
+struct crew_door {
     struct fb_address address;
     struct fb_tls_server *tls; /* borrowed */
-    size_t n_workers;          /* the first ones, that have one */
+    struct fb_tcp_tuning tuning;
+    size_t n_workers; /* the first ones, that have a socket for it */
 };
 
 struct edge_crew {
@@ -67,7 +69,7 @@ struct edge_crew {
     struct edge_sites *sites;  /* a reference; written while no reload is under way */
     size_t n_reloading;        /* workers that have yet to take them */
     struct fb_op *reload;      /* the caller's, until then */
-    struct crew_gap *gaps;     /* owned; until the start */
+    struct crew_door *gaps;    /* owned; until the start: with fewer sockets than workers */
     size_t n_gaps;
     pthread_mutex_t gate; /* held while threads are started */
     bool is_refused;      /* under the gate: go back at once */
@@ -235,58 +237,79 @@ struct edge_sites *edge_crew_sites(const struct edge_crew *crew)
 
 /* ---- listening --------------------------------------------------------- */
 
-static int crew_refuse(const struct fb_address *address, int err, struct fb_diag *diag)
+static int crew_refuse(const struct crew_door *door, int err, struct fb_diag *diag)
 {
+    struct fb_str congestion = door->tuning.congestion;
     char text[FB_ADDRESS_TEXT_MAX];
 
-    return fb_diag_set(diag, err, "listen on %s: %s", fb_address_text(address, text),
-                       fb_err_text(err));
+    (void)fb_address_text(&door->address, text);
+    if (congestion.len > 0 && (err == -ENOENT || err == -EPERM)) {
+        return fb_diag_set(diag, err, "listen on %s with congestion control '%.*s': %s", text,
+                           FB_STR_ARG(congestion), fb_err_text(err));
+    }
+    return fb_diag_set(diag, err, "listen on %s: %s", text, fb_err_text(err));
 }
 
-/* Spreads the sockets that are there for `address` over the workers. */
-static int crew_adopt(struct edge_crew *crew, const struct fb_address *address,
-                      struct fb_tls_server *tls, size_t *ret_n)
+/* Spreads the sockets that are there for the address over the workers. */
+static int crew_adopt(struct edge_crew *crew, struct crew_door *door)
 {
     struct fb_sockets *sockets = crew->options.sockets;
-    size_t n = 0;
+    int fd = 0;
 
-    for (int fd = 0; sockets != NULL && (fd = fb_sockets_take(sockets, address)) >= 0; n++) {
-        int err = fb_server_adopt(crew->workers[n % crew->options.n_workers].server, fd, tls);
+    while (sockets != NULL && (fd = fb_sockets_take(sockets, &door->address)) >= 0) {
+        struct fb_server *server = crew->workers[door->n_workers % crew->options.n_workers].server;
+        int err = fb_server_adopt(server, fd, door->tls);
+        if (err == FB_OK) {
+            err = fb_server_tune(server, &door->tuning);
+        }
         if (err < 0) {
             return err;
         }
+        door->n_workers++;
     }
-    *ret_n = n;
     return FB_OK;
 }
 
-static void crew_remember_gap(struct edge_crew *crew, const struct crew_gap *gap)
+/* Opens sockets for the workers that have none. */
+static int crew_open(struct edge_crew *crew, struct crew_door *door)
 {
-    crew->gaps = fb_realloc(crew->gaps, (crew->n_gaps + 1) * sizeof(*gap));
-    crew->gaps[crew->n_gaps++] = *gap;
+    int err = FB_OK;
+
+    for (; door->n_workers < crew->options.n_workers && err == FB_OK; door->n_workers++) {
+        struct fb_server *server = crew->workers[door->n_workers].server;
+        err = fb_server_listen_tls(server, &door->address, door->tls, &door->address);
+        if (err == FB_OK) {
+            err = fb_server_tune(server, &door->tuning);
+        }
+    }
+    return err;
 }
 
 int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
-                     struct fb_tls_server *tls, struct fb_address *ret_bound, struct fb_diag *diag)
+                     struct fb_tls_server *tls, const struct fb_tcp_tuning *tuning,
+                     struct fb_address *ret_bound, struct fb_diag *diag)
 {
-    struct fb_address bound = *address;
-    size_t n = 0;
+    struct crew_door door = {.address = *address, .tls = tls};
 
-    int err = crew_adopt(crew, address, tls, &n);
-    if (err == FB_OK && n == 0) {
+    if (tuning != NULL) {
+        door.tuning = *tuning;
+    }
+    int err = crew_adopt(crew, &door);
+    if (err == FB_OK && door.n_workers == 0) {
         err = fb_listener_probe(address);
-        for (; n < crew->options.n_workers && err == FB_OK; n++) {
-            err = fb_server_listen_tls(crew->workers[n].server, &bound, tls, &bound);
+        if (err == FB_OK) {
+            err = crew_open(crew, &door);
         }
     }
     if (err < 0) {
-        return crew_refuse(&bound, err, diag);
+        return crew_refuse(&door, err, diag);
     }
-    if (n < crew->options.n_workers) {
-        crew_remember_gap(crew, &(struct crew_gap){*address, tls, n});
+    if (door.n_workers < crew->options.n_workers) {
+        crew->gaps = fb_realloc(crew->gaps, (crew->n_gaps + 1) * sizeof(door));
+        crew->gaps[crew->n_gaps++] = door;
     }
     if (ret_bound != NULL) {
-        *ret_bound = bound;
+        *ret_bound = door.address;
     }
     return FB_OK;
 }
@@ -295,12 +318,9 @@ int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
 static int crew_close_gaps(struct edge_crew *crew, struct fb_diag *diag)
 {
     for (size_t i = 0; i < crew->n_gaps; i++) {
-        const struct crew_gap *gap = &crew->gaps[i];
-        for (size_t k = gap->n_workers; k < crew->options.n_workers; k++) {
-            int err = fb_server_listen_tls(crew->workers[k].server, &gap->address, gap->tls, NULL);
-            if (err < 0) {
-                return crew_refuse(&gap->address, err, diag);
-            }
+        int err = crew_open(crew, &crew->gaps[i]);
+        if (err < 0) {
+            return crew_refuse(&crew->gaps[i], err, diag);
         }
     }
     return FB_OK;

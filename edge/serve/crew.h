@@ -37,6 +37,7 @@ struct fb_clients;
 struct fb_clock;
 struct fb_loop;
 struct fb_sockets;
+struct fb_tcp_tuning;
 struct fb_tls_server;
 
 struct edge_crew_options {
@@ -59,12 +60,13 @@ struct edge_crew_options {
 FB_MUST_CHECK int edge_crew_new(const struct edge_crew_options *options,
                                 struct edge_crew **ret_crew, struct fb_diag *diag);
 
-/* Lets every worker listen on `address`, with `tls` (borrowed) or, if it is NULL, without; port 0
+/* Lets every worker listen on `address`, with `tls` (borrowed) or, if it is NULL, without; the
+ * connections send as `tuning` (borrowed until edge_crew_start(), or NULL) says. Port 0
  * is the same one for all. `ret_bound` may be NULL. Before edge_crew_start(), which opens what is
  * missing where sockets were taken, but not one for each worker. */
 FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
-                                   struct fb_tls_server *tls, struct fb_address *ret_bound,
-                                   struct fb_diag *diag);
+                                   struct fb_tls_server *tls, const struct fb_tcp_tuning *tuning,
+                                   struct fb_address *ret_bound, struct fb_diag *diag);
 
 /* Starts the threads: all of them, or none. The volumes may be started after it. */
 FB_MUST_CHECK int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag);
