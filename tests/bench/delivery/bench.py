@@ -26,7 +26,7 @@ os.environ.setdefault("FB_BUILD_DIR", str(HERE.parents[2] / "build" / "release")
 
 import load  # noqa: E402
 from lab import Lab, get  # noqa: E402
-from servers import LOAD_CPU, Bare, Edge, Nginx, TrafficServer, peers_here  # noqa: E402
+from servers import LOAD_CPU, PEERS, Bare, Edge, Nginx, TrafficServer, Varnish, here  # noqa: E402
 
 KIB, MIB = 1 << 10, 1 << 20
 MANIFEST = f"/{4 * KIB}/live/index.m3u8"
@@ -235,15 +235,17 @@ def measure_followers(bench, servers):
 
 
 def measure_idle(bench, servers):
+    counts = {"http": (1000, 9000), "https": (200, 1800)}
     print(f"\n{IDLE:<40}{'bytes each':>16}")
-    for server in servers:
-        for scheme in server.ports:
-            if scheme != "http":
+    for scheme, (n_few, n_many) in counts.items():
+        for server in servers:
+            if scheme not in server.ports:
                 continue
-            few = load.open_idle(server.ports[scheme], MANIFEST, 1000)
+            few = load.open_idle(server.ports[scheme], MANIFEST, n_few, scheme)
             before = server.resident()
-            many = load.open_idle(server.ports[scheme], MANIFEST, 9000)
-            print(f"  {server.name:<38}{(server.resident() - before) / len(many):>16.0f}",
+            many = load.open_idle(server.ports[scheme], MANIFEST, n_many, scheme)
+            each = (server.resident() - before) / n_many
+            print(f"  {server.name + (', TLS' if scheme == 'https' else ''):<38}{each:>16.0f}",
                   flush=True)
             for sock in few + many:
                 sock.close()
@@ -252,11 +254,11 @@ def measure_idle(bench, servers):
 def run(bench, wanted):
     bench.start(Bare, "bare, sendmsg", bench, "send")
     bench.start(Bare, "bare, sendfile", bench, "sendfile")
-    peers = [bench.start(peer, bench) for peer in peers_here()]
+    peers = [bench.start(peer, bench) for peer in here()]
     edge = bench.start(Edge, bench, memory="1200MiB")
     servers = list(bench.running)
     for line in LINES:
-        if line.kind == "disk" or not wanted(line.title) or not suits(line, edge):
+        if line.kind in ("disk", "miss") or not wanted(line.title) or not suits(line, edge):
             continue
         these = [server for server in servers if suits(line, server)]
         measure(bench, line, these)
@@ -268,17 +270,26 @@ def run(bench, wanted):
     bench.stop()
 
 
-def run_disk(bench, wanted):
-    """With less memory than objects."""
+def run_small(bench, wanted):
+    """Those that need less memory than objects."""
+    small = {Nginx: {"disk": "256m"}, Varnish: {"memory": "256m"},
+             TrafficServer: {"ram": 256 << 20, "disk": "512M"}}
     for line in LINES:
-        if line.kind != "disk" or not wanted(line.title):
-            continue
-        servers = [bench.start(Nginx, bench, name="nginx, files"),
-                   bench.start(TrafficServer, bench, name="trafficserver, disk", ram=32 << 20),
-                   bench.start(Edge, bench, name="forebay-edge, volume", memory="64MiB",
-                               volumes=[(bench.dir / "volume", "1GiB")])]
-        measure(bench, line, servers)
-        bench.stop()
+        if line.kind == "miss" and wanted(line.title):
+            servers = [bench.start(peer, bench, name=f"{program}, small", **small[peer])
+                       for peer, program in PEERS.items() if peer in small and peer in here()]
+            servers.append(bench.start(Edge, bench, name="forebay-edge, small", memory="256MiB"))
+            for server in servers:  # until all that comes has to take another's place
+                load.fetch_all(server.ports["http"], bench.fresh(MIB, 320), threads=4)
+            measure(bench, line, servers)
+            bench.stop()
+        if line.kind == "disk" and wanted(line.title):
+            servers = [bench.start(Nginx, bench, name="nginx, files"),
+                       bench.start(TrafficServer, bench, name="trafficserver, disk", ram=32 << 20),
+                       bench.start(Edge, bench, name="forebay-edge, volume", memory="64MiB",
+                                   volumes=[(bench.dir / "volume", "1GiB")])]
+            measure(bench, line, servers)
+            bench.stop()
 
 
 def main():
@@ -306,7 +317,7 @@ def main():
         bench = Bench(lab, arguments)
         try:
             run(bench, wanted)
-            run_disk(bench, wanted)
+            run_small(bench, wanted)
         finally:
             bench.stop()
             bench.origin.stop()

@@ -136,14 +136,16 @@ def fetch_all(port, paths, threads=1):
 
 # ---- connections ------------------------------------------------------------
 
-def open_idle(port, path, count):
+def open_idle(port, path, count, scheme):
     """Connections that have had one answer each."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    opened = []
+    opened, context = [], tls_context("http/1.1")
     for _ in range(count):
         sock = connect(port)
+        if scheme == "https":
+            sock = context.wrap_socket(sock)
         fetch(sock, path)
         opened.append(sock)
     return opened

@@ -1,5 +1,6 @@
 """The edge, its peers and the bound, each started on one core with what they measure alike:
 ports, the CPU time and the memory of all their threads and processes."""
+import functools
 import os
 import pathlib
 import shutil
@@ -118,11 +119,17 @@ class Edge(Server):
     """The programs come from $FB_BUILD_DIR, which should be a release build."""
 
     def __init__(self, bench, name="forebay-edge", **options):
-        self.program = bench.lab.edge(
-            [bench.origin.url("")], name=re_name(name), workers=1, rules=RULES,
-            extra="timeouts: { idle: 10m }\n", **options)
-        super().__init__(name, bench, {"http": self.program.port})
-        self.process = self.program.process
+        program = bench.lab.edge(
+            [bench.origin.url("")], name=re_name(name), workers=1, rules=RULES, start=False,
+            extra="timeouts: { idle: 10m }\n"
+                  f"tls: [{{name: bench, certificates: [{{chain: {bench.dir}/cert.pem, "
+                  f"key: {bench.dir}/key.pem}}]}}]\n", **options)
+        super().__init__(name, bench, {"http": program.port, "https": free_port()})
+        config = program.config_path.read_text()
+        secured = f"  - {{address: 127.0.0.1:{self.ports['https']}, tls: bench}}\n"
+        program.config_path.write_text(config.replace("admin:\n", secured + "admin:\n", 1))
+        self.program = program.start()
+        self.process = program.process
         for pid in self.pids():
             for task in os.listdir(f"/proc/{pid}/task"):
                 os.sched_setaffinity(int(task), {SERVER_CPU})
@@ -132,9 +139,9 @@ class Edge(Server):
 
 
 class Nginx(Server):
-    def __init__(self, bench, name="nginx"):
+    def __init__(self, bench, name="nginx", disk="2g"):
         super().__init__(name, bench, {"http": free_port(), "https": free_port()})
-        conf = self.conf("nginx.conf", tls_versions="TLSv1.2")
+        conf = self.conf("nginx.conf", tls_versions="TLSv1.2", disk=disk)
         self.run(["nginx", "-p", self.dir, "-c", conf, "-e", self.dir / "error.log"])
 
     def stop(self):
@@ -152,7 +159,7 @@ VSL = ("Begin", "End", "Link", "SessOpen", "SessClose", "ReqStart", "ReqMethod",
 
 
 class Varnish(Server):
-    def __init__(self, bench, name="varnish"):
+    def __init__(self, bench, name="varnish", memory="1200m"):
         super().__init__(name, bench, {"http": free_port()})
         conf = self.conf("varnish.vcl")
         (self.dir / "work").mkdir()
@@ -162,13 +169,13 @@ class Varnish(Server):
                       "listen_depth": 4096, "default_ttl": 86400}
         tuning = [word for key, value in parameters.items() for word in ("-p", f"{key}={value}")]
         self.run(["varnishd", "-F", "-j", "none", "-n", self.dir / "work", "-f", conf,
-                  "-a", f"127.0.0.1:{self.ports['http']}", "-s", "malloc,1200m", *tuning])
+                  "-a", f"127.0.0.1:{self.ports['http']}", "-s", f"malloc,{memory}", *tuning])
 
 
 class TrafficServer(Server):
     says_hit = False  # by itself
 
-    def __init__(self, bench, name="trafficserver", ram=1200 << 20):
+    def __init__(self, bench, name="trafficserver", ram=1200 << 20, disk="1536M"):
         super().__init__(name, bench, {"http": free_port(), "https": free_port()})
         self.dir.mkdir()
         for folder in ("etc", "run", "log", "cache"):
@@ -177,7 +184,7 @@ class TrafficServer(Server):
         origin = bench.origin.url("/")
         for file, text in {
                 "remap.config": f"map / {origin}\n", "plugin.config": "",
-                "storage.config": f"{self.dir}/cache 1536M\n",
+                "storage.config": f"{self.dir}/cache {disk}\n",
                 "ip_allow.yaml": "ip_allow: [{apply: in, ip_addrs: 0/0, action: allow, "
                                  "methods: ALL}]\n",
                 "ssl_multicert.config": f"dest_ip=* ssl_cert_name={bench.dir}/cert.pem "
@@ -206,10 +213,13 @@ class H2o(Server):
 PEERS = {Nginx: "nginx", Varnish: "varnishd", TrafficServer: "traffic_server", H2o: "h2o"}
 
 
-def peers_here():
+@functools.cache
+def here():
     """The peers that are installed; says which are not."""
+    found = []
     for peer, program in PEERS.items():
         if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
-            yield peer
+            found.append(peer)
         else:
             print(f"{program} is not installed: its column is left out")
+    return found
