@@ -268,18 +268,8 @@ static bool is_framing_name(struct fb_str name)
     return false;
 }
 
-static bool is_value(struct fb_str value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool fb_header_may_be_sent(const struct fb_header *header)
 {
-    return !is_framing_name(header->name) && fb_is_token(header->name) && is_value(header->value);
+    return !is_framing_name(header->name) && fb_is_token(header->name) &&
+           fb_str_find_control(header->value) == header->value.len;
 }

@@ -28,22 +28,27 @@ static void put_number(char **at, uint64_t number)
     }
 }
 
-static void write_headers(struct fb_buf *buf, const struct fb_header *headers, size_t n)
+/* The first `n_checked` are known to be fit to be sent. */
+static void write_headers(struct fb_buf *buf, const struct fb_header *headers, size_t n,
+                          size_t n_checked)
 {
+    size_t room = 0;
+
     for (size_t i = 0; i < n; i++) {
-        struct fb_str name = headers[i].name;
-        struct fb_str value = headers[i].value;
-        if (!fb_header_may_be_sent(&headers[i])) {
+        room += headers[i].name.len + headers[i].value.len + 4;
+    }
+    char *start = fb_buf_reserve(buf, room);
+    char *at = start;
+    for (size_t i = 0; i < n; i++) {
+        if (i >= n_checked && !fb_header_may_be_sent(&headers[i])) {
             continue;
         }
-        char *start = fb_buf_reserve(buf, name.len + value.len + 4);
-        char *at = start;
-        put(&at, name);
+        put(&at, headers[i].name);
         put(&at, FB_STR(": "));
-        put(&at, value);
+        put(&at, headers[i].value);
         put(&at, FB_STR("\r\n"));
-        fb_buf_add(buf, (size_t)(at - start));
     }
+    fb_buf_add(buf, (size_t)(at - start));
 }
 
 static void write_framing(struct fb_buf *buf, enum fb_http1_framing framing, uint64_t length,
@@ -73,7 +78,7 @@ void fb_http1_write_request(struct fb_buf *buf, const struct fb_http1_request_ou
     fb_buf_append(buf, FB_STR("\r\n"));
     for (size_t i = 0; i < request->n_headers; i++) {
         if (!fb_str_equal_nocase(request->headers[i].name, FB_STR("Host"))) {
-            write_headers(buf, &request->headers[i], 1);
+            write_headers(buf, &request->headers[i], 1, 0);
         }
     }
     write_framing(buf, request->framing, request->length, request->says_length);
@@ -101,7 +106,7 @@ void fb_http1_write_response(struct fb_buf *buf, const struct fb_http1_response_
 {
     write_status_line(buf, response->status);
     fb_buf_append(buf, response->extra);
-    write_headers(buf, response->headers, response->n_headers);
+    write_headers(buf, response->headers, response->n_headers, response->n_checked);
     write_framing(buf, response->framing, response->length, response->says_length);
     if (response->closes) {
         fb_buf_append(buf, FB_STR("Connection: close\r\n"));

@@ -36,6 +36,7 @@ struct fb_http1_response_out {
     unsigned status;
     const struct fb_header *headers;
     size_t n_headers;
+    size_t n_checked;              /* of these, the first: fb_header_may_be_sent() is known */
     struct fb_str extra;           /* whole lines with their CRLF, as Date */
     enum fb_http1_framing framing; /* FB_HTTP1_UNTIL_CLOSE: no field says it */
     uint64_t length;               /* for FB_HTTP1_LENGTH, or with says_length */

@@ -7,6 +7,8 @@
 
 #include <uv.h>
 
+#include <netinet/in.h>
+
 struct fb_op;
 
 /* ---- blocks ---------------------------------------------------------------
@@ -59,7 +61,8 @@ struct tcp_stream {
     struct fb_stream stream;
     uv_tcp_t handle;
     struct net_state *state;
-    struct fb_address peer; /* of an accepted one; len 0: to be asked for */
+    struct sockaddr_in6 peer; /* of an accepted one, or a sockaddr_in */
+    socklen_t n_peer;         /* bytes of it; 0: to be asked for */
 
     struct net_block *first; /* owned; unread, oldest first */
     struct net_block *last;

@@ -67,7 +67,8 @@ static void listener_deliver(struct fb_listener *self, int fd, const struct fb_a
         fb_stream_close(&stream->stream);
         return;
     }
-    stream->peer = *peer;
+    stream->n_peer = (socklen_t)FB_MIN((size_t)peer->len, sizeof(stream->peer));
+    memcpy(&stream->peer, &peer->storage, stream->n_peer);
     self->accepted(self->ctx, &stream->stream);
 }
 

@@ -375,9 +375,10 @@ static void tcp_close(struct fb_stream *stream, bool is_reset)
 static struct fb_address tcp_peer(const struct fb_stream *stream)
 {
     const struct tcp_stream *self = (const struct tcp_stream *)(const void *)stream;
-    struct fb_address address = self->peer;
+    struct fb_address address = {.len = self->n_peer};
     int len = (int)sizeof(address.storage);
 
+    memcpy(&address.storage, &self->peer, self->n_peer);
     if (address.len == 0 &&
         uv_tcp_getpeername(&self->handle, (struct sockaddr *)&address.storage, &len) == 0) {
         address.len = (socklen_t)len;

@@ -327,6 +327,7 @@ void fb_h1_respond(struct fb_exchange *base, const struct fb_response *response)
         .status = response->status,
         .headers = response->headers,
         .n_headers = response->n_headers,
+        .n_checked = response->n_checked,
     };
 
     FB_REQUIRE(!exchange->base.has_responded);

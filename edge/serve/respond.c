@@ -219,6 +219,17 @@ static void respond_parts(struct serve_request *request, struct fb_headers *head
     response->body = multi.reader;
 }
 
+/* True if what respond_copy() gave of the object is nothing but the object's. */
+static bool respond_is_checked(struct serve_request *request, const struct edge_object_head *head)
+{
+    const struct edge_treatment *treatment = &request->treatment;
+    size_t n_of_rule = treatment->edits != NULL ? treatment->edits->n_added : 0;
+
+    return head->may_be_sent && request->site->edits.n_added + n_of_rule == 0 &&
+           !treatment->asks_content_type && request->site->cors == NULL &&
+           respond_own(request)->n == 0;
+}
+
 void edge_serve_respond_object(struct serve_request *request)
 {
     const struct edge_object_head *head = edge_object_head(request->object);
@@ -240,6 +251,7 @@ void edge_serve_respond_object(struct serve_request *request)
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"),
                 edge_trail_text(request, request->trail.is_hit, respond_seconds(left_ms)));
+    size_t n_checked = respond_is_checked(request, head) ? headers.n : 0;
     if (request->serve->options.sends_tags && head->tags.len > 0) {
         respond_add(&headers, FB_STR("Cache-Tag"), head->tags);
     }
@@ -251,6 +263,7 @@ void edge_serve_respond_object(struct serve_request *request)
         .status = selection->status,
         .headers = headers.items,
         .n_headers = headers.n,
+        .n_checked = selection->parts == NULL ? n_checked : 0,
         .length = selection->length,
     };
     if (selection->parts != NULL) {

@@ -169,6 +169,10 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
         }
     }
     head->headers = (struct fb_headers){.items = items, .n = text.n_fields, .cap = text.n_fields};
+    head->may_be_sent = true;
+    for (size_t i = 0; i < head->headers.n; i++) {
+        head->may_be_sent &= fb_header_may_be_sent(&items[i]);
+    }
     head->etag = fb_headers_find(&head->headers, FB_STR("etag"));
     head->last_modified = fb_headers_find(&head->headers, FB_STR("last-modified"));
     object->is_strong = head_is_strong(head);

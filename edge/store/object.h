@@ -60,6 +60,7 @@ struct edge_object_head {
     struct fb_str variant; /* edge_variant_of() the request that brought it */
     unsigned status;
     struct fb_headers headers; /* what clients get, but Age, Via and framing */
+    bool may_be_sent;          /* all of them, as fb_header_may_be_sent() says */
     struct fb_str etag;        /* value of the field, or ptr NULL */
     struct fb_str last_modified;
     struct fb_str tags; /* Cache-Tag, which is not among the headers; or empty */
