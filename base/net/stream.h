@@ -53,6 +53,7 @@ struct fb_stream_ops {
     size_t (*retract)(struct fb_stream *stream);
     struct fb_address (*peer)(const struct fb_stream *stream);
     const struct fb_tls_facts *(*tls)(const struct fb_stream *stream); /* NULL: it has none */
+    int (*socket)(const struct fb_stream *stream); /* NULL: it is none of its own */
 };
 
 /* Sends; one write at a time. Cancel only by closing, after which nothing more

@@ -386,6 +386,14 @@ static struct fb_address tcp_peer(const struct fb_stream *stream)
     return address;
 }
 
+static int tcp_socket(const struct fb_stream *stream)
+{
+    const struct tcp_stream *self = (const struct tcp_stream *)(const void *)stream;
+    int fd = -1;
+
+    return uv_fileno((const uv_handle_t *)&self->handle, &fd) < 0 ? -1 : fd;
+}
+
 static const struct fb_stream_ops tcp_ops = {
     .write = tcp_write,
     .shut = tcp_shut,
@@ -394,6 +402,7 @@ static const struct fb_stream_ops tcp_ops = {
     .unacked = tcp_unacked,
     .retract = tcp_retract,
     .peer = tcp_peer,
+    .socket = tcp_socket,
 };
 
 int fb_tcp_stream_new(struct fb_loop *loop, struct tcp_stream **ret_stream)

@@ -4,13 +4,15 @@
 #pragma once
 
 #include "base/core/buf.h"
+#include "base/loop/timer.h"
 #include "base/net/net_internal.h"
 #include "base/net/stream.h"
 #include "base/tls/tls_handshake.h"
 #include "base/tls/tls_record.h"
 
 enum {
-    TLS_MAX_IDLE_RECORDS = 32 /* records without data, one after another */
+    TLS_MAX_IDLE_RECORDS = 32, /* records without data, one after another */
+    TLS_RETRY_MS = 20          /* an alert that the kernel had no room for */
 };
 
 struct tls_stream {
@@ -26,7 +28,9 @@ struct tls_stream {
     unsigned n_idle;       /* records without data that came one after another */
     int read_err;          /* what follows the data; FB_OK: more may come */
 
+    bool is_kernels; /* the kernel seals what is sent; `out` is not there */
     struct fb_tls_direction out;
+    struct fb_timer retry;         /* of an alert, which the kernel has to have room for at once */
     struct fb_stream_write *write; /* borrowed until finished */
     size_t n_write;                /* of its bytes that are to be sent */
     size_t n_sealed;               /* of these */
@@ -58,6 +62,16 @@ void fb_tls_send_shut(struct fb_stream *stream);
 void fb_tls_send_close(struct fb_stream *stream, bool is_reset);
 size_t fb_tls_send_unsent(const struct fb_stream *stream);
 size_t fb_tls_send_retract(struct fb_stream *stream);
+
+/* ---- tls_kernel.c -------------------------------------------------------- */
+
+/* Has the kernel seal what is sent from here on; false if it does not. */
+bool fb_tls_kernel_take(const struct fb_stream *inner, const struct fb_tls_keys *keys);
+
+/* FB_E_LATER if it has no room. */
+FB_MUST_CHECK int fb_tls_kernel_alert(const struct fb_stream *inner, enum fb_tls_alert alert);
+
+/* ---- tls_send.c, for tls_receive.c ---------------------------------------- */
 
 /* Sends an alert as soon as nothing else is being sent; the first one counts. */
 void fb_tls_send_alert(struct tls_stream *self, enum fb_tls_alert alert);

@@ -12,6 +12,7 @@ static struct tls_stream *tls_of(struct fb_stream *stream)
 
 static void tls_free(struct tls_stream *self)
 {
+    fb_timer_clear(&self->retry);
     fb_net_batch_free(self->state, self->batch);
     fb_tls_receive_done(self);
     fb_tls_direction_done(&self->in);
@@ -67,12 +68,54 @@ static void seal_batch(struct tls_stream *self)
     self->batch = NULL;
 }
 
+/* The kernel seals them where they stand. */
+static void pass_on(struct tls_stream *self)
+{
+    self->n_sealed = self->n_write;
+    self->send.pieces = self->write->pieces;
+    self->send.n_pieces = self->write->n_pieces;
+    fb_stream_write(self->inner, &self->send);
+}
+
+/* Returns true if there is no more to do about it. */
+static bool notify_by_kernel(struct tls_stream *self, enum fb_tls_alert alert)
+{
+    if (fb_tls_kernel_alert(self->inner, alert) == FB_E_LATER) {
+        fb_timer_set(&self->retry, TLS_RETRY_MS);
+        return false;
+    }
+    self->has_notified = true;
+    return true;
+}
+
 static void notify(struct tls_stream *self, enum fb_tls_alert alert)
 {
     size_t size = fb_tls_seal_alert(&self->out, alert, self->alert);
 
     self->has_notified = true;
     send_piece(self, self->alert, size);
+}
+
+static void end_sending(struct tls_stream *self)
+{
+    end_write(self, -EPIPE);
+    if (self->wants_shut) {
+        fb_stream_shut(self->inner);
+    }
+}
+
+static void go_on_by_kernel(struct tls_stream *self)
+{
+    bool is_due = self->due_alert >= 0 || (self->write == NULL && self->wants_shut);
+
+    if (!is_due) {
+        if (self->write != NULL) {
+            pass_on(self);
+        }
+    } else if (notify_by_kernel(self, self->due_alert >= 0 ? (enum fb_tls_alert)self->due_alert
+                                                           : FB_TLS_CLOSE_NOTIFY)) {
+        end_sending(self);
+    }
 }
 
 /* What comes next, when nothing is being sent. */
@@ -82,16 +125,24 @@ static void go_on(struct tls_stream *self)
         end_write(self, FB_OK);
     }
     if (self->has_notified) {
-        end_write(self, -EPIPE);
-        if (self->wants_shut) {
-            fb_stream_shut(self->inner);
-        }
+        end_sending(self);
+    } else if (self->is_kernels) {
+        go_on_by_kernel(self);
     } else if (self->due_alert >= 0) {
         notify(self, (enum fb_tls_alert)self->due_alert);
     } else if (self->write != NULL) {
         seal_batch(self);
     } else if (self->wants_shut) {
         notify(self, FB_TLS_CLOSE_NOTIFY);
+    }
+}
+
+static void on_retry(struct fb_timer *timer)
+{
+    struct tls_stream *self = FB_CONTAINER_OF(timer, struct tls_stream, retry);
+
+    if (fb_op_is_idle(&self->send.op)) {
+        go_on(self);
     }
 }
 
@@ -118,6 +169,7 @@ static void on_sent(struct fb_op *op)
 void fb_tls_send_init(struct tls_stream *self)
 {
     fb_op_init(&self->send.op, self->stream.loop, on_sent);
+    fb_timer_init(&self->retry, self->stream.loop, on_retry);
     self->due_alert = -1;
     self->batch_bytes = FB_TLS_BATCH_BYTES / 2;
 }
@@ -170,8 +222,14 @@ void fb_tls_send_close(struct fb_stream *stream, bool is_reset)
 
     end_write(self, FB_E_CANCELED);
     if (!is_reset && !self->has_notified && fb_op_is_idle(&self->send.op)) {
-        notify(self, FB_TLS_CLOSE_NOTIFY); /* what the kernel takes of it at once */
+        /* What the kernel takes of it at once. */
+        if (self->is_kernels) {
+            (void)notify_by_kernel(self, FB_TLS_CLOSE_NOTIFY);
+        } else {
+            notify(self, FB_TLS_CLOSE_NOTIFY);
+        }
     }
+    fb_timer_clear(&self->retry);
     self->is_closed = true;
     self->inner = NULL;
     if (is_reset) {
@@ -197,6 +255,9 @@ size_t fb_tls_send_retract(struct fb_stream *stream)
 
     if (self->write == NULL) {
         return 0;
+    }
+    if (self->is_kernels && !fb_op_is_idle(&self->send.op)) {
+        return fb_stream_retract(self->inner);
     }
     size_t n_cut = self->n_write - self->n_sealed;
     self->n_write = self->n_sealed;

@@ -59,7 +59,10 @@ struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_hands
     self->facts = fb_tls_handshake_take_facts(handshake);
     fb_tls_handshake_take_keys(handshake, &keys);
     fb_tls_direction_init(&self->in, &keys, &keys.in, NULL);
-    fb_tls_direction_init(&self->out, &keys, &keys.out, NULL);
+    self->is_kernels = fb_tls_kernel_take(inner, &keys);
+    if (!self->is_kernels) {
+        fb_tls_direction_init(&self->out, &keys, &keys.out, NULL);
+    }
     fb_tls_keys_wipe(&keys);
     fb_tls_send_init(self);
     fb_tls_handshake_free(handshake);

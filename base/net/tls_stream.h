@@ -5,7 +5,8 @@
  *
  * The handshake's costly steps run on a pool, so that they hold no loop; the pool's queue is
  * bounded, and a connection that finds it full fails with FB_E_BUSY at once. What comes after is
- * sealed and opened where the stream's owner writes and reads. fb_stream_tls() and
+ * sealed and opened where the stream's owner writes and reads; or sealed by the kernel, which is
+ * then given the pieces as they are, and no copy of them is made or held here. fb_stream_tls() and
  * fb_stream_protocol() (stream.h) tell what was agreed on.
  *
  *     close   sends close_notify if the kernel has room for it
@@ -28,6 +29,7 @@
 #include "base/core/diag.h"
 #include "base/core/str.h"
 #include "base/loop/op.h"
+#include "base/tls/tls_keys.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +38,10 @@ struct fb_pool;
 struct fb_stream;
 struct fb_tls_config;
 struct tls_shaking;
+
+/* What seals the records of a TCP connection with this cipher: "kernel" where Linux' module `tls`
+ * is loaded, which then needs no copy of what is sent; else a backend (base/tls/tls_backend.h). */
+const char *fb_tls_sealer_name(enum fb_tls_aead aead);
 
 /* Both sides' operation: a config for servers accepts, one for clients connects. Cancelable. */
 struct fb_tls_shake {

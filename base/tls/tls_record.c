@@ -183,16 +183,24 @@ int fb_tls_seal(struct fb_tls_direction *direction, const struct fb_str *pieces,
     return FB_OK;
 }
 
+void fb_tls_alert_message(enum fb_tls_alert alert, uint8_t ret_message[2])
+{
+    bool is_warning = alert == FB_TLS_CLOSE_NOTIFY || alert == FB_TLS_NO_RENEGOTIATION;
+
+    ret_message[0] = is_warning ? 1 : 2;
+    ret_message[1] = (uint8_t)alert;
+}
+
 size_t fb_tls_seal_alert(struct fb_tls_direction *direction, enum fb_tls_alert alert,
                          uint8_t out[FB_TLS_SEALED_ALERT_MAX])
 {
-    bool is_warning = alert == FB_TLS_CLOSE_NOTIFY || alert == FB_TLS_NO_RENEGOTIATION;
-    uint8_t message[2] = {is_warning ? 1 : 2, (uint8_t)alert};
+    uint8_t message[2];
     struct fb_tls_job job;
 
     if (direction->sequence == UINT64_MAX) {
         return 0;
     }
+    fb_tls_alert_message(alert, message);
     size_t size = job_seal(direction, &job, FB_TLS_ALERT, sizeof(message), out);
     job.in = message;
     direction->backend->seal(direction->key, &job, 1);

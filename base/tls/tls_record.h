@@ -83,10 +83,13 @@ size_t fb_tls_sealed_size(const struct fb_tls_direction *direction, size_t n);
 FB_MUST_CHECK int fb_tls_seal(struct fb_tls_direction *direction, const struct fb_str *pieces,
                               size_t n_pieces, size_t from, size_t to, uint8_t *out);
 
+/* What an alert says, level and description; close_notify and no_renegotiation are warnings, all
+ * others fatal. */
+void fb_tls_alert_message(enum fb_tls_alert alert, uint8_t ret_message[2]);
+
 enum { FB_TLS_SEALED_ALERT_MAX = FB_TLS_OVERHEAD_MAX + 2 };
 
-/* Seals an alert; close_notify and no_renegotiation are warnings, all others fatal. Returns its
- * size. */
+/* Seals an alert. Returns its size. */
 size_t fb_tls_seal_alert(struct fb_tls_direction *direction, enum fb_tls_alert alert,
                          uint8_t out[FB_TLS_SEALED_ALERT_MAX]);
 
