@@ -71,6 +71,7 @@ static int take_slice(struct fb_http2_stream *stream)
 /* ---- content out --------------------------------------------------------- */
 
 /* How much of the stream's content the next frame has. */
+/* NOLINTNEXTLINE(readability-function-size, readability-non-const-parameter): nghttp2's type */
 static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t length,
                        uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
@@ -106,6 +107,12 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     return (ssize_t)n;
 }
 
+static void add_piece(struct fb_http2_session *session, struct fb_str piece)
+{
+    FB_REQUIRE(session->pieces != NULL && session->n_pieces < FB_HTTP2_MAX_PIECES);
+    session->pieces[session->n_pieces++] = piece;
+}
+
 static void add_frame_bytes(struct fb_http2_session *session, struct fb_str bytes)
 {
     struct fb_str *last = session->n_pieces > 0 ? &session->pieces[session->n_pieces - 1] : NULL;
@@ -114,7 +121,7 @@ static void add_frame_bytes(struct fb_http2_session *session, struct fb_str byte
     if (last != NULL && last->ptr == NULL) {
         last->len += bytes.len;
     } else {
-        session->pieces[session->n_pieces++] = (struct fb_str){NULL, bytes.len};
+        add_piece(session, (struct fb_str){NULL, bytes.len});
     }
 }
 
@@ -124,7 +131,7 @@ static void add_content(struct fb_http2_session *session, struct fb_http2_stream
     while (n > 0) {
         struct fb_slice *slice = &stream->slices[0];
         struct fb_str piece = fb_str_first(fb_str_skip(slice->bytes, stream->n_used), n);
-        session->pieces[session->n_pieces++] = piece;
+        add_piece(session, piece);
         session->n_bytes += piece.len;
         stream->n_used += piece.len;
         n -= piece.len;

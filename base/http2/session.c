@@ -46,6 +46,7 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
     return nghttp2_session_set_stream_user_data(h2, id, stream);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's type */
 static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                      void *ctx)
@@ -65,6 +66,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 }
 
 /* Without this nghttp2 would pass over what is no field, as if it were not there. */
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's type */
 static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
                              size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                              void *ctx)

@@ -6,10 +6,10 @@
  * first. HTTP's version, framing, keep-alive, pipelining, timeouts and limits
  * are the server's business.
  *
- * If the connection is lost before the response, `aborted` runs (if set): the
- * handler cancels what it waits for and still responds, into the void. A client
- * that stops sending (FIN) with its request is not lost: it gets its response. One whose
- * FIN comes a second later or more, while it waits, is taken to have left.
+ * If the connection is lost before the response, or the client cancels it (HTTP/2), `aborted` runs
+ * (if set): the handler cancels what it waits for and still responds, into the void. A client that
+ * stops sending (FIN) with its request is not lost: it gets its response. One whose FIN comes a
+ * second later or more, while it waits, is taken to have left.
  *
  *   handle() ──► [read body] ──► fb_exchange_respond() ──► … sent … ──► finished()
  *                     └── aborted() ──┘
@@ -41,7 +41,7 @@ struct fb_response {
     /* Bytes that `body` gives, or FB_LENGTH_UNKNOWN. For HEAD and 304 what a
      * GET would have given, or FB_LENGTH_UNKNOWN to leave Content-Length out. */
     int64_t length;
-    bool closes; /* close the connection after this response */
+    bool closes; /* close the connection after this response; in HTTP/2 its stream ends anyway */
 };
 
 /* How an exchange ended, for the access log and metrics. */

@@ -316,6 +316,47 @@ static void a_window_that_stays_shut_ends_its_response(void **state)
     client_done(&client);
 }
 
+/* Turns the loop, but takes nothing of what the server sends. */
+static void turn_without_taking(struct fixture *f, uint64_t ms)
+{
+    test_clock_advance_ms(&f->wire.clock, ms);
+    for (int i = 0; i < WIRE_TURNS; i++) {
+        fb_loop_turn(f->wire.loop);
+    }
+}
+
+static void who_takes_nothing_is_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_buf bytes = begun();
+
+    wire_hang_up(&f->wire);
+    f->wire.capacity = 20000;
+    wire_connect(&f->wire);
+    frame_add(&bytes, NGHTTP2_SETTINGS, 0, 0, FB_STR("\0\4\x7f\xff\xff\xff"));
+    frame_add(&bytes, NGHTTP2_WINDOW_UPDATE, 0, 0, FB_STR("\x7f\0\0\0"));
+    frame_add(&bytes, NGHTTP2_HEADERS, 5, 1,
+              FB_STR("\x82\x86\x44\x06/large\x41\x01"
+                     "a"));
+    f->wire.piece = fb_buf_str(&bytes);
+    f->wire.write.pieces = &f->wire.piece;
+    f->wire.write.n_pieces = 1;
+    fb_op_init(&f->wire.write.op, f->wire.loop, wire_on_written);
+    fb_stream_write(f->wire.client, &f->wire.write);
+    turn_without_taking(f, 0);
+    assert_int_equal(f->n_requests, 1);
+    for (int i = 0; i < 14; i++) {
+        turn_without_taking(f, 2000);
+    }
+    assert_int_equal(f->n_finished, 0);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_slow_clients_total"), 1);
+    turn_without_taking(f, 2000);
+    assert_int_equal(f->n_finished, 1);
+    assert_true(f->outcome.result < 0);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http_timeouts_total"), 1);
+    fb_buf_done(&bytes);
+}
+
 /* ---- too large ----------------------------------------------------------- */
 
 static void what_a_head_may_be_is_limited(void **state)
@@ -411,6 +452,7 @@ int main(void)
         GUARD_TEST(a_head_that_does_not_end_times_out),
         GUARD_TEST(content_that_does_not_come_times_out),
         GUARD_TEST(a_window_that_stays_shut_ends_its_response),
+        GUARD_TEST(who_takes_nothing_is_cut),
         GUARD_TEST(what_a_head_may_be_is_limited),
         GUARD_TEST(requests_are_as_strict_as_those_of_http_1),
         GUARD_TEST(names_in_capitals_reset_their_stream),
