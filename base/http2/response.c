@@ -4,8 +4,6 @@
 #include "base/core/err.h"
 #include "base/http2/http2_internal.h"
 
-#include <stdio.h>
-
 enum { FRAME_HEAD_BYTES = 9, FIELD_MAX_NUMBER = 24 };
 
 /* ---- slices -------------------------------------------------------------- */
@@ -294,6 +292,18 @@ static size_t add_fields(nghttp2_nv *fields, size_t n_fields, const struct fb_he
     return n_fields;
 }
 
+/* Decimal digits at the end of `text`. */
+static struct fb_str digits(uint64_t number, char text[FIELD_MAX_NUMBER])
+{
+    size_t at = FIELD_MAX_NUMBER;
+
+    do {
+        text[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return (struct fb_str){text + at, FIELD_MAX_NUMBER - at};
+}
+
 void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *stream,
                       const struct fb_http2_response *response)
 {
@@ -305,13 +315,12 @@ void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *
     size_t n = 0;
 
     FB_REQUIRE(!stream->is_closed);
-    int n_status = snprintf(status, sizeof(status), "%u", response->status);
-    fields[n++] = field_of(FB_STR(":status"), (struct fb_str){status, (size_t)n_status});
+    fields[n++] = field_of(FB_STR(":status"), digits(response->status, status));
     n = add_fields(fields, n, response->headers, response->n_headers);
     n = add_fields(fields, n, response->extra, response->n_extra);
     if (response->says_length) {
-        int n_length = snprintf(length, sizeof(length), "%lld", (long long)response->length);
-        fields[n++] = field_of(FB_STR("content-length"), (struct fb_str){length, (size_t)n_length});
+        fields[n++] =
+            field_of(FB_STR("content-length"), digits((uint64_t)response->length, length));
     }
     stream->body = response->body;
     stream->length = response->length;

@@ -89,7 +89,7 @@ struct fb_http2_stream {
 };
 
 /* What happens; called inside fb_http2_receive() and fb_http2_gather(), so they only take
- * note: of the functions below none may be called in them. */
+ * note: of the functions below none but fb_http2_use() may be called in them. */
 struct fb_http2_events {
     /* A request begins. NULL refuses the stream. */
     struct fb_http2_stream *(*opened)(void *ctx);

@@ -458,5 +458,8 @@ void fb_h2_take_over(struct server_conn *old, struct fb_str rest)
     if (conn_receive(conn, FB_HTTP2_PREFACE) && conn_receive(conn, rest)) {
         conn_read(conn);
     }
+    if (conn->base.server->is_draining && !fb_conn_is_dead(&conn->base)) {
+        h2_drain(&conn->base); /* which began while the preface was under way */
+    }
     fb_h2_leave(conn);
 }
