@@ -347,7 +347,10 @@ static bool node_is_ready(void *ctx)
 
 static void node_status(void *ctx, struct fb_json *status)
 {
-    edge_admin_status(&((struct edge_node *)ctx)->admin, status);
+    struct edge_node *node = ctx;
+
+    edge_admin_status(&node->admin, status);
+    edge_tls_status(node->tls, status);
 }
 
 static void node_purge(void *ctx, struct fb_exchange *exchange)
@@ -415,6 +418,13 @@ static struct fb_str node_admin_address(const void *conf)
     return ((const struct edge_conf *)conf)->admin.address;
 }
 
+static struct fb_tls_server *node_admin_tls(void *ctx)
+{
+    struct edge_node *node = ctx;
+
+    return edge_tls_server(node->tls, node->conf->admin.tls);
+}
+
 static const struct fb_route node_routes[] = {
     {.method = FB_METHOD_POST, .pattern = "/purge", .handle = node_purge},
     {.method = FB_METHOD_GET, .pattern = "/purges", .handle = node_list_purges},
@@ -432,6 +442,7 @@ static const struct fb_daemon_program program = {
     .summary = "the cache of Forebay: an ISP's box, or a regional node",
     .conf = &edge_conf_section,
     .admin_address = node_admin_address,
+    .admin_tls = node_admin_tls,
     .check = node_check,
     .start = node_start,
     .drain = node_drain,

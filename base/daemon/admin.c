@@ -193,7 +193,9 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
     struct fb_address bound;
     err = fb_listener_probe(&where);
     if (err == FB_OK) {
-        err = fb_server_listen(admin->server, &where, &bound);
+        struct fb_tls_server *tls =
+            program->admin_tls == NULL ? NULL : program->admin_tls(daemon->ctx);
+        err = fb_server_listen_tls(admin->server, &where, tls, &bound);
     }
     if (err < 0) {
         fb_daemon_admin_free(admin);

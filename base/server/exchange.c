@@ -33,6 +33,13 @@ struct fb_str fb_exchange_protocol(const struct fb_exchange *exchange)
                                                 : exchange->conn->protocol->name;
 }
 
+const struct fb_tls_facts *fb_exchange_tls(const struct fb_exchange *exchange)
+{
+    const struct server_conn *conn = exchange->conn;
+
+    return fb_conn_is_dead(conn) ? NULL : fb_stream_tls(conn->stream);
+}
+
 int64_t fb_exchange_body_length(const struct fb_exchange *exchange)
 {
     return exchange->content_length;

@@ -68,7 +68,8 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
                                FB_STR_ARG(address));
         }
     }
-    return edge_conf_check_upstreams(&edge->upstreams, diag);
+    int err = edge_conf_check_tls_server(edge, edge->admin.tls, diag);
+    return err < 0 ? err : edge_conf_check_upstreams(&edge->upstreams, diag);
 }
 
 /* ---- tables ------------------------------------------------------------ */
@@ -104,6 +105,9 @@ static const struct fb_conf_item admin_items[] = {
     {"address", FB_CONF_STRING, AT(edge_conf_admin, address), .check = fb_address_check,
      .help = "Where `/metrics`, `/healthz`, `/readyz`, `/status` and `/purge` are; none if unset. "
              "It has no access control: keep it on loopback or a management network."},
+    {"tls", FB_CONF_STRING, AT(edge_conf_admin, tls),
+     .help = "The name of the entry of `tls` that it is secured with; with `authorities`, only "
+             "those whose certificate they signed may connect. Unset: plain HTTP."},
     {0},
 };
 

@@ -46,6 +46,7 @@ struct edge_conf_tls {
 
 struct edge_conf_admin {
     struct fb_str address; /* ptr NULL: none */
+    struct fb_str tls;     /* as of struct edge_conf_listen */
 };
 
 struct edge_conf_upstream {
@@ -151,6 +152,12 @@ struct edge_conf_cors {
     bool credentials;
 };
 
+struct edge_conf_hsts {
+    uint64_t max_age; /* 0: none */
+    bool include_subdomains;
+    bool preload;
+};
+
 struct edge_conf_site {
     struct fb_conf_list hosts; /* of struct fb_str */
     struct edge_conf_key key;
@@ -161,6 +168,7 @@ struct edge_conf_site {
     struct edge_conf_headers headers;
     struct edge_conf_access access;
     struct edge_conf_cors cors;
+    struct edge_conf_hsts hsts;
 };
 
 struct edge_conf_limits {

@@ -53,6 +53,12 @@ void edge_conf_warn_of_access(const struct edge_conf *conf);
 /* NULL if nothing is said; in the arena, and borrowed from the configuration. */
 const struct edge_cors *edge_conf_cors(struct fb_arena *arena, const struct edge_conf_cors *conf);
 
+/* Of struct edge_conf_hsts, of a site. */
+extern const struct fb_conf_section edge_conf_hsts_section;
+
+/* The field's value, in the arena; "" for none. */
+struct fb_str edge_conf_hsts(struct fb_arena *arena, const struct edge_conf_hsts *conf);
+
 /* Of struct edge_conf_tls. */
 extern const struct fb_conf_section edge_conf_tls_section;
 

@@ -185,6 +185,8 @@ static const struct fb_conf_item site_items[] = {
      .help = "Who is served; everybody if it has no `keys`."},
     {"cors", FB_CONF_SECTION, AT(edge_conf_site, cors), .section = &edge_conf_cors_section,
      .help = "Which pages may read its responses; what the upstream says if it has no `origins`."},
+    {"hsts", FB_CONF_SECTION, AT(edge_conf_site, hsts), .section = &edge_conf_hsts_section,
+     .help = "Keeps browsers from asking its hosts without TLS again."},
     {0},
 };
 
@@ -228,6 +230,7 @@ static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *
                 .demands = site_demands(&from->requests),
                 .edits = edge_conf_edits(arena, &from->headers),
                 .cors = edge_conf_cors(arena, &from->cors),
+                .hsts = edge_conf_hsts(arena, &from->hsts),
             },
     };
     int err = edge_conf_access(&from->access, *FB_CONF_AT(struct fb_str, from->hosts, 0),

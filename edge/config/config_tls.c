@@ -5,7 +5,13 @@
 #include "edge/config/config_internal.h"
 #include "edge/config/tls.h"
 
-enum { PEM_FILE_MAX = 256 * 1024, DAY_MS = 86400000 };
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { PEM_FILE_MAX = 256 * 1024 };
+
+#define DAY_MS  INT64_C(86400000)
+#define YEAR_MS (365 * DAY_MS)
 
 /* ---- checks ------------------------------------------------------------ */
 
@@ -100,8 +106,7 @@ static const struct fb_conf_item tls_items[] = {
      .max = FB_TLS_MAX_CIPHERS, .check_all = fb_conf_check_distinct,
      .help = "Of TLS 1.2, most wanted first; all have forward secrecy and authenticate what they "
              "seal. Unset: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, each with ECDSA and RSA."},
-    {"tickets", FB_CONF_DURATION, AT(edge_conf_tls, tickets), .max = 7 * (int64_t)DAY_MS,
-     .preset = "12h",
+    {"tickets", FB_CONF_DURATION, AT(edge_conf_tls, tickets), .max = 7 * DAY_MS, .preset = "12h",
      .help = "How long a client may resume a session without a full handshake; the key of the "
              "tickets changes as often. 0: never. Not with `authorities`."},
     {0},
@@ -113,6 +118,40 @@ const struct fb_conf_section edge_conf_tls_section = {
             "files are read again at each reload.",
     .size = sizeof(struct edge_conf_tls),
     .items = tls_items,
+};
+
+static int conf_check_hsts(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_hsts *hsts = conf;
+
+    if (hsts->max_age == 0 && (hsts->include_subdomains || hsts->preload)) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "without 'max_age' nothing is sent");
+    }
+    if (hsts->preload && (hsts->max_age < YEAR_MS || !hsts->include_subdomains)) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "'preload' needs 'include_subdomains' and a 'max_age' of 365d or more");
+    }
+    return FB_OK;
+}
+
+static const struct fb_conf_item hsts_items[] = {
+    {"max_age", FB_CONF_DURATION, AT(edge_conf_hsts, max_age), .max = 10 * YEAR_MS, .preset = "0",
+     .help = "For how long a browser that was here over TLS takes no other way, such as `365d`; 0: "
+             "nothing is said. It cannot be taken back: be sure of TLS first."},
+    {"include_subdomains", FB_CONF_BOOL, AT(edge_conf_hsts, include_subdomains), .preset = "false",
+     .help = "For all names below the host as well."},
+    {"preload", FB_CONF_BOOL, AT(edge_conf_hsts, preload), .preset = "false",
+     .help = "Consents to browsers' built-in lists."},
+    {0},
+};
+
+const struct fb_conf_section edge_conf_hsts_section = {
+    .name = "hsts",
+    .help = "Strict-Transport-Security (RFC 6797), of responses over TLS alone; in place of the "
+            "upstream's.",
+    .size = sizeof(struct edge_conf_hsts),
+    .items = hsts_items,
+    .check = conf_check_hsts,
 };
 
 /* ---- what is made of it ------------------------------------------------ */
@@ -193,4 +232,17 @@ int edge_conf_tls_server(const struct edge_conf_tls *conf, struct fb_tls_tickets
             ret_config, diag);
     }
     return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(conf->name)) : FB_OK;
+}
+
+struct fb_str edge_conf_hsts(struct fb_arena *arena, const struct edge_conf_hsts *conf)
+{
+    char text[80];
+
+    if (conf->max_age == 0) {
+        return FB_STR_NONE;
+    }
+    int len = snprintf(text, sizeof(text), "max-age=%" PRIu64 "%s%s", conf->max_age / 1000,
+                       conf->include_subdomains ? "; includeSubDomains" : "",
+                       conf->preload ? "; preload" : "");
+    return fb_arena_dup(arena, (struct fb_str){text, (size_t)len});
 }

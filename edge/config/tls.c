@@ -3,8 +3,10 @@
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/json/json.h"
 #include "base/log/log.h"
 #include "base/net/tls_stream.h"
+#include "base/tls/tls_backend.h"
 #include "base/tls/tls_config.h"
 #include "base/tls/tls_tickets.h"
 #include "edge/config/config_internal.h"
@@ -166,14 +168,28 @@ void edge_tls_news_free(struct edge_tls_news *news)
     fb_free(news);
 }
 
-bool edge_tls_state(struct edge_tls *tls, size_t n, struct edge_tls_state *ret_state)
+/* ---- telling ------------------------------------------------------------- */
+
+void edge_tls_status(struct edge_tls *tls, struct fb_json *status)
 {
-    if (n >= tls->n) {
-        return false;
+    static const char *const names[] = {
+        [FB_TLS_AES_128_GCM] = "aes-128-gcm",
+        [FB_TLS_AES_256_GCM] = "aes-256-gcm",
+        [FB_TLS_CHACHA20_POLY1305] = "chacha20-poly1305",
+    };
+    struct fb_json *entries = fb_json_set_array(status, "tls");
+    struct fb_json *sealers = fb_json_set_object(status, "sealers");
+
+    for (size_t i = 0; i < tls->n; i++) {
+        struct fb_tls_config *config = fb_tls_server_config(tls->entries[i].server);
+        char text[FB_TIMESTAMP_MAX];
+        struct fb_json *entry = fb_json_add_object(entries);
+        fb_json_set_text(entry, "name", tls->entries[i].name);
+        fb_json_set_text(entry, "expires",
+                         fb_timestamp(fb_tls_config_expires_s(config) * 1000, text));
+        fb_tls_config_unref(config);
     }
-    struct fb_tls_config *config = fb_tls_server_config(tls->entries[n].server);
-    *ret_state = (struct edge_tls_state){.name = fb_str_from(tls->entries[n].name),
-                                         .expires_s = fb_tls_config_expires_s(config)};
-    fb_tls_config_unref(config);
-    return true;
+    for (size_t i = 0; i < FB_ARRAY_LEN(names); i++) {
+        fb_json_set_text(sealers, names[i], fb_tls_backend_for((enum fb_tls_aead)i)->name);
+    }
 }

@@ -16,7 +16,6 @@
 #include "base/core/diag.h"
 #include "base/core/str.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +23,7 @@ struct edge_conf;
 struct edge_tls;
 struct edge_tls_news;
 struct fb_clock;
+struct fb_json;
 struct fb_pool;
 struct fb_tls_server;
 
@@ -45,9 +45,6 @@ FB_MUST_CHECK int edge_tls_load(struct edge_tls *tls, const struct edge_conf *co
 void edge_tls_use(struct edge_tls *tls, struct edge_tls_news *news); /* frees them */
 void edge_tls_news_free(struct edge_tls_news *news);                 /* accepts NULL */
 
-/* For /status: the n-th entry; false after the last. */
-struct edge_tls_state {
-    struct fb_str name;
-    int64_t expires_s; /* Unix time, of the certificate that ends first */
-};
-bool edge_tls_state(struct edge_tls *tls, size_t n, struct edge_tls_state *ret_state);
+/* Adds to /status: `tls`, each entry with the end of its certificate that ends first, and
+ * `sealers`, what seals records with each cipher. */
+void edge_tls_status(struct edge_tls *tls, struct fb_json *status);

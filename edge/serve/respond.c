@@ -10,7 +10,7 @@
 #include "edge/serve/multi.h"
 #include "edge/serve/serve_internal.h"
 
-enum { RESPOND_EXTRA_MAX = 5 + EDGE_CORS_FIELDS_MAX }; /* lines that are added to an object's */
+enum { RESPOND_EXTRA_MAX = 6 + EDGE_CORS_FIELDS_MAX }; /* lines that are added to an object's */
 
 /* ---- fields ------------------------------------------------------------ */
 
@@ -74,6 +74,20 @@ static const struct fb_headers *respond_own(const struct serve_request *request)
     return request->join != NULL ? &request->join->io.own : &none;
 }
 
+/* Never over plain HTTP, where anybody could have written it (RFC 6797 section 7.2). */
+static void respond_hsts(const struct serve_request *request, struct fb_headers *headers)
+{
+    const struct edge_site *site = request->site;
+
+    if (site == NULL || site->hsts.len == 0) {
+        return;
+    }
+    fb_headers_remove(headers, FB_STR("Strict-Transport-Security"));
+    if (fb_exchange_tls(request->exchange) != NULL) {
+        fb_headers_add(headers, request->arena, FB_STR("Strict-Transport-Security"), site->hsts);
+    }
+}
+
 /* The fields `from` that go with `status`, edited as the site wants it, and room for more. */
 static struct fb_headers respond_copy(struct serve_request *request, const struct fb_headers *from,
                                       unsigned status)
@@ -99,6 +113,7 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
     if (request->site->cors != NULL) {
         edge_cors_apply(request->site->cors, request->origin, &headers, request->arena);
     }
+    respond_hsts(request, &headers);
     edge_edits_apply(edits, &headers, request->arena);
     edge_edits_apply(of_rule, &headers, request->arena);
     return headers;
@@ -134,6 +149,7 @@ void edge_serve_respond_fields(struct serve_request *request, struct fb_headers 
                    FB_STR("Cache-Status"));
     fb_headers_add(headers, request->arena, FB_STR("Cache-Status"),
                    edge_trail_text(request, false, 0));
+    respond_hsts(request, headers);
     edge_edits_apply(site != NULL ? &site->edits : NULL, headers, request->arena);
     if (site != NULL && site->cors != NULL) {
         edge_cors_apply(site->cors, request->origin, headers, request->arena);

@@ -70,6 +70,7 @@ static int site_init(struct edge_sites *sites, struct edge_site *site,
     site->key.excluded = copy_strings(arena, site->key.excluded, site->key.n_excluded);
     site->edits = edge_edits_copy(arena, &site->edits);
     site->access = edge_access_ref(spec->site.access);
+    site->hsts = fb_arena_dup(arena, spec->site.hsts);
     site->cors = edge_cors_copy(arena, spec->site.cors);
     return edge_rules_new(spec->rules, spec->n_rules, &site->rules, diag);
 }

@@ -50,7 +50,8 @@ struct edge_site {
     const struct edge_pool *pool; /* of edge_upstreams_pool(); NULL: the node's own */
     struct edge_edits edits;      /* of all responses, before those of the rule */
     struct edge_rules *rules;     /* NULL: none; the sites hold a reference */
-    struct edge_access *access;   /* NULL: everybody; the sites take a reference */
+    struct fb_str hsts;         /* Strict-Transport-Security over TLS; "": what the upstream says */
+    struct edge_access *access; /* NULL: everybody; the sites take a reference */
     const struct edge_cors *cors; /* NULL: what the upstream says */
 };
 

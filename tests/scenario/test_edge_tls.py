@@ -4,7 +4,7 @@ import ssl
 import subprocess
 
 import pytest
-from lab import BUILD, Client, get
+from lab import BUILD, Client, Cut, get, until
 from lab_tls import Authority, TlsClient, context, entry, tls_edge
 
 SEGMENT = bytes(i * 7 % 251 for i in range(1 << 20))
@@ -154,9 +154,47 @@ def test_a_tier_below_shows_its_certificate(lab, origin, authority, stranger, pa
     with TlsClient(edge.tls_port, "a.example", own) as client:
         assert client.get("/seg.m4s").body == SEGMENT
     for trust in (context(authority), context(authority, own=stranger.issue("node-7"))):
-        with pytest.raises((ssl.SSLError, ConnectionError)):
+        with pytest.raises((ssl.SSLError, ConnectionError, Cut)):
             TlsClient(edge.tls_port, "a.example", trust).get("/seg.m4s")
     assert edge.metric('tls_failures_total{cause="denied",server="forebay-edge"}') == 2
+
+
+# ---- what is told ----------------------------------------------------------
+
+def test_browsers_are_told_to_come_over_tls_alone(lab, origin, authority, pairs):
+    origin.put("/page", b"x", headers=[("Strict-Transport-Security", "max-age=1")])
+    sites = ("sites:\n  - hosts: [a.example]\n    hsts: {max_age: 365d, include_subdomains: true, "
+             "preload: true}\n")
+    edge = tls_edge(lab, origin, entry("players", pairs), extra=sites)
+    with TlsClient(edge.tls_port, "a.example", authority) as client:
+        for target, status in (("/page", 200), ("/none", 404)):
+            answer = client.get(target, headers=[("Host", "a.example")])
+            assert answer.status == status
+            assert answer.headers.all("Strict-Transport-Security") == [
+                "max-age=31536000; includeSubDomains; preload"]
+    plain = get(edge.url + "/page", headers=[("Host", "a.example")])
+    assert "Strict-Transport-Security" not in plain.headers
+
+
+def test_status_shows_what_seals_and_when_certificates_end(edge):
+    status = edge.status()
+    assert [one["name"] for one in status["tls"]] == ["players"]
+    assert status["tls"][0]["expires"].endswith("Z")
+    assert set(status["sealers"]) == {"aes-128-gcm", "aes-256-gcm", "chacha20-poly1305"}
+
+
+def test_operators_show_a_certificate(lab, origin, authority, pairs):
+    edge = lab.edge(upstreams=[origin.url], start=False,
+                    extra="tls:\n" + entry("staff", pairs[:1], authorities=authority.path))
+    config = edge.config_path.read_text()
+    edge.config_path.write_text(config.replace("admin:\n", "admin:\n  tls: staff\n"))
+    edge.start(wait=False)
+    until(lambda: "admin address open" in edge.log(), "it listens")
+    own = context(authority, own=authority.issue("operator"))
+    with TlsClient(edge.admin_port, "a.example", own) as client:
+        assert client.get("/healthz").status == 200
+    with pytest.raises((ssl.SSLError, ConnectionError, Cut)):
+        TlsClient(edge.admin_port, "a.example", authority).get("/healthz")
 
 
 # ---- replacing certificates -------------------------------------------------
