@@ -80,7 +80,7 @@ static int node_make_upstreams(struct edge_node *node, struct fb_diag *diag)
     struct edge_upstreams_options options = edge_conf_upstream_options(conf);
 
     node->upstreams = edge_upstreams_new(&options, fb_clock_system(), node->metrics);
-    return edge_conf_use_upstreams(conf, NULL, node->upstreams, diag);
+    return edge_conf_use_upstreams(conf, NULL, node->upstreams, node->tls, diag);
 }
 
 static size_t node_workers(const struct edge_conf *conf)
@@ -168,7 +168,7 @@ static int node_make_sites_and_crew(struct edge_node *node, struct fb_loop *loop
     if (err < 0) {
         return fb_diag_set(diag, err, "start a thread: %s", fb_err_text(err));
     }
-    err = edge_conf_sites(node->conf, node->upstreams, fb_random_u64(), &sites, diag);
+    err = edge_conf_sites(node->conf, node->upstreams, node->tls, fb_random_u64(), &sites, diag);
     if (err == FB_OK) {
         err = node_make_crew(node, loop, sites, diag);
     }
@@ -180,7 +180,7 @@ static int node_make_sites_and_crew(struct edge_node *node, struct fb_loop *loop
  * that is turned away comes back. */
 static int node_make_tls(struct edge_node *node, struct fb_diag *diag)
 {
-    if (node->conf->tls.n > 0) {
+    if (edge_conf_has_tls(node->conf)) {
         unsigned n_threads = (unsigned)(node_workers(node->conf) + 1) / 2;
         int err = fb_pool_new("tls", n_threads, HANDSHAKES_QUEUED_MAX, &node->tls_pool);
         if (err < 0) {
@@ -197,7 +197,7 @@ static int node_listen(struct edge_node *node, struct fb_diag *diag)
     for (size_t i = 0; i < node->conf->listen.n; i++) {
         const struct edge_conf_listen *listen =
             FB_CONF_AT(struct edge_conf_listen, node->conf->listen, i);
-        struct fb_tls_server *tls = edge_tls_server(node->tls, listen->tls);
+        struct fb_tls_party *tls = edge_tls_server(node->tls, listen->tls);
         struct fb_address address;
         int err = fb_address_parse(listen->address, &address, diag);
         if (err == FB_OK) {
@@ -293,13 +293,13 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     node_make_clients(node);
     err = node_open_access_log(node, diag);
     if (err == FB_OK) {
+        err = node_make_tls(node, diag);
+    }
+    if (err == FB_OK) {
         err = node_make_upstreams(node, diag);
     }
     if (err == FB_OK) {
         err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);
-    }
-    if (err == FB_OK) {
-        err = node_make_tls(node, diag);
     }
     if (err == FB_OK) {
         err = node_listen(node, diag);
@@ -373,12 +373,13 @@ static void node_reload(void *ctx, struct fb_daemon_reload *reload)
     struct edge_sites *sites = NULL;
     struct edge_tls_news *tls = NULL;
 
-    int err = edge_conf_sites(conf, node->upstreams, fb_random_u64(), &sites, &reload->diag);
+    int err = edge_tls_load(node->tls, conf, &tls, &reload->diag);
     if (err == FB_OK) {
-        err = edge_tls_load(node->tls, conf, &tls, &reload->diag);
+        err = edge_conf_sites(conf, node->upstreams, node->tls, fb_random_u64(), &sites,
+                              &reload->diag);
     }
     if (err == FB_OK) {
-        err = edge_conf_use_upstreams(conf, &options, node->upstreams, &reload->diag);
+        err = edge_conf_use_upstreams(conf, &options, node->upstreams, node->tls, &reload->diag);
     }
     if (err < 0) {
         edge_tls_news_free(tls);
@@ -387,7 +388,7 @@ static void node_reload(void *ctx, struct fb_daemon_reload *reload)
         fb_op_finish(&reload->op, err);
         return;
     }
-    edge_tls_use(node->tls, tls);
+    edge_tls_use(tls);
     edge_crew_reload(node->crew, sites, &reload->op);
     edge_sites_unref(sites); /* the crew has its own reference */
 }
@@ -403,7 +404,7 @@ static int node_check(const void *conf, struct fb_diag *diag)
     struct edge_sites *sites = NULL;
     struct edge_tls *tls = NULL;
 
-    int err = edge_conf_sites(conf, NULL, 0, &sites, diag);
+    int err = edge_conf_sites(conf, NULL, NULL, 0, &sites, diag);
     edge_sites_unref(sites);
     if (err == FB_OK) {
         err =
@@ -418,7 +419,7 @@ static struct fb_str node_admin_address(const void *conf)
     return ((const struct edge_conf *)conf)->admin.address;
 }
 
-static struct fb_tls_server *node_admin_tls(void *ctx)
+static struct fb_tls_party *node_admin_tls(void *ctx)
 {
     struct edge_node *node = ctx;
 

@@ -21,13 +21,15 @@
  * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_BUSY if its turn never
  *            came or too many wait; FB_E_CLOSED; FB_E_MALFORMED for an answer that is not HTTP,
  *            and for a target or Host that would not be a request; FB_E_LIMIT
- *            for an oversized head; FB_E_UNSUPPORTED for https; what
+ *            for an oversized head; those of handshakes (base/tls/tls_handshake.h), and
+ *            FB_E_UNSUPPORTED for https without `tls`; what
  *            `request_body` failed with, which `content_failed` tells from what
  *            the upstream did.
  */
 #pragma once
 
 #include "base/core/arena.h"
+#include "base/core/diag.h"
 #include "base/http/head.h"
 #include "base/http/url.h"
 #include "base/loop/op.h"
@@ -39,6 +41,7 @@
 struct fb_client;
 struct fb_loop;
 struct fb_metrics;
+struct fb_tls_party;
 
 /* Zero means the default in brackets. */
 struct fb_client_limits {
@@ -64,14 +67,16 @@ struct fb_fetch {
     struct fb_op op;
 
     /* In; borrowed until done. */
-    struct fb_url url; /* scheme http; host, port and target */
+    struct fb_url url;        /* host, port and target */
+    struct fb_tls_party *tls; /* for scheme https (base/net/tls_stream.h); outlives the client */
+    struct fb_str tls_name;   /* that the certificate must be for; ptr NULL: url.host */
     enum fb_method method;
     const struct fb_header *headers; /* without Host and framing fields */
     size_t n_headers;
     struct fb_str host_header;      /* overrides Host; ptr NULL: from url */
     struct fb_reader *request_body; /* taken over; NULL for none */
     int64_t request_length;         /* of request_body; -1: chunked */
-    uint32_t connect_timeout_ms;    /* [5 s] */
+    uint32_t connect_timeout_ms;    /* [5 s]; as long again for the handshake of TLS */
     uint32_t head_timeout_ms;       /* [30 s] for each: the queue and connecting,
                                        sending a piece, and from the last to the head */
     uint32_t body_timeout_ms;       /* [30 s] waiting for a piece of content */
@@ -83,6 +88,7 @@ struct fb_fetch {
     int64_t length;         /* of the content; 0 for HEAD; -1 if only its end will tell */
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
     bool content_failed;    /* it failed because `request_body` did */
+    struct fb_diag *diag;   /* in: gets the sentence of a handshake that failed; may be NULL */
 
     /* Private to base/client. */
     struct client_request *request;

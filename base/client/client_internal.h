@@ -29,6 +29,7 @@
 #include "base/metrics/metrics.h"
 #include "base/net/stream.h"
 #include "base/net/tcp.h"
+#include "base/net/tls_stream.h"
 
 enum client_metric {
     CLIENT_REQUESTS,
@@ -50,7 +51,7 @@ struct fb_client {
     struct fb_loop *loop;
     struct fb_client_limits limits;   /* without zeros */
     struct fb_metrics_table *metrics; /* the registry's; may be NULL */
-    struct fb_map *upstreams;         /* owned; "host:port" → struct client_upstream, owned */
+    struct fb_map *upstreams;         /* owned; where → struct client_upstream, owned */
     unsigned n_requests;              /* fetches and bodies not yet over */
     unsigned n_conns;                 /* not yet freed */
     bool is_closed;
@@ -60,9 +61,11 @@ struct client_upstream {
     struct fb_client *client;
     struct fb_buf host; /* owned */
     uint16_t port;
-    struct fb_list conns; /* of struct client_conn, all but the closed */
-    struct fb_list idle;  /* of struct client_conn, latest first */
-    struct fb_list queue; /* of struct client_request, first come first */
+    struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
+    struct fb_buf tls_name;   /* owned; of whom its certificate must be */
+    struct fb_list conns;     /* of struct client_conn, all but the closed */
+    struct fb_list idle;      /* of struct client_conn, latest first */
+    struct fb_list queue;     /* of struct client_request, first come first */
     uint32_t n_idle;
     uint32_t n_open; /* of `conns` */
     bool is_serving; /* inside client_upstream_serve() */
@@ -104,6 +107,12 @@ struct client_send {
     bool is_broken; /* the peer takes no more, but may still answer */
 };
 
+/* A connection's handshake. */
+struct client_shake {
+    struct fb_tls_shake shake;
+    struct client_conn *conn;
+};
+
 enum client_conn_state {
     CONN_CONNECTING,
     CONN_HEAD,
@@ -120,9 +129,10 @@ struct client_conn {
     struct fb_list idle_link;       /* in its list of idle ones */
     struct client_request *request; /* borrowed; in HEAD and BODY, and if it still waits */
     struct fb_connect connect;
-    struct fb_stream *stream; /* owned; NULL before and after */
-    struct fb_op wait;        /* for incoming bytes; in IDLE, HEAD and DRAIN always */
-    struct fb_timer timer;    /* in IDLE and DRAIN */
+    struct client_shake *shake; /* owned; NULL but while it lasts */
+    struct fb_stream *stream;   /* owned; NULL before and after */
+    struct fb_op wait;          /* for incoming bytes; in IDLE, HEAD and DRAIN always */
+    struct fb_timer timer;      /* in IDLE and DRAIN */
 
     struct fb_http1_parser parser;
     struct client_input *input; /* counted; what `rest` is in */
@@ -160,8 +170,9 @@ void fb_client_request_wake(struct client_request *request);
 
 /* ---- upstream.c ---------------------------------------------------------- */
 
-struct client_upstream *fb_client_upstream_get(struct fb_client *client, struct fb_str host,
-                                               uint16_t port);
+/* Where `fetch` goes. */
+struct client_upstream *fb_client_upstream_get(struct fb_client *client,
+                                               const struct fb_fetch *fetch);
 void fb_client_upstream_free(struct client_upstream *upstream);
 
 /* Gives connections to those who wait, as far as they go. */

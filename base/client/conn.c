@@ -3,6 +3,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/loop/loop.h"
+#include "base/tls/tls_config.h"
 
 #include <errno.h>
 
@@ -106,7 +107,7 @@ void fb_client_conn_try_free(struct client_conn *conn)
     struct fb_client *client = conn->upstream->client;
 
     if (conn->machine.state != CONN_CLOSED || !fb_op_is_idle(&conn->wait) ||
-        !fb_op_is_idle(&conn->connect.op) || !fb_client_send_is_idle(conn)) {
+        !fb_op_is_idle(&conn->connect.op) || conn->shake != NULL || !fb_client_send_is_idle(conn)) {
         return;
     }
     fb_free(conn);
@@ -128,6 +129,9 @@ void fb_client_conn_close(struct client_conn *conn)
     }
     fb_timer_clear(&conn->timer);
     fb_op_cancel(&conn->connect.op);
+    if (conn->shake != NULL) {
+        fb_op_cancel(&conn->shake->shake.op);
+    }
     if (was_idle) {
         fb_stream_close(conn->stream);
     } else {
@@ -209,7 +213,8 @@ void fb_client_conn_release(struct client_conn *conn)
                     fb_client_send_is_idle(conn);
 
     conn->request = NULL;
-    if (conn->machine.state == CONN_CONNECTING && !fb_op_is_idle(&conn->connect.op)) {
+    if (conn->machine.state == CONN_CONNECTING &&
+        (!fb_op_is_idle(&conn->connect.op) || conn->shake != NULL)) {
         return; /* it will do for somebody else */
     }
     if (is_clean && fb_http1_body_is_whole(&conn->body) && conn->rest.len == 0) {
@@ -360,20 +365,18 @@ static void on_readable(struct fb_op *op)
     }
 }
 
-static void on_connected(struct fb_op *op)
+/* It is connected, and its handshake done if it has one; or not. */
+static void conn_opened(struct client_conn *conn, int result)
 {
-    struct client_conn *conn = FB_CONTAINER_OF(op, struct client_conn, connect.op);
     struct client_request *request = conn->request;
 
-    if (op->result == FB_OK) {
-        conn->stream = conn->connect.stream;
-    }
     if (conn->machine.state == CONN_CLOSED) {
         fb_stream_close(conn->stream);
+        conn->stream = NULL;
         fb_client_conn_try_free(conn);
-    } else if (op->result < 0) {
+    } else if (result < 0) {
         if (request != NULL) {
-            fb_client_request_fail(request, op->result);
+            fb_client_request_fail(request, result);
         } else {
             fb_client_conn_close(conn);
         }
@@ -382,6 +385,55 @@ static void on_connected(struct fb_op *op)
     } else {
         conn_keep(conn);
     }
+}
+
+static void on_shaken(struct fb_op *op)
+{
+    struct client_shake *self = FB_CONTAINER_OF(op, struct client_shake, shake.op);
+    struct client_conn *conn = self->conn;
+    struct fb_diag *diag = conn->request != NULL ? conn->request->fetch->diag : NULL;
+    int result = op->result;
+
+    conn->shake = NULL;
+    if (result == FB_OK) {
+        conn->stream = self->shake.stream;
+    } else if (diag != NULL) {
+        *diag = self->shake.diag;
+    }
+    fb_free(self);
+    conn_opened(conn, result);
+}
+
+static void conn_shake(struct client_conn *conn, struct fb_stream *stream)
+{
+    struct client_upstream *upstream = conn->upstream;
+    struct fb_tls_config *config = fb_tls_party_config(upstream->tls);
+    struct client_shake *self = FB_NEW(struct client_shake);
+
+    self->conn = conn;
+    conn->shake = self;
+    fb_op_init(&self->shake.op, upstream->client->loop, on_shaken);
+    self->shake.inner = stream;
+    self->shake.config = config;
+    self->shake.pool = fb_tls_party_pool(upstream->tls);
+    self->shake.server_name = fb_buf_str(&upstream->tls_name);
+    self->shake.timeout_ms = conn->connect.timeout_ms;
+    fb_tls_connect(&self->shake);
+    fb_tls_config_unref(config); /* the handshake has its own reference */
+}
+
+static void on_connected(struct fb_op *op)
+{
+    struct client_conn *conn = FB_CONTAINER_OF(op, struct client_conn, connect.op);
+
+    if (op->result == FB_OK && conn->upstream->tls != NULL && conn->machine.state != CONN_CLOSED) {
+        conn_shake(conn, conn->connect.stream);
+        return;
+    }
+    if (op->result == FB_OK) {
+        conn->stream = conn->connect.stream;
+    }
+    conn_opened(conn, op->result);
 }
 
 void fb_client_conn_open(struct client_upstream *upstream, struct client_request *request)

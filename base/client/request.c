@@ -225,7 +225,9 @@ static bool is_plain(struct fb_str str)
 
 static int fetch_check(const struct fb_fetch *fetch)
 {
-    if (!fb_str_equal_nocase(fetch->url.scheme, FB_STR("http"))) {
+    const struct fb_str scheme = fetch->tls == NULL ? FB_STR("http") : FB_STR("https");
+
+    if (!fb_str_equal_nocase(fetch->url.scheme, scheme)) {
         return FB_E_UNSUPPORTED;
     }
     bool has_host = fetch->host_header.ptr == NULL || is_plain(fetch->host_header);
@@ -256,7 +258,7 @@ void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch)
 
     struct client_request *request = FB_NEW(struct client_request);
     request->reader.ops = &body_ops;
-    request->upstream = fb_client_upstream_get(client, fetch->url.host, fetch->url.port);
+    request->upstream = fb_client_upstream_get(client, fetch);
     request->fetch = fetch;
     request->has_content = fetch->request_body != NULL;
     request->body_timeout_ms = or_default(fetch->body_timeout_ms, 30000);

@@ -23,7 +23,7 @@ static void send_host(struct fb_buf *buf, const struct fb_fetch *fetch)
     }
     bool is_ip6 = fb_str_find(fetch->url.host, ':') != fetch->url.host.len;
     fb_buf_printf(buf, is_ip6 ? "[%.*s]" : "%.*s", FB_STR_ARG(fetch->url.host));
-    if (fetch->url.port != 80) {
+    if (fetch->url.port != (fetch->tls == NULL ? 80 : 443)) {
         fb_buf_printf(buf, ":%u", (unsigned)fetch->url.port);
     }
 }

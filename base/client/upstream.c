@@ -2,19 +2,28 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 
-struct client_upstream *fb_client_upstream_get(struct fb_client *client, struct fb_str host,
-                                               uint16_t port)
+/* Connections are shared by those alone who ask the same of TLS. */
+struct client_upstream *fb_client_upstream_get(struct fb_client *client,
+                                               const struct fb_fetch *fetch)
 {
     FB_AUTO(fb_buf_done) struct fb_buf key = {0};
+    struct fb_str host = fetch->url.host;
+    struct fb_str tls_name = fetch->tls_name.ptr != NULL ? fetch->tls_name : host;
 
-    fb_buf_printf(&key, "%u ", (unsigned)port);
+    fb_buf_printf(&key, "%u ", (unsigned)fetch->url.port);
     fb_buf_append(&key, host);
+    if (fetch->tls != NULL) {
+        fb_buf_printf(&key, " %p ", (void *)fetch->tls);
+        fb_buf_append(&key, tls_name);
+    }
     struct client_upstream *upstream = fb_map_find(client->upstreams, fb_buf_str(&key));
     if (upstream == NULL) {
         upstream = FB_NEW(struct client_upstream);
         upstream->client = client;
         fb_buf_append(&upstream->host, host);
-        upstream->port = port;
+        upstream->port = fetch->url.port;
+        upstream->tls = fetch->tls;
+        fb_buf_append(&upstream->tls_name, tls_name);
         fb_list_init(&upstream->conns);
         fb_list_init(&upstream->idle);
         fb_list_init(&upstream->queue);
@@ -27,6 +36,7 @@ void fb_client_upstream_free(struct client_upstream *upstream)
 {
     FB_REQUIRE(fb_list_empty(&upstream->conns) && fb_list_empty(&upstream->queue));
     fb_buf_done(&upstream->host);
+    fb_buf_done(&upstream->tls_name);
     fb_free(upstream);
 }
 

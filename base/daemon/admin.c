@@ -193,7 +193,7 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
     struct fb_address bound;
     err = fb_listener_probe(&where);
     if (err == FB_OK) {
-        struct fb_tls_server *tls =
+        struct fb_tls_party *tls =
             program->admin_tls == NULL ? NULL : program->admin_tls(daemon->ctx);
         err = fb_server_listen_tls(admin->server, &where, tls, &bound);
     }

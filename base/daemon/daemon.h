@@ -53,7 +53,7 @@ struct fb_json;
 struct fb_loop;
 struct fb_metrics;
 struct fb_route;
-struct fb_tls_server;
+struct fb_tls_party;
 
 enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
 
@@ -86,7 +86,7 @@ struct fb_daemon_program {
 
     /* What the admin server is secured with (base/net/tls_stream.h), borrowed until `stop`; asked
      * for after `start`. NULL, or may give NULL: plain HTTP. */
-    struct fb_tls_server *(*admin_tls)(void *ctx);
+    struct fb_tls_party *(*admin_tls)(void *ctx);
 
     /* Sets the program up on the main loop; *ret_ctx goes to all that follows.
      * On failure nothing may be left. */

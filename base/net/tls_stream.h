@@ -66,26 +66,27 @@ struct fb_tls_shake {
 void fb_tls_accept(struct fb_tls_shake *shake);
 void fb_tls_connect(struct fb_tls_shake *shake);
 
-/* ---- servers ------------------------------------------------------------- */
+/* ---- parties ------------------------------------------------------------- */
 
 /*
- * What a listener's handshakes are made with; a reload replaces the configuration at any time.
+ * What the handshakes of a listener, or those with some upstreams, are made with; a reload replaces
+ * the configuration at any time.
  *
- * Ownership  The owner frees it after all listeners that use it.
+ * Ownership  The owner frees it after all that uses it.
  * Threads    Any.
  */
-struct fb_tls_server;
+struct fb_tls_party;
 
 /* `config` is counted, `pool` borrowed. */
-struct fb_tls_server *fb_tls_server_new(struct fb_tls_config *config, struct fb_pool *pool,
-                                        uint32_t timeout_ms);
-void fb_tls_server_free(struct fb_tls_server *server); /* accepts NULL */
+struct fb_tls_party *fb_tls_party_new(struct fb_tls_config *config, struct fb_pool *pool,
+                                      uint32_t timeout_ms);
+void fb_tls_party_free(struct fb_tls_party *party); /* accepts NULL */
 
 /* Handshakes that begin from now on use `config`. */
-void fb_tls_server_use(struct fb_tls_server *server, struct fb_tls_config *config);
+void fb_tls_party_use(struct fb_tls_party *party, struct fb_tls_config *config);
 
 /* The one in use; the reference is the caller's. */
-struct fb_tls_config *fb_tls_server_config(struct fb_tls_server *server);
+struct fb_tls_config *fb_tls_party_config(struct fb_tls_party *party);
 
-struct fb_pool *fb_tls_server_pool(const struct fb_tls_server *server);
-uint32_t fb_tls_server_timeout_ms(const struct fb_tls_server *server);
+struct fb_pool *fb_tls_party_pool(const struct fb_tls_party *party);
+uint32_t fb_tls_party_timeout_ms(const struct fb_tls_party *party);

@@ -331,7 +331,7 @@ int fb_server_listen(struct fb_server *server, const struct fb_address *address,
 }
 
 static int add_listener(struct fb_server *server, struct fb_listener_options *options,
-                        struct fb_tls_server *tls)
+                        struct fb_tls_party *tls)
 {
     struct server_listener *listener = &server->listeners[server->n_listeners];
 
@@ -346,7 +346,7 @@ static int add_listener(struct fb_server *server, struct fb_listener_options *op
 }
 
 int fb_server_listen_tls(struct fb_server *server, const struct fb_address *address,
-                         struct fb_tls_server *tls, struct fb_address *ret_bound)
+                         struct fb_tls_party *tls, struct fb_address *ret_bound)
 {
     struct fb_listener_options options = {.address = *address};
 
@@ -360,7 +360,7 @@ int fb_server_listen_tls(struct fb_server *server, const struct fb_address *addr
     return err;
 }
 
-int fb_server_adopt(struct fb_server *server, int fd, struct fb_tls_server *tls)
+int fb_server_adopt(struct fb_server *server, int fd, struct fb_tls_party *tls)
 {
     struct fb_listener_options options = {.fd = fd};
 

@@ -27,7 +27,7 @@ struct fb_server;
 struct fb_sockets;
 struct fb_stream;
 struct fb_tcp_tuning;
-struct fb_tls_server;
+struct fb_tls_party;
 
 /* Zero means the default in brackets. */
 struct fb_server_limits {
@@ -67,11 +67,11 @@ FB_MUST_CHECK int fb_server_listen(struct fb_server *server, const struct fb_add
 /* The same with TLS. `tls` (tls_stream.h) is borrowed until the server is freed, and may be shared
  * by several; NULL: without TLS. A handshake counts as a connection. */
 FB_MUST_CHECK int fb_server_listen_tls(struct fb_server *server, const struct fb_address *address,
-                                       struct fb_tls_server *tls, struct fb_address *ret_bound);
+                                       struct fb_tls_party *tls, struct fb_address *ret_bound);
 
 /* Listens on a socket that listens already, of another process perhaps; takes `fd` over, also on
  * failure. */
-FB_MUST_CHECK int fb_server_adopt(struct fb_server *server, int fd, struct fb_tls_server *tls);
+FB_MUST_CHECK int fb_server_adopt(struct fb_server *server, int fd, struct fb_tls_party *tls);
 
 /* Adds another descriptor of each of its listening sockets to `sockets`. On any thread, but not
  * once the server is told to drain. */

@@ -89,14 +89,14 @@ enum server_metric {
 struct fb_client;
 struct fb_listener;
 struct fb_metrics_table;
-struct fb_tls_server;
+struct fb_tls_party;
 struct server_conn;
 
 /* Where connections come from. */
 struct server_listener {
     struct fb_server *server;
     struct fb_listener *listener; /* owned */
-    struct fb_tls_server *tls;    /* borrowed; NULL: without TLS */
+    struct fb_tls_party *tls;     /* borrowed; NULL: without TLS */
 };
 
 /* Where a new connection leads, and what its client may do. */
@@ -228,7 +228,7 @@ static inline bool fb_conn_is_dead(const struct server_conn *conn)
 
 /* A connection whose handshake comes first; fb_server_open() follows it. */
 void fb_tls_conn_open(struct fb_server *server, const struct server_peer *peer,
-                      struct fb_tls_server *tls);
+                      struct fb_tls_party *tls);
 
 /* ---- pace.c -------------------------------------------------------------- */
 

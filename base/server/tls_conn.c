@@ -77,10 +77,10 @@ static void on_shaken(struct fb_op *op)
 }
 
 void fb_tls_conn_open(struct fb_server *server, const struct server_peer *peer,
-                      struct fb_tls_server *tls)
+                      struct fb_tls_party *tls)
 {
     struct tls_conn *self = FB_NEW(struct tls_conn);
-    struct fb_tls_config *config = fb_tls_server_config(tls);
+    struct fb_tls_config *config = fb_tls_party_config(tls);
 
     self->peer = *peer;
     fb_server_conn_init(server, &self->conn, &tls_protocol, peer);
@@ -88,8 +88,8 @@ void fb_tls_conn_open(struct fb_server *server, const struct server_peer *peer,
     fb_op_init(&self->shake.op, server->loop, on_shaken);
     self->shake.inner = peer->stream;
     self->shake.config = config;
-    self->shake.pool = fb_tls_server_pool(tls);
-    self->shake.timeout_ms = fb_tls_server_timeout_ms(tls);
+    self->shake.pool = fb_tls_party_pool(tls);
+    self->shake.timeout_ms = fb_tls_party_timeout_ms(tls);
     self->shake.plain_answer = plain_answer;
     fb_tls_accept(&self->shake);
     fb_tls_config_unref(config); /* the handshake has its own reference */

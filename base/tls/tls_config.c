@@ -146,7 +146,7 @@ static int config_load_authorities(struct fb_tls_config *config,
         mbedtls_ssl_conf_authmode(&config->base, MBEDTLS_SSL_VERIFY_NONE);
         return FB_OK;
     }
-    int err = fb_tls_chain_load(&config->authorities, &options->authorities, diag);
+    int err = fb_tls_chain_load(&config->authorities, &options->authorities, true, diag);
     if (err < 0) {
         return err;
     }

@@ -43,9 +43,9 @@ FB_MUST_CHECK int fb_tls_identity_load(struct tls_identity *identity,
                                        struct fb_diag *diag);
 void fb_tls_identity_done(struct tls_identity *identity);
 
-/* The certificates of a PEM file. */
+/* The certificates of a PEM file; with `may_skip`, those of them that mbedTLS can read. */
 FB_MUST_CHECK int fb_tls_chain_load(mbedtls_x509_crt *chain, const struct fb_tls_pem *pem,
-                                    struct fb_diag *diag);
+                                    bool may_skip, struct fb_diag *diag);
 
 enum tls_match { TLS_MATCH_NONE, TLS_MATCH_WILDCARD, TLS_MATCH_EXACT };
 

@@ -16,7 +16,8 @@ static const char *reason(int code, char text[128])
     return text;
 }
 
-int fb_tls_chain_load(mbedtls_x509_crt *chain, const struct fb_tls_pem *pem, struct fb_diag *diag)
+int fb_tls_chain_load(mbedtls_x509_crt *chain, const struct fb_tls_pem *pem, bool may_skip,
+                      struct fb_diag *diag)
 {
     char text[128];
 
@@ -30,7 +31,7 @@ int fb_tls_chain_load(mbedtls_x509_crt *chain, const struct fb_tls_pem *pem, str
         return fb_diag_set(diag, FB_E_MALFORMED, "'%s' holds no certificate: %s", pem->name,
                            reason(code, text));
     }
-    if (code > 0) {
+    if (code > 0 && (!may_skip || chain->version == 0)) {
         return fb_diag_set(diag, FB_E_MALFORMED, "'%s' holds certificates that cannot be read",
                            pem->name);
     }
@@ -140,7 +141,7 @@ int fb_tls_identity_load(struct tls_identity *identity, const struct fb_tls_cert
 
     mbedtls_x509_crt_init(&identity->chain);
     mbedtls_pk_init(&identity->key);
-    int err = fb_tls_chain_load(&identity->chain, &files->chain, diag);
+    int err = fb_tls_chain_load(&identity->chain, &files->chain, false, diag);
     if (err == FB_OK) {
         err = load_key(&identity->key, &files->key, diag);
     }

@@ -20,6 +20,7 @@ struct edge_sites;
 struct edge_pool;
 struct edge_upstreams;
 struct edge_upstreams_options;
+struct edge_tls;
 struct edge_volume_spec;
 struct fb_network;
 
@@ -54,6 +55,8 @@ struct edge_conf_upstream {
     int tier; /* enum edge_tier */
     int64_t weight;
     struct fb_str check; /* ptr NULL: none of its own */
+    struct fb_str tls;   /* of an https URL: the name of one; ptr NULL: what the system trusts */
+    struct fb_str tls_name;
 };
 
 /* Either, or neither: no limit. */
@@ -291,14 +294,15 @@ struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);
  * none, for whoever only checks), and come into use with edge_conf_use_upstreams(). `seed` is of
  * their table's hash. */
 FB_MUST_CHECK int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstreams,
-                                  uint64_t seed, struct edge_sites **ret_sites,
-                                  struct fb_diag *diag);
+                                  struct edge_tls *tls, uint64_t seed,
+                                  struct edge_sites **ret_sites, struct fb_diag *diag);
 
 /* Puts the pools of the node and of its sites into use, and with `options` what is said of
  * upstreams in general; see edge_upstreams_use(). */
 FB_MUST_CHECK int edge_conf_use_upstreams(const struct edge_conf *conf,
                                           const struct edge_upstreams_options *options,
-                                          struct edge_upstreams *upstreams, struct fb_diag *diag);
+                                          struct edge_upstreams *upstreams, struct edge_tls *tls,
+                                          struct fb_diag *diag);
 
 /* The log of requests as edge/access_log reads it: only what the configuration says of it.
  * Everything in it is borrowed. */
@@ -313,4 +317,5 @@ struct edge_upstreams_options edge_conf_upstream_options(const struct edge_conf 
 
 /* The pool of a list of struct edge_conf_upstream, the node's or a site's. */
 FB_MUST_CHECK int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstreams,
-                                 const struct edge_pool **ret_pool, struct fb_diag *diag);
+                                 struct edge_tls *tls, const struct edge_pool **ret_pool,
+                                 struct fb_diag *diag);

@@ -72,6 +72,11 @@ FB_MUST_CHECK int edge_conf_check_tls_server(const struct edge_conf *conf, struc
 /* The entry of `tls`, or NULL. */
 const struct edge_conf_tls *edge_conf_find_tls(const struct edge_conf *conf, struct fb_str name);
 
+/* For upstreams, with the files as they are now; NULL: what the system trusts, and no certificate.
+ */
+FB_MUST_CHECK int edge_conf_tls_client(const struct edge_conf_tls *conf,
+                                       struct fb_tls_config **ret_config, struct fb_diag *diag);
+
 /* For listeners, with the files as they are now. `tickets` may be NULL. */
 FB_MUST_CHECK int edge_conf_tls_server(const struct edge_conf_tls *conf,
                                        struct fb_tls_tickets *tickets,
@@ -88,6 +93,8 @@ extern const struct fb_conf_section edge_conf_fills_section;
 
 /* Of struct edge_conf_upstream; in lists of 1..EDGE_UPSTREAMS_MAX, the node's or a site's. */
 extern const struct fb_conf_section edge_conf_upstream_section;
+
+bool edge_conf_is_https(const struct edge_conf_upstream *upstream);
 
 /* That no upstream is listed twice. */
 FB_MUST_CHECK int edge_conf_check_upstreams(const struct fb_conf_list *upstreams,

@@ -211,7 +211,7 @@ static uint32_t site_demands(const struct fb_conf_list *names)
 }
 
 static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *from,
-                     struct edge_upstreams *upstreams, struct fb_arena *arena,
+                     struct edge_upstreams *upstreams, struct edge_tls *tls, struct fb_arena *arena,
                      struct edge_site_spec *spec, struct fb_diag *diag)
 {
     const struct fb_conf_list *rules = from->rules.items != NULL ? &from->rules : &conf->rules;
@@ -242,11 +242,12 @@ static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *
     if (from->upstreams.items == NULL || upstreams == NULL) {
         return FB_OK;
     }
-    return edge_conf_pool(&from->upstreams, upstreams, &spec->site.pool, diag);
+    return edge_conf_pool(&from->upstreams, upstreams, tls, &spec->site.pool, diag);
 }
 
-int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstreams, uint64_t seed,
-                    struct edge_sites **ret_sites, struct fb_diag *diag)
+int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstreams,
+                    struct edge_tls *tls, uint64_t seed, struct edge_sites **ret_sites,
+                    struct fb_diag *diag)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
     struct edge_site_spec *sites = fb_arena_alloc(&arena, conf->sites.n * sizeof(*sites));
@@ -255,8 +256,8 @@ int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstrea
     int err = FB_OK;
 
     for (size_t i = 0; i < conf->sites.n && err == FB_OK; i++) {
-        err = site_spec(conf, FB_CONF_AT(struct edge_conf_site, conf->sites, i), upstreams, &arena,
-                        &sites[i], diag);
+        err = site_spec(conf, FB_CONF_AT(struct edge_conf_site, conf->sites, i), upstreams, tls,
+                        &arena, &sites[i], diag);
     }
     spec.rest.site.demands = EDGE_DEMANDS_PRESET;
     spec.rest.rules =
@@ -275,18 +276,19 @@ int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstrea
 
 int edge_conf_use_upstreams(const struct edge_conf *conf,
                             const struct edge_upstreams_options *options,
-                            struct edge_upstreams *upstreams, struct fb_diag *diag)
+                            struct edge_upstreams *upstreams, struct edge_tls *tls,
+                            struct fb_diag *diag)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
     const struct edge_pool **pools =
         fb_arena_alloc(&arena, (conf->sites.n + 1) * sizeof(const struct edge_pool *));
     size_t n = 1;
 
-    int err = edge_conf_pool(&conf->upstreams, upstreams, &pools[0], diag);
+    int err = edge_conf_pool(&conf->upstreams, upstreams, tls, &pools[0], diag);
     for (size_t i = 0; i < conf->sites.n && err == FB_OK; i++) {
         const struct edge_conf_site *site = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
         if (site->upstreams.items != NULL) {
-            err = edge_conf_pool(&site->upstreams, upstreams, &pools[n++], diag);
+            err = edge_conf_pool(&site->upstreams, upstreams, tls, &pools[n++], diag);
         }
     }
     if (err < 0) {

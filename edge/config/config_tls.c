@@ -7,8 +7,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { PEM_FILE_MAX = 256 * 1024 };
+enum { PEM_FILE_MAX = 1024 * 1024 };
 
 #define DAY_MS  INT64_C(86400000)
 #define YEAR_MS (365 * DAY_MS)
@@ -232,6 +233,63 @@ int edge_conf_tls_server(const struct edge_conf_tls *conf, struct fb_tls_tickets
             ret_config, diag);
     }
     return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(conf->name)) : FB_OK;
+}
+
+static bool has_https(const struct fb_conf_list *upstreams)
+{
+    for (size_t i = 0; i < upstreams->n; i++) {
+        if (edge_conf_is_https(FB_CONF_AT(struct edge_conf_upstream, *upstreams, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool edge_conf_has_tls(const struct edge_conf *conf)
+{
+    bool has = conf->tls.n > 0 || has_https(&conf->upstreams);
+
+    for (size_t i = 0; i < conf->sites.n && !has; i++) {
+        has = has_https(&FB_CONF_AT(struct edge_conf_site, conf->sites, i)->upstreams);
+    }
+    return has;
+}
+
+/* What Debian's package ca-certificates keeps. */
+static const char *const system_authorities = "/etc/ssl/certs/ca-certificates.crt";
+
+int edge_conf_tls_client(const struct edge_conf_tls *conf, struct fb_tls_config **ret_config,
+                         struct fb_diag *diag)
+{
+    static const char *const protocols[] = {"http/1.1"};
+    struct edge_conf_tls system = {
+        .name = FB_STR("of the system"),
+        .authorities = {system_authorities, strlen(system_authorities)},
+    };
+    FB_AUTO(tls_files_done) struct tls_files files = {.n_bufs = 0};
+
+    if (conf != NULL) {
+        struct fb_str authorities = system.authorities;
+        system = *conf;
+        system.authorities = conf->authorities.ptr != NULL ? conf->authorities : authorities;
+    }
+    int err = tls_files_read(&files, &system, diag);
+    if (err == FB_OK) {
+        err = fb_tls_config_new(
+            &(struct fb_tls_options){
+                .is_client = true,
+                .certificates = files.certificates,
+                .n_certificates = FB_MIN(system.certificates.n, 1),
+                .authorities = files.authorities,
+                .min_version = system.min_version == 0 ? FB_TLS_1_2 : FB_TLS_1_3,
+                .ciphers = system.ciphers.items,
+                .n_ciphers = system.ciphers.n,
+                .protocols = protocols,
+                .n_protocols = FB_ARRAY_LEN(protocols),
+            },
+            ret_config, diag);
+    }
+    return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(system.name)) : FB_OK;
 }
 
 struct fb_str edge_conf_hsts(struct fb_arena *arena, const struct edge_conf_hsts *conf)

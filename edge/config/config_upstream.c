@@ -1,6 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "edge/config/config_internal.h"
+#include "edge/config/tls.h"
 #include "edge/upstream/upstream.h"
 
 enum { DAY_MS = 86400000 };
@@ -44,6 +45,26 @@ int edge_conf_check_upstreams(const struct fb_conf_list *upstreams, struct fb_di
     return FB_OK;
 }
 
+bool edge_conf_is_https(const struct edge_conf_upstream *upstream)
+{
+    return fb_str_starts_with(upstream->url, FB_STR("https:"));
+}
+
+static int conf_check_upstream(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_upstream *upstream = conf;
+    bool is_secure = edge_conf_is_https(upstream);
+
+    if (!is_secure && (upstream->tls.ptr != NULL || upstream->tls_name.ptr != NULL)) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'tls' and 'tls_name' are for https://");
+    }
+    if (!is_secure && fb_str_starts_with(upstream->check, FB_STR("https:"))) {
+        return fb_diag_set(diag, FB_E_MALFORMED,
+                           "a 'check' by https:// needs an upstream by https://");
+    }
+    return FB_OK;
+}
+
 /* ---- tables ------------------------------------------------------------ */
 
 #define AT(type, member) offsetof(struct type, member)
@@ -53,7 +74,15 @@ static const char *const tier_names[] =
 
 static const struct fb_conf_item upstream_items[] = {
     {"url", FB_CONF_STRING, AT(edge_conf_upstream, url), .is_required = true,
-     .check = edge_upstream_check_url, .help = "`http://host` or `http://host:port`."},
+     .check = edge_upstream_check_url,
+     .help = "`http://host` or `http://host:port`, or with `https`."},
+    {"tls", FB_CONF_STRING, AT(edge_conf_upstream, tls),
+     .help =
+         "For `https`: the name of the entry of `tls` whose `authorities` must have signed its "
+         "certificate, and whose first certificate is shown if one is asked for. Unset: what the "
+         "system trusts, and none."},
+    {"tls_name", FB_CONF_STRING, AT(edge_conf_upstream, tls_name),
+     .help = "The name that its certificate must be for; the URL's host if unset."},
     {"tier", FB_CONF_ENUM, AT(edge_conf_upstream, tier), .names = tier_names, .preset = "origin",
      .help = "`regional` nodes share what is asked for among them, each object with one of them, "
              "as its key says; write their URLs alike on all edges. `origin` servers are asked "
@@ -72,6 +101,7 @@ const struct fb_conf_section edge_conf_upstream_section = {
             "the next one if that fails, else from the first origin that is in service.",
     .size = sizeof(struct edge_conf_upstream),
     .items = upstream_items,
+    .check = conf_check_upstream,
 };
 
 static const char *const hedge_names[] =
@@ -219,7 +249,7 @@ struct edge_upstreams_options edge_conf_upstream_options(const struct edge_conf 
 }
 
 int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstreams,
-                   const struct edge_pool **ret_pool, struct fb_diag *diag)
+                   struct edge_tls *tls, const struct edge_pool **ret_pool, struct fb_diag *diag)
 {
     struct edge_upstream_spec specs[EDGE_UPSTREAMS_MAX];
 
@@ -231,6 +261,10 @@ int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstr
             .weight = (uint32_t)from->weight,
             .check = from->check,
         };
+        if (edge_conf_is_https(from)) {
+            specs[i].tls = edge_tls_client(tls, from->tls);
+            specs[i].tls_name = from->tls_name;
+        }
     }
     return edge_upstreams_pool(upstreams, specs, list->n, ret_pool, diag);
 }

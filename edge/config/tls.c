@@ -14,20 +14,37 @@
 /* A certificate that ends within so many days is logged. */
 enum { WARN_DAYS = 14, DAY_S = 86400 };
 
+/* What listeners name. */
 struct tls_entry {
     char *name;                     /* owned */
-    struct fb_tls_server *server;   /* owned */
+    struct fb_tls_party *party;     /* owned */
     struct fb_tls_tickets *tickets; /* counted; NULL: none */
+};
+
+/* What upstreams name, as long as the program runs. */
+struct tls_client {
+    struct tls_client *next;
+    char *name;                 /* owned; "": what the system trusts */
+    struct fb_tls_party *party; /* owned */
 };
 
 struct edge_tls {
     struct edge_tls_options options;
+    uint32_t timeout_ms;
     struct tls_entry *entries; /* owned */
     size_t n;
+    struct tls_client *clients; /* owned each */
+    size_t n_clients;
+};
+
+/* What a party is to use. */
+struct tls_news_item {
+    struct fb_tls_party *party;
+    struct fb_tls_config *config; /* counted */
 };
 
 struct edge_tls_news {
-    struct fb_tls_config **configs; /* counted each; of the entry in the same place; NULL: gone */
+    struct tls_news_item *items; /* owned */
     size_t n;
 };
 
@@ -49,8 +66,7 @@ static void warn_of_end(const struct edge_tls *tls, const struct edge_conf_tls *
     }
 }
 
-static int entry_make(struct edge_tls *tls, const struct edge_conf *conf,
-                      const struct edge_conf_tls *from, struct fb_diag *diag)
+static int entry_make(struct edge_tls *tls, const struct edge_conf_tls *from, struct fb_diag *diag)
 {
     struct tls_entry *entry = &tls->entries[tls->n];
     struct fb_tls_config *config = NULL;
@@ -66,10 +82,74 @@ static int entry_make(struct edge_tls *tls, const struct edge_conf *conf,
         return err;
     }
     warn_of_end(tls, from, config);
-    entry->server = fb_tls_server_new(config, tls->options.pool, (uint32_t)conf->timeouts.head);
-    fb_tls_config_unref(config); /* the server has its own reference */
+    entry->party = fb_tls_party_new(config, tls->options.pool, tls->timeout_ms);
+    fb_tls_config_unref(config); /* the party has its own reference */
     return FB_OK;
 }
+
+/* ---- clients ------------------------------------------------------------- */
+
+struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name)
+{
+    struct tls_client *client = tls != NULL ? tls->clients : NULL;
+
+    while (client != NULL && !fb_str_equal(name, fb_str_from(client->name))) {
+        client = client->next;
+    }
+    return client != NULL ? client->party : NULL;
+}
+
+/* The configuration of upstreams that name `name`, which may be empty. */
+static int client_load(const struct edge_conf *conf, struct fb_str name,
+                       struct fb_tls_config **ret_config, struct fb_diag *diag)
+{
+    const struct edge_conf_tls *from = edge_conf_find_tls(conf, name);
+
+    if (from == NULL && name.len > 0) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "upstreams: there is no '%.*s' among 'tls'",
+                           FB_STR_ARG(name));
+    }
+    return edge_conf_tls_client(from, ret_config, diag);
+}
+
+static int clients_add(struct edge_tls *tls, const struct edge_conf *conf,
+                       const struct fb_conf_list *upstreams, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < upstreams->n; i++) {
+        const struct edge_conf_upstream *from =
+            FB_CONF_AT(struct edge_conf_upstream, *upstreams, i);
+        struct fb_tls_config *config = NULL;
+        if (!edge_conf_is_https(from) || edge_tls_client(tls, from->tls) != NULL) {
+            continue;
+        }
+        int err = client_load(conf, from->tls, &config, diag);
+        if (err < 0) {
+            return err;
+        }
+        struct tls_client *client = FB_NEW(struct tls_client);
+        client->name = fb_str_dup(from->tls);
+        client->party = fb_tls_party_new(config, tls->options.pool, 0);
+        fb_tls_config_unref(config); /* the party has its own reference */
+        client->next = tls->clients;
+        tls->clients = client;
+        tls->n_clients++;
+    }
+    return FB_OK;
+}
+
+/* Those that the node's and the sites' upstreams name and that are not there yet. */
+static int clients_add_all(struct edge_tls *tls, const struct edge_conf *conf, struct fb_diag *diag)
+{
+    int err = clients_add(tls, conf, &conf->upstreams, diag);
+
+    for (size_t i = 0; i < conf->sites.n && err == FB_OK; i++) {
+        err = clients_add(tls, conf, &FB_CONF_AT(struct edge_conf_site, conf->sites, i)->upstreams,
+                          diag);
+    }
+    return err;
+}
+
+/* ---- life ---------------------------------------------------------------- */
 
 int edge_tls_new(const struct edge_conf *conf, const struct edge_tls_options *options,
                  struct edge_tls **ret_tls, struct fb_diag *diag)
@@ -78,12 +158,16 @@ int edge_tls_new(const struct edge_conf *conf, const struct edge_tls_options *op
     int err = FB_OK;
 
     tls->options = *options;
+    tls->timeout_ms = (uint32_t)conf->timeouts.head;
     tls->entries = fb_alloc_array(conf->tls.n, sizeof(*tls->entries));
     for (size_t i = 0; i < conf->tls.n && err == FB_OK; i++) {
         const struct edge_conf_tls *from = FB_CONF_AT(struct edge_conf_tls, conf->tls, i);
         if (is_server(from)) {
-            err = entry_make(tls, conf, from, diag);
+            err = entry_make(tls, from, diag);
         }
+    }
+    if (err == FB_OK) {
+        err = clients_add_all(tls, conf, diag);
     }
     if (err < 0) {
         edge_tls_free(tls);
@@ -99,19 +183,26 @@ void edge_tls_free(struct edge_tls *tls)
         return;
     }
     for (size_t i = 0; i < tls->n; i++) {
-        fb_tls_server_free(tls->entries[i].server);
+        fb_tls_party_free(tls->entries[i].party);
         fb_tls_tickets_unref(tls->entries[i].tickets);
         fb_free(tls->entries[i].name);
+    }
+    while (tls->clients != NULL) {
+        struct tls_client *client = tls->clients;
+        tls->clients = client->next;
+        fb_tls_party_free(client->party);
+        fb_free(client->name);
+        fb_free(client);
     }
     fb_free(tls->entries);
     fb_free(tls);
 }
 
-struct fb_tls_server *edge_tls_server(struct edge_tls *tls, struct fb_str name)
+struct fb_tls_party *edge_tls_server(struct edge_tls *tls, struct fb_str name)
 {
     for (size_t i = 0; i < tls->n; i++) {
         if (fb_str_equal(name, fb_str_from(tls->entries[i].name))) {
-            return tls->entries[i].server;
+            return tls->entries[i].party;
         }
     }
     return NULL;
@@ -119,24 +210,63 @@ struct fb_tls_server *edge_tls_server(struct edge_tls *tls, struct fb_str name)
 
 /* ---- reloading ----------------------------------------------------------- */
 
+static void news_add(struct edge_tls_news *news, struct fb_tls_party *party,
+                     struct fb_tls_config *config)
+{
+    news->items[news->n++] = (struct tls_news_item){.party = party, .config = config};
+}
+
 /* An entry that is gone, or new, is nobody's: what listens with which needs a restart. */
+static int news_load_entries(struct edge_tls_news *news, struct edge_tls *tls,
+                             const struct edge_conf *conf, struct fb_diag *diag)
+{
+    for (size_t i = 0; i < tls->n; i++) {
+        struct tls_entry *entry = &tls->entries[i];
+        const struct edge_conf_tls *from = edge_conf_find_tls(conf, fb_str_from(entry->name));
+        struct fb_tls_config *config = NULL;
+        if (from == NULL || !is_server(from)) {
+            continue;
+        }
+        int err = edge_conf_tls_server(from, entry->tickets, &config, diag);
+        if (err < 0) {
+            return err;
+        }
+        warn_of_end(tls, from, config);
+        news_add(news, entry->party, config);
+    }
+    return FB_OK;
+}
+
+static int news_load_clients(struct edge_tls_news *news, struct edge_tls *tls,
+                             const struct edge_conf *conf, struct fb_diag *diag)
+{
+    for (struct tls_client *client = tls->clients; client != NULL; client = client->next) {
+        struct fb_str name = fb_str_from(client->name);
+        struct fb_tls_config *config = NULL;
+        if (name.len > 0 && edge_conf_find_tls(conf, name) == NULL) {
+            continue; /* no upstream names it any more */
+        }
+        int err = client_load(conf, name, &config, diag);
+        if (err < 0) {
+            return err;
+        }
+        news_add(news, client->party, config);
+    }
+    return FB_OK;
+}
+
 int edge_tls_load(struct edge_tls *tls, const struct edge_conf *conf,
                   struct edge_tls_news **ret_news, struct fb_diag *diag)
 {
     struct edge_tls_news *news = FB_NEW(struct edge_tls_news);
-    int err = FB_OK;
 
-    news->configs = fb_alloc_array(tls->n, sizeof(struct fb_tls_config *));
-    news->n = tls->n;
-    for (size_t i = 0; i < tls->n && err == FB_OK; i++) {
-        const struct edge_conf_tls *from =
-            edge_conf_find_tls(conf, fb_str_from(tls->entries[i].name));
-        if (from != NULL && is_server(from)) {
-            err = edge_conf_tls_server(from, tls->entries[i].tickets, &news->configs[i], diag);
-        }
-        if (news->configs[i] != NULL) {
-            warn_of_end(tls, from, news->configs[i]);
-        }
+    news->items = fb_alloc_array(tls->n + tls->n_clients, sizeof(*news->items));
+    int err = news_load_entries(news, tls, conf, diag);
+    if (err == FB_OK) {
+        err = news_load_clients(news, tls, conf, diag);
+    }
+    if (err == FB_OK) {
+        err = clients_add_all(tls, conf, diag); /* nobody's until the upstreams are used */
     }
     if (err < 0) {
         edge_tls_news_free(news);
@@ -146,12 +276,10 @@ int edge_tls_load(struct edge_tls *tls, const struct edge_conf *conf,
     return FB_OK;
 }
 
-void edge_tls_use(struct edge_tls *tls, struct edge_tls_news *news)
+void edge_tls_use(struct edge_tls_news *news)
 {
-    for (size_t i = 0; i < tls->n; i++) {
-        if (news->configs[i] != NULL) {
-            fb_tls_server_use(tls->entries[i].server, news->configs[i]);
-        }
+    for (size_t i = 0; i < news->n; i++) {
+        fb_tls_party_use(news->items[i].party, news->items[i].config);
     }
     edge_tls_news_free(news);
 }
@@ -162,9 +290,9 @@ void edge_tls_news_free(struct edge_tls_news *news)
         return;
     }
     for (size_t i = 0; i < news->n; i++) {
-        fb_tls_config_unref(news->configs[i]);
+        fb_tls_config_unref(news->items[i].config);
     }
-    fb_free(news->configs);
+    fb_free(news->items);
     fb_free(news);
 }
 
@@ -181,7 +309,7 @@ void edge_tls_status(struct edge_tls *tls, struct fb_json *status)
     struct fb_json *sealers = fb_json_set_object(status, "sealers");
 
     for (size_t i = 0; i < tls->n; i++) {
-        struct fb_tls_config *config = fb_tls_server_config(tls->entries[i].server);
+        struct fb_tls_config *config = fb_tls_party_config(tls->entries[i].party);
         char text[FB_TIMESTAMP_MAX];
         struct fb_json *entry = fb_json_add_object(entries);
         fb_json_set_text(entry, "name", tls->entries[i].name);

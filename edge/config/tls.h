@@ -1,13 +1,14 @@
 /*
- * What listeners are secured with: made of the configuration, and replaced by a reload.
+ * What listeners and upstreams are secured with: made of the configuration, and replaced by a
+ * reload.
  *
- *     edge_tls_new ──► edge_tls_server ──► … edge_tls_load, edge_tls_use … ──► edge_tls_free
+ *     edge_tls_new ──► edge_tls_server, _client ──► … edge_tls_load, _use … ──► edge_tls_free
  *
  * Each entry of `tls` that has certificates is one server, whatever listens with it. A reload reads
  * all files again, and only when all of them are good does anything change; sessions that clients
  * have tickets of go on, also with a new certificate.
  *
- * Ownership  The owner frees it after all listeners.
+ * Ownership  The owner frees it after all listeners and uplinks.
  * Threads    The main one's.
  */
 #pragma once
@@ -16,6 +17,7 @@
 #include "base/core/diag.h"
 #include "base/core/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +27,10 @@ struct edge_tls_news;
 struct fb_clock;
 struct fb_json;
 struct fb_pool;
-struct fb_tls_server;
+struct fb_tls_party;
+
+/* True if anything listens or is asked with TLS. */
+bool edge_conf_has_tls(const struct edge_conf *conf);
 
 struct edge_tls_options {
     const struct fb_clock *clock; /* borrowed */
@@ -37,13 +42,17 @@ FB_MUST_CHECK int edge_tls_new(const struct edge_conf *conf, const struct edge_t
 void edge_tls_free(struct edge_tls *tls); /* accepts NULL */
 
 /* What the entry `name` is served with; NULL if `name` is empty. */
-struct fb_tls_server *edge_tls_server(struct edge_tls *tls, struct fb_str name);
+struct fb_tls_party *edge_tls_server(struct edge_tls *tls, struct fb_str name);
+
+/* What upstreams that name `name` are asked with, "" being what the system trusts; NULL if no
+ * upstream did when it was made or last loaded, or `tls` is NULL. */
+struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name);
 
 /* What a reload brings: loaded, then used or freed. */
 FB_MUST_CHECK int edge_tls_load(struct edge_tls *tls, const struct edge_conf *conf,
                                 struct edge_tls_news **ret_news, struct fb_diag *diag);
-void edge_tls_use(struct edge_tls *tls, struct edge_tls_news *news); /* frees them */
-void edge_tls_news_free(struct edge_tls_news *news);                 /* accepts NULL */
+void edge_tls_use(struct edge_tls_news *news);       /* frees them */
+void edge_tls_news_free(struct edge_tls_news *news); /* accepts NULL */
 
 /* Adds to /status: `tls`, each entry with the end of its certificate that ends first, and
  * `sealers`, what seals records with each cipher. */

@@ -55,7 +55,7 @@ struct crew_worker {
 /* Where connections come from. */
 struct crew_door {
     struct fb_address address;
-    struct fb_tls_server *tls; /* borrowed */
+    struct fb_tls_party *tls; /* borrowed */
     struct fb_tcp_tuning tuning;
     size_t n_workers; /* the first ones, that have a socket for it */
 };
@@ -286,7 +286,7 @@ static int crew_open(struct edge_crew *crew, struct crew_door *door)
 }
 
 int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
-                     struct fb_tls_server *tls, const struct fb_tcp_tuning *tuning,
+                     struct fb_tls_party *tls, const struct fb_tcp_tuning *tuning,
                      struct fb_address *ret_bound, struct fb_diag *diag)
 {
     struct crew_door door = {.address = *address, .tls = tls};

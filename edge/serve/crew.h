@@ -38,7 +38,7 @@ struct fb_clock;
 struct fb_loop;
 struct fb_sockets;
 struct fb_tcp_tuning;
-struct fb_tls_server;
+struct fb_tls_party;
 
 struct edge_crew_options {
     size_t n_workers;
@@ -65,7 +65,7 @@ FB_MUST_CHECK int edge_crew_new(const struct edge_crew_options *options,
  * is the same one for all. `ret_bound` may be NULL. Before edge_crew_start(), which opens what is
  * missing where sockets were taken, but not one for each worker. */
 FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_address *address,
-                                   struct fb_tls_server *tls, const struct fb_tcp_tuning *tuning,
+                                   struct fb_tls_party *tls, const struct fb_tcp_tuning *tuning,
                                    struct fb_address *ret_bound, struct fb_diag *diag);
 
 /* Starts the threads: all of them, or none. The volumes may be started after it. */

@@ -77,26 +77,30 @@ static void check_on_head(struct fb_op *op)
 }
 
 /* What to ask of the server; false if nobody wants it to be asked any more. */
-static bool check_find_url(struct check *check, struct fb_url *ret_url)
+static bool check_find_url(struct check *check, struct fb_fetch *io)
 {
     struct edge_upstreams *upstreams = check->checks->upstreams;
     struct fb_str path = edge_upstreams_options(upstreams)->check_path;
     struct edge_server *server = NULL;
-    struct fb_str own = FB_STR_NONE;
+    struct upstream_check own = {.tls = NULL};
 
     for (size_t i = 0; (server = edge_upstreams_used(upstreams, i, &own)) != NULL; i++) {
         if (server == check->server) {
             break;
         }
     }
-    if (server == NULL || (own.len == 0 && path.len == 0)) {
+    if (server == NULL || (own.url.len == 0 && path.len == 0)) {
         return false;
     }
-    if (own.len > 0) {
-        return fb_url_parse(own, ret_url, NULL) == FB_OK;
+    io->url = server->url;
+    io->url.target = path;
+    if (own.url.len > 0 && fb_url_parse(own.url, &io->url, NULL) < 0) {
+        return false;
     }
-    *ret_url = server->url;
-    ret_url->target = path;
+    if (fb_str_equal(io->url.scheme, FB_STR("https"))) {
+        io->tls = own.tls;
+        io->tls_name = own.tls_name;
+    }
     return true;
 }
 
@@ -112,7 +116,7 @@ static void check_on_time(struct fb_timer *timer)
         .body_timeout_ms = timeout,
         .arena = &check->arena,
     };
-    if (!check_find_url(check, &check->io.url)) {
+    if (!check_find_url(check, &check->io)) {
         check_free(check);
         return;
     }
@@ -137,10 +141,10 @@ static void checks_on_look(struct fb_timer *timer)
     struct edge_checks *checks = FB_CONTAINER_OF(timer, struct edge_checks, look);
     const struct edge_upstreams_options *options = edge_upstreams_options(checks->upstreams);
     struct edge_server *server = NULL;
-    struct fb_str own = FB_STR_NONE;
+    struct upstream_check own = {.tls = NULL};
 
     for (size_t i = 0; (server = edge_upstreams_used(checks->upstreams, i, &own)) != NULL; i++) {
-        if ((own.len == 0 && options->check_path.len == 0) || checks_has(checks, server)) {
+        if ((own.url.len == 0 && options->check_path.len == 0) || checks_has(checks, server)) {
             continue;
         }
         struct check *check = FB_NEW(struct check);

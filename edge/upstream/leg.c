@@ -109,6 +109,7 @@ struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_
     struct uplink_leg *leg = leg_free_one(try);
     struct edge_fetch *fetch = try->fetch;
     struct edge_uplink *uplink = try->uplink;
+    const struct pool_member *member = &try->pool->members[place];
 
     try->tried |= 1U << place;
     try->n_live++;
@@ -120,7 +121,9 @@ struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_
         .is_probe = is_probe,
         .io =
             {
-                .url = try->pool->members[place].server->url,
+                .url = member->server->url,
+                .tls = member->tls,
+                .tls_name = fb_str_from(member->tls_name),
                 .method = fetch->request->method,
                 .headers = try->sent.items,
                 .n_headers = try->sent.n,

@@ -25,11 +25,9 @@ static int upstream_parse(struct fb_str text, struct fb_url *ret_url, struct fb_
 
     int err = fb_url_parse(text, &url, NULL);
     if (err < 0) {
-        return fb_diag_set(diag, err, "'%.*s' is not of the form http://host:port",
+        return fb_diag_set(diag, err,
+                           "'%.*s' is not of the form http://host:port or https://host:port",
                            FB_STR_ARG(text));
-    }
-    if (!fb_str_equal(url.scheme, FB_STR("http"))) {
-        return fb_diag_set(diag, FB_E_UNSUPPORTED, "only http:// is supported");
     }
     *ret_url = url;
     return FB_OK;
@@ -139,10 +137,13 @@ static bool pool_equals(const struct edge_pool *pool, const struct edge_upstream
 
     for (size_t i = 0; i < n && is_equal; i++) {
         const struct pool_member *member = &pool->members[i];
+        struct fb_str check = member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE;
+        struct fb_str tls_name =
+            member->tls_name != NULL ? fb_str_from(member->tls_name) : FB_STR_NONE;
         is_equal = fb_str_equal(fb_str_from(member->server->text), servers[i].url) &&
                    member->tier == servers[i].tier && member->weight == spec_weight(&servers[i]) &&
-                   fb_str_equal(member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE,
-                                servers[i].check);
+                   member->tls == servers[i].tls && fb_str_equal(check, servers[i].check) &&
+                   fb_str_equal(tls_name, servers[i].tls_name);
     }
     return is_equal;
 }
@@ -159,6 +160,8 @@ static struct edge_pool *pool_new(struct edge_upstreams *upstreams,
             .tier = servers[i].tier,
             .weight = spec_weight(&servers[i]),
             .check = servers[i].check.len > 0 ? fb_str_dup(servers[i].check) : NULL,
+            .tls = servers[i].tls,
+            .tls_name = servers[i].tls_name.len > 0 ? fb_str_dup(servers[i].tls_name) : NULL,
         };
     }
     pool->n = n;
@@ -175,6 +178,10 @@ static int specs_check(const struct edge_upstream_spec *servers, size_t n, struc
         err = edge_upstream_check_url(servers[i].url, diag);
         if (err == FB_OK && servers[i].check.len > 0) {
             err = edge_upstream_check_check(servers[i].check, diag);
+        }
+        bool is_secure = fb_str_starts_with(servers[i].url, FB_STR("https:"));
+        if (err == FB_OK && is_secure != (servers[i].tls != NULL)) {
+            err = fb_diag_set(diag, FB_E_UNSUPPORTED, "TLS is for https://, and needed there");
         }
         if (err < 0) {
             err = fb_diag_prefix(diag, err, "upstream '%.*s'", FB_STR_ARG(servers[i].url));
@@ -220,6 +227,8 @@ static void upstreams_add_used(struct edge_upstreams *upstreams, const struct po
     server->tier = member->tier;
     server->weight = member->weight;
     server->check = member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE;
+    server->tls = member->tls;
+    server->tls_name = member->tls_name != NULL ? fb_str_from(member->tls_name) : FB_STR_NONE;
     if (server->check.len == 0 && edge_upstreams_options(upstreams)->check_path.len == 0) {
         edge_server_unchecked(server);
     }
@@ -256,14 +265,15 @@ size_t edge_upstreams_count(struct edge_upstreams *upstreams)
 }
 
 struct edge_server *edge_upstreams_used(struct edge_upstreams *upstreams, size_t index,
-                                        struct fb_str *ret_check)
+                                        struct upstream_check *ret_check)
 {
     struct edge_server *server = NULL;
 
     (void)pthread_mutex_lock(&upstreams->lock);
     if (index < upstreams->n_used) {
         server = upstreams->used[index];
-        *ret_check = server->check;
+        *ret_check = (struct upstream_check){
+            .url = server->check, .tls = server->tls, .tls_name = server->tls_name};
     }
     (void)pthread_mutex_unlock(&upstreams->lock);
     return server;
@@ -358,6 +368,7 @@ void edge_upstreams_free(struct edge_upstreams *upstreams)
         upstreams->pools = pool->next;
         for (size_t i = 0; i < pool->n; i++) {
             fb_free(pool->members[i].check);
+            fb_free(pool->members[i].tls_name);
         }
         fb_free(pool);
     }

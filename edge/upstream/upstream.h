@@ -70,13 +70,16 @@ struct edge_upstreams;
 struct fb_clock;
 struct fb_loop;
 struct fb_metrics;
+struct fb_tls_party;
 
 enum { EDGE_UPSTREAMS_MAX = 16 };
 
 enum edge_tier { EDGE_TIER_ORIGIN, EDGE_TIER_REGIONAL };
 
 struct edge_upstream_spec {
-    struct fb_str url; /* http://host[:port]; borrowed for the call */
+    struct fb_str url;        /* http://host[:port], or https; borrowed for the call */
+    struct fb_tls_party *tls; /* of https; outlives the uplinks */
+    struct fb_str tls_name;   /* that its certificate must be for; ptr NULL: the host */
     enum edge_tier tier;
     uint32_t weight;     /* [1] of a regional node among its like; at most 1000 */
     struct fb_str check; /* URL for active checks; none: the path of the options */

@@ -61,6 +61,8 @@ struct edge_server {
     enum edge_tier tier;
     uint32_t weight;
     struct fb_str check;
+    struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
+    struct fb_str tls_name;
 
     atomic_uint failures;          /* in a row */
     atomic_uint answers;           /* see server.c: of late, and how many of them failed */
@@ -83,7 +85,9 @@ struct pool_member {
     struct edge_server *server;
     enum edge_tier tier;
     uint32_t weight;
-    char *check; /* owned; NULL: none */
+    char *check;              /* owned; NULL: none */
+    struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
+    char *tls_name;           /* owned; NULL: the host */
 };
 
 struct edge_pool {
@@ -116,10 +120,16 @@ struct edge_upstreams {
 
 const struct edge_upstreams_options *edge_upstreams_options(struct edge_upstreams *upstreams);
 
-/* The server in use at `index`, or NULL; `ret_check` is the URL of its check, borrowed for
- * as long as the upstreams live, or of length 0. */
+/* How a server is checked; strings live as long as the upstreams. */
+struct upstream_check {
+    struct fb_str url; /* of length 0: none of its own */
+    struct fb_tls_party *tls;
+    struct fb_str tls_name;
+};
+
+/* The server in use at `index`, or NULL. */
 struct edge_server *edge_upstreams_used(struct edge_upstreams *upstreams, size_t index,
-                                        struct fb_str *ret_check);
+                                        struct upstream_check *ret_check);
 
 void edge_upstreams_note(struct edge_upstreams *upstreams, enum upstreams_metric row);
 

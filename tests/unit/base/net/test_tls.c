@@ -361,17 +361,17 @@ static void handshake_may_be_canceled_at_any_time(void **state)
 static void new_configuration_is_that_of_the_next_handshake(void **state)
 {
     struct fixture *f = *state;
-    struct fb_tls_server *server = fb_tls_server_new(f->server_config, NULL, 5);
-    struct fb_tls_config *config = fb_tls_server_config(server);
+    struct fb_tls_party *server = fb_tls_party_new(f->server_config, NULL, 5);
+    struct fb_tls_config *config = fb_tls_party_config(server);
 
     assert_ptr_equal(config, f->server_config);
     fb_tls_config_unref(config);
-    fb_tls_server_use(server, f->client_config);
-    config = fb_tls_server_config(server);
+    fb_tls_party_use(server, f->client_config);
+    config = fb_tls_party_config(server);
     assert_ptr_equal(config, f->client_config);
     fb_tls_config_unref(config);
-    assert_int_equal(fb_tls_server_timeout_ms(server), 5);
-    fb_tls_server_free(server);
+    assert_int_equal(fb_tls_party_timeout_ms(server), 5);
+    fb_tls_party_free(server);
 }
 
 int main(void)

@@ -61,7 +61,7 @@ static void the_contract_loads(void **state)
 
     struct edge_sites *sites = NULL;
     struct fb_arena arena = {0};
-    assert_int_equal(edge_conf_sites(&conf, NULL, 1, &sites, NULL), FB_OK);
+    assert_int_equal(edge_conf_sites(&conf, NULL, NULL, 1, &sites, NULL), FB_OK);
     const struct edge_site *site = edge_sites_find(sites, FB_STR("any"));
     struct edge_treatment manifest = edge_site_treat(site, &arena, FB_STR("/a/b.mpd"));
     struct edge_treatment segment = edge_site_treat(site, &arena, FB_STR("/a/b.m4s"));
@@ -122,7 +122,7 @@ static void a_manifest_without_ttl_gets_a_short_one(void **state)
     assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e", &conf, NULL), FB_OK);
     struct edge_sites *sites = NULL;
     struct fb_arena arena = {0};
-    assert_int_equal(edge_conf_sites(&conf, NULL, 1, &sites, NULL), FB_OK);
+    assert_int_equal(edge_conf_sites(&conf, NULL, NULL, 1, &sites, NULL), FB_OK);
     const struct edge_site *site = edge_sites_find(sites, FB_STR("any"));
     assert_int_equal(edge_site_treat(site, &arena, FB_STR("/")).max_ttl_ms, 30000);
     edge_sites_unref(sites);
@@ -161,7 +161,7 @@ static void a_site_is_bound_to_what_the_edge_reads(void **state)
     (void)state;
     fb_buf_printf(&whole, "%s%s", least, text);
     if (fb_conf_parse(&edge_conf_section, fb_buf_str(&whole), "e", &conf, &diag) < 0 ||
-        edge_conf_sites(&conf, NULL, 1, &sites, &diag) < 0) {
+        edge_conf_sites(&conf, NULL, NULL, 1, &sites, &diag) < 0) {
         fail_msg("%s", diag.text);
     }
     fb_conf_done(&edge_conf_section, &conf); /* nothing of it is needed any more */
@@ -293,7 +293,7 @@ static int sites_of(const char *site, struct edge_sites **ret_sites, struct fb_d
     fb_buf_printf(&text, "%ssites:\n  - hosts: [a]\n    %s\n", least, site);
     assert_int_equal(fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, diag),
                      FB_OK);
-    int err = edge_conf_sites(&conf, NULL, 7, ret_sites, diag);
+    int err = edge_conf_sites(&conf, NULL, NULL, 7, ret_sites, diag);
     fb_conf_done(&edge_conf_section, &conf);
     return err;
 }

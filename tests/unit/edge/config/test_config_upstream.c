@@ -63,7 +63,7 @@ static void what_is_said_of_upstreams_gets_there(void **state)
     assert_int_equal(options.max_queue, 10);
 
     struct edge_upstreams *upstreams = edge_upstreams_new(&options, fb_clock_system(), NULL);
-    assert_int_equal(edge_conf_pool(&conf.upstreams, upstreams, &pool, NULL), FB_OK);
+    assert_int_equal(edge_conf_pool(&conf.upstreams, upstreams, NULL, &pool, NULL), FB_OK);
     edge_upstreams_use(upstreams, NULL, &pool, 1);
     assert_int_equal(edge_upstreams_count(upstreams), 3);
     assert_true(edge_upstreams_status(upstreams, 1, &status));
