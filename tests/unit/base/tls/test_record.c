@@ -161,7 +161,7 @@ static void alert_is_a_record_of_its_own(void **state)
 {
     struct pair pair = pair_new(FB_TLS_AES_256_GCM, FB_TLS_RECORD_MAX);
     uint8_t sealed[FB_TLS_SEALED_ALERT_MAX];
-    uint8_t out[FB_TLS_RECORD_MAX];
+    static uint8_t out[FB_TLS_RECORD_MAX];
     enum fb_tls_content type = FB_TLS_DATA;
     size_t len = 0;
 
@@ -186,7 +186,7 @@ static void alert_is_a_record_of_its_own(void **state)
 static void repeated_or_damaged_record_does_not_open(void **state)
 {
     const struct fb_str piece = FB_STR("once");
-    uint8_t out[FB_TLS_RECORD_MAX];
+    static uint8_t out[FB_TLS_RECORD_MAX];
     struct way ways[MAX_WAYS];
     size_t n_ways = all_ways(ways);
 
