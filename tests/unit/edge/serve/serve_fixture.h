@@ -54,6 +54,12 @@ struct fb_arena *fb_exchange_arena(struct fb_exchange *exchange)
     return &exchange->arena;
 }
 
+const struct fb_tls_facts *fb_exchange_tls(const struct fb_exchange *exchange)
+{
+    (void)exchange;
+    return NULL;
+}
+
 struct fb_address fb_exchange_peer(const struct fb_exchange *exchange)
 {
     (void)exchange;

@@ -222,7 +222,7 @@ static void nobody_is_left_alone_for_ever_nor_if_there_is_nobody_else(void **sta
 
 static void what_cannot_be_an_upstream_is_refused(void **state)
 {
-    static const char *const urls[] = {"https://a", "ftp://a", "http://a/path", "a:80", "http://"};
+    static const char *const urls[] = {"ftp://a", "http://a/path", "a:80", "http://"};
 
     (void)state;
     for (size_t i = 0; i < FB_ARRAY_LEN(urls); i++) {
