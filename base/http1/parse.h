@@ -71,7 +71,7 @@ struct fb_http1_parser {
     unsigned status; /* after a failure: 400, 414, 431, 501 or 505 */
     bool is_http2;   /* after one: the bytes were FB_HTTP2_PREFACE; `*input` is what follows */
 
-    /* Private to parse.c. */
+    /* Private. */
     struct fb_http1_limits limits;
     struct fb_buf partial; /* an incomplete head */
     unsigned n_blank;      /* empty lines before a request line */

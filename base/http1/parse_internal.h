@@ -1,0 +1,24 @@
+/*
+ * What the files of the parser share.
+ *
+ *     head.c    from what arrives to the bytes of one whole head
+ *     fields.c  its field lines
+ *     parse.c   its first line, what its fields say of the content, and both heads
+ */
+#pragma once
+
+#include "base/http1/parse.h"
+
+/* Notes the status, forgets what was gathered and returns `err`. */
+FB_MUST_CHECK int fb_http1_fail(struct fb_http1_parser *parser, unsigned status, int err);
+
+/* The bytes of one whole head, copied into the arena. FB_E_LATER: all was taken and more is
+ * needed. */
+FB_MUST_CHECK int fb_http1_take_head(struct fb_http1_parser *parser, struct fb_str *input,
+                                     bool may_be_blank, struct fb_arena *arena,
+                                     struct fb_str *ret_head);
+
+/* Its fields, which stay views of `head`. */
+FB_MUST_CHECK int fb_http1_read_fields(struct fb_http1_parser *parser, struct fb_str head,
+                                       bool is_request, struct fb_arena *arena,
+                                       struct fb_headers *headers);
