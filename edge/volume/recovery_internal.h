@@ -1,5 +1,9 @@
 /*
- * What the files of recovery share: the survey of a volume, zone by zone.
+ * What the files of recovery share.
+ *
+ *     recovery.c         the rules, the order of its steps, the checkpoint and its listings
+ *     recovery_survey.c  which zones are in use
+ *     recovery_zone.c    what the newer ones hold, zone by zone
  */
 #pragma once
 
@@ -75,6 +79,9 @@ struct volume_recovery {
 void edge_recovery_read(struct volume_recovery *recovery, uint64_t offset, size_t n,
                         void (*then)(struct volume_recovery *recovery, int result));
 
+/* True if a read that ended so is to be tried again. Counts errors: all reads of recovery ask. */
+bool edge_recovery_tries_again(struct volume_recovery *recovery, int result, bool *was_retried);
+
 /* Calls `slice` in the next turn. */
 void edge_recovery_later(struct volume_recovery *recovery,
                          void (*slice)(struct volume_recovery *recovery));
@@ -87,6 +94,13 @@ bool edge_recovery_saw_written(struct volume_recovery *recovery,
 
 /* One record of a zone, in order: into the index, or out of it. */
 void edge_recovery_apply(struct volume_recovery *recovery, const struct edge_listing *listing);
+
+/* Reads header and footer of every zone and decides which are in use: `order`. Begins what can
+ * be begun now; ends in edge_recovery_list(). */
+void edge_recovery_survey(struct volume_recovery *recovery);
+
+/* What the checkpoint lists of them, if there is one; ends in edge_recovery_replay(). */
+void edge_recovery_list(struct volume_recovery *recovery);
 
 /* The zones that are in use, one after the other, after all else is known: ends in
  * edge_recovery_end(). */
