@@ -4,9 +4,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/http/date.h"
-#include "edge/fresh/demands.h"
 #include "edge/fresh/fresh_internal.h"
-#include "edge/fresh/key.h"
 
 enum { MS_PER_S = 1000, MANIFEST_STAND_IN_MS = 60 * MS_PER_S };
 
@@ -14,176 +12,6 @@ struct edge_moment edge_moment_now(const struct fb_clock *clock)
 {
     return (struct edge_moment){.mono_ms = (int64_t)fb_clock_mono_ms(clock),
                                 .wall_ms = fb_clock_wall_ms(clock)};
-}
-
-/* ---- statuses ------------------------------------------------------------ */
-
-enum {
-    /* Cacheable without a word from upstream (RFC 9110 section 15.1), but 206: of that
-     * a whole is made first. */
-    STATUS_HEURISTIC = 1,
-    /* Says something of the request, the connection or the moment, not of the resource; or
-     * must not be kept (RFC 6585). */
-    STATUS_NEVER = 2
-};
-
-/* What is known of a status; 0 for others, that only an explicit lifetime makes worth
- * keeping. */
-static unsigned status_traits(unsigned status)
-{
-    static const struct {
-        uint16_t status;
-        uint8_t traits;
-    } statuses[] = {
-        {200, STATUS_HEURISTIC}, {203, STATUS_HEURISTIC}, {204, STATUS_HEURISTIC},
-        {300, STATUS_HEURISTIC}, {301, STATUS_HEURISTIC}, {308, STATUS_HEURISTIC},
-        {404, STATUS_HEURISTIC}, {405, STATUS_HEURISTIC}, {410, STATUS_HEURISTIC},
-        {414, STATUS_HEURISTIC}, {501, STATUS_HEURISTIC}, {206, STATUS_NEVER},
-        {304, STATUS_NEVER},     {305, STATUS_NEVER},     {400, STATUS_NEVER},
-        {401, STATUS_NEVER},     {407, STATUS_NEVER},     {408, STATUS_NEVER},
-        {411, STATUS_NEVER},     {412, STATUS_NEVER},     {413, STATUS_NEVER},
-        {415, STATUS_NEVER},     {416, STATUS_NEVER},     {417, STATUS_NEVER},
-        {421, STATUS_NEVER},     {422, STATUS_NEVER},     {425, STATUS_NEVER},
-        {426, STATUS_NEVER},     {428, STATUS_NEVER},     {429, STATUS_NEVER},
-        {431, STATUS_NEVER},     {508, STATUS_NEVER},     {511, STATUS_NEVER},
-    };
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(statuses); i++) {
-        if (status == statuses[i].status) {
-            return statuses[i].traits;
-        }
-    }
-    return status < 200 ? STATUS_NEVER : 0;
-}
-
-/* True for a status whose caching we know in full, as must-understand wants. */
-static bool is_understood(unsigned status)
-{
-    static const uint16_t others[] = {201, 202, 205, 302, 303, 307, 402, 403,
-                                      406, 409, 451, 500, 502, 503, 504, 505};
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(others); i++) {
-        if (status == others[i]) {
-            return true;
-        }
-    }
-    return status_traits(status) == STATUS_HEURISTIC;
-}
-
-bool edge_status_is_failure(unsigned status)
-{
-    return status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-/* What the rule says of an error, or NULL. */
-static const struct edge_negative *find_negative(const struct edge_treatment *treatment,
-                                                 unsigned status)
-{
-    const struct edge_negative *of_class = NULL;
-
-    for (size_t i = 0; i < treatment->caching.n_negative && status >= 400; i++) {
-        const struct edge_negative *entry = &treatment->caching.negative[i];
-        if (entry->status == status) {
-            return entry;
-        }
-        if (entry->status == status / 100) {
-            of_class = entry;
-        }
-    }
-    return of_class;
-}
-
-/* ---- may it be stored (RFC 9111 section 3) ------------------------------ */
-
-static bool has_field(const struct fb_headers *headers, struct fb_str name)
-{
-    return fb_headers_find(headers, name).ptr != NULL;
-}
-
-/* An explicit lifetime, or leave to find one. */
-static bool is_explicit(const struct edge_terms_of *of, const struct edge_directives *directives)
-{
-    const struct fb_cache_control *cc = &directives->cc;
-
-    return cc->is_public || cc->s_maxage >= 0 || cc->max_age >= 0 ||
-           (!directives->is_targeted && has_field(&of->response->headers, FB_STR("expires")));
-}
-
-static const char *find_refusal_of_status(const struct edge_terms_of *of,
-                                          const struct edge_directives *directives)
-{
-    unsigned status = of->response->status;
-    const struct edge_negative *negative = find_negative(&of->treatment, status);
-    unsigned traits = status_traits(status);
-
-    if (traits == STATUS_NEVER) {
-        return status == 206 ? "partial" : "status";
-    }
-    if (directives->cc.must_understand && !is_understood(status)) {
-        return "status";
-    }
-    if (negative != NULL) {
-        return negative->ttl_ms == 0 ? "negative" : NULL;
-    }
-    /* Origins stamp lifetimes on failures that they do not mean to last. */
-    bool is_failure = status >= 500 && traits != STATUS_HEURISTIC;
-    if (is_failure || (traits != STATUS_HEURISTIC && !is_explicit(of, directives))) {
-        return "status";
-    }
-    return NULL;
-}
-
-/* What a request with Authorization brings is for all only by these (section 3.5). */
-static bool is_for_all(const struct fb_cache_control *cc)
-{
-    return cc->is_public || cc->must_revalidate || cc->s_maxage >= 0;
-}
-
-/* May be told apart from other variants, at a price that is bounded. */
-static bool is_variant(struct fb_str vary, const struct fb_headers *request)
-{
-    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
-
-    return !fb_list_has(vary, FB_STR("*")) && edge_vary_fits(vary) &&
-           edge_variant_of(&arena, vary, request).len <= EDGE_VARIANT_MAX;
-}
-
-static const char *find_refusal(const struct edge_terms_of *of,
-                                const struct edge_directives *directives, struct fb_str vary)
-{
-    const struct fb_cache_control *cc = &directives->cc;
-    const struct fb_headers *response = &of->response->headers;
-
-    if (of->request->method != FB_METHOD_GET) {
-        return "method";
-    }
-    const char *refusal = find_refusal_of_status(of, directives);
-    if (refusal != NULL) {
-        return refusal;
-    }
-    /* A status that is understood, with must-understand, overrides no-store
-     * (section 5.2.2.3). */
-    if (cc->no_store && !cc->must_understand) {
-        return "no-store";
-    }
-    if (cc->is_private) {
-        return "private";
-    }
-    if (has_field(&of->request->headers, FB_STR("authorization")) && !is_for_all(cc)) {
-        return "authorization";
-    }
-    if (!is_variant(vary, &of->request->headers)) {
-        return "vary";
-    }
-    bool has_own_cookie = fb_list_has(cc->private_fields, FB_STR("set-cookie"));
-    if (has_field(response, FB_STR("set-cookie")) && !has_own_cookie &&
-        edge_cookies_of(&of->treatment) == EDGE_COOKIES_PASS) {
-        return "set-cookie";
-    }
-    if (has_field(response, FB_STR("content-range"))) {
-        return "partial";
-    }
-    return NULL;
 }
 
 /* ---- ages (section 4.2.3) ----------------------------------------------- */
@@ -273,7 +101,7 @@ static int64_t find_heuristic_ms(const struct edge_terms_of *of,
 {
     const struct edge_treatment *treatment = &of->treatment;
     unsigned status = of->response->status;
-    bool may_guess = status_traits(status) == STATUS_HEURISTIC || directives->cc.is_public;
+    bool may_guess = edge_status_is_heuristic(status) || directives->cc.is_public;
     int64_t modified_ms = 0;
 
     if (treatment->caching.heuristic_percent == 0 || treatment->class != EDGE_CLASS_OTHER ||
@@ -309,7 +137,7 @@ static int64_t find_retry_ms(const struct edge_terms_of *of)
 static int64_t find_error_left_ms(const struct edge_terms_of *of, bool is_stated, int64_t left_ms)
 {
     const struct edge_treatment *treatment = &of->treatment;
-    const struct edge_negative *negative = find_negative(treatment, of->response->status);
+    const struct edge_negative *negative = edge_negative_of(treatment, of->response->status);
     int64_t most_ms = treatment->caching.error_max_ms;
     int64_t retry_ms = find_retry_ms(of);
 
@@ -370,7 +198,7 @@ static bool is_bounded_error(const struct edge_terms_of *of)
 
     return status >= 400 &&
            (of->treatment.class != EDGE_CLASS_OTHER || of->treatment.caching.error_max_ms > 0 ||
-            find_negative(&of->treatment, status) != NULL || find_retry_ms(of) != NOT_STATED);
+            edge_negative_of(&of->treatment, status) != NULL || find_retry_ms(of) != NOT_STATED);
 }
 
 /* How long it may be used stale. A lifetime for shared caches alone forbids that
@@ -402,7 +230,7 @@ static bool has_guarded(const struct fb_headers *response, struct fb_str names)
     struct fb_str name;
 
     while (fb_list_member(&names, &name)) {
-        if (has_field(response, name)) {
+        if (edge_has_field(response, name)) {
             return true;
         }
     }
@@ -419,7 +247,7 @@ struct edge_terms edge_terms_find(const struct edge_terms_of *of)
         of->treatment.class == EDGE_CLASS_SEGMENT && of->response->status == 200;
     struct edge_terms terms = {
         .class = of->treatment.class,
-        .refusal = find_refusal(of, &directives, vary),
+        .refusal = edge_refusal_of(of, &directives, vary),
         .received_ms = of->received.mono_ms,
         .initial_age_ms = find_initial_age_ms(of),
         .is_immutable = is_whole_segment || directives.cc.immutable,
@@ -431,7 +259,7 @@ struct edge_terms edge_terms_find(const struct edge_terms_of *of)
     /* Nothing to gain from what is stale at once, and can neither be used stale nor
      * be validated. */
     bool has_validator =
-        has_field(headers, FB_STR("etag")) || has_field(headers, FB_STR("last-modified"));
+        edge_has_field(headers, FB_STR("etag")) || edge_has_field(headers, FB_STR("last-modified"));
     bool may_be_stale = !terms.must_revalidate && !terms.always_validate &&
                         (terms.while_revalidate_ms > 0 || terms.if_error_ms > 0);
     bool is_useful = (terms.lifetime_ms > terms.initial_age_ms && !terms.always_validate) ||
@@ -450,80 +278,4 @@ int64_t edge_terms_age_ms(const struct edge_terms *terms, int64_t mono_ms)
 int64_t edge_terms_left_ms(const struct edge_terms *terms, int64_t mono_ms)
 {
     return terms->lifetime_ms - edge_terms_age_ms(terms, mono_ms);
-}
-
-/* ---- use -------------------------------------------------------------------- */
-
-/* Fresh, but not as fresh as the request wants it. */
-static bool is_too_old(const struct edge_terms *terms, const struct edge_demands *demands,
-                       int64_t mono_ms)
-{
-    int64_t age_ms = edge_terms_age_ms(terms, mono_ms);
-
-    if (demands->no_cache) {
-        return true;
-    }
-    /* A reload of what never changes changes nothing (RFC 8246). */
-    if (demands->max_age_ms >= 0 && age_ms > demands->max_age_ms && !terms->is_immutable) {
-        return true;
-    }
-    return terms->lifetime_ms - age_ms < demands->min_fresh_ms;
-}
-
-/* True if the request does not want what is stale (sections 5.2.1.1, 5.2.1.3, 5.2.1.4). */
-static bool wants_fresh(const struct edge_demands *demands)
-{
-    return demands->no_cache || demands->min_fresh_ms > 0 || demands->max_age_ms >= 0;
-}
-
-/* Stale, but as fresh as the request wants it. */
-static bool is_accepted(const struct edge_terms *terms, const struct edge_demands *demands,
-                        int64_t mono_ms)
-{
-    int64_t age_ms = edge_terms_age_ms(terms, mono_ms);
-
-    return demands->max_stale_ms > 0 && age_ms - terms->lifetime_ms <= demands->max_stale_ms &&
-           !demands->no_cache && demands->min_fresh_ms == 0 &&
-           (demands->max_age_ms < 0 || age_ms <= demands->max_age_ms);
-}
-
-enum edge_verdict edge_terms_judge(const struct edge_terms *terms, int64_t mono_ms,
-                                   const struct edge_demands *demands)
-{
-    int64_t left_ms = edge_terms_left_ms(terms, mono_ms);
-
-    if (terms->always_validate) {
-        return EDGE_VALIDATE;
-    }
-    if (left_ms > 0) {
-        return demands != NULL && is_too_old(terms, demands, mono_ms) ? EDGE_VALIDATE : EDGE_USE;
-    }
-    if (terms->must_revalidate) {
-        return EDGE_VALIDATE;
-    }
-    if (-left_ms < terms->while_revalidate_ms && (demands == NULL || !wants_fresh(demands))) {
-        return EDGE_USE_AND_REVALIDATE;
-    }
-    return demands != NULL && is_accepted(terms, demands, mono_ms) ? EDGE_USE : EDGE_VALIDATE;
-}
-
-bool edge_terms_stands_in(const struct edge_terms *terms, int64_t mono_ms,
-                          const struct edge_demands *demands)
-{
-    int64_t stale_ms = -edge_terms_left_ms(terms, mono_ms);
-    int64_t allowed_ms = FB_MAX(terms->if_error_ms, terms->while_revalidate_ms);
-
-    if (terms->always_validate || (demands != NULL && demands->no_cache)) {
-        return false;
-    }
-    if (stale_ms < 0) { /* only the client did not want it as it is */
-        return true;
-    }
-    if (terms->must_revalidate) {
-        return false;
-    }
-    if (demands != NULL) {
-        allowed_ms = FB_MAX(allowed_ms, FB_MAX(demands->if_error_ms, demands->max_stale_ms));
-    }
-    return stale_ms < allowed_ms;
 }
