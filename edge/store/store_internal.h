@@ -1,7 +1,9 @@
 /*
  * What the files of edge/store share.
  *
- *     store.c   the shards of the index, and who is in it
+ *     store.c   its life, and making objects
+ *     shards.c  the index: who is in it
+ *     publish.c who comes into it, and who gives way
  *     room.c    the bound of memory: claiming, evicting, giving back
  *     object.c  heads and references
  *     body.c    extents, chunks and their buffers, waking
@@ -43,7 +45,7 @@ struct fb_metrics_table;
 struct body_reader;
 struct store_notes;
 
-enum { STORE_N_SHARDS = 64 };
+enum { STORE_N_SHARDS = 64, SHARD_FIRST_BUCKETS = 64 };
 
 /* What a block of memory costs besides its bytes. */
 enum { STORE_BLOCK_OVERHEAD = 32 };
@@ -285,23 +287,33 @@ struct edge_store {
     struct store_shard shards[STORE_N_SHARDS];
 };
 
-/* Takes all heads of `body` out of the index; with `only_unused`, none of them if anybody uses
- * one. Returns them, chained by `next`, with the index' references. Takes the shard's
- * lock. */
-struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
-                                           bool only_unused);
+/* ---- shards.c ------------------------------------------------------------ */
+
+void edge_shard_init(struct store_shard *shard);
+
+/* Requires that it is empty. */
+void edge_shard_done(struct store_shard *shard);
+
+struct store_shard *edge_store_shard(struct edge_store *store, uint64_t hash);
+
+/* Under the shard's lock: the chain in which objects of `hash` are. */
+struct edge_object **edge_shard_bucket(const struct store_shard *shard, uint64_t hash);
+
+bool edge_object_has_key(const struct edge_object *object, uint64_t hash, struct fb_str key);
+
+/* Under the shard's lock: `object` is in the index, as the newest; takes the reference over. */
+void edge_store_link(struct edge_store *store, struct store_shard *shard,
+                     struct edge_object *object);
 
 /* Takes `object` out of its shard, under that one's lock; the index' reference is the caller's. */
 void edge_store_unlink(struct edge_store *store, struct store_shard *shard,
                        struct edge_object *object);
 
-struct store_shard *edge_store_shard(struct edge_store *store, uint64_t hash);
-
-/* Publishes `object`, which came from a volume, unless the same variant is there already, or
- * a purge came since there were `n_purges`. Returns what is in the index now, as a
- * reference, or NULL. */
-struct edge_object *edge_store_publish_loaded(struct edge_store *store, struct edge_object *object,
-                                              uint64_t n_purges);
+/* Takes all heads of `body` out of the index; with `only_unused`, none of them if anybody uses
+ * one. Returns them, chained by `next`, with the index' references. Takes the shard's
+ * lock. */
+struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
+                                           bool only_unused);
 
 /* Takes all variants of `key` out of the index. Returns how many there were. */
 size_t edge_store_purge_memory(struct edge_store *store, struct fb_str key);
@@ -311,6 +323,14 @@ void edge_store_let_go(struct edge_object *chain);
 
 /* The same of what purges took: notes and counts it. Returns how many there were. */
 size_t edge_store_let_purged_go(struct edge_store *store, struct edge_object *chain);
+
+/* ---- publish.c ----------------------------------------------------------- */
+
+/* Publishes `object`, which came from a volume, unless the same variant is there already, or
+ * a purge came since there were `n_purges`. Returns what is in the index now, as a
+ * reference, or NULL. */
+struct edge_object *edge_store_publish_loaded(struct edge_store *store, struct edge_object *object,
+                                              uint64_t n_purges);
 
 /* ---- room.c -------------------------------------------------------------- */
 
