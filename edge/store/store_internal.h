@@ -8,7 +8,9 @@
  *     object.c  heads and references
  *     body.c    extents, chunks and their buffers, waking
  *     writer.c  runs of bytes on their way in
+ *     pace.c    writers that wait for readers
  *     reader.c  readers that pull from a body
+ *     news.c    waking them
  *     purge.c   taking a key out of both tiers
  *     judge.c   what the rules of purges say of an object
  *     sweep.c   freeing what is purged; sweeper.c when

@@ -45,5 +45,8 @@ struct edge_writer {
     struct fb_post post;
 };
 
+/* Before anything else of pace: `object` and `loop` are set. */
+void edge_writer_init_pace(struct edge_writer *writer);
+
 /* Under the body's lock: sends mail to the writers that wait and are no longer ahead. */
 void edge_writers_release(struct edge_body *body);
