@@ -1,120 +1,13 @@
 #include "base/core/alloc.h"
 #include "base/core/buf.h"
-#include "base/core/err.h"
-#include "base/loop/loop.h"
-#include "edge/purge/purge.h"
 #include "edge/purge/tags.h"
-#include "tests/support/test_clock.h"
-#include "tests/support/test_folder.h"
-#include "tests/support/test_random.h"
+#include "purge_fixture.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    struct test_clock clock;
-    struct test_folder folder;
-    struct fb_loop *loop;
-    struct edge_purges *purges;
-    size_t max_rules;
-};
-
-static void open_purges(struct fixture *f, bool is_durable)
-{
-    struct fb_diag diag = {0};
-
-    int err =
-        edge_purges_open(&(struct edge_purges_options){.folder = is_durable ? f->folder.path : NULL,
-                                                       .clock = &f->clock.clock,
-                                                       .seed = 7,
-                                                       .max_rules = f->max_rules},
-                         &f->purges, &diag);
-    if (err < 0) {
-        fail_msg("%s", diag.text);
-    }
-}
-
-static void reopen(struct fixture *f)
-{
-    edge_purges_close(f->purges);
-    f->purges = NULL;
-    open_purges(f, true);
-}
-
-static int set_up(void **state)
-{
-    static struct fixture f;
-
-    memset(&f, 0, sizeof(f));
-    f.clock = test_clock_at_start();
-    f.folder = test_folder_new();
-    assert_int_equal(fb_loop_new(&f.clock.clock, &f.loop), FB_OK);
-    open_purges(&f, true);
-    test_clock_advance_ms(&f.clock, 1000);
-    *state = &f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    edge_purges_close(f->purges);
-    fb_loop_free(f->loop);
-    test_folder_done(&f->folder);
-    return 0;
-}
-
-struct call {
-    struct edge_purges_add add;
-    bool is_done;
-};
-
-static void on_added(struct fb_op *op)
-{
-    FB_CONTAINER_OF(op, struct call, add.op)->is_done = true;
-}
-
-static int add_all(struct fixture *f, const struct edge_purge *purges, size_t n,
-                   uint64_t *ret_epoch)
-{
-    struct call call = {.add = {.purges = purges, .n = n}};
-
-    fb_op_init(&call.add.op, f->loop, on_added);
-    edge_purges_add(f->purges, &call.add);
-    while (!call.is_done) {
-        fb_loop_turn_waiting(f->loop);
-    }
-    *ret_epoch = call.add.epoch;
-    return call.add.op.result;
-}
-
-static uint64_t add(struct fixture *f, enum edge_purge_kind kind, bool is_soft, const char *text)
-{
-    struct edge_purge purge = {.kind = kind, .is_soft = is_soft, .text = fb_str_from(text)};
-    uint64_t epoch = 0;
-
-    assert_int_equal(add_all(f, &purge, 1, &epoch), FB_OK);
-    assert_int_equal(edge_purges_epoch(f->purges), epoch);
-    return epoch;
-}
-
-static enum edge_purge_verdict judge(struct fixture *f, const char *key, const char *tags,
-                                     uint64_t birth)
-{
-    struct edge_purge_subject subject = {
-        .key = fb_str_from(key), .tags = fb_str_from(tags), .birth = birth};
-
-    return edge_purges_judge(f->purges, &subject, NULL);
-}
 
 /* ---- what applies -------------------------------------------------------- */
 
@@ -438,116 +331,6 @@ static void a_torn_log_has_whole_calls_in_order(void **state)
     test_folder_done(&torn);
 }
 
-/* ---- a naive twin -------------------------------------------------------- */
-
-enum { MODEL_STEPS = 400, MODEL_MAX = 2 * MODEL_STEPS };
-
-struct model {
-    struct edge_purge purges[MODEL_MAX];
-    char texts[MODEL_MAX][24];
-    uint64_t epochs[MODEL_MAX];
-    size_t n;
-};
-
-static bool model_matches(const struct edge_purge *purge, struct fb_str key, struct fb_str tags)
-{
-    struct fb_str tag = FB_STR_NONE;
-
-    switch (purge->kind) {
-    case EDGE_PURGE_URL:
-        return fb_str_equal(purge->text, key);
-    case EDGE_PURGE_PREFIX:
-        return fb_str_starts_with(key, purge->text);
-    case EDGE_PURGE_TAG:
-        while (edge_tags_next(&tags, &tag)) {
-            if (fb_str_equal(tag, purge->text)) {
-                return true;
-            }
-        }
-        return false;
-    case EDGE_PURGE_N_KINDS:
-        break;
-    }
-    return false;
-}
-
-static enum edge_purge_verdict model_judge(const struct model *model, struct fb_str key,
-                                           struct fb_str tags, uint64_t birth)
-{
-    enum edge_purge_verdict verdict = EDGE_PURGE_KEEP;
-
-    for (size_t i = 0; i < model->n; i++) {
-        if (model->epochs[i] > birth && model_matches(&model->purges[i], key, tags)) {
-            enum edge_purge_verdict one =
-                model->purges[i].is_soft ? EDGE_PURGE_SOFT : EDGE_PURGE_GONE;
-            verdict = FB_MAX(verdict, one);
-        }
-    }
-    return verdict;
-}
-
-static void model_add(struct fixture *f, struct model *model, struct test_random *random)
-{
-    size_t n = 1 + test_random_below(random, 2);
-    uint64_t epoch = 0;
-
-    for (size_t i = model->n; i < model->n + n; i++) {
-        struct edge_purge *purge = &model->purges[i];
-        char *text = model->texts[i];
-        unsigned a = (unsigned)test_random_below(random, 4);
-        unsigned b = (unsigned)test_random_below(random, 12);
-        uint64_t kind = test_random_below(random, EDGE_PURGE_N_KINDS);
-        purge->kind = (enum edge_purge_kind)kind;
-        purge->is_soft = test_random_below(random, 2) == 0;
-        if (purge->kind == EDGE_PURGE_TAG) {
-            (void)snprintf(text, 24, "t%u", b);
-        } else {
-            (void)snprintf(text, 24, "h%u/%u", a, b);
-        }
-        purge->text = fb_str_from(text);
-        if (purge->kind == EDGE_PURGE_PREFIX) {
-            purge->text.len -= test_random_below(random, 3);
-        }
-    }
-    assert_int_equal(add_all(f, &model->purges[model->n], n, &epoch), FB_OK);
-    for (size_t i = 0; i < n; i++) {
-        model->epochs[model->n++] = epoch;
-    }
-}
-
-static void random_purges_judge_as_a_naive_twin(void **state)
-{
-    static struct model model;
-    struct fixture *f = *state;
-    struct test_random random = test_random_new();
-    uint64_t births[MODEL_STEPS];
-
-    memset(&model, 0, sizeof(model));
-    for (unsigned step = 0; step < MODEL_STEPS; step++) {
-        births[step] = edge_purges_epoch(f->purges);
-        if (test_random_below(&random, 3) == 0) {
-            model_add(f, &model, &random);
-        }
-        if (test_random_below(&random, 40) == 0) {
-            reopen(f);
-        }
-        test_clock_advance_ms(&f->clock, test_random_below(&random, 3));
-        for (unsigned i = 0; i < 20; i++) {
-            char key[24];
-            char tags[24];
-            (void)snprintf(key, sizeof(key), "h%u/%u", (unsigned)test_random_below(&random, 4),
-                           (unsigned)test_random_below(&random, 120));
-            (void)snprintf(tags, sizeof(tags), "t%u, t%u", (unsigned)test_random_below(&random, 12),
-                           (unsigned)test_random_below(&random, 120));
-            uint64_t birth = births[test_random_below(&random, step + 1)];
-            assert_int_equal(judge(f, key, tags, birth),
-                             model_judge(&model, fb_str_from(key), fb_str_from(tags), birth));
-        }
-    }
-}
-
-#define PURGE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,7 +348,6 @@ int main(void)
         PURGE_TEST(the_last_purges_are_told_newest_first),
         PURGE_TEST(a_purge_that_cannot_be_written_has_no_effect),
         PURGE_TEST(a_torn_log_has_whole_calls_in_order),
-        PURGE_TEST(random_purges_judge_as_a_naive_twin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
