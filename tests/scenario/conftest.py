@@ -39,3 +39,11 @@ def module_lab(request):
 def stage(module_lab):
     """See tests/support/lab_script.py."""
     return Stage(module_lab)
+
+
+@pytest.fixture(scope="module")
+def edge(module_lab):
+    """One over a scripted origin, `edge.origin`, for a file that has none of its own."""
+    edge = module_lab.edge(upstreams=[module_lab.scripted_origin().url])
+    edge.origin = module_lab.origins[0]
+    return edge

@@ -8,13 +8,6 @@ KEPT = {"Cache-Control": "max-age=600"}
 NAMES = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def edge(module_lab):
-    edge = module_lab.edge(upstreams=[module_lab.scripted_origin().url])
-    edge.origin = module_lab.origins[0]
-    return edge
-
-
 @pytest.fixture
 def path(edge):
     path = f"/{next(NAMES)}"

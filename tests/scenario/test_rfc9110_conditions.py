@@ -12,13 +12,6 @@ FIELDS = {"Cache-Control": "max-age=600", "Content-Type": "video/mp4", "Last-Mod
 NAMES = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def edge(module_lab):
-    edge = module_lab.edge(upstreams=[module_lab.scripted_origin().url])
-    edge.origin = module_lab.origins[0]
-    return edge
-
-
 def url_of(edge, fields=(), etag='"v1"'):
     path = f"/{next(NAMES)}"
     edge.origin.put(path, BODY, {**FIELDS, **dict(fields)}, etag=etag)

@@ -11,13 +11,6 @@ NAMES = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def edge(module_lab):
-    edge = module_lab.edge(upstreams=[module_lab.scripted_origin().url])
-    edge.origin = module_lab.origins[0]
-    return edge
-
-
-@pytest.fixture(scope="module")
 def pair(module_lab):
     """An edge with two upstreams, of which the first is never put out of service."""
     first, second = module_lab.scripted_origin("first"), module_lab.scripted_origin("second")

@@ -11,13 +11,6 @@ FIELDS = {"Cache-Control": "max-age=600", "Content-Type": "video/mp4", "Last-Mod
 NAMES = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def edge(module_lab):
-    edge = module_lab.edge(upstreams=[module_lab.scripted_origin().url])
-    edge.origin = module_lab.origins[0]
-    return edge
-
-
 @pytest.fixture(params=["miss", "hit"])
 def kept(request, edge):
     """The URL of BODY, which is asked for first, or kept."""

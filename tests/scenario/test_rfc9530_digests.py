@@ -12,13 +12,6 @@ BODY = os.urandom(30000)
 NAMES = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def edge(module_lab):
-    edge = module_lab.edge(upstreams=[module_lab.scripted_origin().url])
-    edge.origin = module_lab.origins[0]
-    return edge
-
-
 def digest(body, algorithm="sha-256"):
     value = hashlib.new(algorithm.replace("-", ""), body).digest()
     return f"{algorithm}=:{base64.b64encode(value).decode()}:"
