@@ -135,6 +135,7 @@ struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_
                     fetch->patience_ms != 0 ? fetch->patience_ms : try->options->head_timeout_ms,
                 .body_timeout_ms = try->options->body_timeout_ms,
                 .arena = fetch->arena,
+                .diag = &leg->diag,
             },
     };
     leg->io.url.target = fetch->request->target;

@@ -286,7 +286,8 @@ static void uplink_missed(struct uplink_try *try, struct uplink_leg *leg)
         uplink_end(try, err);
         return;
     }
-    uplink_tell(try, edge_leg_server(leg), fb_err_text(err));
+    uplink_tell(try, edge_leg_server(leg),
+                leg->diag.err != FB_OK ? leg->diag.text : fb_err_text(err));
     try->result = err == FB_E_TIMEOUT || err == FB_E_BUSY ? err : FB_E_UNAVAILABLE;
     if (try->fetch->patience_ms != 0 && err == FB_E_TIMEOUT) {
         uplink_end(try, err); /* the next one would take as long */

@@ -31,7 +31,8 @@ struct uplink_leg {
     bool is_live;
     bool is_probe;
     bool is_hedge;
-    bool is_lost; /* the other one was faster */
+    bool is_lost;        /* the other one was faster */
+    struct fb_diag diag; /* of a handshake that failed */
 };
 
 enum { UPLINK_MAX_LEGS = 2 };

@@ -74,6 +74,7 @@ def test_a_certificate_that_nobody_known_signed_is_refused(lab, region, authorit
     edge = edge_of(lab, stranger, [pair],
                    upstream(region, tls="tiers", tls_name="region.example"))
     assert get(edge.url + "/v/1.m4s").status == 502
+    assert "not correctly signed by the trusted CA" in edge.log()
     edge.stop()
     edge = lab.edge(upstreams=[upstream(region, tls_name="region.example")], name="box-2")
     assert get(edge.url + "/v/1.m4s").status == 502  # the system does not know it either
