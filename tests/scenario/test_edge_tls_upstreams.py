@@ -120,6 +120,8 @@ def test_content_that_a_fin_alone_ends_is_cut(lab, authority, says_so):
         with Client(edge.port) as client:
             client.request("/v/1.m4s")
             assert client.read().complete == says_so
-            assert client.response.body == SEGMENT
+            # A reset may overtake what came before it.
+            assert client.response.body == SEGMENT if says_so else SEGMENT.startswith(
+                client.response.body)
     finally:
         server.close()
