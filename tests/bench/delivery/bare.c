@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -304,6 +305,7 @@ int main(int argc, char **argv)
         (void)fputs("usage: bare PORT send|sendfile\n", stderr);
         return 2;
     }
+    (void)signal(SIGPIPE, SIG_IGN); /* sendfile() has no flag for it */
     uses_sendfile = strcmp(argv[2], "sendfile") == 0;
     make_pool();
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -24,8 +24,10 @@ function request() return requests[math.random(#requests)] end
 
 
 def pinned(command):
-    return subprocess.run(["taskset", "-c", str(LOAD_CPU), *map(str, command)],
-                          capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(["taskset", "-c", str(LOAD_CPU), *map(str, command)],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
 
 
 def wrk(url, seconds, connections, script=None):
