@@ -179,8 +179,9 @@ def suits(line, server):
 def warm(line, server):
     if not line.warm or not server.is_cache:
         return
-    load.fetch_all(server.ports["http"], line.warm, threads=4)
-    _, heads = load.fetch_all(server.ports["http"], line.warm[:100])
+    named = server.ports[line.scheme]
+    load.fetch_all(server.ports["http"], line.warm, threads=4, named=named)
+    _, heads = load.fetch_all(server.ports["http"], line.warm[:100], named=named)
     if server.says_hit and line.kind != "disk":
         hits = sum(b"HIT" in head or b"; hit" in head for head in heads)
         assert hits == len(heads), f"{server.name}: {hits} of {len(heads)} are hits"

@@ -64,8 +64,9 @@ def connect(port):
     return sock
 
 
-def ask(sock, path):
-    host = "127.0.0.1:%d" % sock.getpeername()[1]  # as wrk writes it: caches have one copy
+def ask(sock, path, port=None):
+    # As wrk writes it who comes to `port`: caches have a copy for each.
+    host = "127.0.0.1:%d" % (port or sock.getpeername()[1])
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
 
 
@@ -102,9 +103,9 @@ def read_chunked(sock, data):
             return total
 
 
-def fetch(sock, path, into=bytearray(1 << 20)):
+def fetch(sock, path, into=bytearray(1 << 20), port=None):
     """(head, bytes) of one answer, whose body is thrown away."""
-    ask(sock, path)
+    ask(sock, path, port)
     head, body = read_head(sock)
     length = length_of(head)
     if length is None:
@@ -117,15 +118,15 @@ def fetch(sock, path, into=bytearray(1 << 20)):
     return head, length
 
 
-def fetch_all(port, paths, threads=1):
-    """Every path once; returns (bytes, heads)."""
+def fetch_all(port, paths, threads=1, named=None):
+    """Every path once, of the host with the port `named`; returns (bytes, heads)."""
     results = []
 
     def work(share):
         into = bytearray(1 << 20)
         with connect(port) as sock:
             for path in share:
-                results.append(fetch(sock, path, into))
+                results.append(fetch(sock, path, into, named))
 
     workers = [threading.Thread(target=work, args=(paths[i::threads],)) for i in range(threads)]
     for worker in workers:
