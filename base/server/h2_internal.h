@@ -24,10 +24,10 @@
 
 enum {
     H2_MAX_STREAMS = 128,
-    H2_BATCH_BYTES = 256 * 1024,
-    H2_SLOW_BYTES = 32 * 1024, /* at once to a slow client */
-    H2_MAX_SLICES = 4,         /* of input before anything is sent */
-    H2_WARNING_MS = 500        /* from the warning of a drain to the last request */
+    H2_BATCH_BYTES = 128 * 1024, /* as much as the kernel keeps unsent */
+    H2_SLOW_BYTES = 32 * 1024,   /* at once to a slow client */
+    H2_MAX_SLICES = 4,           /* of input before anything is sent */
+    H2_WARNING_MS = 500          /* from the warning of a drain to the last request */
 };
 
 struct h2_conn {

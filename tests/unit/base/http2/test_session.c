@@ -1,0 +1,294 @@
+/*
+ * Sessions without a server: what is gathered, and what is given back. How they treat clients is
+ * proved through the server (tests/unit/base/server/test_h2*.c).
+ */
+#include "base/core/alloc.h"
+#include "base/core/attr.h"
+#include "base/core/err.h"
+#include "base/http2/session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FRAME(len, type, flags, id) "\0\0" len type flags "\0\0\0" id
+#define GET(id)                 \
+    FRAME("\6", "\1", "\5", id) \
+    "\x82\x86\x84\x41\x01"      \
+    "a"
+/* Streams may be sent as much as they like, or only one byte; so may the connection. */
+#define WIDE \
+    FRAME("\6", "\4", "\0", "\0") "\0\4\x7f\xff\xff\xff" FRAME("\4", "\x8", "\0", "\0") "\x7f\0\0\0"
+#define NARROW FRAME("\6", "\4", "\0", "\0") "\0\4\0\0\0\1"
+
+enum { MAX_STREAMS = 32, SLICE_BYTES = 10000, BATCH_BYTES = 64 * 1024 };
+
+/* A body of so many slices of SLICE_BYTES, that can be had again. */
+struct body {
+    struct fb_reader reader;
+    size_t n_slices;
+    uint64_t n_given;
+    unsigned n_held; /* slices not released */
+};
+
+static char zeros[SLICE_BYTES];
+
+static void slice_release(void *owner)
+{
+    struct body *body = owner;
+    body->n_held--;
+}
+
+static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
+{
+    struct body *body = FB_CONTAINER_OF(reader, struct body, reader);
+
+    if (body->n_given == (uint64_t)body->n_slices * SLICE_BYTES) {
+        return FB_E_END;
+    }
+    size_t from = (size_t)(body->n_given % SLICE_BYTES);
+    *ret_slice = (struct fb_slice){{zeros + from, SLICE_BYTES - from}, slice_release, body};
+    body->n_given += ret_slice->bytes.len;
+    body->n_held++;
+    return FB_OK;
+}
+
+static void body_unread(struct fb_reader *reader, uint64_t n)
+{
+    struct body *body = FB_CONTAINER_OF(reader, struct body, reader);
+    body->n_given -= n;
+}
+
+static void body_close(struct fb_reader *reader)
+{
+    (void)reader;
+}
+
+static const struct fb_reader_ops body_ops = {.next = body_next,
+                                              .close = body_close,
+                                              .unread = body_unread};
+
+struct stream {
+    struct fb_http2_stream part;
+    struct fb_arena arena;
+    struct body body;
+};
+
+struct fixture {
+    struct fb_http2_session *session;
+    struct stream streams[MAX_STREAMS];
+    size_t n_streams;
+    size_t n_requested;
+    size_t n_ended;
+    size_t n_closed;
+    struct fb_str pieces[FB_HTTP2_MAX_PIECES];
+};
+
+static struct fb_http2_stream *on_opened(void *ctx)
+{
+    struct fixture *f = ctx;
+    struct stream *stream = &f->streams[f->n_streams++];
+
+    stream->part.arena = &stream->arena;
+    return &stream->part;
+}
+
+static void on_requested(void *ctx, struct fb_http2_stream *part)
+{
+    struct fixture *f = ctx;
+    (void)part;
+    f->n_requested++;
+}
+
+static void on_content(void *ctx, struct fb_http2_stream *part, struct fb_str bytes)
+{
+    (void)ctx;
+    (void)part;
+    (void)bytes;
+}
+
+static void on_waiting(void *ctx, struct fb_http2_stream *part)
+{
+    (void)ctx;
+    (void)part;
+}
+
+static void on_ended(void *ctx, struct fb_http2_stream *part)
+{
+    struct fixture *f = ctx;
+    (void)part;
+    f->n_ended++;
+}
+
+static void on_closed(void *ctx, struct fb_http2_stream *part)
+{
+    struct fixture *f = ctx;
+    (void)part;
+    f->n_closed++;
+}
+
+static void on_refused(void *ctx)
+{
+    (void)ctx;
+}
+
+static void receive(struct fixture *f, struct fb_str bytes)
+{
+    assert_int_equal(fb_http2_receive(f->session, bytes, 0), FB_OK);
+}
+
+static int set_up(void **state)
+{
+    static const struct fb_http2_events events = {on_opened, on_requested, on_content, on_waiting,
+                                                  on_ended,  on_closed,    on_refused};
+    const struct fb_http2_limits limits = {.max_streams = MAX_STREAMS};
+    struct fixture *f = FB_NEW(struct fixture);
+
+    assert_int_equal(fb_http2_session_new(&limits, &events, f, &f->session), FB_OK);
+    receive(f, FB_STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < f->n_streams; i++) {
+        fb_http2_stream_done(f->session, &f->streams[i].part);
+        fb_arena_done(&f->streams[i].arena);
+    }
+    fb_http2_session_free(f->session);
+    for (size_t i = 0; i < f->n_streams; i++) {
+        assert_int_equal(f->streams[i].body.n_held, 0);
+    }
+    fb_free(f);
+    return 0;
+}
+
+static void respond(struct fixture *f, struct stream *stream, size_t n_slices)
+{
+    struct fb_http2_response response = {.status = 200,
+                                         .says_length = true,
+                                         .length = (int64_t)(n_slices * SLICE_BYTES),
+                                         .body = &stream->body.reader};
+
+    stream->body = (struct body){.reader = {&body_ops}, .n_slices = n_slices};
+    fb_http2_respond(f->session, &stream->part, &response);
+}
+
+/* All that is to be sent at the moment, over and done with. */
+static size_t gather_all(struct fixture *f)
+{
+    size_t n_bytes = 0;
+    size_t n = 0;
+
+    while ((n = fb_http2_gather(f->session, BATCH_BYTES, f->pieces)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            n_bytes += f->pieces[i].len;
+        }
+        fb_http2_sent(f->session);
+    }
+    return n_bytes;
+}
+
+static void small_responses_go_together(void **state)
+{
+    struct fixture *f = *state;
+
+    receive(f, FB_STR(WIDE GET("\1") GET("\3") GET("\5") GET("\7") GET("\x9")));
+    assert_int_equal(f->n_requested, 5);
+    for (size_t i = 0; i < 5; i++) {
+        respond(f, &f->streams[i], 1);
+    }
+    size_t n = fb_http2_gather(f->session, BATCH_BYTES, f->pieces);
+    assert_int_equal(n, 10); /* what frames say of each, and its content */
+    assert_int_equal(f->n_ended, 5);
+    assert_int_equal(f->n_closed, 5);
+    fb_http2_sent(f->session);
+    assert_int_equal(fb_http2_gather(f->session, BATCH_BYTES, f->pieces), 0);
+}
+
+static void content_is_viewed_and_kept_until_it_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct stream *stream = &f->streams[0];
+
+    receive(f, FB_STR(WIDE GET("\1")));
+    respond(f, stream, 1);
+    size_t n = fb_http2_gather(f->session, BATCH_BYTES, f->pieces);
+    assert_ptr_equal(f->pieces[n - 1].ptr, zeros);
+    assert_int_equal(stream->body.n_held, 1);
+    assert_int_equal(fb_http2_n_sent(f->session, &stream->part), 0);
+    fb_http2_sent(f->session);
+    assert_int_equal(stream->body.n_held, 0);
+    assert_int_equal(fb_http2_n_sent(f->session, &stream->part), SLICE_BYTES);
+}
+
+static void a_gathering_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct stream *stream = &f->streams[0];
+
+    receive(f, FB_STR(WIDE GET("\1")));
+    respond(f, stream, 100);
+    assert_true(fb_http2_gather(f->session, BATCH_BYTES, f->pieces) <= FB_HTTP2_MAX_PIECES);
+    assert_true(stream->part.n_gathered >= BATCH_BYTES);
+    assert_true(stream->part.n_gathered < BATCH_BYTES + 16384);
+    fb_http2_sent(f->session);
+    assert_true(gather_all(f) > (size_t)100 * SLICE_BYTES - 2 * BATCH_BYTES);
+    assert_int_equal(f->n_ended, 1);
+}
+
+static void what_waits_for_a_window_is_given_back(void **state)
+{
+    struct fixture *f = *state;
+    struct stream *stream = &f->streams[0];
+
+    receive(f, FB_STR(NARROW GET("\1")));
+    respond(f, stream, 2);
+    (void)gather_all(f);
+    assert_int_equal(stream->part.n_gathered, 1);
+    assert_true(fb_http2_is_blocked(f->session, &stream->part));
+    assert_int_equal(stream->body.n_held, 1);
+    fb_http2_retract(f->session, &stream->part);
+    assert_int_equal(stream->body.n_held, 0);
+    assert_int_equal(stream->body.n_given, 1);
+    receive(f, FB_STR(FRAME("\4", "\x8", "\0", "\1") "\0\1\0\0"));
+    (void)gather_all(f);
+    assert_int_equal(stream->part.n_gathered, 2 * SLICE_BYTES);
+    assert_int_equal(f->n_ended, 1);
+    assert_int_equal(f->n_closed, 1);
+}
+
+static void a_reset_while_content_is_gathered_keeps_what_was(void **state)
+{
+    struct fixture *f = *state;
+    struct stream *stream = &f->streams[0];
+
+    receive(f, FB_STR(WIDE GET("\1")));
+    respond(f, stream, 100);
+    (void)fb_http2_gather(f->session, BATCH_BYTES, f->pieces);
+    receive(f, FB_STR(FRAME("\4", "\3", "\0", "\1") "\0\0\0\x8"));
+    assert_int_equal(f->n_closed, 1);
+    assert_true(stream->body.n_held > 0);
+    fb_http2_sent(f->session);
+    assert_int_equal(stream->body.n_held, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(small_responses_go_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(content_is_viewed_and_kept_until_it_is_sent, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_gathering_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_for_a_window_is_given_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_while_content_is_gathered_keeps_what_was, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
