@@ -280,11 +280,12 @@ static nghttp2_nv field_of(struct fb_str name, struct fb_str value)
                         .flags = NGHTTP2_NV_FLAG_NONE};
 }
 
+/* The first `n_checked` are known to be fit to be sent. */
 static size_t add_fields(nghttp2_nv *fields, size_t n_fields, const struct fb_header *headers,
-                         size_t n)
+                         size_t n, size_t n_checked)
 {
     for (size_t i = 0; i < n; i++) {
-        if (fb_header_may_be_sent(&headers[i])) {
+        if (i < n_checked || fb_header_may_be_sent(&headers[i])) {
             struct fb_str value = fb_str_trim(headers[i].value);
             fields[n_fields++] = field_of(headers[i].name, value);
         }
@@ -316,8 +317,8 @@ void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *
 
     FB_REQUIRE(!stream->is_closed);
     fields[n++] = field_of(FB_STR(":status"), digits(response->status, status));
-    n = add_fields(fields, n, response->headers, response->n_headers);
-    n = add_fields(fields, n, response->extra, response->n_extra);
+    n = add_fields(fields, n, response->headers, response->n_headers, response->n_checked);
+    n = add_fields(fields, n, response->extra, response->n_extra, response->n_extra);
     if (response->says_length) {
         fields[n++] =
             field_of(FB_STR("content-length"), digits((uint64_t)response->length, length));

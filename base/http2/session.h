@@ -155,7 +155,8 @@ struct fb_http2_response {
     unsigned status;
     const struct fb_header *headers; /* as for HTTP/1; names in any case; copied */
     size_t n_headers;
-    const struct fb_header *extra; /* such as Date */
+    size_t n_checked;              /* of these, the first: fb_header_may_be_sent() is known */
+    const struct fb_header *extra; /* such as Date; checked */
     size_t n_extra;
     bool says_length;       /* Content-Length: `length` */
     int64_t length;         /* of what `body` gives, or FB_LENGTH_UNKNOWN */

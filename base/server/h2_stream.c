@@ -190,6 +190,7 @@ void fb_h2_respond(struct fb_exchange *exchange, const struct fb_response *respo
         .status = response->status,
         .headers = response->headers,
         .n_headers = response->n_headers,
+        .n_checked = response->n_checked,
         .extra = extra,
     };
 

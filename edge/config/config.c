@@ -96,7 +96,9 @@ static const struct fb_conf_item listen_items[] = {
 
 static const struct fb_conf_section listen_section = {
     .name = "listen",
-    .help = "Where clients connect.",
+    .help =
+        "Where clients connect. They speak HTTP/1.1 or HTTP/2, which is agreed on by ALPN with `tls` "
+        "and known beforehand without.",
     .size = sizeof(struct edge_conf_listen),
     .items = listen_items,
 };
