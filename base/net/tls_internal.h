@@ -34,7 +34,7 @@ struct tls_stream {
     struct fb_stream_write *write; /* borrowed until finished */
     size_t n_write;                /* of its bytes that are to be sent */
     size_t n_sealed;               /* of these */
-    size_t batch_bytes;            /* to be sealed at once */
+    size_t batch_bytes;            /* to be sealed at once; 0: as much as there is room for */
     struct fb_stream_write send;   /* of what is sealed */
     struct fb_str piece;           /* of `send`: in the batch, or in `alert` */
     struct net_batch *batch;       /* owned; NULL when nothing sealed waits */
@@ -44,6 +44,12 @@ struct tls_stream {
     bool has_notified; /* close_notify or a fatal alert was sent: nothing may follow */
     bool is_closed;    /* goes when `send` is idle */
 };
+
+/* The one under it, or -1. */
+static inline int fb_tls_socket_of(const struct fb_stream *inner)
+{
+    return inner->ops->socket == NULL ? -1 : inner->ops->socket(inner);
+}
 
 /* Takes both over; the handshake is done. */
 struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_handshake *handshake);

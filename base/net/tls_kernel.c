@@ -98,14 +98,9 @@ static socklen_t keys_of(enum fb_tls_aead aead, const struct fb_tls_traffic *fro
     return 0;
 }
 
-static int socket_of(const struct fb_stream *stream)
-{
-    return stream->ops->socket == NULL ? -1 : stream->ops->socket(stream);
-}
-
 bool fb_tls_kernel_take(const struct fb_stream *inner, const struct fb_tls_keys *keys)
 {
-    int fd = socket_of(inner);
+    int fd = fb_tls_socket_of(inner);
     union kernel_keys info = {.aes_128 = {.info = {0}}};
 
     /* The kernel's records are of the full size. */
@@ -140,7 +135,7 @@ int fb_tls_kernel_alert(const struct fb_stream *inner, enum fb_tls_alert alert)
     control.header.cmsg_type = TLS_SET_RECORD_TYPE;
     control.header.cmsg_len = CMSG_LEN(sizeof(uint8_t));
     *CMSG_DATA(&control.header) = FB_TLS_ALERT;
-    ssize_t n = sendmsg(socket_of(inner), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n = sendmsg(fb_tls_socket_of(inner), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n >= 0) {
         return FB_OK;
     }

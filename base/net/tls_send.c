@@ -4,6 +4,8 @@
 #include "base/net/tls_internal.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
+#include <sys/socket.h>
 
 static struct tls_stream *tls_of(struct fb_stream *stream)
 {
@@ -41,10 +43,31 @@ static void send_piece(struct tls_stream *self, const void *bytes, size_t len)
     fb_stream_write(self->inner, &self->send);
 }
 
+/* What a socket that was full has room for now. Its own accounting counts what packets cost
+ * besides their bytes, which an eighth allows for. */
+static size_t room_in(const struct fb_stream *inner)
+{
+    uint32_t used[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof(used);
+    int fd = fb_tls_socket_of(inner);
+
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_MEMINFO, used, &size) < 0 ||
+        used[SK_MEMINFO_SNDBUF] <= used[SK_MEMINFO_WMEM_QUEUED]) {
+        return FB_TLS_RECORD_MAX;
+    }
+    size_t n_free = used[SK_MEMINFO_SNDBUF] - used[SK_MEMINFO_WMEM_QUEUED];
+    size_t n_records = (n_free - n_free / 8) / FB_TLS_RECORD_MAX;
+    return FB_MAX(FB_MIN(n_records * FB_TLS_RECORD_MAX, (size_t)FB_TLS_BATCH_BYTES),
+                  (size_t)FB_TLS_RECORD_MAX);
+}
+
 /* A peer that does not take what it is given has little sealed for it: what is sealed cannot be
  * given back, and is held. */
 static void seal_batch(struct tls_stream *self)
 {
+    if (self->batch_bytes == 0) {
+        self->batch_bytes = room_in(self->inner);
+    }
     size_t end = FB_MIN(self->n_write, self->n_sealed + self->batch_bytes);
     size_t size = fb_tls_sealed_size(&self->out, end - self->n_sealed);
 
@@ -60,7 +83,7 @@ static void seal_batch(struct tls_stream *self)
     self->n_sealed = end;
     send_piece(self, self->batch->bytes, size);
     if (fb_stream_unsent(self->inner) > 0) {
-        self->batch_bytes = FB_TLS_RECORD_MAX;
+        self->batch_bytes = 0;
         return;
     }
     self->batch_bytes = FB_MIN(self->batch_bytes * 2, FB_TLS_BATCH_BYTES);

@@ -3,6 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/net/tls_internal.h"
+#include "base/tls/tls_backend.h"
 
 static size_t tls_unacked(const struct fb_stream *stream)
 {
@@ -63,6 +64,7 @@ struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_hands
     if (!self->is_kernels) {
         fb_tls_direction_init(&self->out, &keys, &keys.out, NULL);
     }
+    self->facts->sealer = self->is_kernels ? "kernel" : self->out.backend->name;
     fb_tls_keys_wipe(&keys);
     fb_tls_send_init(self);
     fb_tls_handshake_free(handshake);

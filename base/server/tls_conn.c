@@ -5,6 +5,8 @@
 #include "base/tls/tls_config.h"
 #include "base/tls/tls_handshake.h"
 
+#include <string.h>
+
 /* A connection until its handshake is done: it has no requests, and is replaced by one that has. */
 struct tls_conn {
     struct server_conn conn; /* its stream belongs to the handshake */
@@ -56,6 +58,14 @@ static enum server_metric metric_of(const struct fb_tls_shake *shake)
     }
 }
 
+static enum server_metric metric_of_sealer(const char *sealer)
+{
+    if (strcmp(sealer, "kernel") == 0) {
+        return METRIC_TLS_BY_KERNEL;
+    }
+    return strcmp(sealer, "ipsec-mb") == 0 ? METRIC_TLS_BY_IPSEC_MB : METRIC_TLS_BY_MBEDTLS;
+}
+
 static void on_shaken(struct fb_op *op)
 {
     struct tls_conn *self = FB_CONTAINER_OF(op, struct tls_conn, shake.op);
@@ -66,8 +76,9 @@ static void on_shaken(struct fb_op *op)
     } else if (server->is_draining) {
         fb_stream_close(self->shake.stream);
     } else {
-        bool is_resumed = fb_stream_tls(self->shake.stream)->is_resumed;
-        fb_server_count(server, is_resumed ? METRIC_TLS_RESUMED : METRIC_TLS_FULL);
+        const struct fb_tls_facts *facts = fb_stream_tls(self->shake.stream);
+        fb_server_count(server, facts->is_resumed ? METRIC_TLS_RESUMED : METRIC_TLS_FULL);
+        fb_server_count(server, metric_of_sealer(facts->sealer));
         self->peer.stream = self->shake.stream;
         self->conn.client = NULL; /* the connection that follows counts for it */
         fb_server_open(server, &self->peer);

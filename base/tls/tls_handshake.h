@@ -42,6 +42,8 @@ struct fb_tls_facts {
     const char *server_name; /* that the client asked for, in lower case; NULL: none */
     const char *peer_name;   /* first DNS name, else common name, of the peer's certificate that was
                                 verified; NULL: it showed none */
+    const char *sealer;      /* of what is sent, as fb_tls_sealer_name() (base/net/tls_stream.h) has
+                                it; NULL until there is a stream */
     bool is_resumed;
 };
 

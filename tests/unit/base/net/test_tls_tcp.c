@@ -174,6 +174,8 @@ static void all_that_was_sent_arrives_and_then_an_end(void **state)
         side_init(&client, f);
         side_write(&client, secured.client, &request, 1);
         read_some(f, secured.server, request.len, &asked);
+        assert_string_equal(fb_stream_tls(secured.server)->sealer,
+                            fb_tls_sealer_name((enum fb_tls_aead)i));
         assert_string_equal(asked.ptr, "request");
         side_write(&server, secured.server, pieces, FB_ARRAY_LEN(pieces));
         fb_stream_shut(secured.server);
