@@ -92,6 +92,21 @@ def test_a_session_resumes_with_every_worker(edge, authority):
     assert after - before == 8
 
 
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-GCM-SHA384",
+                                    "CHACHA20-POLY1305"])
+def test_openssl_opens_what_is_sealed_with_every_cipher(edge, authority, cipher):
+    trust = context(authority)
+    trust.set_ciphers(f"ECDHE-ECDSA-{cipher}:ECDHE-RSA-{cipher}")
+    rows = [f'tls_connections_total{{sealer="{sealer}",server="forebay-edge"}}'
+            for sealer in ("kernel", "ipsec-mb", "mbedtls")]
+    before = sum(map(edge.metric, rows))
+    with TlsClient(edge.tls_port, "a.example", trust) as client:
+        assert client.sock.cipher()[0].endswith(cipher)
+        for _ in range(3):
+            assert client.get("/seg.m4s").body == SEGMENT
+    assert sum(map(edge.metric, rows)) > before
+
+
 def test_gnutls_gets_a_segment(edge, authority):
     request = b"GET /seg.m4s HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
     got = subprocess.run(["gnutls-cli", "--logfile=/dev/null", "--x509cafile", authority.path,
