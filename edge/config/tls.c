@@ -300,11 +300,6 @@ void edge_tls_news_free(struct edge_tls_news *news)
 
 void edge_tls_status(struct edge_tls *tls, struct fb_json *status)
 {
-    static const char *const names[] = {
-        [FB_TLS_AES_128_GCM] = "aes-128-gcm",
-        [FB_TLS_AES_256_GCM] = "aes-256-gcm",
-        [FB_TLS_CHACHA20_POLY1305] = "chacha20-poly1305",
-    };
     struct fb_json *entries = fb_json_set_array(status, "tls");
     struct fb_json *sealers = fb_json_set_object(status, "sealers");
 
@@ -317,7 +312,8 @@ void edge_tls_status(struct edge_tls *tls, struct fb_json *status)
                          fb_timestamp(fb_tls_config_expires_s(config) * 1000, text));
         fb_tls_config_unref(config);
     }
-    for (size_t i = 0; i < FB_ARRAY_LEN(names); i++) {
-        fb_json_set_text(sealers, names[i], fb_tls_backend_for((enum fb_tls_aead)i)->name);
+    for (int i = 0; i < FB_TLS_N_AEADS; i++) {
+        enum fb_tls_aead aead = (enum fb_tls_aead)i;
+        fb_json_set_text(sealers, fb_tls_aead_name(aead), fb_tls_sealer_name(aead));
     }
 }
