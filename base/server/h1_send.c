@@ -284,7 +284,7 @@ static bool must_close(const struct h1_exchange *exchange, const struct fb_respo
         content->decoder.framing == FB_HTTP1_LENGTH && content->decoder.left > SERVER_DRAINED_BYTES;
     bool is_broken = content->err < 0 && content->err != FB_E_END;
 
-    return response->closes || !exchange->keeps_alive || conn->base.server->is_draining ||
+    return response->closes || !exchange->keeps_alive || conn->base.server->is_retreating ||
            conn->base.n_requests >= conn->base.server->options.limits.max_requests || is_broken ||
            (!is_whole && (content->is_expected || is_long));
 }

@@ -397,6 +397,7 @@ static const struct server_protocol protocol = {
     .respond = fb_h2_respond,
     .retract = h2_retract,
     .drain = h2_drain,
+    .warns = true,
     .cut = h2_cut,
 };
 
@@ -431,12 +432,21 @@ static struct h2_conn *conn_new(struct fb_server *server, const struct server_pe
     return conn;
 }
 
+/* One that comes when the server is about to end is warned at once. */
+static void conn_warn(struct h2_conn *conn)
+{
+    if (conn->base.server->is_retreating) {
+        h2_drain(&conn->base);
+    }
+}
+
 void fb_h2_open(struct fb_server *server, const struct server_peer *peer)
 {
     struct h2_conn *conn = conn_new(server, peer);
 
     if (conn != NULL) {
         fb_h2_enter(conn);
+        conn_warn(conn);
         conn_read(conn);
         fb_h2_leave(conn);
     }
@@ -458,8 +468,8 @@ void fb_h2_take_over(struct server_conn *old, struct fb_str rest)
     if (conn_receive(conn, FB_HTTP2_PREFACE) && conn_receive(conn, rest)) {
         conn_read(conn);
     }
-    if (conn->base.server->is_draining && !fb_conn_is_dead(&conn->base)) {
-        h2_drain(&conn->base); /* which began while the preface was under way */
+    if (!fb_conn_is_dead(&conn->base)) {
+        conn_warn(conn);
     }
     fb_h2_leave(conn);
 }

@@ -196,16 +196,6 @@ void fb_server_give_exchange(struct exchange_pool *pool, struct fb_exchange *exc
 
 /* ---- life ---------------------------------------------------------------- */
 
-static void on_grace_over(struct fb_timer *timer)
-{
-    struct fb_server *server = FB_CONTAINER_OF(timer, struct fb_server, grace);
-
-    FB_LIST_EACH(node, &server->conns) {
-        struct server_conn *conn = FB_CONTAINER_OF(node, struct server_conn, link);
-        conn->protocol->cut(conn);
-    }
-}
-
 struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_options *options)
 {
     struct fb_server *server = FB_NEW(struct fb_server);
@@ -218,7 +208,7 @@ struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_opt
     fb_list_init(&server->conns);
     fb_list_init(&server->h1_pool.spare);
     fb_list_init(&server->h2_pool.spare);
-    fb_timer_init(&server->grace, loop, on_grace_over);
+    fb_server_drain_init(server);
     if (options->metrics != NULL) {
         char label[64];
         (void)snprintf(label, sizeof(label), "server=\"%.40s\"", options->name);
@@ -227,21 +217,13 @@ struct fb_server *fb_server_new(struct fb_loop *loop, const struct fb_server_opt
     return server;
 }
 
-static void close_listeners(struct fb_server *server)
-{
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        fb_listener_close(server->listeners[i].listener);
-    }
-    server->n_listeners = 0;
-}
-
 void fb_server_free(struct fb_server *server)
 {
     if (server == NULL) {
         return;
     }
     FB_REQUIRE(server->n_conns == 0);
-    close_listeners(server);
+    fb_server_close_listeners(server);
     fb_timer_clear(&server->grace);
     free_spare(&server->h1_pool);
     free_spare(&server->h2_pool);
@@ -253,7 +235,7 @@ uint32_t fb_server_connections(const struct fb_server *server)
     return server->n_conns;
 }
 
-/* ---- accepting and draining ---------------------------------------------- */
+/* ---- accepting ------------------------------------------------------------ */
 
 /* Counts a connection for its client; false if that has too many. */
 static bool enter_client(struct fb_server *server, struct server_peer *peer)
@@ -393,17 +375,6 @@ int fb_server_tune(struct fb_server *server, const struct fb_tcp_tuning *tuning)
     return fb_listener_tune(server->listeners[server->n_listeners - 1].listener, tuning);
 }
 
-static void finish_drain(struct fb_server *server)
-{
-    struct fb_op *drain = server->drain;
-
-    if (drain != NULL && server->n_conns == 0) {
-        server->drain = NULL;
-        fb_timer_clear(&server->grace);
-        fb_op_finish(drain, FB_OK);
-    }
-}
-
 void fb_server_conn_init(struct fb_server *server, struct server_conn *conn,
                          const struct server_protocol *protocol, const struct server_peer *peer)
 {
@@ -428,22 +399,7 @@ void fb_server_conn_gone(struct server_conn *conn)
     if (server->metrics != NULL) {
         fb_metrics_sub(server->metrics, METRIC_CONNECTIONS_OPEN, 1);
     }
-    finish_drain(server);
-}
-
-void fb_server_drain(struct fb_server *server, uint32_t grace_ms, struct fb_op *op)
-{
-    FB_REQUIRE(server->drain == NULL);
-    fb_op_begin(op, NULL);
-    server->drain = op;
-    server->is_draining = true;
-    close_listeners(server);
-    fb_timer_set(&server->grace, grace_ms);
-    FB_LIST_EACH(node, &server->conns) {
-        struct server_conn *conn = FB_CONTAINER_OF(node, struct server_conn, link);
-        conn->protocol->drain(conn);
-    }
-    finish_drain(server);
+    fb_server_drain_check(server);
 }
 
 /* ---- the date ------------------------------------------------------------ */

@@ -5,7 +5,7 @@
  * server accepts, parses, keeps connections alive, answers pipelined requests
  * in order, holds timeouts and limits, and hands each request to `handle`.
  *
- * Ownership  new → listen … → fb_server_drain() → free.
+ * Ownership  new → listen … → (fb_server_retreat() →) fb_server_drain() → free.
  * Threads    The loop's own.
  * Limits     See struct fb_server_limits; each has a counter for being hit.
  * Failures   What fb_listener_open() gives.
@@ -83,6 +83,11 @@ FB_MUST_CHECK int fb_server_tune(struct fb_server *server, const struct fb_tcp_t
 
 /* Serves a connection that came another way; takes the stream over. */
 void fb_server_serve(struct fb_server *server, struct fb_stream *stream);
+
+/* The gentle beginning of a drain, for when others serve the same address: stops accepting, and
+ * tells the clients of connections that stand to make new ones, in the answer to what they ask
+ * next. `op` finishes when no connection is left, or after `linger_ms`. */
+void fb_server_retreat(struct fb_server *server, uint32_t linger_ms, struct fb_op *op);
 
 /* Stops accepting, lets requests under way end for at most `grace_ms`, closes
  * idle connections, then cuts what is left. `op` finishes when none is left. */

@@ -10,7 +10,8 @@
  * Handlers and routers see exchanges, servers see connections; each is the first member of
  * what its version keeps, and the table struct server_protocol is all that is asked of that.
  *
- * server.c     listening, draining, the date, pools, metrics
+ * server.c     listening, the date, pools, metrics
+ * drain.c      its end
  * exchange.c   what handlers see
  * pace.c       clients that take what is sent slowly, or not at all
  * tls_conn.c   handshakes, before there is a connection to speak of
@@ -131,9 +132,11 @@ struct fb_server {
     size_t n_server; /* bytes of the first */
     size_t n_lines;  /* of both */
 
+    bool is_retreating; /* connections are told to close when they are used next */
     bool is_draining;
     struct fb_timer grace;
-    struct fb_op *drain; /* running; NULL: nobody waits */
+    struct fb_op *retreat; /* running; NULL: nobody waits */
+    struct fb_op *drain;   /* running; NULL: nobody waits */
 };
 
 /* How a version of HTTP carries exchanges. */
@@ -148,6 +151,7 @@ struct server_protocol {
 
     /* No further requests: the connection closes when it has none, now or later. */
     void (*drain)(struct server_conn *conn);
+    bool warns; /* what drain() does, it tells the client first: no request is lost */
 
     /* Closes it now; with a reset if that cuts a response. */
     void (*cut)(struct server_conn *conn);
@@ -198,6 +202,11 @@ struct fb_exchange {
 /* ---- server.c ------------------------------------------------------------ */
 
 void fb_server_count(struct fb_server *server, enum server_metric row);
+
+/* drain.c: its timer; its listeners; whether the last connection is gone. */
+void fb_server_drain_init(struct fb_server *server);
+void fb_server_close_listeners(struct fb_server *server);
+void fb_server_drain_check(struct fb_server *server);
 
 /* The lines Server and Date, without those that the response has. */
 struct fb_str fb_server_lines(struct fb_server *server, const struct fb_response *response);

@@ -166,6 +166,64 @@ static void draining_closes_after_the_response(void **state)
     assert_true(fb_op_is_idle(&drain));
 }
 
+static void a_retreat_answers_what_comes_on_connections_that_stand(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_op retreat;
+    struct fb_op drain;
+
+    wire_send(&f->wire, GET("/later"));
+    fb_op_init(&retreat, f->wire.loop, drain_on_done);
+    fb_server_retreat(f->wire.server, 1000, &retreat);
+    respond_text(f->pending, "hello");
+    wire_turn(&f->wire);
+    has(f, "Connection: close");
+    wire_hang_up(&f->wire);
+    assert_true(fb_op_is_idle(&retreat));
+    fb_op_init(&drain, f->wire.loop, drain_on_done);
+    fb_server_drain(f->wire.server, 1000, &drain);
+    wire_turn(&f->wire);
+    assert_true(fb_op_is_idle(&drain));
+}
+
+static void a_retreat_waits_for_who_has_not_asked_yet(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_op retreat;
+    struct fb_op drain;
+
+    fb_op_init(&retreat, f->wire.loop, drain_on_done);
+    fb_server_retreat(f->wire.server, 1000, &retreat);
+    wire_turn(&f->wire);
+    assert_int_equal(f->wire.end, FB_OK);
+    wire_send(&f->wire, GET("/"));
+    has(f, "Connection: close");
+    wire_hang_up(&f->wire);
+    assert_true(fb_op_is_idle(&retreat));
+    fb_op_init(&drain, f->wire.loop, drain_on_done);
+    fb_server_drain(f->wire.server, 1000, &drain);
+    wire_turn(&f->wire);
+    assert_true(fb_op_is_idle(&drain));
+}
+
+static void a_retreat_ends_though_connections_stand_idle(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_op retreat;
+    struct fb_op drain;
+
+    fb_op_init(&retreat, f->wire.loop, drain_on_done);
+    fb_server_retreat(f->wire.server, 1000, &retreat);
+    wire_advance_ms(&f->wire, 1001);
+    assert_true(fb_op_is_idle(&retreat));
+    assert_int_equal(f->wire.end, FB_OK);
+    fb_op_init(&drain, f->wire.loop, drain_on_done);
+    fb_server_drain(f->wire.server, 1000, &drain);
+    wire_turn(&f->wire);
+    assert_int_equal(f->wire.end, FB_E_END);
+    assert_true(fb_op_is_idle(&drain));
+}
+
 /* ---- sweep --------------------------------------------------------------- */
 
 static void a_request_cut_anywhere_leaves_nothing_behind(void **state)
@@ -212,6 +270,9 @@ int main(void)
         SERVER_TEST(a_client_that_leaves_during_the_response_ends_it),
         SERVER_TEST(draining_waits_for_requests_and_then_cuts),
         SERVER_TEST(draining_closes_after_the_response),
+        SERVER_TEST(a_retreat_answers_what_comes_on_connections_that_stand),
+        SERVER_TEST(a_retreat_waits_for_who_has_not_asked_yet),
+        SERVER_TEST(a_retreat_ends_though_connections_stand_idle),
         SERVER_TEST(a_request_cut_anywhere_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
