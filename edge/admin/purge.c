@@ -181,6 +181,10 @@ static void call_on_added(struct fb_op *op)
         call_drop(call);
         return;
     }
+    if (op->result == FB_E_UNAVAILABLE) {
+        call_refuse(call, 503, "restarting", "A new process takes over; ask again.");
+        return;
+    }
     FB_LOG(ERROR, "purge", "a purge could not be written down, and has no effect",
            FB_LOG_TEXT("cause", fb_err_text(op->result)));
     if (op->result == FB_E_BUSY) {

@@ -83,6 +83,18 @@ static int log_read_state(struct fb_db *db, struct purge_log_state *state)
     return err == FB_OK ? log_count(db, &state->n) : err;
 }
 
+int edge_purge_log_state(struct fb_db *db, struct purge_log_state *ret_state)
+{
+    struct purge_log_state state = {0};
+
+    int err = log_read_state(db, &state);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_CORRUPT : err;
+    }
+    *ret_state = state;
+    return FB_OK;
+}
+
 /* What is born from now on bears `now` or more, and must be known to be newer than all that is
  * purged: so the epoch is written down before it is used. */
 static int log_settle(struct fb_db *db, uint64_t now, struct purge_log_state *state)

@@ -62,6 +62,7 @@ struct edge_purges {
     struct fb_pool *pool; /* owned */
     struct fb_db *db;     /* owned; NULL: nothing is durable */
     struct purge_log_state log;
+    atomic_bool is_held; /* another process has the log */
 
     pthread_rwlock_t lock; /* of what follows; the one who writes is the pool's thread */
     struct edge_purge_rules rules;
@@ -174,6 +175,9 @@ static int add_run(struct fb_work *work)
     struct edge_purges *purges = add->owner;
     uint64_t floor = purges->log.floor;
 
+    if (atomic_load(&purges->is_held)) {
+        return FB_E_UNAVAILABLE;
+    }
     add->epoch = FB_MAX(purges->log.epoch + 1, purges_now(purges));
     if (purges->db != NULL) {
         int err = edge_purge_log_add(purges->db, add->purges, add->n, add->epoch, purges->max_rules,
@@ -211,6 +215,39 @@ void edge_purges_add(struct edge_purges *purges, struct edge_purges_add *add)
     add->work.run = add_run;
     fb_op_init(&add->work.op, add->op.loop, add_on_done);
     fb_work_start(purges->pool, &add->work);
+}
+
+/* ---- giving the log to another process -------------------------------------- */
+
+/* On the pool's thread, where one call follows the other. */
+static int hold_run(struct fb_work *work)
+{
+    struct edge_purges_hold *hold = FB_CONTAINER_OF(work, struct edge_purges_hold, work);
+
+    atomic_store(&hold->owner->is_held, true);
+    return FB_OK;
+}
+
+static void hold_on_done(struct fb_op *op)
+{
+    struct fb_work *work = FB_CONTAINER_OF(op, struct fb_work, op);
+    struct edge_purges_hold *hold = FB_CONTAINER_OF(work, struct edge_purges_hold, work);
+
+    fb_op_finish(&hold->op, op->result);
+}
+
+void edge_purges_hold(struct edge_purges *purges, struct edge_purges_hold *hold)
+{
+    fb_op_begin(&hold->op, NULL);
+    hold->owner = purges;
+    hold->work.run = hold_run;
+    fb_op_init(&hold->work.op, hold->op.loop, hold_on_done);
+    fb_work_start(purges->pool, &hold->work);
+}
+
+void edge_purges_release(struct edge_purges *purges)
+{
+    atomic_store(&purges->is_held, false);
 }
 
 void edge_purges_doubt(struct edge_purges *purges, uint64_t epoch)
@@ -343,6 +380,33 @@ int edge_purges_open(const struct edge_purges_options *options, struct edge_purg
         fb_metrics_set(purges->metrics, PURGES_RULES, purges->rules.n);
     }
     *ret_purges = purges;
+    return FB_OK;
+}
+
+int edge_purges_catch_up(struct edge_purges *purges, struct fb_diag *diag)
+{
+    struct purge_log_state state = {0};
+
+    if (purges->db == NULL) {
+        return FB_OK;
+    }
+    int err = edge_purge_log_state(purges->db, &state);
+    if (err == FB_OK) {
+        /* A clock that was set back must not make births older than they are. */
+        state.epoch = FB_MAX(state.epoch, purges->log.epoch);
+        purges->log = state;
+        edge_purge_rules_done(&purges->rules);
+        edge_purge_rules_init(&purges->rules, purges->seed, state.floor);
+        purges->n_recent = 0;
+        err = edge_purge_log_read(purges->db, purges, rules_visit);
+    }
+    if (err < 0) {
+        return fb_diag_set(diag, err, "read the log of purges again: %s", fb_err_text(err));
+    }
+    atomic_store_explicit(&purges->epoch, state.epoch, memory_order_release);
+    if (purges->metrics != NULL) {
+        fb_metrics_set(purges->metrics, PURGES_RULES, purges->rules.n);
+    }
     return FB_OK;
 }
 

@@ -21,7 +21,7 @@
  * Limits     EDGE_PURGES_MAX_RULES rules, EDGE_PURGES_MAX_CALL in one call, texts of
  *            EDGE_PURGE_TEXT_MAX bytes; EDGE_PURGES_MAX_QUEUED calls wait.
  * Failures   A purge that could not be made durable has no effect: -ENOSPC, -EIO …
- *            FB_E_BUSY: too many wait.
+ *            FB_E_BUSY: too many wait. FB_E_UNAVAILABLE: another process takes them now.
  */
 #pragma once
 
@@ -103,6 +103,25 @@ struct edge_purges_add {
 };
 
 void edge_purges_add(struct edge_purges *purges, struct edge_purges_add *add);
+
+/* ---- giving the log to another process ------------------------------------ */
+
+/* When `op` is done with FB_OK, the calls made before it are through, and each that is made after
+ * it finishes with FB_E_UNAVAILABLE, until edge_purges_release(). FB_E_BUSY: too many wait. */
+struct edge_purges_hold {
+    struct fb_op op;
+
+    /* Private to edge/purge. */
+    struct fb_work work;
+    struct edge_purges *owner;
+};
+
+void edge_purges_hold(struct edge_purges *purges, struct edge_purges_hold *hold);
+void edge_purges_release(struct edge_purges *purges);
+
+/* Reads what another process has put into the log since it was opened here. Blocks; before the
+ * first call and while nothing is judged. */
+FB_MUST_CHECK int edge_purges_catch_up(struct edge_purges *purges, struct fb_diag *diag);
 
 /* ---- judging ------------------------------------------------------------- */
 

@@ -70,6 +70,9 @@ FB_MUST_CHECK int edge_purge_log_open(const char *folder, uint64_t now, struct f
 FB_MUST_CHECK int edge_purge_log_add(struct fb_db *db, const struct edge_purge *purges, size_t n,
                                      uint64_t epoch, size_t max, struct purge_log_state *state);
 
+/* What an open log says now. */
+FB_MUST_CHECK int edge_purge_log_state(struct fb_db *db, struct purge_log_state *ret_state);
+
 /* Gives the rules that are left, oldest first. */
 FB_MUST_CHECK int edge_purge_log_read(struct fb_db *db, void *ctx,
                                       void (*visit)(void *ctx, const struct edge_purge *purge,
