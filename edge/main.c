@@ -34,8 +34,12 @@
 /* Tokens that wait to be verified; a thread verifies some thousands a second. */
 enum { TOKENS_QUEUED_MAX = 1024, HANDSHAKES_QUEUED_MAX = 512, BITS_A_BYTE = 8 };
 
+/* For what was accepted just before a new process took over to ask what it came for. */
+enum { HEIR_LINGER_MS = 1000 };
+
 /* Everything of one node; made in the order of its members. */
 struct edge_node {
+    struct fb_daemon *daemon;         /* borrowed */
     const struct edge_conf *conf;     /* borrowed from the daemon */
     struct fb_metrics *metrics;       /* borrowed from the daemon */
     struct edge_upstreams *upstreams; /* owned, as all that follows */
@@ -53,6 +57,8 @@ struct edge_node {
     struct edge_crew *crew;
     struct edge_admin admin;
     bool was_ready; /* a drive that comes back later takes nobody out of service */
+    struct edge_purges_hold hold;
+    struct fb_op *held; /* the daemon's, until it is done */
 };
 
 static void node_stop(void *ctx)
@@ -119,6 +125,11 @@ static int node_open_access_log(struct edge_node *node, struct fb_diag *diag)
     return edge_access_log_open(&options, &node->access_log, diag);
 }
 
+static void node_tell_quiet(void *ctx)
+{
+    fb_daemon_tell_quiet(((struct edge_node *)ctx)->daemon);
+}
+
 static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct edge_sites *sites,
                           struct fb_diag *diag)
 {
@@ -144,6 +155,9 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .least_rate = conf->clients.least_rate,
             },
         .grace_ms = (uint32_t)conf->timeouts.drain,
+        .sockets = fb_daemon_sockets(node->daemon),
+        .quiet = node_tell_quiet,
+        .quiet_ctx = node,
         .serve =
             {
                 .node = conf->node,
@@ -214,7 +228,7 @@ static int node_listen(struct edge_node *node, struct fb_diag *diag)
                FB_LOG_TEXT("address", fb_address_text(&address, bound)),
                FB_LOG_TEXT("scheme", tls == NULL ? "http" : "https"));
     }
-    return edge_crew_start(node->crew, diag);
+    return FB_OK;
 }
 
 static void node_doubt(void *ctx, uint64_t epoch)
@@ -260,7 +274,9 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     struct edge_node *node = FB_NEW(struct edge_node);
     const struct edge_conf *conf = fb_daemon_conf(daemon);
 
+    node->daemon = daemon;
     node->conf = conf;
+    node->was_ready = fb_daemon_is_heir(daemon); /* nobody shall notice */
     node->metrics = fb_daemon_metrics(daemon);
     int err = node_make_purges(node, diag);
     if (err < 0) {
@@ -308,10 +324,6 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         node_stop(node);
         return err;
     }
-    node->checks = edge_checks_new(node->upstreams, fb_daemon_loop(daemon));
-    if (node->volumes != NULL) {
-        edge_volumes_start(node->volumes); /* it serves from memory until they are ready */
-    }
     node->admin = (struct edge_admin){
         .node = conf->node,
         .role = edge_role_name(conf->role),
@@ -327,13 +339,79 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     return FB_OK;
 }
 
+/* ---- from one process to the next -------------------------------------------- */
+
+static int node_share(void *ctx, struct fb_sockets *sockets)
+{
+    return edge_crew_share(((struct edge_node *)ctx)->crew, sockets);
+}
+
+static void node_on_held(struct fb_op *op)
+{
+    struct edge_node *node = FB_CONTAINER_OF(op, struct edge_node, hold.op);
+
+    fb_op_finish(node->held, op->result);
+}
+
+/* No purge may be lost between the two: the new process reads the log when this is done, and takes
+ * purges itself when no request begins here any more. What is still written to the volumes is
+ * judged by its age when it is read again, as after a crash. */
+static void node_hold(void *ctx, struct fb_op *op)
+{
+    struct edge_node *node = ctx;
+
+    fb_op_begin(op, NULL);
+    node->held = op;
+    fb_op_init(&node->hold.op, fb_daemon_loop(node->daemon), node_on_held);
+    edge_purges_hold(node->purges, &node->hold);
+}
+
+static void node_release(void *ctx)
+{
+    edge_purges_release(((struct edge_node *)ctx)->purges);
+}
+
+static int node_serve(void *ctx, struct fb_diag *diag)
+{
+    struct edge_node *node = ctx;
+
+    int err = fb_daemon_is_heir(node->daemon) ? edge_purges_catch_up(node->purges, diag) : FB_OK;
+    if (err == FB_OK) {
+        err = edge_crew_start(node->crew, diag);
+    }
+    if (err == FB_OK) {
+        node->checks = edge_checks_new(node->upstreams, fb_daemon_loop(node->daemon));
+    }
+    return err;
+}
+
+/* It serves from memory until they are ready. */
+static void node_own(void *ctx)
+{
+    struct edge_node *node = ctx;
+
+    if (node->volumes != NULL) {
+        edge_volumes_start(node->volumes);
+    }
+}
+
+static const struct fb_daemon_succession node_succession = {
+    .share = node_share,
+    .hold = node_hold,
+    .release = node_release,
+    .serve = node_serve,
+    .own = node_own,
+};
+
+/* ---- its end, its state, its configuration ------------------------------------ */
+
 static void node_drain(void *ctx, struct fb_op *op)
 {
     struct edge_node *node = ctx;
 
     edge_checks_close(node->checks);
     node->checks = NULL;
-    edge_crew_drain(node->crew, op);
+    edge_crew_drain(node->crew, fb_daemon_has_heir(node->daemon) ? HEIR_LINGER_MS : 0, op);
 }
 
 /* What the volumes hold counts: without it, all would be asked of the upstream. */
@@ -449,6 +527,7 @@ static const struct fb_daemon_program program = {
     .drain = node_drain,
     .stop = node_stop,
     .reload = node_reload,
+    .succession = &node_succession,
     .reopen_logs = node_reopen_logs,
     .is_ready = node_is_ready,
     .status = node_status,

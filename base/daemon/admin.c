@@ -114,12 +114,15 @@ static const struct fb_route admin_routes[] = {
     {.method = FB_METHOD_GET, .pattern = "/readyz", .handle = admin_readyz},
     {.method = FB_METHOD_GET, .pattern = "/status", .handle = admin_status},
     {.method = FB_METHOD_POST, .pattern = "/reload", .handle = fb_daemon_admin_reload},
+    {.method = FB_METHOD_POST, .pattern = "/restart", .handle = fb_daemon_admin_restart},
 };
 
-/* Of them, those that `program` has: the last one is for those that reload. */
+/* Of them, those that `program` has: the last two are for those that reload, and restart too. */
 static size_t admin_count_routes(const struct fb_daemon_program *program)
 {
-    return FB_ARRAY_LEN(admin_routes) - (program->reload == NULL ? 1 : 0);
+    size_t n_missing = program->reload == NULL ? 2 : program->succession == NULL ? 1 : 0;
+
+    return FB_ARRAY_LEN(admin_routes) - n_missing;
 }
 
 /* ---- the server ----------------------------------------------------------------- */
@@ -166,6 +169,22 @@ static void admin_handle(void *ctx, struct fb_exchange *exchange)
     fb_router_handle(is_own ? admin->own : admin->programs, exchange);
 }
 
+static int admin_listen(struct fb_daemon_admin *admin, const struct fb_address *address,
+                        struct fb_address *ret_bound)
+{
+    struct fb_daemon *daemon = admin->daemon;
+    struct fb_tls_party *(*admin_tls)(void *ctx) = daemon->program->admin_tls;
+    struct fb_tls_party *tls = admin_tls == NULL ? NULL : admin_tls(daemon->ctx);
+    int fd = fb_sockets_take(&daemon->sockets, address);
+
+    if (fd >= 0) {
+        *ret_bound = *address;
+        return fb_server_adopt(admin->server, fd, tls);
+    }
+    int err = fb_listener_probe(address);
+    return err == FB_OK ? fb_server_listen_tls(admin->server, address, tls, ret_bound) : err;
+}
+
 int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
                          struct fb_daemon_admin **ret_admin, struct fb_diag *diag)
 {
@@ -191,12 +210,7 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
     };
     admin->server = fb_server_new(daemon->loop, &options);
     struct fb_address bound;
-    err = fb_listener_probe(&where);
-    if (err == FB_OK) {
-        struct fb_tls_party *tls =
-            program->admin_tls == NULL ? NULL : program->admin_tls(daemon->ctx);
-        err = fb_server_listen_tls(admin->server, &where, tls, &bound);
-    }
+    err = admin_listen(admin, &where, &bound);
     if (err < 0) {
         fb_daemon_admin_free(admin);
         return fb_diag_set(diag, err, "listen on admin address %.*s: %s", FB_STR_ARG(address),
@@ -207,6 +221,11 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
            FB_LOG_TEXT("address", fb_address_text(&bound, text)));
     *ret_admin = admin;
     return FB_OK;
+}
+
+int fb_daemon_admin_share(const struct fb_daemon_admin *admin, struct fb_sockets *sockets)
+{
+    return fb_server_share(admin->server, sockets);
 }
 
 void fb_daemon_admin_drain(struct fb_daemon_admin *admin, struct fb_op *op)

@@ -175,6 +175,12 @@ void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf 
                                   "A bad one changes\n"
                                   "        nothing; the log says what is wrong.\n"));
     }
+    if (program->succession != NULL) {
+        fb_buf_append(buf, FB_STR("    SIGUSR2\n"
+                                  "        Start the program at its path anew and hand over to "
+                                  "it: no connection\n"
+                                  "        is refused. If it cannot start, this one goes on.\n"));
+    }
     fb_buf_append(buf, FB_STR(""
                               "\n"
                               "EXIT STATUS\n"

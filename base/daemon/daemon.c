@@ -20,34 +20,48 @@
 
 static void daemon_on_admin_drained(struct fb_op *op)
 {
-    struct fb_daemon *daemon = FB_CONTAINER_OF(op, struct fb_daemon, drain);
+    struct fb_daemon *daemon = FB_CONTAINER_OF(op, struct fb_daemon, admin_drain);
 
-    fb_loop_stop(daemon->loop);
+    daemon->is_admin_drained = true;
+    fb_daemon_end(daemon);
+}
+
+static void daemon_drain_admin(struct fb_daemon *daemon)
+{
+    if (daemon->admin == NULL || daemon->is_admin_draining) {
+        return;
+    }
+    daemon->is_admin_draining = true;
+    fb_op_init(&daemon->admin_drain, daemon->loop, daemon_on_admin_drained);
+    fb_daemon_admin_drain(daemon->admin, &daemon->admin_drain);
 }
 
 /* The admin address answers until the program has ended its work. */
+void fb_daemon_end(struct fb_daemon *daemon)
+{
+    if (!daemon->is_drained || daemon->is_waiting || fb_daemon_is_restarting(daemon)) {
+        return;
+    }
+    if (daemon->admin == NULL || daemon->is_admin_drained) {
+        fb_loop_stop(daemon->loop);
+    } else {
+        daemon_drain_admin(daemon);
+    }
+}
+
 static void daemon_on_drained(struct fb_op *op)
 {
     struct fb_daemon *daemon = FB_CONTAINER_OF(op, struct fb_daemon, drain);
 
-    if (daemon->admin == NULL) {
-        fb_loop_stop(daemon->loop);
-        return;
-    }
-    fb_op_init(&daemon->drain, daemon->loop, daemon_on_admin_drained);
-    fb_daemon_admin_drain(daemon->admin, &daemon->drain);
+    daemon->is_drained = true;
+    fb_daemon_restart_tell_free(daemon);
+    fb_daemon_end(daemon);
 }
 
-void fb_daemon_quit(struct fb_daemon *daemon, int exit_code)
+static void daemon_drain(struct fb_daemon *daemon)
 {
-    if (daemon->state == FB_DAEMON_DRAINING) {
-        return;
-    }
     daemon->state = FB_DAEMON_DRAINING;
-    daemon->exit_code = exit_code;
     FB_LOG(INFO, "daemon", "draining");
-    (void)sd_notify(0, "STOPPING=1"); /* without systemd there is nobody to tell */
-
     fb_op_init(&daemon->drain, daemon->loop, daemon_on_drained);
     if (daemon->program->drain != NULL) {
         daemon->program->drain(daemon->ctx, &daemon->drain);
@@ -57,14 +71,43 @@ void fb_daemon_quit(struct fb_daemon *daemon, int exit_code)
     }
 }
 
+void fb_daemon_quit(struct fb_daemon *daemon, int exit_code)
+{
+    if (daemon->state == FB_DAEMON_DRAINING) {
+        return;
+    }
+    daemon->exit_code = exit_code;
+    (void)sd_notify(0, "STOPPING=1"); /* without systemd there is nobody to tell */
+    fb_daemon_call_restart_off(daemon);
+    fb_daemon_stop_waiting(daemon);
+    daemon_drain(daemon);
+}
+
+/* The new process is the one to ask from here on. */
+void fb_daemon_give_way(struct fb_daemon *daemon)
+{
+    daemon_drain_admin(daemon);
+    if (daemon->state != FB_DAEMON_DRAINING) {
+        daemon_drain(daemon);
+    }
+    fb_daemon_end(daemon);
+}
+
+void fb_daemon_tell_quiet(struct fb_daemon *daemon)
+{
+    daemon->is_quiet = true;
+    fb_daemon_restart_tell_quiet(daemon);
+}
+
 static void daemon_on_signal(void *ctx, int signum)
 {
     struct fb_daemon *daemon = ctx;
 
-    if (daemon->state == FB_DAEMON_DRAINING) {
+    if (daemon->was_told) {
         FB_LOG(WARN, "daemon", "told twice, ending at once", FB_LOG_INT("signal", signum));
         _exit(FB_EXIT_FAILED);
     }
+    daemon->was_told = true;
     fb_daemon_quit(daemon, FB_EXIT_OK);
 }
 
@@ -106,6 +149,9 @@ static int daemon_set_up(struct fb_daemon *daemon, struct fb_diag *diag)
     if (err == FB_OK && daemon->program->reload != NULL) {
         err = fb_loop_on_signal(daemon->loop, SIGHUP, fb_daemon_on_hangup, daemon);
     }
+    if (err == FB_OK && daemon->program->succession != NULL) {
+        err = fb_loop_on_signal(daemon->loop, SIGUSR2, fb_daemon_on_restart, daemon);
+    }
     if (err < 0) {
         return fb_diag_set(diag, err, "make the main loop: %s", fb_err_text(err));
     }
@@ -134,30 +180,42 @@ static void daemon_block_signals(void)
     (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
 }
 
+/* From what start() made to its end. */
+static int daemon_serve(struct fb_daemon *daemon, struct fb_diag *diag)
+{
+    int err = daemon_open_admin(daemon, diag);
+    if (err == FB_OK) {
+        err = fb_daemon_begin(daemon, diag);
+    }
+    if (err == FB_OK) {
+        daemon_run(daemon);
+    } else if (daemon->program->succession == NULL) { /* it serves since its start */
+        fb_daemon_quit(daemon, FB_EXIT_FAILED);
+        fb_loop_run(daemon->loop);
+    }
+    fb_pool_free(daemon->heir_pool);
+    fb_daemon_restart_free(daemon->restart);
+    fb_daemon_admin_free(daemon->admin);
+    daemon->program->stop(daemon->ctx);
+    return err;
+}
+
 /* From a good configuration to the exit code. */
 static int daemon_live(struct fb_daemon *daemon)
 {
-    const struct fb_daemon_program *program = daemon->program;
     struct fb_diag diag = {0};
 
     daemon_raise_limits();
     int err = daemon_set_up(daemon, &diag);
     if (err == FB_OK) {
-        err = program->start(daemon, &daemon->ctx, &diag);
+        err = daemon->program->start(daemon, &daemon->ctx, &diag);
         if (err == FB_OK) {
-            err = daemon_open_admin(daemon, &diag);
-            if (err < 0) {
-                fb_daemon_quit(daemon, FB_EXIT_FAILED);
-                fb_loop_run(daemon->loop);
-            } else {
-                daemon_run(daemon);
-            }
-            fb_daemon_admin_free(daemon->admin);
-            program->stop(daemon->ctx);
+            err = daemon_serve(daemon, &diag);
         }
     }
     if (err < 0) {
         FB_LOG(ERROR, "daemon", "could not start", FB_LOG_TEXT("reason", diag.text));
+        fb_heir_refuse(&daemon->heir, false, diag.text);
         daemon->exit_code = FB_EXIT_FAILED;
     } else {
         FB_LOG(INFO, "daemon", "stopped", FB_LOG_INT("exit_code", daemon->exit_code));
@@ -196,36 +254,62 @@ int fb_daemon_check(const struct fb_daemon_program *program, const void *conf, s
     return program->check != NULL ? program->check(conf, diag) : FB_OK;
 }
 
-static int daemon_with_config(const struct fb_daemon_program *program,
-                              const struct fb_daemon_args *args)
+static int daemon_do(struct fb_daemon *daemon, const struct fb_daemon_args *args)
 {
-    FB_AUTO(fb_freep) void *conf = fb_alloc(program->conf->size);
+    const struct fb_daemon_program *program = daemon->program;
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+
+    if (args->task == FB_DAEMON_CHECK) {
+        fb_buf_printf(&text, "%s: the configuration is good\n", args->config_path);
+        return daemon_print(&text);
+    }
+    if (args->task == FB_DAEMON_PRINT_CONFIG) {
+        fb_conf_print(program->conf, daemon->conf, &text);
+        return daemon_print(&text);
+    }
+    return daemon_live(daemon);
+}
+
+static int daemon_with_config(struct fb_daemon *daemon, const struct fb_daemon_args *args)
+{
+    const struct fb_daemon_program *program = daemon->program;
+    FB_AUTO(fb_freep) void *conf = fb_alloc(program->conf->size);
     struct fb_diag diag = {0};
 
     int err = args->task == FB_DAEMON_CHECK
                   ? fb_conf_load_probing(program->conf, args->config_path, conf, &diag)
                   : fb_conf_load(program->conf, args->config_path, conf, &diag);
     if (err < 0) {
+        fb_heir_refuse(&daemon->heir, true, diag.text);
         return daemon_usage(program, &diag);
     }
     int exit_code = FB_EXIT_OK;
     err = fb_daemon_check(program, conf, &diag);
     if (err < 0) {
         (void)fb_diag_prefix(&diag, err, "%s", args->config_path);
+        fb_heir_refuse(&daemon->heir, true, diag.text);
         exit_code = daemon_usage(program, &diag);
-    } else if (args->task == FB_DAEMON_CHECK) {
-        fb_buf_printf(&text, "%s: the configuration is good\n", args->config_path);
-        exit_code = daemon_print(&text);
-    } else if (args->task == FB_DAEMON_PRINT_CONFIG) {
-        fb_conf_print(program->conf, conf, &text);
-        exit_code = daemon_print(&text);
     } else {
-        struct fb_daemon daemon = {
-            .program = program, .conf = conf, .config_path = args->config_path};
-        exit_code = daemon_live(&daemon);
+        daemon->conf = conf;
+        exit_code = daemon_do(daemon, args);
     }
     fb_conf_done(program->conf, conf);
+    return exit_code;
+}
+
+static int daemon_with_heirloom(const struct fb_daemon_program *program,
+                                const struct fb_daemon_args *args, char **argv)
+{
+    struct fb_daemon daemon = {.program = program, .config_path = args->config_path, .argv = argv};
+    struct fb_diag diag = {0};
+    int err = FB_OK;
+
+    if (args->task == FB_DAEMON_RUN && program->succession != NULL) {
+        err = fb_heir_receive(&daemon.heir, &daemon.sockets, &diag);
+    }
+    int exit_code = err < 0 ? daemon_usage(program, &diag) : daemon_with_config(&daemon, args);
+    fb_sockets_done(&daemon.sockets);
+    fb_heir_done(&daemon.heir);
     return exit_code;
 }
 
@@ -270,7 +354,7 @@ int fb_daemon_main(int argc, char **argv, const struct fb_daemon_program *progra
     case FB_DAEMON_PRINT_CONFIG:
         break;
     }
-    return daemon_with_config(program, &args);
+    return daemon_with_heirloom(program, &args, argv);
 }
 
 struct fb_loop *fb_daemon_loop(const struct fb_daemon *daemon)

@@ -26,10 +26,19 @@
  * One reload is under way at a time: a SIGHUP meanwhile is kept for later, a POST is answered
  * 409. systemd is told RELOADING=1 and READY=1.
  *
+ * A program with `succession` is started anew by SIGUSR2, and by POST /restart: the new process, of
+ * whatever program lies at that path by then, takes its listening sockets over (handover.h).
+ *
+ *     old   share ─►  …  ─► hold ─►  …  ─► drain: quiet ─► done ─► stop ─► exit
+ *     new         start ─► ready ─► serve ─────────► READY ─► own
+ *
+ * If it cannot start, or is not ready within half a minute, the old process goes on: logged, 422
+ * with the reason if that is the configuration, else 503. 200 when the new process serves.
+ *
  * If the configuration names an admin address, an HTTP server on the main loop
  * gives /metrics, /healthz, /readyz (503 until ready and while draining),
- * /status and /reload, and the program's own routes beside them. /metrics has those of the
- * process too: memory, processor time, descriptors.
+ * /status, /reload and /restart, and the program's own routes beside them. /metrics has those of
+ * the process too: memory, processor time, descriptors.
  *
  * Ownership  The daemon owns loop, metrics and configuration; all callbacks
  *            borrow them until `stop` has returned.
@@ -53,6 +62,7 @@ struct fb_json;
 struct fb_loop;
 struct fb_metrics;
 struct fb_route;
+struct fb_sockets;
 struct fb_tls_party;
 
 enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
@@ -64,6 +74,26 @@ struct fb_daemon_command {
 
     /* `argv[0]` is the name. Returns the exit code. */
     int (*run)(int argc, char **argv);
+};
+
+/* What a program does that a new process of it can take over from; for programs that reload. All
+ * are called on the main thread, and none may be NULL. */
+struct fb_daemon_succession {
+    /* Adds another descriptor of each listening socket to `sockets`. */
+    int (*share)(void *ctx, struct fb_sockets *sockets);
+
+    /* Begins `op`, and finishes it when nothing changes any more of what the new process reads
+     * once it serves; after a failure nothing is held. release: the new process did not serve. */
+    void (*hold)(void *ctx, struct fb_op *op);
+    void (*release)(void *ctx);
+
+    /* What start() prepared begins: until here no connection may be accepted, for the new process
+     * may yet be turned down. */
+    int (*serve)(void *ctx, struct fb_diag *diag);
+
+    /* What only one process can have is free now: the one before, if there was one, has ended its
+     * drain. */
+    void (*own)(void *ctx);
 };
 
 /* One reading of the configuration, to be put into force. */
@@ -104,6 +134,8 @@ struct fb_daemon_program {
      * NULL: SIGHUP ends the program. */
     void (*reload)(void *ctx, struct fb_daemon_reload *reload);
 
+    const struct fb_daemon_succession *succession; /* NULL: SIGUSR2 ends the program */
+
     /* Opens logs of its own again, since their files may have been renamed: before each reload,
      * also of a broken configuration. May be NULL. */
     void (*reopen_logs)(void *ctx);
@@ -130,6 +162,19 @@ int fb_daemon_main(int argc, char **argv, const struct fb_daemon_program *progra
 struct fb_loop *fb_daemon_loop(const struct fb_daemon *daemon);
 struct fb_metrics *fb_daemon_metrics(const struct fb_daemon *daemon);
 const void *fb_daemon_conf(const struct fb_daemon *daemon);
+
+/* For start(): the sockets that listen already, to be taken from. What is left is closed after it.
+ */
+struct fb_sockets *fb_daemon_sockets(struct fb_daemon *daemon);
+
+/* True if another process serves until this one does. */
+bool fb_daemon_is_heir(const struct fb_daemon *daemon);
+
+/* True if it drains for another process has taken over. */
+bool fb_daemon_has_heir(const struct fb_daemon *daemon);
+
+/* A program that drains says that it begins nothing any more. */
+void fb_daemon_tell_quiet(struct fb_daemon *daemon);
 
 /* Begins the drain as SIGTERM does, for a program that is done or broken; the
  * exit code becomes `exit_code`. Main thread only. */

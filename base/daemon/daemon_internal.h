@@ -5,10 +5,13 @@
 
 #include "base/core/buf.h"
 #include "base/daemon/daemon.h"
+#include "base/daemon/handover.h"
+#include "base/loop/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fb_daemon_restart;
 struct fb_exchange;
 
 /* ---- arguments: args.c ------------------------------------------------------ */
@@ -54,6 +57,20 @@ struct fb_daemon {
     uint64_t started_ms; /* monotonic */
     int exit_code;
     struct fb_op drain;
+    struct fb_op admin_drain;
+    bool was_told; /* to end, by a signal */
+    bool is_drained;
+    bool is_admin_draining;
+    bool is_admin_drained;
+
+    char **argv;                       /* borrowed */
+    struct fb_daemon_restart *restart; /* owned; under way, or given way to */
+    bool is_quiet;                     /* nothing begins any more */
+    struct fb_heir heir;
+    struct fb_sockets sockets; /* of the heir */
+    struct fb_pool *heir_pool; /* owned; NULL: nothing is waited for */
+    struct fb_work heir_work;
+    bool is_waiting; /* for the process before */
 
     const char *config_path;             /* borrowed */
     struct fb_daemon_reload reload;      /* under way while `reloading` is set */
@@ -62,7 +79,43 @@ struct fb_daemon {
     bool reloads_again;                  /* a signal came meanwhile */
 };
 
+/* The loop stops when nothing is left that ends. */
+void fb_daemon_end(struct fb_daemon *daemon);
+
+/* Begins the drain for there is a process that has taken over. */
+void fb_daemon_give_way(struct fb_daemon *daemon);
+
+/* ---- starting anew: restart.c -------------------------------------------------- */
+
+void fb_daemon_on_restart(void *ctx, int signum);
+
+/* POST /restart. */
+void fb_daemon_admin_restart(void *ctx, struct fb_exchange *exchange);
+
+/* True while it is not decided yet. */
+bool fb_daemon_is_restarting(const struct fb_daemon *daemon);
+
+/* For a drain that another cause began: it is called off if that can be. */
+void fb_daemon_call_restart_off(struct fb_daemon *daemon);
+
+void fb_daemon_restart_tell_quiet(struct fb_daemon *daemon);
+void fb_daemon_restart_tell_free(struct fb_daemon *daemon);
+
+/* Accepts NULL. */
+void fb_daemon_restart_free(struct fb_daemon_restart *restart);
+
+/* ---- taking over: heir.c ---------------------------------------------------------- */
+
+/* From what was set up to what serves, in agreement with the process before, if there is one. */
+FB_MUST_CHECK int fb_daemon_begin(struct fb_daemon *daemon, struct fb_diag *diag);
+
+/* Waits no longer for the process before. */
+void fb_daemon_stop_waiting(struct fb_daemon *daemon);
+
 /* ---- reading the configuration again: reload.c -------------------------------- */
+
+/* Answers 200. */
+void fb_daemon_answer(struct fb_exchange *exchange, const struct fb_json *answer);
 
 /* What a signal asks for. */
 void fb_daemon_on_hangup(void *ctx, int signum);
@@ -74,6 +127,10 @@ void fb_daemon_admin_reload(void *ctx, struct fb_exchange *exchange);
 
 FB_MUST_CHECK int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
                                        struct fb_daemon_admin **ret_admin, struct fb_diag *diag);
+
+/* Adds another descriptor of its listening socket. */
+FB_MUST_CHECK int fb_daemon_admin_share(const struct fb_daemon_admin *admin,
+                                        struct fb_sockets *sockets);
 
 /* Finishes `op` when no connection is left. */
 void fb_daemon_admin_drain(struct fb_daemon_admin *admin, struct fb_op *op);

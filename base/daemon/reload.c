@@ -24,7 +24,7 @@ static void reload_tell(void *ctx, struct fb_str key)
     fb_buf_printf(&told->text, "%s%.*s", told->text.len > 0 ? ", " : "", FB_STR_ARG(key));
 }
 
-static void reload_answer(struct fb_exchange *exchange, const struct fb_json *answer)
+void fb_daemon_answer(struct fb_exchange *exchange, const struct fb_json *answer)
 {
     FB_AUTO(fb_buf_done) struct fb_buf content = {0};
     struct fb_arena *arena = fb_exchange_arena(exchange);
@@ -58,7 +58,7 @@ static void reload_succeed(struct fb_daemon *daemon, struct fb_exchange *exchang
                FB_LOG_STR("keys", fb_buf_str(&told.text)));
     }
     if (exchange != NULL) {
-        reload_answer(exchange, answer);
+        fb_daemon_answer(exchange, answer);
     }
     fb_buf_done(&told.text);
 }
@@ -156,8 +156,8 @@ void fb_daemon_on_hangup(void *ctx, int signum)
     (void)signum;
     if (daemon->state != FB_DAEMON_READY) {
         FB_LOG(INFO, "daemon", "not reloaded: starting or draining");
-    } else if (daemon->reloading != NULL) {
-        FB_LOG(INFO, "daemon", "a reload is under way, another will follow");
+    } else if (daemon->reloading != NULL || fb_daemon_is_restarting(daemon)) {
+        FB_LOG(INFO, "daemon", "a reload or restart is under way, another will follow");
         daemon->reloads_again = true;
     } else {
         reload_begin(daemon, NULL);
@@ -170,8 +170,8 @@ void fb_daemon_admin_reload(void *ctx, struct fb_exchange *exchange)
 
     if (daemon->state != FB_DAEMON_READY) {
         fb_exchange_problem(exchange, 409, NULL, "The program is starting or draining.");
-    } else if (daemon->reloading != NULL) {
-        fb_exchange_problem(exchange, 409, NULL, "Another reload is under way.");
+    } else if (daemon->reloading != NULL || fb_daemon_is_restarting(daemon)) {
+        fb_exchange_problem(exchange, 409, NULL, "Another reload or restart is under way.");
     } else {
         reload_begin(daemon, exchange);
     }

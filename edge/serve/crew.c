@@ -19,6 +19,7 @@
 
 enum crew_state {
     CREW_SERVING,
+    CREW_RETREATING,
     CREW_DRAINING,
     CREW_FILLING,
     CREW_WRITING,
@@ -27,7 +28,8 @@ enum crew_state {
 };
 
 static const struct fb_state crew_states[] = {
-    [CREW_SERVING] = {"serving", FB_TO(CREW_DRAINING)},
+    [CREW_SERVING] = {"serving", FB_TO(CREW_RETREATING) | FB_TO(CREW_DRAINING)},
+    [CREW_RETREATING] = {"retreating", FB_TO(CREW_DRAINING)},
     [CREW_DRAINING] = {"draining", FB_TO(CREW_FILLING)},
     [CREW_FILLING] = {"filling", FB_TO(CREW_WRITING)},
     [CREW_WRITING] = {"writing", FB_TO(CREW_CLOSING)},
@@ -66,6 +68,7 @@ struct edge_crew {
     size_t n_pending;          /* workers that have yet to report */
     size_t n_loud;             /* workers on which requests may still begin */
     struct fb_op *drain;       /* the caller's, while draining */
+    uint32_t linger_ms;        /* of it */
     struct edge_sites *sites;  /* a reference; written while no reload is under way */
     size_t n_reloading;        /* workers that have yet to take them */
     struct fb_op *reload;      /* the caller's, until then */
@@ -117,6 +120,9 @@ static void worker_on_order(struct fb_post *post)
 
     fb_op_init(&worker->op, worker->loop, worker_on_phase_over);
     switch ((enum crew_state)worker->crew->machine.state) {
+    case CREW_RETREATING:
+        fb_server_retreat(worker->server, worker->crew->linger_ms, &worker->op);
+        break;
     case CREW_DRAINING:
         fb_server_drain(worker->server, options->grace_ms, &worker->op);
         fb_loop_post(options->main_loop, &worker->quiet);
@@ -183,12 +189,13 @@ static void worker_on_quiet(struct fb_post *post)
     }
 }
 
-void edge_crew_drain(struct edge_crew *crew, struct fb_op *op)
+void edge_crew_drain(struct edge_crew *crew, uint32_t linger_ms, struct fb_op *op)
 {
     fb_op_begin(op, NULL);
     crew->drain = op;
     crew->n_loud = crew->options.n_workers;
-    crew_begin_phase(crew, CREW_DRAINING);
+    crew->linger_ms = linger_ms;
+    crew_begin_phase(crew, linger_ms > 0 ? CREW_RETREATING : CREW_DRAINING);
 }
 
 /* ---- reloading --------------------------------------------------------- */

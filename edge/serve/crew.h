@@ -14,6 +14,8 @@
  *                 requests end,       what still       volumes are     connections to
  *                 at most grace_ms    fills is cut     written out     upstreams close
  *
+ * Where another process goes on at the same addresses, RETREATING comes first.
+ *
  * Ownership  The caller owns the crew and, longer than it, what the options name.
  * Threads    All calls on the thread that made the crew, the main loop's.
  * Failures   Those of listening; -EAGAIN when the system gives no more threads.
@@ -83,8 +85,9 @@ void edge_crew_reload(struct edge_crew *crew, struct edge_sites *sites, struct f
 struct edge_sites *edge_crew_sites(const struct edge_crew *crew);
 
 /* Stops accepting, lets requests end, and finishes `op` on the main loop when
- * nothing is left. Once, after edge_crew_start(). */
-void edge_crew_drain(struct edge_crew *crew, struct fb_op *op);
+ * nothing is left. With `linger_ms` the clients are told first to make new connections, which
+ * another process accepts (fb_server_retreat()). Once, after edge_crew_start(). */
+void edge_crew_drain(struct edge_crew *crew, uint32_t linger_ms, struct fb_op *op);
 
 /* Requires that the crew was drained or never started. Accepts NULL. */
 void edge_crew_free(struct edge_crew *crew);

@@ -14,9 +14,11 @@ for time. At the end of a test each program that still runs gets SIGTERM and mus
 leave with status 0 and without a word from a sanitizer; on failure the tails of
 the logs are shown. One thread.
 """
+import ctypes
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -42,6 +44,48 @@ def indent(text, by=2):
     return "".join(" " * by + line + "\n" for line in text.splitlines())
 
 
+class Heir:
+    """A process that a program under test started in its own place, as subprocess.Popen shows
+    processes. Its parent ends; it becomes this process' child then, which learns its status."""
+
+    def __init__(self, pid):
+        self.pid, self.returncode, self.handle = pid, None, os.pidfd_open(pid)
+
+    @staticmethod
+    def expect():
+        """Orphans come to this process from now on."""
+        set_child_subreaper = 36
+        assert ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0) == 0
+
+    def _has_ended(self, seconds):
+        return bool(select.select([self.handle], [], [], seconds)[0])
+
+    def _reap(self):
+        try:
+            return os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            return None  # its parent has not ended yet
+
+    def poll(self):
+        if self.returncode is None and self._has_ended(0):
+            _, status = until(self._reap, f"process {self.pid} is an orphan")
+            self.returncode = os.waitstatus_to_exitcode(status)
+            os.close(self.handle)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        if self.returncode is None and not self._has_ended(timeout):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
+        return self.poll()
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            signal.pidfd_send_signal(self.handle, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
 class Program:
     """A program under test, started with a configuration of its own."""
 
@@ -55,6 +99,7 @@ class Program:
         self.config_path.write_text(config)
         self.log_path = self.dir / "log"
         self.process = None
+        self.former = []  # processes that this one took over from
 
     @property
     def url(self):
@@ -116,6 +161,25 @@ class Program:
     def status(self):
         return get(self.admin + "/status").json()
 
+    def restart(self):
+        """POST /restart: the new process is this program's from then on. Returns its answer."""
+        Heir.expect()
+        answer = get(self.admin + "/restart", method="POST", timeout=60)
+        if answer.status == 200:
+            self.follow(answer.json()["pid"])
+        return answer
+
+    def follow(self, pid):
+        """Process `pid` took over."""
+        self.former.append(self.process)
+        self.process = Heir(pid)
+
+    def await_former(self, deadline=30.0):
+        """The processes that this one took over from end, with 0."""
+        while self.former:
+            status = self.former.pop().wait(deadline * PATIENCE)
+            assert status == 0, f"a former process of {self.name} left with {status}"
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -133,6 +197,7 @@ class Program:
         if self.is_running():
             self.terminate()
         status = self.wait(deadline)
+        self.await_former()
         self.check_log()
         assert status == 0, f"{self.name} left with {status}"
 

@@ -438,7 +438,7 @@ static void reloads_come_one_after_another(void **state)
     rewrite_config(f, "admin: 127.0.0.1:0\nspeed: 7\n");
     kill(f->pid, SIGHUP);
     (void)await(f, "another will follow");
-    assert_reload(f, "409", "Another reload is under way.");
+    assert_reload(f, "409", "Another reload or restart is under way.");
     (void)ask(f, "POST", "/speed");
     (void)await(f, "configuration reloaded");
     (void)await(f, "configuration reloaded"); /* the signal that came meanwhile */
