@@ -19,27 +19,25 @@
 static IMB_MGR *manager; /* NULL: not to be used on this machine */
 static pthread_once_t manager_once = PTHREAD_ONCE_INIT;
 
-static bool is_sound(IMB_MGR *mgr, IMB_ARCH arch)
+static bool is_sound(IMB_MGR *mgr)
 {
+    const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
     bool has_failed = (mgr->features & IMB_FEATURE_SELF_TEST) != 0 &&
                       (mgr->features & IMB_FEATURE_SELF_TEST_PASS) == 0;
 
-    /* Without instructions for AES it emulates them, and is no faster than others. */
-    return imb_get_errno(mgr) == 0 && !has_failed &&
-           (arch == IMB_ARCH_SSE || arch == IMB_ARCH_AVX || arch == IMB_ARCH_AVX2 ||
-            arch == IMB_ARCH_AVX512);
+    /* Without these instructions it emulates them, and is no faster than others. */
+    return imb_get_errno(mgr) == 0 && !has_failed && (mgr->features & needed) == needed;
 }
 
 static void manager_make(void)
 {
-    IMB_ARCH arch = IMB_ARCH_NONE;
     IMB_MGR *mgr = alloc_mb_mgr(0);
 
     if (mgr == NULL) {
         return;
     }
-    init_mb_mgr_auto(mgr, &arch);
-    if (is_sound(mgr, arch)) {
+    init_mb_mgr_auto(mgr, NULL);
+    if (is_sound(mgr)) {
         manager = mgr;
     } else {
         free_mb_mgr(mgr);
