@@ -250,21 +250,52 @@ static int bind_section(const struct binding *b, const struct fb_conf_section *s
     return node != NULL ? bind_check_section(b, section, node, conf) : FB_OK;
 }
 
-int fb_conf_check_distinct(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag)
+/* Of a text that stands twice. */
+enum { MAX_SHOWN = 80 };
+
+/* The first entry whose text at `offset` stands in one before it; list->n: none. */
+static size_t find_second(const struct fb_conf_list *list, size_t entry_size, size_t offset,
+                          struct fb_str *ret_text)
 {
-    enum { SHOWN = 80 };
+    const char *first = (const char *)list->items + offset;
 
     for (size_t i = 0; i < list->n; i++) {
-        struct fb_str text = *FB_CONF_AT(struct fb_str, *list, i);
+        const struct fb_str *text = (const void *)(first + i * entry_size);
         for (size_t j = 0; j < i; j++) {
-            if (fb_str_equal(text, *FB_CONF_AT(struct fb_str, *list, j))) {
-                *ret_entry = i;
-                return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is listed twice",
-                                   FB_STR_ARG(fb_str_first(text, SHOWN)));
+            if (fb_str_equal(*text,
+                             *(const struct fb_str *)(const void *)(first + j * entry_size))) {
+                *ret_text = fb_str_first(*text, MAX_SHOWN);
+                return i;
             }
         }
     }
-    return FB_OK;
+    return list->n;
+}
+
+int fb_conf_check_distinct(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag)
+{
+    struct fb_str text;
+    size_t second = find_second(list, sizeof(struct fb_str), 0, &text);
+
+    if (second == list->n) {
+        return FB_OK;
+    }
+    *ret_entry = second;
+    return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is listed twice", FB_STR_ARG(text));
+}
+
+int fb_conf_check_distinct_by(const struct fb_conf_list *list, const struct fb_conf_text *text,
+                              size_t *ret_entry, struct fb_diag *diag)
+{
+    struct fb_str shown;
+    size_t second = find_second(list, text->entry_size, text->offset, &shown);
+
+    if (second == list->n) {
+        return FB_OK;
+    }
+    *ret_entry = second;
+    return fb_diag_set(diag, FB_E_MALFORMED, "%s '%.*s' is listed twice", text->noun,
+                       FB_STR_ARG(shown));
 }
 
 /* ---- entry points --------------------------------------------------------------- */

@@ -125,6 +125,21 @@ struct fb_conf_list {
 int fb_conf_check_distinct(const struct fb_conf_list *list, size_t *ret_entry,
                            struct fb_diag *diag);
 
+/* A text in each entry of a list of SECTIONS, and what to call it in a sentence. */
+struct fb_conf_text {
+    const char *noun;
+    size_t entry_size;
+    size_t offset;
+};
+
+#define FB_CONF_TEXT(noun, type, member) \
+    (&(const struct fb_conf_text){noun, sizeof(struct type), offsetof(struct type, member)})
+
+/* For a check_all of SECTIONS: no two entries have the same `text`. */
+FB_MUST_CHECK int fb_conf_check_distinct_by(const struct fb_conf_list *list,
+                                            const struct fb_conf_text *text, size_t *ret_entry,
+                                            struct fb_diag *diag);
+
 /* Reads the file at `path` into `conf`, which is written on success only. */
 FB_MUST_CHECK int fb_conf_load(const struct fb_conf_section *section, const char *path, void *conf,
                                struct fb_diag *diag);

@@ -68,8 +68,7 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
                                FB_STR_ARG(address));
         }
     }
-    int err = edge_conf_check_tls_server(edge, edge->admin.tls, diag);
-    return err < 0 ? err : edge_conf_check_upstreams(&edge->upstreams, diag);
+    return edge_conf_check_tls_server(edge, edge->admin.tls, diag);
 }
 
 /* ---- tables ------------------------------------------------------------ */
@@ -202,7 +201,8 @@ static const struct fb_conf_item root_items[] = {
      .help = "What connections are secured with."},
     {"upstreams", FB_CONF_SECTIONS, AT(edge_conf, upstreams),
      .section = &edge_conf_upstream_section, .min = 1, .max = EDGE_UPSTREAMS_MAX,
-     .is_required = true, .is_live = true, .help = "Where this node fills itself from."},
+     .is_required = true, .check_all = edge_conf_check_upstreams, .is_live = true,
+     .help = "Where this node fills itself from."},
     {"store", FB_CONF_SECTION, AT(edge_conf, store), .section = &edge_conf_store_section,
      .help = "What is kept, and where."},
     {"rules", FB_CONF_SECTIONS, AT(edge_conf, rules), .section = &edge_conf_rule_section,

@@ -57,22 +57,21 @@ static int access_check_key(const void *conf, struct fb_diag *diag)
     return FB_OK;
 }
 
+static int access_check_keys(const struct fb_conf_list *list, size_t *ret_entry,
+                             struct fb_diag *diag)
+{
+    return fb_conf_check_distinct_by(list, FB_CONF_TEXT("key", edge_conf_access_key, id), ret_entry,
+                                     diag);
+}
+
 static int access_check(const void *conf, struct fb_diag *diag)
 {
     const struct edge_conf_access *access = conf;
     bool has_jwt = false;
 
     for (size_t i = 0; i < access->keys.n; i++) {
-        const struct edge_conf_access_key *key =
-            FB_CONF_AT(struct edge_conf_access_key, access->keys, i);
-        has_jwt |= key->algorithm != EDGE_ACCESS_URL;
-        for (size_t j = 0; j < i; j++) {
-            if (fb_str_equal(key->id,
-                             FB_CONF_AT(struct edge_conf_access_key, access->keys, j)->id)) {
-                return fb_diag_set(diag, FB_E_MALFORMED, "key '%.*s' is listed twice",
-                                   FB_STR_ARG(key->id));
-            }
-        }
+        has_jwt |=
+            FB_CONF_AT(struct edge_conf_access_key, access->keys, i)->algorithm != EDGE_ACCESS_URL;
     }
     if (access->keys.n == 0 && (access->open.n > 0 || access->in_path)) {
         return fb_diag_set(diag, FB_E_MALFORMED,
@@ -147,7 +146,7 @@ static const struct fb_conf_section key_section = {
 
 static const struct fb_conf_item access_items[] = {
     {"keys", FB_CONF_SECTIONS, AT(edge_conf_access, keys), .section = &key_section,
-     .max = EDGE_ACCESS_KEYS_MAX, .help = "Whose tokens are good."},
+     .max = EDGE_ACCESS_KEYS_MAX, .check_all = access_check_keys, .help = "Whose tokens are good."},
     {"parameter", FB_CONF_STRING, AT(edge_conf_access, parameter), .max = 64,
      .check = access_check_name, .preset = "token",
      .help = "The query parameter that a token comes in. It is no part of the key, is not sent "

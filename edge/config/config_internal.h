@@ -96,9 +96,9 @@ extern const struct fb_conf_section edge_conf_upstream_section;
 
 bool edge_conf_is_https(const struct edge_conf_upstream *upstream);
 
-/* That no upstream is listed twice. */
-FB_MUST_CHECK int edge_conf_check_upstreams(const struct fb_conf_list *upstreams,
-                                            struct fb_diag *diag);
+/* For check_all: no upstream is listed twice. */
+int edge_conf_check_upstreams(const struct fb_conf_list *upstreams, size_t *ret_entry,
+                              struct fb_diag *diag);
 
 /* Of struct edge_conf_failover, edge_conf_health and edge_conf_keepalive. */
 extern const struct fb_conf_section edge_conf_failover_section;

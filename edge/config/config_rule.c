@@ -88,17 +88,8 @@ static int rule_check_status(struct fb_str value, struct fb_diag *diag)
 static int rule_check_negative(const struct fb_conf_list *list, size_t *ret_entry,
                                struct fb_diag *diag)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        struct fb_str status = FB_CONF_AT(struct edge_conf_negative, *list, i)->status;
-        for (size_t j = 0; j < i; j++) {
-            if (fb_str_equal(status, FB_CONF_AT(struct edge_conf_negative, *list, j)->status)) {
-                *ret_entry = i;
-                return fb_diag_set(diag, FB_E_MALFORMED, "status %.*s is listed twice",
-                                   FB_STR_ARG(status));
-            }
-        }
-    }
-    return FB_OK;
+    return fb_conf_check_distinct_by(list, FB_CONF_TEXT("status", edge_conf_negative, status),
+                                     ret_entry, diag);
 }
 
 static int rule_check_field_name(struct fb_str value, struct fb_diag *diag)

@@ -46,13 +46,6 @@ static int site_check_key(const void *conf, struct fb_diag *diag)
     return FB_OK;
 }
 
-static int site_check_upstreams(const struct fb_conf_list *upstreams, size_t *ret_entry,
-                                struct fb_diag *diag)
-{
-    *ret_entry = upstreams->n;
-    return edge_conf_check_upstreams(upstreams, diag);
-}
-
 /* Adds the hosts of `site` to those of the sites before it. */
 static int site_add_hosts(struct fb_map *hosts, const struct edge_conf_site *site,
                           struct fb_diag *diag)
@@ -165,7 +158,7 @@ static const struct fb_conf_item site_items[] = {
              "longer wildcard before a shorter one."},
     {"upstreams", FB_CONF_SECTIONS, AT(edge_conf_site, upstreams),
      .section = &edge_conf_upstream_section, .min = 1, .max = EDGE_UPSTREAMS_MAX,
-     .check_all = site_check_upstreams,
+     .check_all = edge_conf_check_upstreams,
      .help = "Where it is filled from; the root's upstreams if not written."},
     {"key", FB_CONF_SECTION, AT(edge_conf_site, key), .section = &key_section,
      .help = "What of a URL selects a response."},

@@ -86,20 +86,11 @@ static int conf_check_volume(const void *conf, struct fb_diag *diag)
     return FB_OK;
 }
 
-static int conf_check_store(const void *conf, struct fb_diag *diag)
+static int conf_check_volumes(const struct fb_conf_list *volumes, size_t *ret_entry,
+                              struct fb_diag *diag)
 {
-    const struct fb_conf_list *volumes = &((const struct edge_conf_store *)conf)->volumes;
-
-    for (size_t i = 0; i < volumes->n; i++) {
-        struct fb_str path = FB_CONF_AT(struct edge_conf_volume, *volumes, i)->path;
-        for (size_t j = 0; j < i; j++) {
-            if (fb_str_equal(path, FB_CONF_AT(struct edge_conf_volume, *volumes, j)->path)) {
-                return fb_diag_set(diag, FB_E_MALFORMED, "volume '%.*s' is listed twice",
-                                   FB_STR_ARG(path));
-            }
-        }
-    }
-    return FB_OK;
+    return fb_conf_check_distinct_by(volumes, FB_CONF_TEXT("volume", edge_conf_volume, path),
+                                     ret_entry, diag);
 }
 
 /* ---- tables ------------------------------------------------------------ */
@@ -171,7 +162,8 @@ static const struct fb_conf_item store_items[] = {
     {"endurance", FB_CONF_SECTION, AT(edge_conf_store, endurance), .section = &endurance_section,
      .help = "What may be written in a day to each volume that says nothing of its own."},
     {"volumes", FB_CONF_SECTIONS, AT(edge_conf_store, volumes), .section = &volume_section,
-     .max = EDGE_VOLUMES_MAX, .help = "The drives behind the memory; none: memory alone."},
+     .max = EDGE_VOLUMES_MAX, .check_all = conf_check_volumes,
+     .help = "The drives behind the memory; none: memory alone."},
     {0},
 };
 
@@ -180,7 +172,6 @@ const struct fb_conf_section edge_conf_store_section = {
     .help = "What is kept, and where.",
     .size = sizeof(struct edge_conf_store),
     .items = store_items,
-    .check = conf_check_store,
 };
 
 /* ---- what is made of it ------------------------------------------------ */

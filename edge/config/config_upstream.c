@@ -31,18 +31,11 @@ static int conf_check_health_path(struct fb_str value, struct fb_diag *diag)
     return FB_OK;
 }
 
-int edge_conf_check_upstreams(const struct fb_conf_list *upstreams, struct fb_diag *diag)
+int edge_conf_check_upstreams(const struct fb_conf_list *upstreams, size_t *ret_entry,
+                              struct fb_diag *diag)
 {
-    for (size_t i = 0; i < upstreams->n; i++) {
-        struct fb_str url = FB_CONF_AT(struct edge_conf_upstream, *upstreams, i)->url;
-        for (size_t j = 0; j < i; j++) {
-            if (fb_str_equal(url, FB_CONF_AT(struct edge_conf_upstream, *upstreams, j)->url)) {
-                return fb_diag_set(diag, FB_E_MALFORMED, "upstream '%.*s' is listed twice",
-                                   FB_STR_ARG(url));
-            }
-        }
-    }
-    return FB_OK;
+    return fb_conf_check_distinct_by(upstreams, FB_CONF_TEXT("upstream", edge_conf_upstream, url),
+                                     ret_entry, diag);
 }
 
 bool edge_conf_is_https(const struct edge_conf_upstream *upstream)
