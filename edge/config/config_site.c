@@ -204,8 +204,7 @@ static uint32_t site_demands(const struct fb_conf_list *names)
 }
 
 static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *from,
-                     struct edge_upstreams *upstreams, struct edge_tls *tls, struct fb_arena *arena,
-                     struct edge_site_spec *spec, struct fb_diag *diag)
+                     struct fb_arena *arena, struct edge_site_spec *spec, struct fb_diag *diag)
 {
     const struct fb_conf_list *rules = from->rules.items != NULL ? &from->rules : &conf->rules;
 
@@ -232,10 +231,7 @@ static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *
         return err;
     }
     spec->rules = edge_conf_rules(arena, rules, (enum edge_cookies)from->cookies, &spec->n_rules);
-    if (from->upstreams.items == NULL || upstreams == NULL) {
-        return FB_OK;
-    }
-    return edge_conf_pool(&from->upstreams, upstreams, tls, &spec->site.pool, diag);
+    return FB_OK;
 }
 
 int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstreams,
@@ -245,12 +241,14 @@ int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstrea
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
     struct edge_site_spec *sites = fb_arena_alloc(&arena, conf->sites.n * sizeof(*sites));
     struct edge_sites_spec spec = {.sites = sites, .n_sites = conf->sites.n, .seed = seed};
-
     int err = FB_OK;
 
     for (size_t i = 0; i < conf->sites.n && err == FB_OK; i++) {
-        err = site_spec(conf, FB_CONF_AT(struct edge_conf_site, conf->sites, i), upstreams, tls,
-                        &arena, &sites[i], diag);
+        const struct edge_conf_site *from = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
+        err = site_spec(conf, from, &arena, &sites[i], diag);
+        if (err == FB_OK && from->upstreams.items != NULL && upstreams != NULL) {
+            err = edge_conf_pool(&from->upstreams, upstreams, tls, &sites[i].site.pool, diag);
+        }
     }
     spec.rest.site.demands = EDGE_DEMANDS_PRESET;
     spec.rest.rules =
