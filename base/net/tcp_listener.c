@@ -93,7 +93,7 @@ static bool listener_turn_away(struct fb_listener *self)
 static void on_connections(uv_poll_t *poll, int status, int events)
 {
     struct fb_listener *self = FB_CONTAINER_OF(poll, struct fb_listener, poll);
-    struct fb_address peer;
+    struct fb_address peer = {.len = 0};
 
     (void)status;
     (void)events;
