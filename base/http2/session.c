@@ -170,6 +170,20 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
     return 0;
 }
 
+/* A response whose head is not sent, though its stream lives, would never come nor end. */
+static int on_not_sent(nghttp2_session *h2, const nghttp2_frame *frame, int code, void *ctx)
+{
+    struct fb_http2_session *session = ctx;
+    struct fb_http2_stream *stream = http2_stream_of(session, frame->hd.stream_id);
+
+    (void)h2;
+    if (frame->hd.type == NGHTTP2_HEADERS && stream != NULL && code != NGHTTP2_ERR_STREAM_CLOSING) {
+        stream->body_err = FB_E_FOREIGN;
+        fb_http2_reset(session, stream);
+    }
+    return 0;
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *callbacks,
@@ -190,9 +204,11 @@ static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *c
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
     fb_http2_set_send_callbacks(callbacks);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+    nghttp2_option_set_max_send_header_block_length(option, FB_HTTP2_MAX_RESPONSE_HEAD);
     nghttp2_option_set_max_outbound_ack(option, MAX_QUEUED_FRAMES);
     int err = nghttp2_session_server_new2(&session->h2, callbacks, session, option);
     if (err < 0) {

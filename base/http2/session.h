@@ -42,6 +42,7 @@ struct fb_http2_session;
 enum {
     FB_HTTP2_STREAM_SLICES = 4, /* that a stream has taken and not sent, at most */
     FB_HTTP2_MAX_PIECES = 64,   /* of one gathering */
+    FB_HTTP2_MAX_RESPONSE_HEAD = 256 * 1024,
     FB_HTTP2_WINDOW = 64 * 1024 - 1,
     FB_HTTP2_WIDE_WINDOW = 1024 * 1024
 };
@@ -164,7 +165,8 @@ struct fb_http2_response {
 };
 
 /* Queues the response. Fields that belong to HTTP/1's framing are left out, and such as could
- * not be written in HTTP/1. Not for closed streams. */
+ * not be written in HTTP/1. The stream of a head beyond FB_HTTP2_MAX_RESPONSE_HEAD, counted with 12
+ * bytes more for each field, is reset with INTERNAL_ERROR. Not for closed streams. */
 void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *stream,
                       const struct fb_http2_response *response);
 

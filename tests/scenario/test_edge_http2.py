@@ -47,6 +47,17 @@ def test_a_segment_comes_whole_and_in_parts(edge):
     assert "hit" in head[head.index("cache-status"):]
 
 
+def test_a_head_as_long_as_an_origin_may_send_comes(edge, origin):
+    def long_head(exchange):
+        fields = "".join(f"x-{n:03}: {'a' * 675}\r\n" for n in range(95))
+        exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: max-age=60\r\n"
+                      + fields + "\r\nhi")
+
+    origin.on("/long-head", long_head)
+    for _ in range(2):
+        assert h2(edge, "/long-head") == b"hi"
+
+
 def test_the_log_tells_the_protocol(edge):
     h2(edge, "/list.m3u8?of=log")
     path = edge.dir / "access.log"

@@ -24,7 +24,7 @@
     FRAME("\6", "\4", "\0", "\0") "\0\4\x7f\xff\xff\xff" FRAME("\4", "\x8", "\0", "\0") "\x7f\0\0\0"
 #define NARROW FRAME("\6", "\4", "\0", "\0") "\0\4\0\0\0\1"
 
-enum { MAX_STREAMS = 32, SLICE_BYTES = 10000, BATCH_BYTES = 64 * 1024 };
+enum { MAX_STREAMS = 32, SLICE_BYTES = 10000, BATCH_BYTES = 64 * 1024, MAX_FIELDS = 300 };
 
 /* A body of so many slices of SLICE_BYTES, that can be had again. */
 struct body {
@@ -279,6 +279,52 @@ static void a_reset_while_content_is_gathered_keeps_what_was(void **state)
     assert_int_equal(stream->body.n_held, 0);
 }
 
+/* A response whose head has so many fields of 1,000 bytes. */
+static void respond_with_fields(struct fixture *f, struct stream *stream, size_t n)
+{
+    static char letters[1000];
+    struct fb_header headers[MAX_FIELDS];
+    struct fb_http2_response response = {.status = 200,
+                                         .headers = headers,
+                                         .n_headers = n,
+                                         .length = SLICE_BYTES,
+                                         .body = &stream->body.reader};
+
+    memset(letters, 'a', sizeof(letters));
+    for (size_t i = 0; i < n; i++) {
+        headers[i] = (struct fb_header){FB_STR("x-long"), {letters, sizeof(letters)}};
+    }
+    stream->body = (struct body){.reader = {&body_ops}, .n_slices = 1};
+    fb_http2_respond(f->session, &stream->part, &response);
+}
+
+static void a_head_of_any_length_that_an_upstream_may_send_is_sent(void **state)
+{
+    struct fixture *f = *state;
+
+    receive(f, FB_STR(WIDE GET("\1") GET("\3")));
+    respond_with_fields(f, &f->streams[0], 100);
+    respond_with_fields(f, &f->streams[1], 200);
+    (void)gather_all(f);
+    assert_int_equal(f->n_ended, 2);
+    assert_int_equal(f->n_closed, 2);
+}
+
+static void a_head_beyond_the_limit_resets_its_stream_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    receive(f, FB_STR(WIDE GET("\1") GET("\3")));
+    respond_with_fields(f, &f->streams[0], MAX_FIELDS);
+    respond(f, &f->streams[1], 1);
+    (void)gather_all(f);
+    assert_int_equal(f->n_closed, 2);
+    assert_int_equal(f->n_ended, 1);
+    assert_true(f->streams[0].part.is_closed);
+    assert_int_equal(f->streams[0].part.body_err, FB_E_FOREIGN);
+    assert_true(f->streams[1].part.has_ended);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +334,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_gathering_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_waits_for_a_window_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_while_content_is_gathered_keeps_what_was, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_head_of_any_length_that_an_upstream_may_send_is_sent,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_head_beyond_the_limit_resets_its_stream_alone, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
