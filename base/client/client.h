@@ -21,7 +21,7 @@
  * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_BUSY if its turn never
  *            came or too many wait; FB_E_CLOSED; FB_E_MALFORMED for an answer that is not HTTP,
  *            and for a target or Host that would not be a request; FB_E_LIMIT
- *            for an oversized head; those of handshakes (base/tls/tls_handshake.h), and
+ *            for an oversized head; those of handshakes (base/tls/handshake.h), and
  *            FB_E_UNSUPPORTED for https without `tls`; what
  *            `request_body` failed with, which `content_failed` tells from what
  *            the upstream did.

@@ -3,7 +3,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/loop/loop.h"
-#include "base/tls/tls_config.h"
+#include "base/tls/config.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 #include "base/net/stream.h"
 
 #include "base/core/check.h"
-#include "base/tls/tls_handshake.h"
+#include "base/tls/handshake.h"
 
 void fb_stream_write(struct fb_stream *stream, struct fb_stream_write *write)
 {

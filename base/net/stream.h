@@ -87,7 +87,7 @@ void fb_stream_reset(struct fb_stream *stream);
 /* The other end's address; len 0 if it is not known, as in memory. */
 struct fb_address fb_stream_peer(const struct fb_stream *stream);
 
-/* What its TLS handshake agreed on (base/tls/tls_handshake.h), alive as long as the stream; NULL if
+/* What its TLS handshake agreed on (base/tls/handshake.h), alive as long as the stream; NULL if
  * it has no TLS. */
 const struct fb_tls_facts *fb_stream_tls(const struct fb_stream *stream);
 

@@ -7,8 +7,8 @@
 #include "base/loop/timer.h"
 #include "base/net/net_internal.h"
 #include "base/net/stream.h"
-#include "base/tls/tls_handshake.h"
-#include "base/tls/tls_record.h"
+#include "base/tls/handshake.h"
+#include "base/tls/record.h"
 
 enum {
     TLS_MAX_IDLE_RECORDS = 32, /* records without data, one after another */

@@ -5,7 +5,7 @@
 #include "base/net/tls_internal.h"
 #include "base/net/tls_stream.h"
 #include "base/sys/file.h"
-#include "base/tls/tls_backend.h"
+#include "base/tls/backend.h"
 
 #include <errno.h>
 #include <linux/tls.h>

@@ -1,7 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/net/tls_stream.h"
-#include "base/tls/tls_config.h"
+#include "base/tls/config.h"
 
 #include <pthread.h>
 

@@ -6,7 +6,7 @@
 #include "base/loop/work.h"
 #include "base/net/tls_internal.h"
 #include "base/net/tls_stream.h"
-#include "base/tls/tls_config.h"
+#include "base/tls/config.h"
 
 /*
  *              ┌──────────────── READ ◄──────────────┐

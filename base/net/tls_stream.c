@@ -3,7 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/net/tls_internal.h"
-#include "base/tls/tls_backend.h"
+#include "base/tls/backend.h"
 
 static size_t tls_unacked(const struct fb_stream *stream)
 {

@@ -21,7 +21,7 @@
  * Threads    One loop's.
  * Limits     The handshake's, and `timeout_ms` for all of it. A stream with nothing unread and
  *            nothing to send holds its keys and a few hundred bytes.
- * Failures   The handshake's (base/tls/tls_handshake.h); FB_E_TIMEOUT; FB_E_BUSY; FB_E_CLOSED for a
+ * Failures   The handshake's (base/tls/handshake.h); FB_E_TIMEOUT; FB_E_BUSY; FB_E_CLOSED for a
  *            peer that left; FB_E_CANCELED.
  */
 #pragma once
@@ -29,7 +29,7 @@
 #include "base/core/diag.h"
 #include "base/core/str.h"
 #include "base/loop/op.h"
-#include "base/tls/tls_keys.h"
+#include "base/tls/keys.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,7 +40,7 @@ struct fb_tls_config;
 struct tls_shaking;
 
 /* What seals the records of a TCP connection with this cipher: "kernel" where Linux' module `tls`
- * is loaded, which then needs no copy of what is sent; else a backend (base/tls/tls_backend.h). */
+ * is loaded, which then needs no copy of what is sent; else a backend (base/tls/backend.h). */
 const char *fb_tls_sealer_name(enum fb_tls_aead aead);
 
 /* Both sides' operation: a config for servers accepts, one for clients connects. Cancelable. */

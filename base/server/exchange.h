@@ -67,7 +67,7 @@ struct fb_address fb_exchange_peer(const struct fb_exchange *exchange);
 /* "HTTP/1.0", "HTTP/1.1" or "HTTP/2"; static. */
 struct fb_str fb_exchange_protocol(const struct fb_exchange *exchange);
 
-/* What its TLS handshake agreed on (base/tls/tls_handshake.h); NULL for plain HTTP, and once the
+/* What its TLS handshake agreed on (base/tls/handshake.h); NULL for plain HTTP, and once the
  * connection was lost. */
 const struct fb_tls_facts *fb_exchange_tls(const struct fb_exchange *exchange);
 

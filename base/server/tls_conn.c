@@ -2,8 +2,8 @@
 #include "base/core/err.h"
 #include "base/net/tls_stream.h"
 #include "base/server/server_internal.h"
-#include "base/tls/tls_config.h"
-#include "base/tls/tls_handshake.h"
+#include "base/tls/config.h"
+#include "base/tls/handshake.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/sys/file.h"
-#include "base/tls/tls_config.h"
+#include "base/tls/config.h"
 #include "edge/config/config_internal.h"
 #include "edge/config/tls.h"
 

@@ -6,9 +6,9 @@
 #include "base/json/json.h"
 #include "base/log/log.h"
 #include "base/net/tls_stream.h"
-#include "base/tls/tls_backend.h"
-#include "base/tls/tls_config.h"
-#include "base/tls/tls_tickets.h"
+#include "base/tls/backend.h"
+#include "base/tls/config.h"
+#include "base/tls/tickets.h"
 #include "edge/config/config_internal.h"
 
 /* A certificate that ends within so many days is logged. */

@@ -4,8 +4,8 @@
  */
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/tls/tls_config.h"
-#include "base/tls/tls_handshake.h"
+#include "base/tls/config.h"
+#include "base/tls/handshake.h"
 #include "tests/support/test_certificates.h"
 
 #include <stdint.h>

@@ -4,7 +4,7 @@
  */
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/tls/tls_record.h"
+#include "base/tls/record.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -12,8 +12,8 @@
 #include "base/core/err.h"
 #include "base/core/str.h"
 #include "base/loop/thread.h"
-#include "base/tls/tls_backend.h"
-#include "base/tls/tls_record.h"
+#include "base/tls/backend.h"
+#include "base/tls/record.h"
 
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #include "base/net/tls_stream.h"
-#include "base/tls/tls_config.h"
+#include "base/tls/config.h"
 #include "tests/support/test_certificates.h"
 #include "upstream.h"
 

@@ -6,8 +6,8 @@
 #include "base/net/pair.h"
 #include "base/net/stream.h"
 #include "base/net/tls_stream.h"
-#include "base/tls/tls_config.h"
-#include "base/tls/tls_handshake.h"
+#include "base/tls/config.h"
+#include "base/tls/handshake.h"
 #include "tests/support/test_certificates.h"
 #include "tests/support/test_clock.h"
 

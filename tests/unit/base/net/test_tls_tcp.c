@@ -1,7 +1,7 @@
 #include "base/net/tls_stream.h"
-#include "base/tls/tls_config.h"
-#include "base/tls/tls_handshake.h"
-#include "base/tls/tls_record.h"
+#include "base/tls/config.h"
+#include "base/tls/handshake.h"
+#include "base/tls/record.h"
 #include "tests/support/test_certificates.h"
 #include "wire.h"
 

@@ -8,9 +8,9 @@
 #include "base/core/attr.h"
 #include "base/core/err.h"
 #include "base/core/str.h"
-#include "base/tls/tls_config.h"
-#include "base/tls/tls_handshake.h"
-#include "base/tls/tls_record.h"
+#include "base/tls/config.h"
+#include "base/tls/handshake.h"
+#include "base/tls/record.h"
 #include "tests/support/test_certificates.h"
 
 #include <setjmp.h>

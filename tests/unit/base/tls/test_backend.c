@@ -1,7 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
-#include "base/tls/tls_backend.h"
-#include "base/tls/tls_record.h"
+#include "base/tls/backend.h"
+#include "base/tls/record.h"
 #include "tests/support/test_random.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "base/tls/tls_backend.h"
+#include "base/tls/backend.h"
 #include "both_sides.h"
 
 /* ---- one connection's two ends, with keys that were never agreed on ------- */

@@ -1,5 +1,5 @@
 #include "base/core/err.h"
-#include "base/tls/tls_tickets.h"
+#include "base/tls/tickets.h"
 #include "tests/support/test_clock.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
-#include "base/tls/tls_session.h"
+#include "base/tls/session.h"
 
 #include "base/core/err.h"
-#include "base/tls/tls_tickets.h"
+#include "base/tls/tickets.h"
 
 #include <mbedtls/platform_util.h>
 

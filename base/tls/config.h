@@ -31,7 +31,7 @@
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 #include "base/core/str.h"
-#include "base/tls/tls_keys.h"
+#include "base/tls/keys.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  */
 #pragma once
 
-#include "base/tls/tls_bridge.h"
-#include "base/tls/tls_config.h"
+#include "base/tls/bridge.h"
+#include "base/tls/config.h"
 
 #include <stdatomic.h>
 

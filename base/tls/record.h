@@ -19,7 +19,7 @@
 
 #include "base/core/attr.h"
 #include "base/core/str.h"
-#include "base/tls/tls_keys.h"
+#include "base/tls/keys.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,7 +51,7 @@ enum fb_tls_alert {
     FB_TLS_NO_RENEGOTIATION = 100
 };
 
-struct fb_tls_backend; /* what seals: tls_backend.h */
+struct fb_tls_backend; /* what seals: backend.h */
 
 /* ---- directions ---------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
-#include "base/tls/tls_config_internal.h"
+#include "base/tls/config_internal.h"
 
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>

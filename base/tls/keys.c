@@ -1,4 +1,4 @@
-#include "base/tls/tls_keys.h"
+#include "base/tls/keys.h"
 
 #include <mbedtls/platform_util.h>
 

@@ -1,11 +1,11 @@
-#include "base/tls/tls_config.h"
+#include "base/tls/config.h"
 
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/tls/tls_config_internal.h"
-#include "base/tls/tls_session.h"
-#include "base/tls/tls_tickets.h"
+#include "base/tls/config_internal.h"
+#include "base/tls/session.h"
+#include "base/tls/tickets.h"
 
 #include <mbedtls/platform_util.h>
 

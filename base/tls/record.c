@@ -1,8 +1,8 @@
-#include "base/tls/tls_record.h"
+#include "base/tls/record.h"
 
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/tls/tls_backend.h"
+#include "base/tls/backend.h"
 
 #include <mbedtls/platform_util.h>
 

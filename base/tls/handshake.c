@@ -1,11 +1,11 @@
-#include "base/tls/tls_handshake.h"
+#include "base/tls/handshake.h"
 
 #include "base/core/alloc.h"
 #include "base/core/buf.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/tls/tls_config_internal.h"
-#include "base/tls/tls_record.h"
+#include "base/tls/config_internal.h"
+#include "base/tls/record.h"
 
 #include <mbedtls/error.h>
 #include <mbedtls/platform_util.h>

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "base/tls/tls_bridge.h"
+#include "base/tls/bridge.h"
 
 #include <stdbool.h>
 

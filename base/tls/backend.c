@@ -1,4 +1,4 @@
-#include "base/tls/tls_backend.h"
+#include "base/tls/backend.h"
 
 #include "base/core/attr.h"
 

@@ -1,6 +1,6 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
-#include "base/tls/tls_backend.h"
+#include "base/tls/backend.h"
 
 #include <mbedtls/chachapoly.h>
 #include <mbedtls/gcm.h>

@@ -1,4 +1,4 @@
-#include "base/tls/tls_bridge.h"
+#include "base/tls/bridge.h"
 
 #include "base/core/attr.h"
 #include "base/sys/random.h"

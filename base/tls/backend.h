@@ -14,7 +14,7 @@
 #pragma once
 
 #include "base/core/str.h"
-#include "base/tls/tls_keys.h"
+#include "base/tls/keys.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "base/tls/tls_tickets.h"
+#include "base/tls/tickets.h"
 
 #include "base/core/alloc.h"
 #include "base/core/bytes.h"

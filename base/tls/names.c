@@ -1,5 +1,5 @@
 #include "base/core/alloc.h"
-#include "base/tls/tls_config_internal.h"
+#include "base/tls/config_internal.h"
 
 #include <mbedtls/oid.h>
 
