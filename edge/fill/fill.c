@@ -98,8 +98,7 @@ void edge_fill_fail(struct edge_fill *fill, int err, unsigned status)
 
 /* ---- what is not kept -------------------------------------------------- */
 
-/* The answer may be owed to who asked, not to what was asked for. */
-static bool fill_is_personal(const struct edge_fill *fill, unsigned status)
+bool edge_fill_is_personal(const struct edge_fill *fill, unsigned status)
 {
     return status == 508 || fb_headers_count(&fill->client.headers, FB_STR("authorization")) > 0;
 }
@@ -112,7 +111,7 @@ void edge_fill_pass(struct edge_fill *fill, const char *refusal, int rest)
     pass->response.headers = edge_fields_to_answer(&pass->arena, &pass->response.headers);
     pass->refusal = refusal;
     pass->is_part = fill->is_part && pass->response.status == 206;
-    bool is_personal = fill_is_personal(fill, pass->response.status);
+    bool is_personal = edge_fill_is_personal(fill, pass->response.status);
     if (rest == FB_OK && !is_personal) {
         bool is_doubtful = pass->response.status >= 400 || fill->ask.stale != NULL;
         edge_fill_remember(fill, is_doubtful ? EDGE_FILL_DOUBT_MS : EDGE_FILL_MEMORY_MS);

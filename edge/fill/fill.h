@@ -10,14 +10,16 @@
  *       │ not there, or stale
  *       ▼
  *     FETCH ──► head ──┬─ may be kept ──► OBJECT to all ──► the body, see below
- *       │              ├─ 304 ──► the stale object renewed: OBJECT to all
+ *       │              ├─ 304 ──► the stale object renewed: OBJECT to all; if it may not be
+ *       │              │          kept any more, to the first, ALONE to the rest
  *       │              ├─ not to be kept ──► PASS to the first, ALONE to the rest
  *       │              ├─ 416 ──► PAST_END to the first, the rest join again
  *       │              └─ 5xx ──► stale OBJECT, or kept by rule, or PASS to the first, error
  *       │                         to the rest
  *       └─ fails ──► stale OBJECT to all that may have it, or the error
  *
- * PASS answers the very request that was sent: if that joiner left, nobody gets it.
+ * PASS answers the very request that was sent: if that joiner left, nobody gets it. So does
+ * what a 304 made of a stale object that may not be kept any more.
  * An answer that may be owed to that request alone (it had an Authorization, or a
  * Via in which an upstream found itself) says nothing of the key: the rest join
  * again. So does who came after a purge, if what a fill brings was asked for before it.

@@ -141,7 +141,8 @@ struct fill_answer {
     struct edge_object *object; /* borrowed; each joiner gets a reference */
     struct edge_pass *pass;     /* for the joiner that began; taken over or freed */
     uint64_t length;            /* of PAST_END */
-    int rest;                   /* result of the others, when there is a pass */
+    int rest;                   /* result of the others, when it is for one */
+    bool is_for_one;            /* an object that only the joiner that began may have */
     bool is_personal;           /* owed to who asked: the others join again */
     bool was_loaded;
     bool was_stale;
@@ -175,6 +176,9 @@ void edge_fill_whole_instead(struct edge_fill *fill);
 /* Hands the response to one joiner. The others get `rest`, or fetch for
  * themselves if that is FB_OK. */
 void edge_fill_pass(struct edge_fill *fill, const char *refusal, int rest);
+
+/* True if an answer of `status` may be owed to who asked, not to what was asked for. */
+bool edge_fill_is_personal(const struct edge_fill *fill, unsigned status);
 
 /* No usable answer came from upstream, but perhaps a status. */
 void edge_fill_fail(struct edge_fill *fill, int err, unsigned status);

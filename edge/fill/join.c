@@ -266,8 +266,18 @@ static void answer_own(const struct edge_fill *fill, struct edge_fill_join *join
     }
 }
 
-/* Writes the outputs of a joiner that is posted. `*pass` answers the request that
- * was sent, and so goes to the joiner that began the fill, or to nobody. */
+/* What came is for another: `join` fetches for itself, or joins again. */
+static void answer_rest(const struct fill_answer *answer, struct edge_fill_join *join)
+{
+    join->outcome = EDGE_FILL_ALONE;
+    join->answer = answer->rest;
+    join->joins_again = answer->is_personal;
+    join->was_stale = false;
+    join->was_validated = false;
+}
+
+/* Writes the outputs of a joiner that is posted. `*pass`, or an object for one, answers the
+ * request that was sent, and so goes to the joiner that began the fill, or to nobody. */
 static void answer_one(const struct fill_answer *answer, struct edge_fill_join *join,
                        struct edge_pass **pass)
 {
@@ -281,16 +291,15 @@ static void answer_one(const struct fill_answer *answer, struct edge_fill_join *
     if (answer->result < 0) {
         return;
     }
-    if (answer->outcome == EDGE_FILL_OBJECT) {
+    bool is_for_all = answer->outcome == EDGE_FILL_OBJECT && !answer->is_for_one;
+    if (!is_for_all && join->is_collapsed) {
+        answer_rest(answer, join);
+    } else if (answer->outcome == EDGE_FILL_OBJECT) {
         join->object = edge_object_ref(answer->object);
-    } else if (!join->is_collapsed) {
+    } else {
         join->length = answer->length;
         join->pass = *pass;
         *pass = NULL;
-    } else {
-        join->outcome = EDGE_FILL_ALONE;
-        join->answer = answer->rest;
-        join->joins_again = answer->is_personal;
     }
 }
 

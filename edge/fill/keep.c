@@ -286,8 +286,9 @@ static struct edge_object *keep_renew(const struct keep_news *keep, struct edge_
     return err < 0 ? NULL : fresh;
 }
 
-/* Renews, and has everybody find that. */
-static struct edge_object *keep_take_news(const struct keep_news *keep)
+/* Renews, and has everybody find that, unless `*ret_is_shared` is false: then it is for who asked
+ * for the news, and nobody finds what was there either. */
+static struct edge_object *keep_take_news(const struct keep_news *keep, bool *ret_is_shared)
 {
     struct edge_store *store = keep->table->options.store;
     struct edge_terms terms;
@@ -298,12 +299,14 @@ static struct edge_object *keep_take_news(const struct keep_news *keep)
     } else if (fresh != NULL) {
         keep_publish(store, keep->loop, fresh, keep->is_outdated);
     }
+    *ret_is_shared = terms.refusal == NULL;
     return fresh;
 }
 
 void edge_fill_not_modified(struct edge_fill *fill)
 {
     struct edge_object *stale = fill->ask.stale;
+    bool is_shared = false;
 
     if (stale == NULL || !fill->is_conditional) {
         edge_fill_fail(fill, FB_E_MALFORMED, 304);
@@ -325,9 +328,12 @@ void edge_fill_not_modified(struct edge_fill *fill)
                                            .news = {.headers = &fill->answer->response.headers,
                                                     .requested = fill->requested,
                                                     .epoch = fill->epoch,
-                                                    .arena = &fill->answer->arena}});
+                                                    .arena = &fill->answer->arena}},
+                       &is_shared);
     edge_fill_answer(fill, &(struct fill_answer){.outcome = EDGE_FILL_OBJECT,
                                                  .object = fresh != NULL ? fresh : stale,
+                                                 .is_for_one = !is_shared,
+                                                 .is_personal = edge_fill_is_personal(fill, 304),
                                                  .was_stale = true,
                                                  .was_validated = true,
                                                  .status = 304});
@@ -373,6 +379,7 @@ struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_l
                                       const struct edge_fill_news *news)
 {
     atomic_bool never = false;
+    bool is_shared = false; /* it is for the one who asked in any case */
 
     if (edge_object_state(ask->stale) == EDGE_OBJECT_BROKEN ||
         !edge_object_is_current(ask->stale, news->epoch, true) || !keep_is_there(table, ask)) {
@@ -395,5 +402,6 @@ struct edge_object *edge_fill_freshen(struct edge_fill_table *table, struct fb_l
                                               .treatment = ask->treatment,
                                               .stale = ask->stale,
                                               .news = *news,
-                                              .is_outdated = &never});
+                                              .is_outdated = &never},
+                          &is_shared);
 }

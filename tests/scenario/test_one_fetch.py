@@ -3,6 +3,7 @@ import os
 import threading
 
 from film import said
+import pytest
 from lab import get, until
 from lab_script import Answer
 
@@ -116,3 +117,69 @@ def test_who_waits_for_what_may_not_be_shared_asks_for_his_own(stage):
         client.close()
     assert all("; hit" not in answer.headers["Cache-Status"] for answer in answers)
     assert stage.origin.count(path) == 3
+
+
+def answer_two(stage, kept, news, alice, bob):
+    """What two get who wait for the same answer to whether what is stale is still right. It names
+    whom it is for, as the page does that comes in its place."""
+    path, go = stage.path(), stage.lab.event()
+
+    def script(exchange):
+        user = exchange.request.headers.get("Cookie", "user=nobody")[5:]
+        if stage.origin.count(path) == 1:
+            exchange.reply(200, b"page", {"ETag": '"1"', **kept})
+        elif "If-None-Match" in exchange.request.headers:
+            exchange.wait(go)
+            exchange.head(304, {"ETag": '"1"', "X-User": user, **news(user)})
+        else:
+            exchange.reply(200, b"page", {"X-User": user, **news(user)})
+    stage.origin.on(path, script)
+    assert get(stage.edge.url + path).body == b"page"
+    stage.clock.forward(61)
+    until(lambda: stage.edge.metric("edge_fill_readers") == 0, "nobody else waits")
+    clients = []
+    for name, fields in ("alice", alice), ("bob", bob):
+        clients.append(stage.lab.client(stage.edge).request(
+            path, headers={"Cookie": f"user={name}", **fields}))
+        until(lambda: stage.edge.metric("edge_fill_readers") == len(clients), f"{name} waits")
+    go.set()
+    answers = [client.read() for client in clients]
+    for client in clients:
+        client.close()
+    assert [answer.body for answer in answers] == [b"page", b"page"]
+    return answers, stage.origin.count(path)
+
+
+KEPT_A_MINUTE = {"Cache-Control": "max-age=60"}
+WITH_COOKIE = {**KEPT_A_MINUTE, "Set-Cookie": "session="}
+CREDENTIALS = {"Authorization": "Basic YTph"}
+FORBIDDING = [  # what the 304 says, and what both sent besides
+    ({"Cache-Control": "private"}, {}, {}),
+    ({"Cache-Control": "private, max-age=60"}, {}, {}),
+    ({"Cache-Control": "no-store"}, {}, {}),
+    ({**KEPT_A_MINUTE, "Vary": "*"}, {}, {}),
+    (WITH_COOKIE, {}, {}),
+    ({**WITH_COOKIE, "Cache-Control": "public, max-age=60"}, {}, {}),
+    ({}, CREDENTIALS, {}),
+    ({}, CREDENTIALS, CREDENTIALS),
+    (WITH_COOKIE, CREDENTIALS, {}),
+]
+
+
+@pytest.mark.parametrize("said, alice, bob", FORBIDDING)
+def test_a_304_that_forbids_keeping_is_for_who_asked_alone(stage, said, alice, bob):
+    def news(user):
+        return {name: value + user * (name == "Set-Cookie") for name, value in said.items()}
+    answers, count = answer_two(stage, KEPT_A_MINUTE, news, alice, bob)
+    for answer, user in zip(answers, ("alice", "bob")):
+        assert answer.headers["X-User"] == user
+        assert answer.headers.all("Set-Cookie") == [f"session={user}"] * ("Set-Cookie" in said)
+    assert count == 3
+
+
+@pytest.mark.parametrize("said, alice", [({}, {}), (KEPT_A_MINUTE, {}),
+                                         ({"Cache-Control": "public, max-age=60"}, CREDENTIALS)])
+def test_a_304_that_allows_keeping_is_for_all_who_wait(stage, said, alice):
+    answers, count = answer_two(stage, KEPT_A_MINUTE, lambda user: said, alice, {})
+    assert [answer.headers["X-User"] for answer in answers] == ["alice", "alice"]
+    assert "collapsed" in answers[1].headers["Cache-Status"] and count == 2

@@ -58,6 +58,81 @@ static void a_304_that_forbids_keeping_serves_and_forgets(void **state)
     edge_object_unref(stale);
 }
 
+static void assert_alone(const struct joiner *joiner)
+{
+    assert_outcome(joiner, EDGE_FILL_ALONE);
+    assert_null(joiner->join.object);
+    assert_int_equal(joiner->join.own.n, 0);
+    assert_false(joiner->join.was_validated);
+}
+
+static void a_304_that_forbids_keeping_is_for_who_asked_alone(void **state)
+{
+    static const char *const forbidding[] = {
+        "Cache-Control: no-store\n",
+        "Cache-Control: private\n",
+        "Cache-Control: private, max-age=60\n",
+        KEEP "Set-Cookie: session=1\n",
+        KEEP "Vary: *\n",
+    };
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < FB_ARRAY_LEN(forbidding); i++) {
+        struct edge_object *stale = make_stale(f, "a/k", KEEP "ETag: \"1\"\n");
+        unsigned n = f->upstream.n_fetches;
+        struct joiner *first = join(f, 0, "a/k", NULL, stale);
+        struct joiner *second = join(f, 1, "a/k", NULL, stale);
+        struct joiner *third = join(f, 2, "a/k", NULL, NULL);
+        (void)fake_answer(&f->upstream, n, 304, forbidding[i], 0);
+        turn(f);
+        assert_true(first->join.was_validated);
+        drop_object(first);
+        assert_alone(second);
+        assert_alone(third);
+        assert_int_equal(f->upstream.n_fetches, n + 1);
+        assert_false(is_stored(f, "a/k"));
+        edge_object_unref(stale);
+    }
+}
+
+static void a_304_that_forbids_keeping_is_for_nobody_if_who_asked_left(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *stale = make_stale(f, "a/k", KEEP "ETag: \"1\"\n");
+    struct joiner *first = join(f, 0, "a/k", NULL, stale);
+    struct joiner *second = join(f, 1, "a/k", NULL, stale);
+
+    fb_op_cancel(&first->join.op);
+    (void)fake_answer(&f->upstream, 1, 304, "Cache-Control: private\n", 0);
+    turn(f);
+    assert_failed(first, FB_E_CANCELED);
+    assert_alone(second);
+    edge_object_unref(stale);
+}
+
+static void what_a_304_says_to_credentials_is_not_said_to_who_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_object *stale = make_stale(f, "a/k", KEEP "ETag: \"1\"\n");
+    struct joiner *first = join(f, 0, "a/k", "Authorization: Basic YTph", stale);
+    struct joiner *second = join(f, 1, "a/k", NULL, stale);
+
+    (void)fake_answer(&f->upstream, 1, 304, "X-User: a\n", 0);
+    turn(f);
+    drop_object(first);
+    assert_int_equal(second->n_done, 0); /* it asks again, and may share what comes */
+    assert_int_equal(f->upstream.n_fetches, 3);
+    struct joiner *third = join(f, 2, "a/k", NULL, stale);
+    (void)fake_answer(&f->upstream, 2, 304, KEEP, 0);
+    turn(f);
+    struct edge_object *object = take_object(second);
+    assert_null(fb_headers_find(&edge_object_head(object)->headers, FB_STR("x-user")).ptr);
+    assert_ptr_equal(take_object(third), object);
+    edge_object_unref(object);
+    edge_object_unref(object);
+    edge_object_unref(stale);
+}
+
 static void what_is_under_way_when_the_resource_changes_is_given_but_not_kept(void **state)
 {
     struct fixture *f = *state;
@@ -240,6 +315,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FILL_TEST(a_304_renews_the_stale_object),
         FILL_TEST(a_304_that_forbids_keeping_serves_and_forgets),
+        FILL_TEST(a_304_that_forbids_keeping_is_for_who_asked_alone),
+        FILL_TEST(a_304_that_forbids_keeping_is_for_nobody_if_who_asked_left),
+        FILL_TEST(what_a_304_says_to_credentials_is_not_said_to_who_waits),
         FILL_TEST(what_is_under_way_when_the_resource_changes_is_given_but_not_kept),
         FILL_TEST(a_304_that_nobody_asked_for_is_an_error),
         FILL_TEST(a_304_to_no_condition_is_an_error),
