@@ -1,29 +1,81 @@
 #include "base/http/target.h"
 
-#include <string.h>
-
-bool fb_host_is_valid(struct fb_str host)
+static bool is_digit(char c)
 {
-    bool is_literal = host.len > 0 && host.ptr[0] == '[';
-    size_t i = is_literal ? fb_str_find(host, ']') + 1 : fb_str_find(host, ':');
-    struct fb_str name = fb_str_first(host, i);
-    struct fb_str port = fb_str_skip(host, i);
+    return c >= '0' && c <= '9';
+}
 
-    if (name.len == 0 || i > host.len) {
-        return false;
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+}
+
+/* Labels with a dot between them, and perhaps one that stands for the root at the end. */
+static bool is_name(struct fb_str name)
+{
+    bool is_in_label = false;
+
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool is_dot = c == '.';
+        if (is_dot ? !is_in_label : !is_alnum(c) && c != '-' && c != '_') {
+            return false;
+        }
+        is_in_label = !is_dot;
     }
-    for (size_t k = 0; k < name.len; k++) {
-        unsigned char c = (unsigned char)name.ptr[k];
-        bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        const char *others = is_literal ? "[]:.%" : "-._~%!$&'()*+,;=";
-        if (!is_alnum && (c == '\0' || strchr(others, c) == NULL)) {
+    return name.len > 0;
+}
+
+/* What stands after the '%' of an address. */
+static bool is_zone(struct fb_str zone)
+{
+    for (size_t i = 0; i < zone.len; i++) {
+        char c = zone.ptr[i];
+        if (!is_alnum(c) && c != '-' && c != '.' && c != '_' && c != '~' && c != '%') {
             return false;
         }
     }
+    return zone.len > 0;
+}
+
+/* What stands in brackets: the digits of an IPv6 address, and whose link it is on if it says so. */
+static bool is_address(struct fb_str text)
+{
+    size_t percent = fb_str_find(text, '%');
+    struct fb_str digits = fb_str_first(text, percent);
+
+    for (size_t i = 0; i < digits.len; i++) {
+        char c = digits.ptr[i];
+        if (!is_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F') && c != ':' &&
+            c != '.') {
+            return false;
+        }
+    }
+    return fb_str_find(digits, ':') < digits.len &&
+           (percent == text.len || is_zone(fb_str_skip(text, percent + 1)));
+}
+
+/* ":" and a number, or none. */
+static bool is_port(struct fb_str port)
+{
     uint64_t number = 0;
-    return port.len == 0 || (port.ptr[0] == ':' && port.len <= 6 &&
-                             (port.len == 1 || (fb_str_to_u64(fb_str_skip(port, 1), &number) == 0 &&
-                                                number <= UINT16_MAX)));
+
+    if (port.len <= 1) {
+        return port.len == 0 || port.ptr[0] == ':';
+    }
+    return port.ptr[0] == ':' && port.len <= 6 &&
+           fb_str_to_u64(fb_str_skip(port, 1), &number) == 0 && number <= UINT16_MAX;
+}
+
+bool fb_host_is_valid(struct fb_str host)
+{
+    if (host.len > 0 && host.ptr[0] == '[') {
+        size_t end = fb_str_find(host, ']');
+        return end < host.len && is_address(fb_str_skip(fb_str_first(host, end), 1)) &&
+               is_port(fb_str_skip(host, end + 1));
+    }
+    size_t end = fb_str_find(host, ':');
+    return is_name(fb_str_first(host, end)) && is_port(fb_str_skip(host, end));
 }
 
 bool fb_target_is_clean(struct fb_str target)

@@ -9,7 +9,10 @@
 
 #include <stdbool.h>
 
-/* host[":" port] with the bytes of RFC 3986 section 3.2.2, never empty. */
+/* host[":" port]: a name, a numeric address, or an IPv6 address in brackets. A name has letters,
+ * digits, '-' and '_' in labels, none of which is empty, with one dot at the end if it likes.
+ * RFC 3986 allows more (escapes, ',', ';' and their kind), that no name in DNS has and that
+ * servers behind this one may read each in its own way. */
 bool fb_host_is_valid(struct fb_str host);
 
 /* True if `target` has no control bytes, spaces, '#' and bytes above ASCII. */

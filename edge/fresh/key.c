@@ -1,6 +1,7 @@
 #include "edge/fresh/key.h"
 
 #include "base/core/err.h"
+#include "base/http/target.h"
 #include "base/http/url.h"
 #include "edge/fresh/fresh_internal.h"
 
@@ -12,21 +13,6 @@ static char to_lower(char c)
 }
 
 /* ---- primary keys ------------------------------------------------------ */
-
-/* What a host may be made of, one bit for each byte below 128: names, numeric addresses, IPv6 in
- * brackets. */
-static const uint64_t host_bytes[2] = {0x2fff7ff200000000U, 0x47fffffeaffffffeU};
-
-static bool is_host(struct fb_str host)
-{
-    for (size_t i = 0; i < host.len; i++) {
-        unsigned char c = (unsigned char)host.ptr[i];
-        if (c >= 128 || (host_bytes[c / 64] >> (c % 64) & 1U) == 0) {
-            return false;
-        }
-    }
-    return host.len > 0;
-}
 
 /* Plain HTTP comes to port 80, TLS to 443; both name the same site. */
 static struct fb_str without_default_port(struct fb_str host)
@@ -75,7 +61,7 @@ int edge_key_of(struct fb_arena *arena, const struct fb_request_head *request,
     static const struct edge_key_policy preset = {.query = EDGE_KEY_WHOLE};
     struct fb_str path;
 
-    if (!is_host(request->host)) {
+    if (!fb_host_is_valid(request->host)) {
         return FB_E_MALFORMED;
     }
     if (request->host.len + request->target.len > EDGE_KEY_MAX) {

@@ -5,6 +5,7 @@ request was like, and it repeats all that it was told.
 """
 import pytest
 from lab import get
+from lab_h2 import HEADERS, RST_STREAM, Frames
 
 VICTIM = "127.0.0.1"
 RULES = """\
@@ -67,7 +68,9 @@ def test_media_is_asked_for_with_no_field_that_it_has_no_use_for(lab, path):
     ("127.0.0.1:80", 200), ("EVIL.example", 200), ("127.0.0.1.", 200), ("evil.example:1234", 200),
     ("user@127.0.0.1", 400), ("127.0.0.1/evil", 400), ("127.0.0.1 evil", 400),
     ("127.0.0.1:evil", 400), ("127.0.0.1?evil", 400), ("127.0.0.1#evil", 400), ("", 400),
-    ("127.0.0.1,evil", 200), ("127.0.0.1\tevil", 400), ("%65vil", 200),
+    ("127.0.0.1,evil", 400), ("127.0.0.1\tevil", 400), ("%65vil", 400), ("127.0.0.1;evil", 400),
+    ("127.0.0.1%00", 400), ("127.0.0.1..", 400), (".127.0.0.1", 400), (".", 400), ("evil..", 400),
+    ("evil.example.", 200), ("_evil.example", 200), ("xn--evil.example", 200), ("[::1]:80", 200),
 ])
 def test_another_host_is_another_thing_or_none(lab, host, status):
     edge, _ = gullible(lab)
@@ -75,6 +78,46 @@ def test_another_host_is_another_thing_or_none(lab, host, status):
     assert answer.status == status
     answer = get(edge.url + "/page", headers={"Host": VICTIM})
     assert answer.status == 200 and b"evil" not in answer.body.lower()
+
+
+GUARDED = """\
+sites:
+  - hosts: [a.example]
+    access:
+      keys: [{id: k, secret: 0123456789abcdef0123456789abcdef}]
+"""
+OTHER_SPELLINGS = ["a.example.", "A.EXAMPLE", "a.example:80", "a.example:", "a.example.:8080", "a.example..",
+                   "a.example..:80", ".a.example", "..a.example", "a..example", "a.example%00", "a.example%2e",
+                   "%61.example", "a.example,b", "a.example;", "a.example&", "a.example'", "a.example*", "[a.example]"]
+
+
+@pytest.fixture(scope="module")
+def guarded(module_lab):
+    """An edge whose a.example wants tokens, over an origin that knows it in any spelling."""
+    origin = module_lab.scripted_origin()
+    origin.on_any(lambda e: e.reply(200, b"for who has a token", {"Cache-Control": "max-age=60"}))
+    return module_lab.edge(upstreams=[origin.url], extra=GUARDED), origin
+
+
+@pytest.mark.parametrize("host", OTHER_SPELLINGS)
+def test_no_spelling_of_a_host_gets_past_its_site(module_lab, guarded, host):
+    edge, origin = guarded
+    before = origin.count()
+    for text in (f"GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n",
+                 f"GET http://{host}/x HTTP/1.1\r\nHost: b.example\r\n\r\n",
+                 f"GET /x HTTP/1.0\r\nHost: {host}\r\n\r\n"):
+        assert raw(module_lab, edge, text).status in (400, 403), text
+    with Frames(edge.port) as peer:
+        peer.get(1, "/x", **{":authority": host})
+        ended = peer.read_until(lambda got: got.stream == 1)[-1]
+    assert ended.type in (HEADERS, RST_STREAM)
+    assert origin.count() == before
+
+
+def test_another_host_is_not_of_that_site(guarded):
+    edge, _ = guarded
+    for host in "b.example", "b.a.example", "a_example":
+        assert get(edge.url + "/x", headers={"Host": host}).status == 200
 
 
 def test_two_hosts_are_refused(lab):

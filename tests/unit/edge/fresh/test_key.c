@@ -37,7 +37,7 @@ static void one_resource_has_one_key(void **state)
         {"a.example.", "/", "a.example/"},
         {"A.example.:80", "/", "a.example/"},
         {"a.example.:8080", "/", "a.example:8080/"},
-        {".", "/", "./"},
+        {"a_b.xn--bcher-kva.example", "/", "a_b.xn--bcher-kva.example/"},
         {"127.0.0.1:80", "/", "127.0.0.1/"},
         {"[::1]:80", "/", "[::1]/"},
         {"[::80]", "/", "[::80]/"},
@@ -56,6 +56,11 @@ static void one_resource_has_one_key(void **state)
         {"a/b", "/", NULL},
         {"a\nb", "/", NULL},
         {"a?b", "/", NULL},
+        {".", "/", NULL},
+        {"a.example..", "/", NULL},
+        {".a.example", "/", NULL},
+        {"a.example,b", "/", NULL},
+        {"a.example%00", "/", NULL},
     };
 
     (void)state;
