@@ -65,6 +65,8 @@ struct fb_http2_stream {
     unsigned status;                /* not 0: refuse the request with it: 400, 414, 431, 501 */
     bool expects_continue;
     bool has_all_content; /* nothing more will come */
+    size_t n_head_bytes;  /* names and values that came, kept or not */
+    size_t n_fields;      /* those of HTTP/2 itself apart */
 
     /* The response. */
     struct fb_reader *body; /* borrowed from respond() until it has ended or is closed */
@@ -75,8 +77,6 @@ struct fb_http2_stream {
     uint64_t n_gathered;    /* bytes of content */
 
     /* Private to base/http2. */
-    size_t n_head_bytes;
-    size_t n_fields;
     struct fb_buf cookie;
     struct fb_slice slices[FB_HTTP2_STREAM_SLICES]; /* taken from `body`, not all sent */
     size_t n_slices;
@@ -110,7 +110,7 @@ struct fb_http2_events {
     /* The session forgets the stream: both sides are done, or one has reset it. */
     void (*closed)(void *ctx, struct fb_http2_stream *stream);
 
-    /* A request was refused, for too many are open. */
+    /* A request was refused, for `opened` gave none or too many are open. */
     void (*refused)(void *ctx);
 };
 

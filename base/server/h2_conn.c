@@ -102,14 +102,31 @@ static struct h2_stream *stream_of(struct fb_http2_stream *part)
     return FB_CONTAINER_OF(part, struct h2_stream, part);
 }
 
+/* What fields of one byte each on the wire unpack to is kept for as long as responses last. */
+static void count_newest(struct h2_conn *conn)
+{
+    struct h2_stream *stream = conn->newest;
+
+    conn->newest = NULL;
+    if (stream != NULL) {
+        stream->n_head_bytes = stream->part.n_head_bytes + H2_FIELD_BYTES * stream->part.n_fields;
+        conn->n_heads_bytes += stream->n_head_bytes;
+    }
+}
+
 static struct fb_http2_stream *on_opened(void *ctx)
 {
     struct h2_conn *conn = ctx;
 
+    count_newest(conn); /* no head begins before the last is whole or given up */
     if (conn->n_streams >= (size_t)2 * H2_MAX_STREAMS) {
         return NULL; /* handlers are still busy with requests that were canceled */
     }
-    return &fb_h2_stream_new(conn)->part;
+    if (conn->n_heads_bytes >= H2_MAX_HEADS_BYTES) {
+        return NULL;
+    }
+    conn->newest = fb_h2_stream_new(conn);
+    return &conn->newest->part;
 }
 
 static void on_requested(void *ctx, struct fb_http2_stream *part)

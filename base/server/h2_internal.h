@@ -24,10 +24,12 @@
 
 enum {
     H2_MAX_STREAMS = 128,
-    H2_BATCH_BYTES = 128 * 1024, /* as much as the kernel keeps unsent */
-    H2_SLOW_BYTES = 32 * 1024,   /* at once to a slow client */
-    H2_MAX_SLICES = 4,           /* of input before anything is sent */
-    H2_WARNING_MS = 500          /* from the warning of a drain to the last request */
+    H2_MAX_HEADS_BYTES = 512 * 1024, /* of requests that have memory; reached, more are refused */
+    H2_FIELD_BYTES = 32,             /* besides its name and its value */
+    H2_BATCH_BYTES = 128 * 1024,     /* as much as the kernel keeps unsent */
+    H2_SLOW_BYTES = 32 * 1024,       /* at once to a slow client */
+    H2_MAX_SLICES = 4,               /* of input before anything is sent */
+    H2_WARNING_MS = 500              /* from the warning of a drain to the last request */
 };
 
 struct h2_conn {
@@ -35,8 +37,10 @@ struct h2_conn {
     struct fb_http2_session *session; /* owned; NULL once dead */
     struct fb_list streams;           /* of struct h2_stream: all that have memory */
     size_t n_streams;
-    struct fb_list news;   /* of streams to be looked at */
-    struct fb_list ending; /* of streams whose last byte is in the write under way */
+    struct h2_stream *newest; /* whose head is not counted yet, or NULL */
+    size_t n_heads_bytes;     /* of the heads of all others */
+    struct fb_list news;      /* of streams to be looked at */
+    struct fb_list ending;    /* of streams whose last byte is in the write under way */
 
     struct fb_op input_op; /* waits for input */
     int input_err;         /* FB_OK until the client's FIN or a failure */
@@ -74,6 +78,7 @@ struct h2_stream {
     struct fb_list link; /* in conn->streams */
     struct fb_list note; /* in conn->news or conn->ending, or alone */
     uint64_t opened_ms;
+    size_t n_head_bytes; /* in the connection's n_heads_bytes */
     struct h2_content content;
 
     bool is_ready;          /* the head is there, nobody has seen it */

@@ -38,6 +38,10 @@ static void free_if_done(struct h2_stream *stream)
         return;
     }
     fb_h2_content_drop(stream);
+    conn->n_heads_bytes -= stream->n_head_bytes;
+    if (conn->newest == stream) {
+        conn->newest = NULL;
+    }
     fb_list_remove(&stream->link);
     fb_list_remove(&stream->note);
     fb_server_give_exchange(&conn->base.server->h2_pool, &stream->base);

@@ -94,7 +94,8 @@ static const struct fb_metric rows[N_METRICS] = {
     [METRIC_H2_CONNECTIONS] = {"http2_connections_total", FB_METRIC_COUNTER, NULL,
                                "Connections that speak HTTP/2."},
     [METRIC_H2_REFUSED] = {"http2_refused_streams_total", FB_METRIC_COUNTER, NULL,
-                           "Requests refused, for their connection had too many open."},
+                           "Requests refused, for their connection had too many open, or too "
+                           "much in their heads."},
     [METRIC_H2_FAULT_PROTOCOL] = {"http2_faults_total", FB_METRIC_COUNTER, "cause=\"protocol\"",
                                   "HTTP/2 connections closed for what their client sent."},
     [METRIC_H2_FAULT_RESETS] = {"http2_faults_total", FB_METRIC_COUNTER, "cause=\"resets\"",

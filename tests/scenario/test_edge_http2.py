@@ -1,5 +1,6 @@
 """Players over HTTP/2: what they get, in which order, and what is refused."""
 import json
+import pathlib
 import subprocess
 
 import pytest
@@ -11,6 +12,9 @@ from lab_tls import Authority, entry, tls_edge
 
 SEGMENT = bytes(i * 7 % 251 for i in range(1 << 20))
 WIDE = b"\0\4\x7f\xff\xff\xff"  # SETTINGS_INITIAL_WINDOW_SIZE
+REFUSED = 'http2_refused_streams_total{server="forebay-edge"}'
+KEPT_FIELD = b"\x40\x01x\x7f\xa1\x1e" + b"y" * 4000  # goes into the table of fields
+SAME_FIELD = b"\xbe"
 WIDE_CONNECTION = frame(WINDOW_UPDATE, 0, 0, (0x7FFFFFFF - 65535).to_bytes(4, "big"))
 
 
@@ -202,6 +206,35 @@ def test_too_many_requests_at_once_are_refused(module_lab, edge, origin):
         assert all(got.payload == REFUSED_STREAM.to_bytes(4, "big") for got in refused)
         gate.set()
         assert len(order_of_ends(peer, 128)) == 128
+
+
+def memory_kib(edge):
+    status = pathlib.Path(f"/proc/{edge.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def test_heads_that_are_small_on_the_wire_alone_have_a_limit(edge):
+    """Who takes no content holds what its heads unpack to; -s shows what a connection costs."""
+    base = request("/seg.m4s")
+    heads = frame(HEADERS, END_STREAM | END_HEADERS, 1, base + KEPT_FIELD)
+    heads += b"".join(frame(HEADERS, END_STREAM | END_HEADERS, stream, base + SAME_FIELD * 7)
+                      for stream in range(3, 2 * 128, 2))
+    h2(edge, "/seg.m4s")
+    before, refused_before = memory_kib(edge), edge.metric(REFUSED)
+    peers = [Frames(edge.port, settings=b"\0\4\0\0\0\0") for _ in range(20)]
+    try:
+        for peer in peers:
+            peer.send(heads)
+            frames = peer.read_until(lambda got: got.type == RST_STREAM and got.stream == 255)
+            refused = [got.stream for got in frames if got.type == RST_STREAM]
+            assert refused == list(range(257 - 2 * len(refused), 257, 2))
+            assert 128 - 22 <= len(refused) <= 128 - 18
+        print(f"{(memory_kib(edge) - before) // len(peers)} KiB for each of {len(peers)}")
+        assert edge.metric(REFUSED) - refused_before >= len(peers) * (128 - 22)
+    finally:
+        for peer in peers:
+            peer.sock.close()
+    assert h2(edge, "/seg.m4s") == SEGMENT
 
 
 # ---- the end ----------------------------------------------------------------

@@ -200,6 +200,52 @@ static void a_small_head_that_grows_when_it_is_read_ends(void **state)
     assert_int_equal(f->n_requests, 0);
 }
 
+/* A GET for / of the host "a" that changes nothing in the table of fields. */
+#define GET_UNKEPT                \
+    FB_STR("\x82\x86\x84\x01\x01" \
+           "a")
+
+/* So many requests, each for 12 bytes and with seven fields of 4,000, to who takes no content. */
+static void add_large_heads(struct fb_buf *bytes, uint32_t n)
+{
+    struct fb_buf block = {0};
+
+    frame_add(bytes, NGHTTP2_SETTINGS, 0, 0, FB_STR("\0\4\0\0\0\0"));
+    fb_buf_append(&block, GET_UNKEPT);
+    fb_buf_append(&block, FB_STR("\x40\x01x\x7f\xa1\x1e")); /* x, and 4000 bytes, to be kept */
+    memset(fb_buf_reserve(&block, 4000), 'y', 4000);
+    fb_buf_add(&block, 4000);
+    frame_add(bytes, NGHTTP2_HEADERS, 5, 1, fb_buf_str(&block));
+    fb_buf_clear(&block);
+    fb_buf_append(&block, GET_UNKEPT);
+    fb_buf_append(&block, FB_STR("\xbe\xbe\xbe\xbe\xbe\xbe\xbe"));
+    for (uint32_t i = 1; i < n; i++) {
+        frame_add(bytes, NGHTTP2_HEADERS, 5, 2 * i + 1, fb_buf_str(&block));
+    }
+    fb_buf_done(&block);
+}
+
+static void heads_that_wait_with_their_responses_have_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_buf bytes = begun();
+
+    add_large_heads(&bytes, 40);
+    send_frames(f, &bytes);
+    unsigned n_kept = f->n_requests;
+    assert_in_range(n_kept, 512 / 28, 512 / 28 + 2);
+    assert_int_equal(fb_metrics_sum(f->metrics, "http2_refused_streams_total"), 40 - n_kept);
+    assert_int_equal(f->wire.end, FB_OK);
+    for (uint32_t i = 0; i < n_kept; i++) {
+        frame_add(&bytes, NGHTTP2_RST_STREAM, 0, 2 * i + 1, FB_STR("\0\0\0\10"));
+    }
+    send_frames(f, &bytes);
+    frame_add(&bytes, NGHTTP2_HEADERS, 5, 2 * 40 + 1, GET_UNKEPT);
+    send_frames(f, &bytes);
+    assert_int_equal(f->n_requests, n_kept + 1); /* there is room again */
+    assert_int_equal(f->wire.end, FB_OK);
+}
+
 /* ---- broken rules -------------------------------------------------------- */
 
 static void is_broken(struct fixture *f, struct fb_buf *bytes, uint32_t error)
@@ -444,6 +490,7 @@ int main(void)
         GUARD_TEST(a_flood_of_padding_ends),
         GUARD_TEST(heads_without_end_end),
         GUARD_TEST(a_small_head_that_grows_when_it_is_read_ends),
+        GUARD_TEST(heads_that_wait_with_their_responses_have_a_limit),
         GUARD_TEST(a_preface_that_goes_on_as_something_else_ends),
         GUARD_TEST(a_first_frame_other_than_settings_ends),
         GUARD_TEST(streams_of_the_servers_numbers_end),
