@@ -164,25 +164,47 @@ struct fb_str edge_accept_encoding_of(struct fb_arena *arena, const struct fb_he
     return has_br ? FB_STR("br") : has_gzip ? FB_STR("gzip") : FB_STR("");
 }
 
-/* One line of a variant key at `at`, which has room. */
-static char *put_variant_line(char *at, struct fb_str name, struct fb_str value)
+/* "name:" of a line of a variant key. */
+static char *put_name(char *at, struct fb_str name)
 {
-    struct fb_str member;
-
     for (size_t i = 0; i < name.len; i++) {
         *at++ = to_lower(name.ptr[i]);
     }
     *at++ = ':';
-    /* Absent and empty differ: an upstream may answer them differently. */
-    if (value.ptr != NULL) {
+    return at;
+}
+
+/* One line for all members of a list. Absent and empty differ: an upstream may answer them
+ * differently. */
+static char *put_list(char *at, struct fb_str name, struct fb_str list)
+{
+    struct fb_str member;
+
+    at = put_name(at, name);
+    if (list.ptr != NULL) {
         *at++ = ' ';
     }
-    while (fb_list_member(&value, &member)) {
+    while (fb_list_member(&list, &member)) {
         at = put(at, member);
         *at++ = ',';
     }
     *at++ = '\n';
     return at;
+}
+
+/* One line for each that the request has, as it is written: a comma may be a part of it. */
+static char *put_lines(char *at, struct fb_str name, const struct fb_headers *request)
+{
+    bool is_there = false;
+
+    for (size_t i = 0; i < request->n; i++) {
+        if (fb_str_equal_nocase(request->items[i].name, name)) {
+            at = put(put_name(at, name), FB_STR(" "));
+            at = put(put(at, request->items[i].value), FB_STR(",\n"));
+            is_there = true;
+        }
+    }
+    return is_there ? at : put(put_name(at, name), FB_STR("\n"));
 }
 
 bool edge_vary_fits(struct fb_str vary)
@@ -196,12 +218,35 @@ bool edge_vary_fits(struct fb_str vary)
     return n <= EDGE_VARY_MAX;
 }
 
-static struct fb_str variant_value(struct fb_arena *arena, struct fb_str name,
-                                   const struct fb_headers *request)
+/* The most that `name` takes of a variant key, written either way. */
+static size_t variant_room(struct fb_str name, const struct fb_headers *request)
 {
-    return fb_str_equal_nocase(name, FB_STR("accept-encoding"))
-               ? edge_accept_encoding_of(arena, request)
-               : fb_headers_join(request, arena, name);
+    size_t room = name.len + 3;
+
+    for (size_t i = 0; i < request->n; i++) {
+        if (fb_str_equal_nocase(request->items[i].name, name)) {
+            room += name.len + request->items[i].value.len + 4;
+        }
+    }
+    return room;
+}
+
+static char *put_variant(char *at, struct fb_arena *arena, struct fb_str name,
+                         const struct fb_headers *request)
+{
+    /* Those of which it is known that they are lists, and that clients send. */
+    static const struct fb_str lists[] = {FB_STR("accept"), FB_STR("accept-charset"),
+                                          FB_STR("accept-language")};
+
+    if (fb_str_equal_nocase(name, FB_STR("accept-encoding"))) {
+        return put_list(at, name, edge_accept_encoding_of(arena, request));
+    }
+    for (size_t i = 0; i < FB_ARRAY_LEN(lists); i++) {
+        if (fb_str_equal_nocase(name, lists[i])) {
+            return put_list(at, name, fb_headers_join(request, arena, name));
+        }
+    }
+    return put_lines(at, name, request);
 }
 
 struct fb_str edge_variant_of(struct fb_arena *arena, struct fb_str vary,
@@ -212,7 +257,7 @@ struct fb_str edge_variant_of(struct fb_arena *arena, struct fb_str vary,
     size_t room = 0;
 
     while (fb_list_member(&rest, &name)) {
-        room += name.len + variant_value(arena, name, request).len + 4;
+        room += variant_room(name, request);
     }
     if (room == 0) {
         return FB_STR("");
@@ -220,7 +265,7 @@ struct fb_str edge_variant_of(struct fb_arena *arena, struct fb_str vary,
     char *variant = fb_arena_alloc(arena, room);
     char *end = variant;
     while (fb_list_member(&vary, &name)) {
-        end = put_variant_line(end, name, variant_value(arena, name, request));
+        end = put_variant(end, arena, name, request);
     }
     return (struct fb_str){variant, (size_t)(end - variant)};
 }

@@ -86,7 +86,8 @@ enum { EDGE_VARY_MAX = 16, EDGE_VARIANT_MAX = 8 * 1024 };
 bool edge_vary_fits(struct fb_str vary);
 
 /* The variant key of `request` under `vary`: same bytes, same variant. Empty if
- * `vary` is. White space around list members and the order in which
- * Accept-Encoding is written do not count. */
+ * `vary` is. Of Accept, Accept-Charset and Accept-Language, which are lists, white space around
+ * members and lines do not count, and of Accept-Encoding the order neither; any other field,
+ * like Cookie or User-Agent, is the same only if it is written so. */
 struct fb_str edge_variant_of(struct fb_arena *arena, struct fb_str vary,
                               const struct fb_headers *request);

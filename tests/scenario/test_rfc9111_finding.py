@@ -41,6 +41,17 @@ def test_selecting_fields_match_whatever_space_and_lines(stage, said):
     assert thing.count == 2
 
 
+@pytest.mark.parametrize("name, said, other", [
+    ("Cookie", "a=1,b=2", "a=1, b=2"), ("Cookie", "a=1", "a=1,"), ("X-Kind", "a, b", "a ,b"),
+    ("User-Agent", "A/1 (B,C)", "A/1 (B, C)")])
+def test_what_is_no_list_matches_only_as_it_is_written(stage, name, said, other):
+    thing = stage.put(telling(name))
+    thing.get({name: said})
+    assert not thing.status({name: other}).hit
+    assert thing.status({name: said}).hit and thing.status({name: other}).hit
+    assert thing.count == 2
+
+
 @pytest.mark.parametrize("said, same", [
     ("gzip", "gzip, deflate"), ("br, gzip", "gzip;q=0.5, br"), ("identity", "deflate"),
     ("gzip;q=0, br", "br")])

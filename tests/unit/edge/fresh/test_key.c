@@ -257,6 +257,18 @@ static void variants_differ_where_selecting_fields_do(void **state)
         {"Accept-Encoding", {{"Accept-Encoding", "gzip;q=0.0"}}, {{NULL, NULL}}, true},
         {"Accept-Encoding", {{"Accept-Encoding", "zstd"}}, {{NULL, NULL}}, true},
         {"Accept-Encoding", {{"Accept-Encoding", "br"}}, {{"Accept-Encoding", "gzip"}}, false},
+        {"Accept-Language",
+         {{"Accept-Language", " en,,de"}},
+         {{"Accept-Language", "en, de"}},
+         true},
+        /* A comma is a part of what is no list. */
+        {"Cookie", {{"Cookie", "a=1,b=2"}}, {{"cookie", "a=1,b=2"}}, true},
+        {"Cookie", {{"Cookie", "a=1,b=2"}}, {{"Cookie", "a=1, b=2"}}, false},
+        {"Cookie", {{"Cookie", "a=1,"}}, {{"Cookie", "a=1"}}, false},
+        {"Cookie", {{"Cookie", "a=1, b=2"}}, {{"Cookie", "a=1"}, {"Cookie", "b=2"}}, false},
+        {"Cookie", {{"Cookie", ""}}, {{NULL, NULL}}, false},
+        {"User-Agent", {{"User-Agent", "A (B,C)"}}, {{"User-Agent", "A (B, C)"}}, false},
+        {"X-Kind", {{"X-Kind", "a;b"}, {"Y", "c"}}, {{"Y", "d"}, {"x-kind", "a;b"}}, true},
         /* What a value holds cannot look like another line. */
         {"A, B", {{"A", "x\nb: y"}}, {{"A", "x"}, {"B", "y"}}, false},
     };
