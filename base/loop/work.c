@@ -8,15 +8,18 @@
 #include <pthread.h>
 #include <stdio.h>
 
-enum { POOL_MAX_THREADS = 256 };
+enum { POOL_MAX_THREADS = 256, POOL_N_CLIENTS = 1024, POOL_SHARE = 2 };
 
 struct fb_pool {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct fb_list queue; /* of struct fb_work, under lock */
+    struct fb_list first; /* of struct fb_work, under lock: nobody's, and the first of a client */
+    struct fb_list rest;  /* what clients have waiting besides; under lock */
+    bool is_rests_turn;   /* under lock */
     unsigned n_queued;    /* under lock */
     unsigned max_queued;
-    bool is_closing; /* under lock */
+    unsigned n_of[POOL_N_CLIENTS]; /* of these, a client's; under lock */
+    bool is_closing;               /* under lock */
     unsigned n_threads;
     struct fb_thread *threads[POOL_MAX_THREADS]; /* owned */
 };
@@ -27,20 +30,62 @@ static void on_loop(struct fb_post *post)
     fb_op_finish(&work->op, work->outcome);
 }
 
+/* ---- the queue, under lock ----------------------------------------------- */
+
+static unsigned *count_of(struct fb_pool *pool, const struct fb_work *work)
+{
+    return &pool->n_of[work->client % POOL_N_CLIENTS];
+}
+
+static bool queue_add(struct fb_pool *pool, struct fb_work *work)
+{
+    unsigned n_before = work->client != 0 ? *count_of(pool, work) : 0;
+
+    if (pool->n_queued >= pool->max_queued ||
+        (n_before > 0 && n_before >= pool->max_queued / POOL_SHARE)) {
+        return false;
+    }
+    fb_list_append(n_before == 0 ? &pool->first : &pool->rest, &work->link);
+    work->is_queued = true;
+    pool->n_queued++;
+    *count_of(pool, work) += work->client != 0 ? 1 : 0;
+    return true;
+}
+
+static void queue_remove(struct fb_pool *pool, struct fb_work *work)
+{
+    fb_list_remove(&work->link);
+    work->is_queued = false;
+    pool->n_queued--;
+    *count_of(pool, work) -= work->client != 0 ? 1 : 0;
+}
+
+/* Takes from both lists in turn: neither waits for all of the other. NULL: nothing waits. */
+static struct fb_work *queue_take(struct fb_pool *pool)
+{
+    bool is_rests =
+        fb_list_empty(&pool->first) || (pool->is_rests_turn && !fb_list_empty(&pool->rest));
+    struct fb_list *list = is_rests ? &pool->rest : &pool->first;
+
+    if (fb_list_empty(list)) {
+        return NULL;
+    }
+    struct fb_work *work = FB_CONTAINER_OF(list->next, struct fb_work, link);
+    queue_remove(pool, work);
+    pool->is_rests_turn = !is_rests && !fb_list_empty(&pool->rest);
+    return work;
+}
+
+/* ---- threads ------------------------------------------------------------- */
+
 /* The next piece of work, or NULL when the pool closes. */
 static struct fb_work *pool_next(struct fb_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
-    while (fb_list_empty(&pool->queue) && !pool->is_closing) {
+    while (pool->n_queued == 0 && !pool->is_closing) {
         (void)pthread_cond_wait(&pool->changed, &pool->lock);
     }
-    struct fb_list *node = fb_list_pop(&pool->queue);
-    struct fb_work *work = NULL;
-    if (node != NULL) {
-        work = FB_CONTAINER_OF(node, struct fb_work, link);
-        work->is_queued = false;
-        pool->n_queued--;
-    }
+    struct fb_work *work = queue_take(pool);
     (void)pthread_mutex_unlock(&pool->lock);
     return work;
 }
@@ -64,7 +109,8 @@ int fb_pool_new(const char *name, unsigned n_threads, unsigned max_queued,
 
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->changed, NULL);
-    fb_list_init(&pool->queue);
+    fb_list_init(&pool->first);
+    fb_list_init(&pool->rest);
     pool->max_queued = max_queued;
     while (pool->n_threads < n_threads) {
         char thread_name[16];
@@ -87,7 +133,7 @@ void fb_pool_free(struct fb_pool *pool)
         return;
     }
     (void)pthread_mutex_lock(&pool->lock);
-    FB_REQUIRE(fb_list_empty(&pool->queue));
+    FB_REQUIRE(pool->n_queued == 0);
     pool->is_closing = true;
     (void)pthread_cond_broadcast(&pool->changed);
     (void)pthread_mutex_unlock(&pool->lock);
@@ -107,9 +153,7 @@ static void work_cancel(struct fb_op *op)
     (void)pthread_mutex_lock(&pool->lock);
     bool was_queued = work->is_queued;
     if (was_queued) {
-        fb_list_remove(&work->link);
-        work->is_queued = false;
-        pool->n_queued--;
+        queue_remove(pool, work);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (was_queued) {
@@ -125,11 +169,8 @@ void fb_work_start(struct fb_pool *pool, struct fb_work *work)
     fb_list_init(&work->link);
 
     (void)pthread_mutex_lock(&pool->lock);
-    bool is_full = pool->n_queued >= pool->max_queued;
-    work->is_queued = !is_full;
+    bool is_full = !queue_add(pool, work);
     if (!is_full) {
-        fb_list_append(&pool->queue, &work->link);
-        pool->n_queued++;
         (void)pthread_cond_signal(&pool->changed);
     }
     (void)pthread_mutex_unlock(&pool->lock);

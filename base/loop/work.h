@@ -8,9 +8,13 @@
  *
  *     loop ── fb_work_start ──► queue ──► thread: run() ── post ──► loop: done
  *
+ * Work may be for a client. The first that one has waiting, and what is nobody's, go in turn with
+ * what clients have waiting besides: nobody waits for all of another's crowd.
+ *
  * Ownership  The caller owns the struct fb_work until `done` is entered.
  * Threads    fb_work_start() on the operation's loop; `run` on a pool thread.
- * Limits     At most `max_queued` wait; more finish with FB_E_BUSY.
+ * Limits     At most `max_queued` wait, half of it for one client; more finish with
+ *            FB_E_BUSY. Clients whose numbers end alike (10 bits) count as one.
  * Failures   FB_E_BUSY; FB_E_CANCELED while still queued; else what `run`
  *            returned.
  */
@@ -25,6 +29,7 @@ struct fb_pool;
 struct fb_work {
     struct fb_op op;
     int (*run)(struct fb_work *work); /* in: what to do, off the loop */
+    uint64_t client;                  /* in: a number, random for others; 0: nobody's */
 
     /* Private to base/loop. */
     struct fb_pool *pool;

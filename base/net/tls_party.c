@@ -1,6 +1,8 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
+#include "base/net/network.h"
 #include "base/net/tls_stream.h"
+#include "base/sys/random.h"
 #include "base/tls/config.h"
 
 #include <pthread.h>
@@ -10,6 +12,7 @@ struct fb_tls_party {
     struct fb_tls_config *config; /* counted; under the lock */
     struct fb_pool *pool;         /* borrowed */
     uint32_t timeout_ms;
+    uint64_t seed;
 };
 
 struct fb_tls_party *fb_tls_party_new(struct fb_tls_config *config, struct fb_pool *pool,
@@ -21,6 +24,7 @@ struct fb_tls_party *fb_tls_party_new(struct fb_tls_config *config, struct fb_po
     party->config = fb_tls_config_ref(config);
     party->pool = pool;
     party->timeout_ms = timeout_ms;
+    party->seed = fb_random_u64();
     return party;
 }
 
@@ -59,4 +63,16 @@ struct fb_pool *fb_tls_party_pool(const struct fb_tls_party *party)
 uint32_t fb_tls_party_timeout_ms(const struct fb_tls_party *party)
 {
     return party->timeout_ms;
+}
+
+uint64_t fb_tls_party_client(const struct fb_tls_party *party, const struct fb_address *address)
+{
+    enum { BITS_V4 = 32, BITS_V6 = 64 };
+    struct fb_network network;
+
+    if (fb_network_of(address, BITS_V4, BITS_V6, &network) < 0) {
+        return 0;
+    }
+    return fb_str_hash((struct fb_str){(const char *)network.bytes, sizeof(network.bytes)},
+                       party->seed);
 }

@@ -275,6 +275,7 @@ static void shake_start(struct fb_tls_shake *shake)
     fb_op_init(&self->write.op, loop, on_written);
     fb_op_init(&self->work.op, loop, on_worked);
     self->work.run = on_work;
+    self->work.client = shake->client;
     fb_timer_init(&self->timer, loop, on_timeout);
     if (shake->timeout_ms > 0) {
         fb_timer_set(&self->timer, shake->timeout_ms);

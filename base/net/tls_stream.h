@@ -4,10 +4,10 @@
  *     TCP stream ── fb_tls_accept / fb_tls_connect ──► TLS stream, the same interface
  *
  * The handshake's costly steps run on a pool, so that they hold no loop; the pool's queue is
- * bounded, and a connection that finds it full fails with FB_E_BUSY at once. What comes after is
- * sealed and opened where the stream's owner writes and reads; or sealed by the kernel, which is
- * then given the pieces as they are, and no copy of them is made or held here. fb_stream_tls() and
- * fb_stream_protocol() (stream.h) tell what was agreed on.
+ * bounded, also for each client, and a connection that finds it full fails with FB_E_BUSY at once.
+ * What comes after is sealed and opened where the stream's owner writes and reads; or sealed by the
+ * kernel, which is then given the pieces as they are, and no copy of them is made or held here.
+ * fb_stream_tls() and fb_stream_protocol() (stream.h) tell what was agreed on.
  *
  *     close   sends close_notify if the kernel has room for it
  *     shut    sends close_notify, then FIN
@@ -34,6 +34,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fb_address;
 struct fb_pool;
 struct fb_stream;
 struct fb_tls_config;
@@ -51,6 +52,7 @@ struct fb_tls_shake {
     struct fb_pool *pool;         /* in: borrowed; NULL: costly steps hold the loop, for tests */
     struct fb_str server_name;    /* in: of a client; borrowed until done */
     uint32_t timeout_ms;          /* in: 0: none */
+    uint64_t client;              /* in: whose share of the pool's queue it takes; 0: nobody's */
     /* in: what a server sends, before it closes, to a peer that speaks HTTP without TLS; such as a
      * response that says so. Borrowed until done. */
     struct fb_str plain_answer;
@@ -90,3 +92,6 @@ struct fb_tls_config *fb_tls_party_config(struct fb_tls_party *party);
 
 struct fb_pool *fb_tls_party_pool(const struct fb_tls_party *party);
 uint32_t fb_tls_party_timeout_ms(const struct fb_tls_party *party);
+
+/* The client that `address` is, for fb_tls_shake: an IPv4 address, or the /64 of an IPv6 one. */
+uint64_t fb_tls_party_client(const struct fb_tls_party *party, const struct fb_address *address);

@@ -92,6 +92,7 @@ void fb_tls_conn_open(struct fb_server *server, const struct server_peer *peer,
 {
     struct tls_conn *self = FB_NEW(struct tls_conn);
     struct fb_tls_config *config = fb_tls_party_config(tls);
+    struct fb_address address = fb_stream_peer(peer->stream);
 
     self->peer = *peer;
     fb_server_conn_init(server, &self->conn, &tls_protocol, peer);
@@ -101,6 +102,7 @@ void fb_tls_conn_open(struct fb_server *server, const struct server_peer *peer,
     self->shake.config = config;
     self->shake.pool = fb_tls_party_pool(tls);
     self->shake.timeout_ms = fb_tls_party_timeout_ms(tls);
+    self->shake.client = peer->is_trusted ? 0 : fb_tls_party_client(tls, &address);
     self->shake.plain_answer = plain_answer;
     fb_tls_accept(&self->shake);
     fb_tls_config_unref(config); /* the handshake has its own reference */

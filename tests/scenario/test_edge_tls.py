@@ -259,3 +259,26 @@ def test_check_names_what_is_wrong(lab, edge, old, new, words):
     got = subprocess.run([BUILD / "forebay-edge", "--check", "--config", path],
                          capture_output=True, text=True, check=False)
     assert got.returncode == 2 and words in got.stderr + got.stdout
+
+
+# ---- crowds -----------------------------------------------------------------
+
+def test_handshakes_of_one_address_leave_room_for_others(lab, origin, authority, pairs):
+    """600 that begin one and say no more would fill a queue of 512."""
+    edge = tls_edge(lab, origin, entry("players", pairs))
+    hello = ssl.MemoryBIO()
+    begun = context(authority).wrap_bio(ssl.MemoryBIO(), hello, server_hostname="a.example")
+    with pytest.raises(ssl.SSLWantReadError):
+        begun.do_handshake()
+    first = hello.read()
+    crowd = []
+    try:
+        for _ in range(600):
+            crowd.append(socket.create_connection(("127.0.0.1", edge.tls_port), 20,
+                                                  source_address=("127.0.0.2", 0)))
+            crowd[-1].sendall(first)
+        with TlsClient(edge.tls_port, "a.example", authority) as client:
+            assert client.get("/seg.m4s").body == SEGMENT
+    finally:
+        for sock in crowd:
+            sock.close()

@@ -22,6 +22,7 @@ struct fixture {
     pthread_cond_t changed;
     bool is_open;
     unsigned n_held;
+    unsigned n_ordered; /* of the one thread that counts */
 };
 
 struct task {
@@ -30,6 +31,7 @@ struct task {
     int result;
     unsigned n_runs;
     unsigned n_done;
+    unsigned order; /* the how manieth it was */
 };
 
 static void on_done(struct fb_op *op)
@@ -57,6 +59,14 @@ static int run_held(struct fb_work *work)
         (void)pthread_cond_wait(&f->changed, &f->lock);
     }
     (void)pthread_mutex_unlock(&f->lock);
+    return run_plain(work);
+}
+
+static int run_in_order(struct fb_work *work)
+{
+    struct task *task = FB_CONTAINER_OF(work, struct task, work);
+
+    task->order = ++task->f->n_ordered;
     return run_plain(work);
 }
 
@@ -159,6 +169,51 @@ static void more_than_the_queue_holds_is_busy(void **state)
     }
 }
 
+/* Puts work of a client into the queue; what runs tells its place. */
+static void start_for(struct task *task, struct fixture *f, struct fb_pool *pool, uint64_t client)
+{
+    *task = (struct task){.f = f};
+    fb_op_init(&task->work.op, f->loop, on_done);
+    task->work.run = run_in_order;
+    task->work.client = client;
+    fb_work_start(pool, &task->work);
+}
+
+static void a_client_with_much_work_does_not_hold_up_the_next(void **state)
+{
+    enum { CROWD = 1, NEXT = 2, QUEUED_MAX = 8 };
+    struct fixture *f = *state;
+    struct fb_pool *pool = NULL;
+    struct task holder = {.f = f};
+    struct task crowd[5];
+    struct task next;
+
+    assert_int_equal(fb_pool_new("fair", 1, QUEUED_MAX, &pool), FB_OK);
+    fb_op_init(&holder.work.op, f->loop, on_done);
+    holder.work.run = run_held;
+    fb_work_start(pool, &holder.work);
+    until_held(f, 1);
+    for (int i = 0; i < 5; i++) {
+        start_for(&crowd[i], f, pool, CROWD);
+    }
+    start_for(&next, f, pool, NEXT);
+    fb_loop_turn(f->loop);
+    assert_int_equal(f->n_done, 1);
+    assert_int_equal(crowd[4].work.op.result, FB_E_BUSY); /* beyond half the queue */
+    fb_op_cancel(&crowd[3].work.op);
+    fb_loop_turn(f->loop);
+    start_for(&crowd[3], f, pool, CROWD); /* its place was given back */
+    let_go(f);
+    turn_until_done(f, 8);
+    assert_int_equal(crowd[0].order, 1);
+    assert_int_equal(crowd[1].order, 2);
+    assert_int_equal(next.order, 3);
+    assert_int_equal(crowd[2].order, 4);
+    assert_int_equal(crowd[3].order, 5);
+    assert_int_equal(fb_pool_queued(pool), 0);
+    fb_pool_free(pool);
+}
+
 static void queued_work_is_canceled_and_running_work_is_not(void **state)
 {
     struct fixture *f = *state;
@@ -204,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(work_runs_once_and_its_result_comes_back),
         TEST(more_than_the_queue_holds_is_busy),
+        TEST(a_client_with_much_work_does_not_hold_up_the_next),
         TEST(queued_work_is_canceled_and_running_work_is_not),
         TEST(canceling_at_any_moment_ends_in_one_done),
     };
