@@ -49,7 +49,7 @@ MISTAKES = [
     ("memory: 256MiB", "memroy: 256MiB", r"edge\.yaml:11:3: .*memroy.*memory"),
     ("memory: 256MiB", "memory: much", r"edge\.yaml:11:\d+: "),
     ("role: edge", "role: core", r"edge\.yaml:2:\d+: .*core"),
-    ("http://127.0.0.1:7100", "https://127.0.0.1:7100", r"edge\.yaml:9:\d+: .*http://"),
+    ("http://127.0.0.1:7100", "ftp://127.0.0.1:7100", r"edge\.yaml:9:\d+: .*http://"),
     ("address: 127.0.0.1:8080", "address: nowhere", r"edge\.yaml:5:\d+: .*nowhere"),
     ("class: segment", "class: segmnt", r"edge\.yaml:17:\d+: .*segment"),
     ("node: box-1\n", "", r"edge\.yaml.*node"),

@@ -240,7 +240,7 @@ static void no_more_than_the_limit_stay_idle(void **state)
 static void more_than_the_limit_wait_their_turn(void **state)
 {
     struct fixture *f = *state;
-    struct get gets[20];
+    static struct get gets[20];
 
     for (int i = 0; i < 20; i++) {
         get_start(&gets[i], f);

@@ -283,7 +283,7 @@ static void a_reset_while_content_is_gathered_keeps_what_was(void **state)
 static void respond_with_fields(struct fixture *f, struct stream *stream, size_t n)
 {
     static char letters[1000];
-    struct fb_header headers[MAX_FIELDS];
+    static struct fb_header headers[MAX_FIELDS];
     struct fb_http2_response response = {.status = 200,
                                          .headers = headers,
                                          .n_headers = n,
