@@ -49,7 +49,8 @@ struct fb_request_head {
     struct fb_str path;     /* of target, still percent-encoded */
     struct fb_str query;    /* after '?', without it; ptr NULL if there is none */
     struct fb_str host;     /* of Host or the authority, with port if given */
-    unsigned version_minor; /* of HTTP/1.x */
+    unsigned version_minor; /* of HTTP/1.x; 1 for later ones */
+    bool is_http2;          /* it came by HTTP/2 */
     struct fb_headers headers;
 };
 

@@ -125,6 +125,7 @@ void fb_http2_request_finish(struct fb_http2_stream *stream, bool has_content)
     struct fb_request_head *head = &stream->request;
 
     head->version_minor = 1;
+    head->is_http2 = true;
     if (stream->cookie.len > 0) {
         fb_headers_add(&head->headers, stream->arena, FB_STR("cookie"),
                        fb_arena_dup(stream->arena, fb_buf_str(&stream->cookie)));

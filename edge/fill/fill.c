@@ -288,7 +288,8 @@ void edge_fill_make_request(struct edge_fill *fill)
         .path = fb_str_first(target, question),
         .query = question < target.len ? fb_str_skip(target, question + 1) : FB_STR_NONE,
         .host = fb_str_first(fill->ask.key, slash),
-        .version_minor = 1,
+        .version_minor = fill->client.version_minor,
+        .is_http2 = fill->client.is_http2,
     };
     fill->request.headers = edge_fields_to_fetch(&fill->arena, &fill->client, &fill->ask.treatment);
 }
@@ -337,6 +338,8 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
     fill->key = fb_arena_dup(&fill->arena, key);
     fill->client.method = FB_METHOD_GET;
     fill->client.path = fb_arena_dup(&fill->arena, ask->request->path);
+    fill->client.version_minor = ask->request->version_minor;
+    fill->client.is_http2 = ask->request->is_http2;
     fill->client.headers = fill_copy_headers(&fill->arena, &ask->request->headers);
     fill->ask = (struct edge_fill_ask){
         .key = fb_arena_dup(&fill->arena, ask->key),

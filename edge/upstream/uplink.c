@@ -43,7 +43,7 @@ static void uplink_write_fields(struct uplink_try *try)
         }
     }
     fb_headers_add(&try->sent, fetch->arena, FB_STR("Via"),
-                   edge_via_append(fetch->arena, from, fetch->request->version_minor, node));
+                   edge_via_append(fetch->arena, from, edge_via_version(fetch->request), node));
     fb_headers_add(&try->sent, fetch->arena, FB_STR("CDN-Loop"),
                    edge_cdn_loop_append(fetch->arena, from, node));
 }

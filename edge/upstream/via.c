@@ -11,19 +11,27 @@ static size_t via_put(char *text, size_t at, struct fb_str part)
 }
 
 struct fb_str edge_via_append(struct fb_arena *arena, const struct fb_headers *headers,
-                              unsigned version_minor, struct fb_str node)
+                              struct fb_str version, struct fb_str node)
 {
     struct fb_str before =
         headers != NULL ? fb_headers_join(headers, arena, FB_STR("via")) : FB_STR_NONE;
     struct fb_str link = before.len > 0 ? FB_STR(", ") : FB_STR_NONE;
-    struct fb_str version = version_minor == 0 ? FB_STR("1.0 ") : FB_STR("1.1 ");
-    char *text = fb_arena_alloc(arena, before.len + link.len + version.len + node.len + 1);
+    char *text = fb_arena_alloc(arena, before.len + link.len + version.len + node.len + 2);
 
     size_t len = via_put(text, 0, before);
     len = via_put(text, len, link);
     len = via_put(text, len, version);
+    len = via_put(text, len, FB_STR(" "));
     len = via_put(text, len, node);
     return (struct fb_str){text, len};
+}
+
+struct fb_str edge_via_version(const struct fb_request_head *request)
+{
+    if (request->is_http2) {
+        return FB_STR("2");
+    }
+    return request->version_minor == 0 ? FB_STR("1.0") : FB_STR("1.1");
 }
 
 bool edge_via_has(const struct fb_headers *headers, struct fb_str node)

@@ -11,10 +11,12 @@
 #include <stdbool.h>
 
 /* The value of Via with `node` behind what `headers` (may be NULL) has: `1.1 node`, or
- * `old, 1.1 node`. The version is that in which the message came to `node`: HTTP/1 with
- * `version_minor`. */
+ * `old, 1.1 node`. `version` is that in which the message came to `node`. */
 struct fb_str edge_via_append(struct fb_arena *arena, const struct fb_headers *headers,
-                              unsigned version_minor, struct fb_str node);
+                              struct fb_str version, struct fb_str node);
+
+/* "1.0", "1.1" or "2": that in which `request` came. */
+struct fb_str edge_via_version(const struct fb_request_head *request);
 
 /* True if a Via of `headers` names `node`: the message goes in a circle. */
 bool edge_via_has(const struct fb_headers *headers, struct fb_str node);

@@ -3,6 +3,8 @@ import itertools
 
 import pytest
 from lab import Client, get
+from lab_h2 import curl
+from lab_tls import Authority, entry, tls_edge
 
 KEPT = {"Cache-Control": "max-age=600"}
 NAMES = itertools.count()
@@ -29,6 +31,21 @@ def test_via_tells_the_version_in_which_a_request_came(edge, path):
         client.send(f"POST {path} HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
         assert client.read("POST").status == 200
     assert sent(edge, path).all("Via") == ["1.0 box-1"]
+
+
+@pytest.mark.parametrize("args", [(), ("-d", "x")], ids=["GET", "POST"])
+def test_via_tells_of_http_2(edge, path, args):
+    curl("--http2-prior-knowledge", *args, edge.url + path)
+    assert sent(edge, path).all("Via") == ["2 box-1"]
+
+
+def test_via_tells_of_http_2_over_tls(module_lab, edge, path):
+    authority = Authority(module_lab.dir / "ca")
+    secured = tls_edge(module_lab, edge.origin, entry("players", [authority.issue("a.example")]),
+                       name="box-tls")
+    curl("--cacert", str(authority.path), "--resolve", f"a.example:{secured.tls_port}:127.0.0.1",
+         f"https://a.example:{secured.tls_port}{path}")
+    assert sent(edge, path).all("Via") == ["2 box-tls"]
 
 
 def test_a_fetch_for_all_tells_by_whom_the_first_of_them_came(edge, path):
