@@ -30,6 +30,7 @@ static int ask_fail_to_choose(struct fb_diag *diag)
 static int ask_check_names(struct fb_arena *arena, struct fb_str query, struct fb_diag *diag)
 {
     static const char *const known[] = {"url", "prefix", "tag", "soft"};
+    unsigned n_given[FB_ARRAY_LEN(known)] = {0};
     struct fb_str pair;
 
     while (fb_str_cut(&query, '&', &pair)) {
@@ -37,6 +38,9 @@ static int ask_check_names(struct fb_arena *arena, struct fb_str query, struct f
         bool is_known = pair.len == 0;
         for (size_t i = 0; i < FB_ARRAY_LEN(known) && !is_known; i++) {
             is_known = fb_query_param(pair, arena, fb_str_from(known[i])).ptr != NULL;
+            if (is_known && n_given[i]++ > 0) {
+                return fb_diag_set(diag, FB_E_MALFORMED, "'%s' is given twice.", known[i]);
+            }
         }
         if (!is_known) {
             return fb_diag_set(diag, FB_E_MALFORMED,
@@ -45,6 +49,21 @@ static int ask_check_names(struct fb_arena *arena, struct fb_str query, struct f
                                FB_STR_ARG(name));
         }
     }
+    return FB_OK;
+}
+
+static int ask_read_soft(struct fb_arena *arena, struct fb_str query, bool *ret_is_soft,
+                         struct fb_diag *diag)
+{
+    struct fb_str soft = fb_query_param(query, arena, FB_STR("soft"));
+    bool is_soft = fb_str_equal(soft, FB_STR("1")) || fb_str_equal(soft, FB_STR("true"));
+    bool is_hard =
+        soft.ptr == NULL || fb_str_equal(soft, FB_STR("0")) || fb_str_equal(soft, FB_STR("false"));
+
+    if (!is_soft && !is_hard) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'soft' is 1 or 0, or true or false.");
+    }
+    *ret_is_soft = is_soft;
     return FB_OK;
 }
 
@@ -70,8 +89,10 @@ int edge_ask_read_query(struct fb_arena *arena, struct fb_str query, struct edge
     if (n != 1) {
         return ask_fail_to_choose(diag);
     }
-    struct fb_str soft = fb_query_param(query, arena, FB_STR("soft"));
-    purge->is_soft = soft.ptr != NULL && !fb_str_equal(soft, FB_STR("0"));
+    err = ask_read_soft(arena, query, &purge->is_soft, diag);
+    if (err < 0) {
+        return err;
+    }
     *ret_ask = (struct edge_ask){.purges = purge, .n = 1};
     return ask_check(purge, diag);
 }

@@ -1,7 +1,8 @@
 /*
  * Asks: what operators want purged, as they write it.
  *
- * One purge stands in the query: `url=`, `prefix=` or `tag=`, and `soft=1`. Several stand in a
+ * One purge stands in the query: `url=`, `prefix=` or `tag=`, and `soft=1`; each
+ * once, or it is refused by name. Several stand in a
  * body of JSON, and are made together or not at all:
  *
  *     {"purges": [{"url": "http://…"}, {"prefix": "http://…", "soft": true}, {"tag": "t"}]}

@@ -130,6 +130,24 @@ def test_a_parameter_that_no_purge_has_is_named(edge, query, name):
     assert get(edge.admin + "/purges").json()["epoch"] == before
 
 
+@pytest.mark.parametrize("query, said", [
+    ("tag=a&tag=b", "'tag' is given twice"), ("url=http://h/a&%75rl=http://h/b", "'url' is given twice"),
+    ("tag=a&soft=1&soft=0", "'soft' is given twice"), ("tag=a&soft=yes", "'soft' is"),
+    ("tag=a&soft", "'soft' is"), ("tag=a&soft=", "'soft' is")])
+def test_a_parameter_given_twice_or_wrongly_is_named(edge, query, said):
+    before = get(edge.admin + "/purges").json()["epoch"]
+    answer = get(f"{edge.admin}/purge?{query}", "POST")
+    assert answer.status == 400 and said in answer.json()["detail"]
+    assert get(edge.admin + "/purges").json()["epoch"] == before
+
+
+@pytest.mark.parametrize("soft, is_soft", [("1", True), ("true", True), ("0", False), ("false", False)])
+def test_a_purge_is_soft_as_it_says(edge, soft, is_soft):
+    receipt(get(f"{edge.admin}/purge?tag=soft-{soft}&soft={soft}", "POST"))
+    listed = get(edge.admin + "/purges").json()["purges"]
+    assert [p["soft"] for p in listed if p.get("tag") == f"soft-{soft}"] == [is_soft]
+
+
 @pytest.mark.parametrize("fields", [{"Origin": "http://evil.example"}, {"Origin": "null"},
                                     {"Sec-Fetch-Site": "cross-site"}])
 def test_a_page_of_another_site_purges_nothing(edge, fields):
