@@ -1,5 +1,6 @@
 #include "edge/admin/admin.h"
 
+#include "base/core/clock.h"
 #include "base/json/json.h"
 #include "base/metrics/metrics.h"
 #include "edge/serve/crew.h"
@@ -81,6 +82,13 @@ static void status_of_volumes(const struct edge_admin *admin, struct fb_json *st
     }
 }
 
+static void status_set_time(struct fb_json *json, const char *name, int64_t wall_ms)
+{
+    char text[FB_TIMESTAMP_MAX];
+
+    fb_json_set_text(json, name, fb_timestamp(wall_ms, text));
+}
+
 static void status_of_upstreams(const struct edge_admin *admin, struct fb_json *status)
 {
     struct fb_json *upstreams = fb_json_set_array(status, "upstreams");
@@ -99,6 +107,13 @@ static void status_of_upstreams(const struct edge_admin *admin, struct fb_json *
         struct fb_json *head = fb_json_set_object(upstream, "head_us");
         fb_json_set_int(head, "p50", (int64_t)from.head_p50_us);
         fb_json_set_int(head, "p95", (int64_t)from.head_p95_us);
+        if (from.until_ms != 0) {
+            status_set_time(upstream, "until", from.until_ms);
+        }
+        if (from.error[0] != '\0') {
+            fb_json_set_text(upstream, "error", from.error);
+            status_set_time(upstream, "error_at", from.error_ms);
+        }
     }
 }
 

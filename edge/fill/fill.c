@@ -134,8 +134,6 @@ static void fill_refused(struct edge_fill *fill)
         return;
     }
     edge_fill_metric(fill->table, FILL_FAILED, 1);
-    FB_LOG(WARN, "fill", "upstream answered with an error", FB_LOG_STR("key", fill->ask.key),
-           FB_LOG_INT("status", status));
     if (fill->ask.stale != NULL) { /* which may be right again in a moment */
         edge_fill_pass(fill, "status", FB_E_UNAVAILABLE);
         return;

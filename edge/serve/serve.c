@@ -48,23 +48,35 @@ static bool serve_must_validate(struct serve_request *request)
     return terms->must_revalidate || terms->always_validate;
 }
 
+/* What became of it is told instead of why the upstream was asked. */
+static void serve_fail_for(struct serve_request *request, unsigned status, const char *cause,
+                           const char *detail)
+{
+    request->trail.detail = cause;
+    edge_serve_fail(request, status, detail);
+}
+
 /* No answer came from upstream, or none that may be shown. */
 void edge_serve_fail_upstream(struct serve_request *request, int err)
 {
     if (request->is_aborted) {
         edge_serve_fail(request, 503, "the client left");
     } else if (err == FB_E_TIMEOUT) {
-        edge_serve_fail(request, 504, "the upstream did not answer in time");
+        serve_fail_for(request, 504, "timeout", "the upstream did not answer in time");
     } else if (err == FB_E_BUSY) {
-        edge_serve_fail(request, 503, "too many upstream fetches are under way");
+        serve_fail_for(request, 503, "busy", "too many upstream fetches are under way");
     } else if (err == FB_E_CANCELED) {
-        edge_serve_fail(request, 503, "this node is shutting down");
+        serve_fail_for(request, 503, "shutdown", "this node is shutting down");
     } else if (request->trail.upstream_status == 0 && serve_must_validate(request)) {
-        edge_serve_fail(request, 504, "what is stored must not be used without the upstream");
+        serve_fail_for(request, 504, "must-revalidate",
+                       "what is stored must not be used without the upstream");
+    } else if (err == FB_E_MALFORMED) {
+        serve_fail_for(request, 502, "malformed",
+                       "the upstream answered what cannot be understood");
     } else if (request->trail.upstream_status != 0) {
-        edge_serve_fail(request, 502, "the upstream answered with an error");
+        serve_fail_for(request, 502, "upstream-error", "the upstream answered with an error");
     } else {
-        edge_serve_fail(request, 502, "no upstream could be reached");
+        serve_fail_for(request, 502, "unreachable", "no upstream could be reached");
     }
 }
 

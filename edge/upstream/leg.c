@@ -45,6 +45,7 @@ static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
         edge_server_ended(body->server);
         body_end(body);
     } else if (err != FB_E_LATER && !body->is_over) {
+        edge_server_tell(body->upstreams, body->server, "a body broke off");
         edge_server_broke(body->upstreams, body->server);
         body_end(body);
     }
@@ -87,6 +88,7 @@ static void body_blame(struct fb_reader *reader)
 {
     struct leg_body *body = FB_CONTAINER_OF(reader, struct leg_body, reader);
 
+    edge_server_tell(body->upstreams, body->server, "a body was not what its digest said");
     edge_server_broke(body->upstreams, body->server);
 }
 

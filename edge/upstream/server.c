@@ -5,6 +5,8 @@
 #include "base/metrics/metrics.h"
 #include "edge/upstream/upstream_internal.h"
 
+#include <stdio.h>
+
 #define OUT_ROW(cause)                                                    \
     {                                                                     \
         "edge_upstream_out", FB_METRIC_GAUGE, "cause=\"" cause "\"",      \
@@ -176,6 +178,59 @@ enum edge_upstream_state edge_server_state(struct edge_upstreams *upstreams,
     }
     return server_share(upstreams, server) < EDGE_SHARE_ALL ? EDGE_UPSTREAM_SLOW_START
                                                             : EDGE_UPSTREAM_UP;
+}
+
+int64_t edge_server_until_ms(struct edge_upstreams *upstreams, struct edge_server *server)
+{
+    enum edge_upstream_state state = edge_server_state(upstreams, server);
+    uint64_t now = server_now_ms(upstreams);
+    uint64_t until = 0;
+
+    if (atomic_load(&server->is_unwell)) {
+        return 0;
+    }
+    if (state == EDGE_UPSTREAM_EJECTED || state == EDGE_UPSTREAM_OPEN) {
+        until = atomic_load(&server->due_ms);
+    } else if (state == EDGE_UPSTREAM_RESTING) {
+        until = atomic_load(&server->rest_ms);
+    }
+    return until > now ? fb_clock_wall_ms(upstreams->clock) + (int64_t)(until - now) : 0;
+}
+
+/* ---- what it said ------------------------------------------------------ */
+
+void edge_server_tell(struct edge_upstreams *upstreams, struct edge_server *server,
+                      const char *what)
+{
+    int64_t now_ms = fb_clock_wall_ms(upstreams->clock);
+
+    (void)pthread_mutex_lock(&upstreams->lock);
+    (void)snprintf(server->error, sizeof(server->error), "%s", what);
+    server->error_ms = now_ms;
+    (void)pthread_mutex_unlock(&upstreams->lock);
+}
+
+void edge_server_said(struct edge_upstreams *upstreams, struct edge_server *server, unsigned status,
+                      struct fb_str target)
+{
+    char what[sizeof("answered 000")];
+
+    if (status < 500) {
+        if (atomic_load_explicit(&server->n_errors, memory_order_relaxed) != 0) {
+            unsigned n = atomic_exchange(&server->n_errors, 0);
+            FB_LOG(INFO, "upstream", "an upstream answers without errors again",
+                   FB_LOG_TEXT("url", server->text), FB_LOG_INT("errors", n));
+        }
+        return;
+    }
+    (void)snprintf(what, sizeof(what), "answered %u", status % 1000);
+    edge_server_tell(upstreams, server, what);
+    if (atomic_fetch_add(&server->n_errors, 1) == 0) {
+        FB_LOG(WARN, "upstream",
+               "an upstream answers with errors; until it does not, further ones are counted only",
+               FB_LOG_TEXT("url", server->text), FB_LOG_INT("status", status),
+               FB_LOG_STR("target", target));
+    }
 }
 
 /* ---- how it went ------------------------------------------------------- */
@@ -369,6 +424,7 @@ void edge_server_checked(struct edge_upstreams *upstreams, struct edge_server *s
     server->n_failed = has_passed ? 0 : server->n_failed + 1;
     if (!has_passed) {
         edge_server_count(server, UPSTREAM_CHECKS_FAILED);
+        edge_server_tell(upstreams, server, "failed a check");
     }
     if (!is_unwell && server->n_failed >= options->check_unhealthy) {
         atomic_store(&server->is_unwell, true);

@@ -271,6 +271,18 @@ static void uplink_pick(struct uplink_try *try)
     uplink_start(try, (size_t)place, is_probe);
 }
 
+/* What whoever fetches is told if this server was the last one. */
+static int uplink_result_of(const struct uplink_leg *leg)
+{
+    int err = leg->io.op.result;
+
+    if (err == FB_E_TIMEOUT || err == FB_E_BUSY) {
+        return err;
+    }
+    bool has_answered = (err == FB_E_MALFORMED || err == FB_E_LIMIT) && leg->diag.err == FB_OK;
+    return has_answered ? FB_E_MALFORMED : FB_E_UNAVAILABLE;
+}
+
 /* No head came from this server. */
 static void uplink_missed(struct uplink_try *try, struct uplink_leg *leg)
 {
@@ -286,9 +298,12 @@ static void uplink_missed(struct uplink_try *try, struct uplink_leg *leg)
         uplink_end(try, err);
         return;
     }
-    uplink_tell(try, edge_leg_server(leg),
-                leg->diag.err != FB_OK ? leg->diag.text : fb_err_text(err));
-    try->result = err == FB_E_TIMEOUT || err == FB_E_BUSY ? err : FB_E_UNAVAILABLE;
+    const char *what = leg->diag.err != FB_OK ? leg->diag.text : fb_err_text(err);
+    uplink_tell(try, edge_leg_server(leg), what);
+    if (err != FB_E_BUSY) {
+        edge_server_tell(try->uplink->upstreams, edge_leg_server(leg), what);
+    }
+    try->result = uplink_result_of(leg);
     if (try->fetch->patience_ms != 0 && err == FB_E_TIMEOUT) {
         uplink_end(try, err); /* the next one would take as long */
     } else if (try->n_live == 0) {
@@ -354,6 +369,10 @@ static void uplink_on_head(struct fb_op *op)
     struct uplink_try *try = leg->try;
     bool has_head = edge_leg_end(leg);
 
+    if (has_head && !(leg->io.response.status == 504 && uplink_asks_caches_only(try->fetch))) {
+        edge_server_said(try->uplink->upstreams, edge_leg_server(leg), leg->io.response.status,
+                         try->fetch->request->target);
+    }
     if (try->machine.state == UPLINK_ENDING) {
         if (has_head) {
             edge_leg_drop(leg);

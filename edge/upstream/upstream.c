@@ -6,6 +6,8 @@
 #include "base/metrics/metrics.h"
 #include "edge/upstream/upstream_internal.h"
 
+#include <string.h>
+
 static const struct fb_metric upstreams_rows[UPSTREAMS_N_METRICS] = {
     [UPSTREAMS_RETRIES_REFUSED] =
         {"edge_upstream_retries_refused_total", FB_METRIC_COUNTER, NULL,
@@ -299,7 +301,10 @@ bool edge_upstreams_status(struct edge_upstreams *upstreams, size_t index,
             .n_requests = atomic_load(&server->n_under_way),
             .head_p50_us = edge_delays_quantile(&server->delays, 50),
             .head_p95_us = edge_delays_quantile(&server->delays, 95),
+            .until_ms = edge_server_until_ms(upstreams, server),
+            .error_ms = server->error_ms,
         };
+        memcpy(ret_status->error, server->error, sizeof(ret_status->error));
     }
     (void)pthread_mutex_unlock(&upstreams->lock);
     return is_there;

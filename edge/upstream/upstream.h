@@ -50,7 +50,8 @@
  * Threads    Upstreams and pools: any. An uplink and its fetches: their loop's.
  * Limits     Those of base/client; EDGE_UPSTREAMS_MAX servers in a pool.
  * Failures   FB_E_UNAVAILABLE, FB_E_TIMEOUT if it was time that ran out with
- *            the last server, FB_E_BUSY if all were full or their connections
+ *            the last server, FB_E_MALFORMED if its answer could not be understood or
+ *            was more than is taken, FB_E_BUSY if all were full or their connections
  *            taken, FB_E_CANCELED. What each server did is logged.
  */
 #pragma once
@@ -163,6 +164,8 @@ enum edge_upstream_state {
     EDGE_UPSTREAM_RESTING
 };
 
+enum { EDGE_UPSTREAM_ERROR_MAX = 160 };
+
 struct edge_upstream_status {
     struct fb_str url; /* lives as long as the upstreams */
     enum edge_tier tier;
@@ -172,6 +175,10 @@ struct edge_upstream_status {
     uint32_t n_requests;  /* under way */
     uint64_t head_p50_us; /* from the request to the head; 0: not known */
     uint64_t head_p95_us;
+    int64_t until_ms;                    /* wall clock: ejected, open or resting until then; 0: not,
+                                            or until a check or a probe, whose time has come */
+    char error[EDGE_UPSTREAM_ERROR_MAX]; /* the last one, for people; empty: none */
+    int64_t error_ms;                    /* when that was */
 };
 
 /* Servers in use: as many as the pools in use have, each once. */

@@ -64,6 +64,10 @@ struct edge_server {
     struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
     struct fb_str tls_name;
 
+    /* The last thing that went wrong; under the upstreams' lock. */
+    char error[EDGE_UPSTREAM_ERROR_MAX];
+    int64_t error_ms; /* wall clock */
+
     atomic_uint failures;          /* in a row */
     atomic_uint answers;           /* see server.c: of late, and how many of them failed */
     atomic_uint period_ms;         /* of the last ejection */
@@ -71,6 +75,7 @@ struct edge_server {
     atomic_uint_least64_t slow_ms; /* when it came back; 0: never away */
     atomic_uint_least64_t rest_ms; /* until then it asked to be left alone; 0: never did */
     atomic_uint n_unanswered;      /* requests since the last answer of the pools it leads */
+    atomic_uint n_errors;          /* answers in a row that were errors of a server */
     atomic_bool is_open;           /* it is out for the share of its failures */
     atomic_bool is_probing;
     atomic_bool is_unwell; /* so say the checks */
@@ -180,6 +185,18 @@ void edge_server_broke(struct edge_upstreams *upstreams, struct edge_server *ser
 /* An active check has passed or failed. */
 void edge_server_checked(struct edge_upstreams *upstreams, struct edge_server *server,
                          bool has_passed);
+
+/* Keeps for status pages what went wrong. */
+void edge_server_tell(struct edge_upstreams *upstreams, struct edge_server *server,
+                      const char *what);
+
+/* It answered `target` with `status`. Errors are logged when they begin and when they are over:
+ * while it has nothing else to say, every miss comes to this. */
+void edge_server_said(struct edge_upstreams *upstreams, struct edge_server *server, unsigned status,
+                      struct fb_str target);
+
+/* When it is in use again, or probed, by the wall clock; 0: it is, or nobody knows. */
+int64_t edge_server_until_ms(struct edge_upstreams *upstreams, struct edge_server *server);
 
 /* Nobody checks it any more. */
 void edge_server_unchecked(struct edge_server *server);

@@ -2,6 +2,7 @@
 import os
 import select
 
+import pytest
 from lab import PATIENCE, get, until
 
 BODY = os.urandom(100000)
@@ -69,6 +70,43 @@ def test_clients_that_send_slowly_keep_nobody_from_filling(lab):
     assert [u["up"] for u in edge.status()["upstreams"]] == [True]
 
 
+@pytest.mark.parametrize("raw", [
+    b"what is this\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: evil\r\n\r\nx"],
+    ids=["garbage", "two lengths", "unknown coding"])
+def test_an_answer_that_nobody_understands_is_told_as_such(lab, raw):
+    origin = lab.scripted_origin()
+
+    def answer(exchange):
+        exchange.send(raw)
+        exchange.close()
+
+    origin.on("/x", answer)
+    edge = lab.edge(upstreams=[origin.url])
+    told = get(edge.url + "/x")
+    assert told.status == 502
+    assert told.json()["detail"] == "The upstream answered what cannot be understood."
+    assert told.headers["Cache-Status"] == "box-1; fwd=uri-miss; detail=malformed"
+    (upstream,) = edge.status()["upstreams"]
+    assert upstream["error"] == "the syntax is wrong" and upstream["error_at"].endswith("Z")
+
+
+def test_errors_of_an_upstream_are_told_once_and_once_when_they_are_over(lab):
+    origin = lab.scripted_origin()
+    origin.put("/good", BODY)
+    for n in range(4):
+        origin.on(f"/{n}", lambda e: e.reply(500, b"no"))
+    edge = lab.edge(upstreams=[origin.url])
+    for n in range(4):
+        assert get(f"{edge.url}/{n}").status == 500
+    assert edge.log().count("an upstream answers with errors") == 1
+    assert edge.status()["upstreams"][0]["error"] == "answered 500"
+    assert get(edge.url + "/good").body == BODY
+    assert get(edge.url + "/0").status == 500
+    assert edge.log().count("answers without errors again") == 1
+    assert edge.log().count("an upstream answers with errors") == 2
+
+
 def test_a_dead_upstream_is_left_alone_and_taken_back(lab):
     first, second = lab.scripted_origin("first"), lab.scripted_origin("second")
     for origin in first, second:
@@ -79,7 +117,9 @@ def test_a_dead_upstream_is_left_alone_and_taken_back(lab):
     assert get(edge.url + "/0").body == b"first"
     first.stop()
     assert [get(f"{edge.url}/{n}").body for n in range(1, 4)] == [b"second"] * 3
-    assert [u["up"] for u in edge.status()["upstreams"]] == [False, True]
+    dead, well = edge.status()["upstreams"]
+    assert not dead["up"] and well["up"]
+    assert dead["error"] and "error" not in well and "until" not in well
     assert edge.metric(f'edge_upstream_up{{upstream="{first.url}"}}') == 0
     first.start()
     until(lambda: get(edge.url + "/5").body == b"first", "the first upstream is taken back")
@@ -98,7 +138,7 @@ def test_without_any_upstream_a_miss_is_502_and_hits_go_on(lab):
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.json() == {"type": "about:blank", "title": "Bad Gateway", "status": 502,
                              "detail": "No upstream could be reached."}
-    assert answer.headers["Cache-Status"].startswith("box-1; fwd=uri-miss")
+    assert answer.headers["Cache-Status"] == "box-1; fwd=uri-miss; detail=unreachable"
     assert get(edge.url + "/v/1.m4s").body == BODY
     assert edge.status()["requests"]["errors"] == 1
     for n in range(3, 8):

@@ -29,7 +29,11 @@ static void each_failure_has_its_status(void **state)
     static const struct {
         int err;
         unsigned status;
-    } cases[] = {{FB_E_TIMEOUT, 504}, {FB_E_UNAVAILABLE, 502}, {FB_E_CLOSED, 502}};
+        const char *cause;
+    } cases[] = {{FB_E_TIMEOUT, 504, "detail=timeout"},
+                 {FB_E_UNAVAILABLE, 502, "detail=unreachable"},
+                 {FB_E_MALFORMED, 502, "detail=malformed"},
+                 {FB_E_CLOSED, 502, "detail=unreachable"}};
 
     struct fixture *f = *state;
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
@@ -40,6 +44,8 @@ static void each_failure_has_its_status(void **state)
             assert_int_equal(exchange.response.status, cases[i].status);
             assert_field(&exchange, "Content-Type", "application/problem+json");
             assert_field(&exchange, "Access-Control-Allow-Origin", "*");
+            struct fb_str said = field(&exchange, "Cache-Status");
+            assert_true(fb_str_ends_with(said, fb_str_from(cases[i].cause)));
             (void)finish(f, &exchange);
         }
     }

@@ -57,6 +57,16 @@ static void without_any_answer_the_last_failure_counts(void **state)
     assert_int_equal(fetch(*state), FB_E_TIMEOUT);
 }
 
+static void an_answer_that_nobody_understands_is_told_as_such(void **state)
+{
+    plan(-ECONNREFUSED, -ECONNREFUSED, FB_E_MALFORMED);
+    assert_int_equal(fetch(*state), FB_E_MALFORMED);
+    plan(FB_E_MALFORMED, -ECONNREFUSED, FB_E_LIMIT);
+    assert_int_equal(fetch(*state), FB_E_MALFORMED);
+    plan(FB_E_MALFORMED, FB_E_MALFORMED, -ECONNREFUSED);
+    assert_int_equal(fetch(*state), FB_E_UNAVAILABLE);
+}
+
 static void what_does_harm_twice_is_sent_once(void **state)
 {
     struct fixture *f = *state;
@@ -77,6 +87,8 @@ static void one_that_keeps_failing_is_ejected_and_probed(void **state)
     assert_true(is_up(f, 0));
     assert_int_equal(fetch(f), 200);
     assert_false(is_up(f, 0));
+    assert_int_equal(status_of(f, 0).until_ms, fb_clock_wall_ms(&f->clock.clock) + 1000);
+    assert_string_equal(status_of(f, 0).error, fb_err_text(-ECONNREFUSED));
 
     assert_int_equal(fetch(f), 200);
     assert_int_equal(asked[0], 0);
@@ -180,7 +192,10 @@ static void is_left_alone_for_5_s(struct fixture *f)
 {
     plan(503, 200, 200);
     assert_int_equal(fetch(f), 200);
-    assert_int_equal(status_of(f, 0).state, EDGE_UPSTREAM_RESTING);
+    struct edge_upstream_status status = status_of(f, 0);
+    assert_int_equal(status.state, EDGE_UPSTREAM_RESTING);
+    assert_int_equal(status.until_ms, fb_clock_wall_ms(&f->clock.clock) + 5000);
+    assert_string_equal(status.error, "answered 503");
     plan(200, 200, 200);
     pass(f, 3900);
     assert_int_equal(fetch(f), 200);
@@ -188,6 +203,7 @@ static void is_left_alone_for_5_s(struct fixture *f)
     pass(f, 1100);
     assert_int_equal(fetch(f), 200);
     assert_int_equal(asked[0], 1);
+    assert_int_equal(status_of(f, 0).until_ms, 0);
 }
 
 static void one_that_asks_to_be_left_alone_is_tried_last(void **state)
@@ -243,6 +259,7 @@ int main(void)
         TEST(other_answers_stand),
         TEST(the_last_answer_stands_whatever_it_is),
         TEST(without_any_answer_the_last_failure_counts),
+        TEST(an_answer_that_nobody_understands_is_told_as_such),
         TEST(what_does_harm_twice_is_sent_once),
         TEST(one_that_keeps_failing_is_ejected_and_probed),
         TEST(with_all_ejected_all_are_still_tried),
