@@ -110,7 +110,10 @@ static int rule_check_field_line(struct fb_str value, struct fb_diag *diag)
 
 static const struct fb_conf_item headers_items[] = {
     {"remove", FB_CONF_STRINGS, AT(edge_conf_headers, remove), .check = rule_check_field_name,
-     .check_all = fb_conf_check_distinct, .help = "Names of fields that clients do not get."},
+     .check_all = fb_conf_check_distinct,
+     .help =
+         "Names of fields of upstreams that clients do not get. Without an upstream's `Server`, "
+         "this node says its own."},
     {"add", FB_CONF_STRINGS, AT(edge_conf_headers, add), .check = rule_check_field_line,
      .help = "Lines that they get besides, such as `X-Frame-Options: DENY`. To replace a field, "
              "write it in both."},

@@ -109,7 +109,7 @@ static const struct fb_conf_item tls_items[] = {
              "seal. Unset: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, each with ECDSA and RSA."},
     {"tickets", FB_CONF_DURATION, AT(edge_conf_tls, tickets), .max = 7 * DAY_MS, .preset = "12h",
      .help = "How long a client may resume a session without a full handshake; the key of the "
-             "tickets changes as often. 0: never. Not with `authorities`."},
+             "tickets changes as often. 0: never. With `authorities` none are given."},
     {0},
 };
 
