@@ -126,7 +126,7 @@ CASES = [
     ("user in the authority", head(first=b"GET http://u@a/ HTTP/1.1"), refused(400)),
     ("method with a comma", head(first=b"GET,POST / HTTP/1.1"), refused(400)),
     ("CONNECT", head(first=b"CONNECT a:443 HTTP/1.1", host=b"Host: a:443"), refused(501)),
-    ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", refused(505)),
+    ("HTTP/2 with a field before its preface ends", head(first=b"PRI * HTTP/2.0"), refused(505)),
     ("HTTP/1.2", head(first=b"GET / HTTP/1.2"), refused(505)),
     ("HTTP/3.0", head(first=b"GET / HTTP/3.0"), refused(505)),
     ("RTSP", head(first=b"DESCRIBE / RTSP/1.0"), refused(400)),
