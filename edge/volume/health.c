@@ -10,9 +10,9 @@
  * blocks runs on the pool; every call that ends comes to slot_on_done().
  */
 enum {
-    LOOK_AGAIN_MS = 50,     /* the system closes the files of a killed process a little late ... */
-    LOOKS_AGAIN = 20,       /* ... so what is in use at the start may be free at once */
-    LOOK_MS = 1000,         /* between looks at a volume, in service or not */
+    LOOK_AGAIN_MS = 50, /* a killed process lets go of its files when its last write is over, ... */
+    LOOKS_AGAIN = 200,  /* ... which a busy drive makes seconds: ten are waited at the start */
+    LOOK_MS = 1000,     /* between looks at a volume, in service or not */
     LOOK_SELDOM_MS = 5000,  /* what is refused, or lacks room, changes slowly */
     LOOK_RARELY_MS = 60000, /* a volume that fails again and again */
     STEADY_MS = 60000       /* so long in service: the failures before do not count */
