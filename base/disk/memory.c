@@ -142,6 +142,7 @@ static uint16_t pages_of(unsigned first, unsigned n)
 {
     unsigned last = (first + n - 1) / BLOCKS_PER_HUGE;
 
+    FB_REQUIRE(last < 16);
     return (uint16_t)((2U << last) - (1U << first / BLOCKS_PER_HUGE));
 }
 

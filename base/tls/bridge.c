@@ -16,7 +16,8 @@ int fb_tls_random(void *ctx, unsigned char *bytes, size_t size)
 
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
 
-/* AEADs have no MAC keys, and nothing else is negotiated. */
+/* AEADs have no MAC keys, and nothing else is negotiated.
+ * NOLINTNEXTLINE(readability-function-size): mbedTLS' type */
 static int on_keys(void *ctx, const unsigned char *secret, const unsigned char *block_bytes,
                    size_t mac_size, size_t key_size, size_t iv_size,
                    const unsigned char client_random[32], const unsigned char server_random[32],

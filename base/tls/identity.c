@@ -200,5 +200,7 @@ int64_t fb_tls_identity_expires_s(const struct tls_identity *identity)
 {
     const mbedtls_x509_time *to = &identity->chain.valid_to;
 
-    return days_of(to->year, to->mon, to->day) * 86400 + to->hour * 3600 + to->min * 60 + to->sec;
+    int of_day_s = to->hour * 3600 + to->min * 60 + to->sec;
+
+    return days_of(to->year, to->mon, to->day) * 86400 + of_day_s;
 }

@@ -236,12 +236,13 @@ int fb_tls_open(struct fb_tls_direction *direction, struct fb_str record, uint8_
     const uint8_t *bytes = (const uint8_t *)record.ptr;
     const uint8_t *own = bytes + FB_TLS_HEADER_SIZE;
     uint8_t tag[FB_TLS_TAG_SIZE];
-    struct fb_tls_job job = {.out = out, .tag = tag};
+    struct fb_tls_job job = {.tag = tag};
 
     FB_REQUIRE(record.len >= overhead(direction));
     if (direction->sequence == UINT64_MAX) {
         return FB_E_LIMIT;
     }
+    job.out = out;
     job.in = own + own_size(direction);
     job.len = record.len - overhead(direction);
     memcpy(tag, job.in + job.len, sizeof(tag));

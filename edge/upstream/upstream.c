@@ -172,24 +172,31 @@ static struct edge_pool *pool_new(struct edge_upstreams *upstreams,
     return pool;
 }
 
+static int spec_check(const struct edge_upstream_spec *server, struct fb_diag *diag)
+{
+    int err = edge_upstream_check_url(server->url, diag);
+    if (err == FB_OK && server->check.len > 0) {
+        err = edge_upstream_check_check(server->check, diag);
+    }
+    if (err < 0) {
+        return err;
+    }
+    FB_REQUIRE(server->url.ptr != NULL); /* what is good is not empty */
+    if (fb_str_starts_with(server->url, FB_STR("https:")) != (server->tls != NULL)) {
+        return fb_diag_set(diag, FB_E_UNSUPPORTED, "TLS is for https://, and needed there");
+    }
+    return FB_OK;
+}
+
 static int specs_check(const struct edge_upstream_spec *servers, size_t n, struct fb_diag *diag)
 {
-    int err = FB_OK;
-
-    for (size_t i = 0; i < n && err == FB_OK; i++) {
-        err = edge_upstream_check_url(servers[i].url, diag);
-        if (err == FB_OK && servers[i].check.len > 0) {
-            err = edge_upstream_check_check(servers[i].check, diag);
-        }
-        bool is_secure = fb_str_starts_with(servers[i].url, FB_STR("https:"));
-        if (err == FB_OK && is_secure != (servers[i].tls != NULL)) {
-            err = fb_diag_set(diag, FB_E_UNSUPPORTED, "TLS is for https://, and needed there");
-        }
+    for (size_t i = 0; i < n; i++) {
+        int err = spec_check(&servers[i], diag);
         if (err < 0) {
-            err = fb_diag_prefix(diag, err, "upstream '%.*s'", FB_STR_ARG(servers[i].url));
+            return fb_diag_prefix(diag, err, "upstream '%.*s'", FB_STR_ARG(servers[i].url));
         }
     }
-    return err;
+    return FB_OK;
 }
 
 int edge_upstreams_pool(struct edge_upstreams *upstreams, const struct edge_upstream_spec *servers,
