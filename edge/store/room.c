@@ -177,23 +177,39 @@ static bool room_is_possible(const struct edge_store *store, const struct room_c
     return used - FB_MIN(used, evictable) + claim->n_bytes + claim->n_run <= store->limit;
 }
 
+/* Under the room's lock, which is let go of meanwhile. False if there is nothing to evict. */
+static bool room_make(struct edge_store *store)
+{
+    struct room_waste waste = {0};
+
+    if (!room_evict(store, &waste)) {
+        return false;
+    }
+    store->n_evicting++;
+    (void)pthread_mutex_unlock(&store->room_lock);
+    waste_dispose(store, &waste);
+    (void)pthread_mutex_lock(&store->room_lock);
+    store->n_evicting--;
+    (void)pthread_cond_broadcast(&store->room_made);
+    return true;
+}
+
 static int room_claim(struct edge_store *store, struct room_claim *claim)
 {
     int err = FB_OK;
 
     (void)pthread_mutex_lock(&store->room_lock);
     while (!room_grant(store, claim)) {
-        struct room_waste waste = {0};
-        if (room_trim(store, claim)) {
+        if (room_trim(store, claim) || (room_is_possible(store, claim) && room_make(store))) {
             continue;
         }
-        if (!room_is_possible(store, claim) || !room_evict(store, &waste)) {
+        if (store->n_evicting == 0) {
             err = FB_E_BUSY;
             break;
         }
-        (void)pthread_mutex_unlock(&store->room_lock);
-        waste_dispose(store, &waste);
-        (void)pthread_mutex_lock(&store->room_lock);
+        /* What others are freeing is used no more, and not to be evicted either. It takes them
+         * about as long as they would hold the lock for it. */
+        (void)pthread_cond_wait(&store->room_made, &store->room_lock);
     }
     (void)pthread_mutex_unlock(&store->room_lock);
     return err;

@@ -106,6 +106,7 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
             fb_metrics_table_new(options->metrics, store_rows, FB_ARRAY_LEN(store_rows), NULL);
     }
     (void)pthread_mutex_init(&store->room_lock, NULL);
+    (void)pthread_cond_init(&store->room_made, NULL);
     store->own_bytes = own_bytes(options) + edge_notes_bytes(store->notes);
     atomic_init(&store->used, store->own_bytes);
     edge_store_count(store, STORE_BYTES, (int64_t)store->own_bytes);
@@ -143,6 +144,7 @@ void edge_store_free(struct edge_store *store)
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {
         edge_shard_done(&store->shards[i]);
     }
+    (void)pthread_cond_destroy(&store->room_made);
     (void)pthread_mutex_destroy(&store->room_lock);
     fb_free(store);
 }

@@ -280,6 +280,8 @@ struct edge_store {
     _Atomic uint64_t n_declined;
 
     pthread_mutex_t room_lock;
+    pthread_cond_t room_made;   /* n_evicting went down */
+    unsigned n_evicting;        /* threads that free what they evicted, without the lock */
     struct edge_policy *policy; /* owned */
     _Atomic uint64_t used;      /* grows under room_lock, shrinks anywhere */
     _Atomic uint64_t n_indexed;
