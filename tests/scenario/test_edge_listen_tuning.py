@@ -16,12 +16,14 @@ def edge_with(lab, origin, keys, start=True):
 
 def test_a_connection_gets_no_more_a_second_than_its_listener_lets_it(lab):
     origin = lab.scripted_origin()
-    origin.put("/seg-1.m4s", MIB)
+    origin.put("/seg-1.m4s", 2 * MIB)
     edge = edge_with(lab, origin, "congestion: reno\n    rate: 20Mbit/s")
-    assert get(edge.url + "/seg-1.m4s").body == MIB
+    assert get(edge.url + "/seg-1.m4s").body == 2 * MIB
     began = time.monotonic()
-    assert get(edge.url + "/seg-1.m4s").body == MIB
-    assert time.monotonic() - began > 0.25  # at the rate: 0.42 s
+    assert get(edge.url + "/seg-1.m4s").body == 2 * MIB
+    # At the rate: 0.84 s. A kernel whose timer came late lets the next packets follow in half of
+    # their time, so no less than half of it in all.
+    assert time.monotonic() - began > 0.4
 
 
 def test_a_congestion_control_that_the_kernel_does_not_have_is_named_at_start(lab):
