@@ -63,7 +63,10 @@ int origin_encoder_new_video(const struct origin_video_settings *settings,
     av_dict_set(&options, "forced-idr", "1", 0);
     av_dict_set(&options, "sc_threshold", "0", 0); /* cuts would leave the key frame grid */
     av_dict_set(&options, "a53cc", "0", 0);
-    av_dict_set(&options, "x264-params", "open-gop=0", 0);
+    /* x264's thread that looks ahead counts the users of a frame without a lock, as its encoder
+     * does: once in a great while a frame of 1 MB is never freed. Without that thread the encoder
+     * looks ahead itself, and finds the same. */
+    av_dict_set(&options, "x264-params", "open-gop=0:sync-lookahead=0", 0);
     return encoder_open(encoder, codec, &options, ret_encoder, diag);
 }
 
