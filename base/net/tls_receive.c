@@ -143,7 +143,7 @@ static int fill_block(struct tls_stream *self, struct net_block *block)
 {
     int err = FB_OK;
 
-    while (err == FB_OK && NET_BLOCK_BYTES - block->len >= FB_TLS_RECORD_MAX) {
+    while (err == FB_OK && NET_BLOCK_BYTES - block->len >= FB_TLS_OPENED_MAX) {
         err = self->rest.len > 0 ? take_next(self, block) : receive(self);
     }
     if (err < 0 && err != FB_E_LATER) {

@@ -13,7 +13,7 @@ enum fb_tls_aead { FB_TLS_AES_128_GCM, FB_TLS_AES_256_GCM, FB_TLS_CHACHA20_POLY1
 
 enum { FB_TLS_N_AEADS = FB_TLS_CHACHA20_POLY1305 + 1 };
 
-enum { FB_TLS_KEY_MAX = 32, FB_TLS_IV_SIZE = 12, FB_TLS_TAG_SIZE = 16 };
+enum { FB_TLS_KEY_MAX = 32, FB_TLS_IV_SIZE = 12, FB_TLS_TAG_SIZE = 16, FB_TLS_SECRET_MAX = 48 };
 
 /* One direction. */
 struct fb_tls_traffic {
@@ -22,6 +22,8 @@ struct fb_tls_traffic {
      * which the record's number is added to by XOR (RFC 7905 section 2, RFC 8446 section 5.3). */
     uint8_t iv[FB_TLS_IV_SIZE];
     uint64_t sequence; /* of the next record */
+    /* Of TLS 1.3: what the key and those after it follow from (keys13.h). */
+    uint8_t secret[FB_TLS_SECRET_MAX];
 };
 
 struct fb_tls_keys {

@@ -1,8 +1,9 @@
 /*
  * Records: application data sealed and opened with the keys of a handshake.
  *
- * Pure functions over memory. What seals is a backend, one for the process, chosen once by what
- * the machine has; all give the same bytes. Each of the two directions has a state of its own.
+ * Pure functions over memory, of TLS 1.2 and 1.3. What seals is a backend, one for the process,
+ * chosen once by what the machine has; all give the same bytes. Each of the two directions has a
+ * state of its own.
  *
  *     plain bytes ── fb_tls_seal() ──► records of at most 16 KiB of content
  *     records ── fb_tls_measure() ──► fb_tls_open() ──► plain bytes, or an alert
@@ -10,9 +11,11 @@
  * Ownership  init → done. Keys are copied; done wipes them.
  * Threads    One at a time for each direction; both may be used at once.
  * Limits     FB_TLS_RECORD_MAX bytes of content in a record. A direction ends before its record
- *            number would repeat (FB_E_LIMIT), which at 16 KiB each is 2^78 bytes.
+ *            number would repeat (FB_E_LIMIT), which at 16 KiB each is 2^78 bytes; with TLS 1.3 it
+ *            wants new keys long before.
  * Failures   FB_E_MALFORMED (no record), FB_E_LIMIT (a longer one than may be), FB_E_CORRUPT (it
- * does not open: forged, damaged or out of order); after either the connection is over, and
+ *            does not open: forged, damaged or out of order), FB_E_UNSUPPORTED (it opens to what
+ *            no record may hold); after any of them the connection is over, and
  *            fb_tls_failure_alert() is what the peer may be told.
  */
 #pragma once
@@ -28,6 +31,7 @@
 enum {
     FB_TLS_RECORD_MAX = 16 * 1024,
     FB_TLS_HEADER_SIZE = 5,
+    FB_TLS_OPENED_MAX = FB_TLS_RECORD_MAX + 1, /* TLS 1.3 seals what it is with the content */
     FB_TLS_OVERHEAD_MAX = FB_TLS_HEADER_SIZE + 8 + 1 + FB_TLS_TAG_SIZE,
     /* A sealed record, header and all: RFC 5246 section 6.2.3 bounds what a peer may add. */
     FB_TLS_SEALED_MAX = FB_TLS_HEADER_SIZE + FB_TLS_RECORD_MAX + 2048
@@ -48,6 +52,8 @@ enum fb_tls_alert {
     FB_TLS_BAD_RECORD_MAC = 20,
     FB_TLS_RECORD_OVERFLOW = 22,
     FB_TLS_DECODE_ERROR = 50,
+    FB_TLS_INTERNAL_ERROR = 80,
+    FB_TLS_USER_CANCELED = 90,
     FB_TLS_NO_RENEGOTIATION = 100
 };
 
@@ -63,6 +69,7 @@ struct fb_tls_direction {
     uint16_t max_content;
     uint8_t iv[FB_TLS_IV_SIZE];
     uint64_t sequence;
+    uint8_t secret[FB_TLS_SECRET_MAX]; /* of TLS 1.3 */
 };
 
 /* `backend` NULL: the best. */
@@ -70,6 +77,12 @@ void fb_tls_direction_init(struct fb_tls_direction *direction, const struct fb_t
                            const struct fb_tls_traffic *traffic,
                            const struct fb_tls_backend *backend);
 void fb_tls_direction_done(struct fb_tls_direction *direction); /* safe on zero */
+
+/* Of TLS 1.3: goes on with the keys that follow a KeyUpdate. */
+void fb_tls_direction_update(struct fb_tls_direction *direction);
+
+/* True if so much was sealed with its keys that others should follow: RFC 8446 section 5.5. */
+bool fb_tls_direction_is_worn(const struct fb_tls_direction *direction);
 
 /* ---- sealing ------------------------------------------------------------- */
 
@@ -87,11 +100,19 @@ FB_MUST_CHECK int fb_tls_seal(struct fb_tls_direction *direction, const struct f
  * others fatal. */
 void fb_tls_alert_message(enum fb_tls_alert alert, uint8_t ret_message[2]);
 
-enum { FB_TLS_SEALED_ALERT_MAX = FB_TLS_OVERHEAD_MAX + 2 };
+enum {
+    FB_TLS_NOTE_MAX = 8,
+    FB_TLS_SEALED_NOTE_MAX = FB_TLS_OVERHEAD_MAX + FB_TLS_NOTE_MAX,
+    FB_TLS_SEALED_ALERT_MAX = FB_TLS_SEALED_NOTE_MAX
+};
 
-/* Seals an alert. Returns its size. */
+/* Seals an alert. Returns its size; 0: there is no number left for it. */
 size_t fb_tls_seal_alert(struct fb_tls_direction *direction, enum fb_tls_alert alert,
                          uint8_t out[FB_TLS_SEALED_ALERT_MAX]);
+
+/* The same of a short message of another kind. */
+size_t fb_tls_seal_note(struct fb_tls_direction *direction, enum fb_tls_content type,
+                        struct fb_str message, uint8_t out[FB_TLS_SEALED_NOTE_MAX]);
 
 /* ---- opening ------------------------------------------------------------- */
 
@@ -100,7 +121,7 @@ size_t fb_tls_seal_alert(struct fb_tls_direction *direction, enum fb_tls_alert a
 FB_MUST_CHECK int fb_tls_measure(const struct fb_tls_direction *direction, struct fb_str bytes,
                                  size_t *ret_size);
 
-/* Opens one whole record, measured before. `out` has room for FB_TLS_RECORD_MAX bytes and does not
+/* Opens one whole record, measured before. `out` has room for FB_TLS_OPENED_MAX bytes and does not
  * overlap it. `*ret_type` is what it is; what is neither data nor an alert is the caller's to
  * refuse. */
 FB_MUST_CHECK int fb_tls_open(struct fb_tls_direction *direction, struct fb_str record,

@@ -1,6 +1,6 @@
 /*
  * Records: what nobody sealed does not open, and what was sealed opens to what it was, however it
- * was cut into pieces. The first byte selects the cipher.
+ * was cut into pieces. The first byte selects version and cipher.
  */
 #include "base/core/check.h"
 #include "base/core/err.h"
@@ -11,10 +11,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void begin(struct fb_tls_direction *direction, unsigned aead)
+static void begin(struct fb_tls_direction *direction, unsigned way)
 {
-    struct fb_tls_keys keys = {
-        .version = FB_TLS_1_2, .aead = (enum fb_tls_aead)(aead % 3), .max_content = 700};
+    struct fb_tls_keys keys = {.version = way / 3 % 2 == 0 ? FB_TLS_1_2 : FB_TLS_1_3,
+                               .aead = (enum fb_tls_aead)(way % 3),
+                               .max_content = 700};
 
     memset(keys.in.key, 7, sizeof(keys.in.key));
     fb_tls_direction_init(direction, &keys, &keys.in, NULL);
@@ -22,7 +23,7 @@ static void begin(struct fb_tls_direction *direction, unsigned aead)
 
 static void open_stranger(const uint8_t *data, size_t size)
 {
-    static uint8_t out[FB_TLS_RECORD_MAX];
+    static uint8_t out[FB_TLS_OPENED_MAX];
     struct fb_tls_direction direction;
     struct fb_str bytes = {(const char *)data + 1, size - 1};
     enum fb_tls_content type = FB_TLS_DATA;
@@ -41,7 +42,7 @@ static void open_stranger(const uint8_t *data, size_t size)
 static void seal_and_open(const uint8_t *data, size_t size)
 {
     static uint8_t sealed[8192];
-    static uint8_t out[FB_TLS_RECORD_MAX];
+    static uint8_t out[FB_TLS_OPENED_MAX];
     struct fb_tls_direction to;
     struct fb_tls_direction from;
     const char *bytes = (const char *)data;
