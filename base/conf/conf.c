@@ -13,6 +13,8 @@ struct binding {
     const char *name;
     struct fb_diag *diag;
     bool probes; /* also what is there on this machine */
+    int (*check)(const void *ctx, const void *conf, struct fb_diag *diag); /* or NULL */
+    const void *check_ctx;
 };
 
 static int bind_section(const struct binding *b, const struct fb_conf_section *section,
@@ -212,11 +214,28 @@ static int bind_check_keys(const struct binding *b, const struct fb_conf_section
     return FB_OK;
 }
 
+/* With the place of the culprit in `conf`, or else of the section. */
+static int bind_fail(const struct binding *b, int err, const struct fb_conf_section *section,
+                     const struct fb_conf_node *node, const void *conf)
+{
+    const struct fb_conf_node *culprit = NULL;
+
+    if (b->diag != NULL && b->diag->culprit != NULL) {
+        culprit = fb_conf_find_node(section, node, conf, b->diag->culprit);
+        b->diag->culprit = NULL; /* it will be gone */
+    }
+    return fb_conf_fail(b->diag, err, b->name, culprit != NULL ? culprit->place : node->place);
+}
+
 static int bind_check_section(const struct binding *b, const struct fb_conf_section *section,
                               const struct fb_conf_node *node, const void *conf)
 {
     int err = section->check != NULL ? section->check(conf, b->diag) : FB_OK;
-    return err < 0 ? fb_conf_fail(b->diag, err, b->name, node->place) : FB_OK;
+
+    if (err == FB_OK && b->probes && section->probe != NULL) {
+        err = section->probe(conf, b->diag);
+    }
+    return err < 0 ? bind_fail(b, err, section, node, conf) : FB_OK;
 }
 
 /* `node` is NULL for a section that is not written. */
@@ -312,6 +331,10 @@ static int conf_bind(const struct binding *b, const struct fb_conf_section *sect
         return err;
     }
     err = bind_section(b, section, root, fresh);
+    if (err == FB_OK && b->check != NULL) {
+        err = b->check(b->check_ctx, fresh, b->diag);
+        err = err < 0 ? bind_fail(b, err, section, root, fresh) : FB_OK;
+    }
     if (err < 0) {
         fb_conf_done(section, fresh);
         return err;
@@ -328,13 +351,17 @@ int fb_conf_parse(const struct fb_conf_section *section, struct fb_str text, con
     return conf_bind(&b, section, text, conf);
 }
 
-static int conf_load(const struct fb_conf_section *section, const char *path, bool probes,
-                     void *conf, struct fb_diag *diag)
+int fb_conf_load_with(const struct fb_conf_section *section, const struct fb_conf_loading *loading,
+                      void *conf, struct fb_diag *diag)
 {
-    const struct binding b = {.name = path, .diag = diag, .probes = probes};
+    const struct binding b = {.name = loading->path,
+                              .diag = diag,
+                              .probes = loading->probes,
+                              .check = loading->check,
+                              .check_ctx = loading->ctx};
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
 
-    int err = fb_file_read_path(path, FB_CONF_MAX_BYTES, &text, diag);
+    int err = fb_file_read_path(loading->path, FB_CONF_MAX_BYTES, &text, diag);
     if (err < 0) {
         return err;
     }
@@ -344,13 +371,7 @@ static int conf_load(const struct fb_conf_section *section, const char *path, bo
 int fb_conf_load(const struct fb_conf_section *section, const char *path, void *conf,
                  struct fb_diag *diag)
 {
-    return conf_load(section, path, false, conf, diag);
-}
-
-int fb_conf_load_probing(const struct fb_conf_section *section, const char *path, void *conf,
-                         struct fb_diag *diag)
-{
-    return conf_load(section, path, true, conf, diag);
+    return fb_conf_load_with(section, &(struct fb_conf_loading){.path = path}, conf, diag);
 }
 
 static void string_done(struct fb_str *str)

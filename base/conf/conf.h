@@ -94,9 +94,8 @@ struct fb_conf_item {
     /* Says with a sentence what is wrong with a STRING or PATH, or each of
      * STRINGS. May be NULL. */
     int (*check)(struct fb_str value, struct fb_diag *diag);
-    /* Says what keeps a written PATH from being used on this machine; only for
-     * fb_conf_load_probing().
-     * May be NULL. */
+    /* Says what keeps a written PATH from being used on this machine; only while probing. May be
+     * NULL. */
     int (*probe)(const char *path, struct fb_diag *diag);
     /* Says what is wrong with the entries of STRINGS or SECTIONS together, and which of them
      * it is. May be NULL. */
@@ -108,9 +107,12 @@ struct fb_conf_section {
     const char *help;
     size_t size;                      /* of the struct */
     const struct fb_conf_item *items; /* up to one without a key */
-    /* Says what is wrong with the whole section, once its keys are read. May
-     * be NULL. */
+    /* Says what is wrong with the whole section, once its keys are read, and may say by
+     * fb_diag_blame() with which of them. May be NULL. */
     int (*check)(const void *conf, struct fb_diag *diag);
+    /* The same of what keeps it from being used on this machine; only while probing. May be
+     * NULL. */
+    int (*probe)(const void *conf, struct fb_diag *diag);
 };
 
 struct fb_conf_list {
@@ -148,10 +150,19 @@ FB_MUST_CHECK int fb_conf_load(const struct fb_conf_section *section, const char
 FB_MUST_CHECK int fb_conf_parse(const struct fb_conf_section *section, struct fb_str text,
                                 const char *name, void *conf, struct fb_diag *diag);
 
-/* As fb_conf_load(), and what the file names has to be usable on this machine: says with its place
- * what is not, such as a file that is not there. */
-FB_MUST_CHECK int fb_conf_load_probing(const struct fb_conf_section *section, const char *path,
-                                       void *conf, struct fb_diag *diag);
+struct fb_conf_loading {
+    const char *path;
+    bool probes; /* what the file names has to be usable on this machine */
+    /* Checks beyond the tables, when all is read: what it blames is told with its place. `ctx` is
+     * handed on. May be NULL. */
+    int (*check)(const void *ctx, const void *conf, struct fb_diag *diag);
+    const void *ctx;
+};
+
+/* fb_conf_load() with more checks. */
+FB_MUST_CHECK int fb_conf_load_with(const struct fb_conf_section *section,
+                                    const struct fb_conf_loading *loading, void *conf,
+                                    struct fb_diag *diag);
 
 /* Frees what the struct owns and leaves it zero. */
 void fb_conf_done(const struct fb_conf_section *section, void *conf);

@@ -40,6 +40,12 @@ FB_MUST_CHECK int fb_conf_tree(struct fb_str text, const char *name, struct fb_a
 /* Puts "name:line:column: " before the sentence of `diag`; returns `err`. */
 int fb_conf_fail(struct fb_diag *diag, int err, const char *name, struct fb_conf_place place);
 
+/* What was bound to the member, the entry or the section at the address `at`, somewhere in `conf`
+ * that `map` was bound to; NULL: nothing that is written. */
+const struct fb_conf_node *fb_conf_find_node(const struct fb_conf_section *section,
+                                             const struct fb_conf_node *map, const void *conf,
+                                             const void *at);
+
 /* Reads a scalar into the member at `member` (strings are copied to the heap). */
 FB_MUST_CHECK int fb_conf_value_read(const struct fb_conf_item *item, struct fb_str text,
                                      void *member, struct fb_diag *diag);

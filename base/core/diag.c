@@ -12,8 +12,17 @@ int fb_diag_set(struct fb_diag *diag, int err, const char *fmt, ...)
     va_list args;
     va_start(args, fmt);
     diag->err = err;
+    diag->culprit = NULL;
     (void)vsnprintf(diag->text, sizeof(diag->text), fmt, args);
     va_end(args);
+    return err;
+}
+
+int fb_diag_blame(struct fb_diag *diag, int err, const void *culprit)
+{
+    if (diag != NULL) {
+        diag->culprit = culprit;
+    }
     return err;
 }
 

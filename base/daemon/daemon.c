@@ -241,8 +241,9 @@ static int daemon_usage(const struct fb_daemon_program *program, const struct fb
     return FB_EXIT_USAGE;
 }
 
-int fb_daemon_check(const struct fb_daemon_program *program, const void *conf, struct fb_diag *diag)
+static int daemon_check(const void *ctx, const void *conf, struct fb_diag *diag)
 {
+    const struct fb_daemon_program *program = ctx;
     struct fb_str address =
         program->admin_address != NULL ? program->admin_address(conf) : FB_STR_NONE;
     struct fb_address where;
@@ -252,6 +253,19 @@ int fb_daemon_check(const struct fb_daemon_program *program, const void *conf, s
         return fb_diag_prefix(diag, err, "admin address");
     }
     return program->check != NULL ? program->check(conf, diag) : FB_OK;
+}
+
+int fb_daemon_load(const struct fb_daemon_program *program, const char *path, bool probes,
+                   void *conf, struct fb_diag *diag)
+{
+    return fb_conf_load_with(program->conf,
+                             &(struct fb_conf_loading){
+                                 .path = path,
+                                 .probes = probes,
+                                 .check = daemon_check,
+                                 .ctx = program,
+                             },
+                             conf, diag);
 }
 
 static int daemon_do(struct fb_daemon *daemon, const struct fb_daemon_args *args)
@@ -276,23 +290,14 @@ static int daemon_with_config(struct fb_daemon *daemon, const struct fb_daemon_a
     FB_AUTO(fb_freep) void *conf = fb_alloc(program->conf->size);
     struct fb_diag diag = {0};
 
-    int err = args->task == FB_DAEMON_CHECK
-                  ? fb_conf_load_probing(program->conf, args->config_path, conf, &diag)
-                  : fb_conf_load(program->conf, args->config_path, conf, &diag);
+    int err =
+        fb_daemon_load(program, args->config_path, args->task == FB_DAEMON_CHECK, conf, &diag);
     if (err < 0) {
         fb_heir_refuse(&daemon->heir, true, diag.text);
         return daemon_usage(program, &diag);
     }
-    int exit_code = FB_EXIT_OK;
-    err = fb_daemon_check(program, conf, &diag);
-    if (err < 0) {
-        (void)fb_diag_prefix(&diag, err, "%s", args->config_path);
-        fb_heir_refuse(&daemon->heir, true, diag.text);
-        exit_code = daemon_usage(program, &diag);
-    } else {
-        daemon->conf = conf;
-        exit_code = daemon_do(daemon, args);
-    }
+    daemon->conf = conf;
+    int exit_code = daemon_do(daemon, args);
     fb_conf_done(program->conf, conf);
     return exit_code;
 }

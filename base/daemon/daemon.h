@@ -108,7 +108,8 @@ struct fb_daemon_program {
     const char *summary;                /* one line for --help */
     const struct fb_conf_section *conf; /* the root section */
 
-    /* Checks beyond the tables, for --check too. May be NULL. */
+    /* Checks beyond the tables, for --check too; what it blames is told with its place. May be
+     * NULL. */
     int (*check)(const void *conf, struct fb_diag *diag);
 
     /* Where the admin server listens, or an empty string for none. May be NULL. */

@@ -38,9 +38,10 @@ FB_MUST_CHECK int fb_daemon_args_parse(int argc, char **argv, struct fb_daemon_a
 /* Appends the manual page that --help shows. */
 void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf *buf);
 
-/* What the tables cannot see. */
-FB_MUST_CHECK int fb_daemon_check(const struct fb_daemon_program *program, const void *conf,
-                                  struct fb_diag *diag);
+/* Reads the configuration into `conf`, and checks also what the tables cannot see; `probes` as in
+ * base/conf. */
+FB_MUST_CHECK int fb_daemon_load(const struct fb_daemon_program *program, const char *path,
+                                 bool probes, void *conf, struct fb_diag *diag);
 
 /* ---- the running program: daemon.c ------------------------------------------ */
 

@@ -108,22 +108,6 @@ static void reload_on_done(struct fb_op *op)
     reload_end(daemon);
 }
 
-static int reload_read(struct fb_daemon *daemon, void *conf, struct fb_diag *diag)
-{
-    const struct fb_daemon_program *program = daemon->program;
-
-    int err = fb_conf_load(program->conf, daemon->config_path, conf, diag);
-    if (err < 0) {
-        return err;
-    }
-    err = fb_daemon_check(program, conf, diag);
-    if (err < 0) {
-        fb_conf_done(program->conf, conf);
-        return fb_diag_prefix(diag, err, "%s", daemon->config_path);
-    }
-    return FB_OK;
-}
-
 /* `exchange` is to be answered, or NULL. */
 static void reload_begin(struct fb_daemon *daemon, struct fb_exchange *exchange)
 {
@@ -134,7 +118,7 @@ static void reload_begin(struct fb_daemon *daemon, struct fb_exchange *exchange)
     if (program->reopen_logs != NULL) {
         program->reopen_logs(daemon->ctx);
     }
-    int err = reload_read(daemon, conf, &diag);
+    int err = fb_daemon_load(program, daemon->config_path, false, conf, &diag);
     if (err < 0) {
         fb_free(conf);
         reload_fail(exchange, &diag);

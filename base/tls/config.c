@@ -148,7 +148,7 @@ static int config_load_authorities(struct fb_tls_config *config,
     }
     int err = fb_tls_chain_load(&config->authorities, &options->authorities, true, diag);
     if (err < 0) {
-        return err;
+        return fb_diag_blame(diag, err, &options->authorities);
     }
     mbedtls_ssl_conf_ca_chain(&config->base, &config->authorities, NULL);
     mbedtls_ssl_conf_authmode(&config->base, MBEDTLS_SSL_VERIFY_REQUIRED);
@@ -167,7 +167,8 @@ static int config_load(struct fb_tls_config *config, const struct fb_tls_options
         return fb_diag_set(diag, FB_E_FOREIGN, "TLS cannot be set up");
     }
     if (options->min_version > FB_TLS_1_2) {
-        return fb_diag_set(diag, FB_E_UNSUPPORTED, "TLS 1.3 is not available");
+        int err = fb_diag_set(diag, FB_E_UNSUPPORTED, "TLS 1.3 is not available");
+        return fb_diag_blame(diag, err, &options->min_version);
     }
     mbedtls_ssl_conf_rng(&config->base, fb_tls_random, NULL);
     fb_tls_bridge_versions(&config->base);

@@ -67,6 +67,7 @@ struct fb_tls_options {
                                         has none: a session would outlive its certificate */
 };
 
+/* `diag` blames the member of `options`, or of its certificates, that is wrong. */
 FB_MUST_CHECK int fb_tls_config_new(const struct fb_tls_options *options,
                                     struct fb_tls_config **ret_config, struct fb_diag *diag);
 struct fb_tls_config *fb_tls_config_ref(struct fb_tls_config *config);

@@ -138,12 +138,14 @@ int fb_tls_identity_load(struct tls_identity *identity, const struct fb_tls_cert
                          bool is_client, struct fb_diag *diag)
 {
     const char *name = files->chain.name;
+    const struct fb_tls_pem *culprit = &files->chain;
 
     mbedtls_x509_crt_init(&identity->chain);
     mbedtls_pk_init(&identity->key);
     int err = fb_tls_chain_load(&identity->chain, &files->chain, false, diag);
     if (err == FB_OK) {
         err = load_key(&identity->key, &files->key, diag);
+        culprit = err < 0 ? &files->key : culprit;
     }
     if (err == FB_OK) {
         err = check_strength(identity, name, diag);
@@ -157,10 +159,11 @@ int fb_tls_identity_load(struct tls_identity *identity, const struct fb_tls_cert
     if (err == FB_OK) {
         err = check_usage(identity, name, is_client, diag);
     }
-    if (err == FB_OK) {
-        load_names(identity);
+    if (err < 0) {
+        return fb_diag_blame(diag, err, culprit);
     }
-    return err;
+    load_names(identity);
+    return FB_OK;
 }
 
 void fb_tls_identity_done(struct tls_identity *identity)

@@ -86,6 +86,7 @@ static int access_add_keys(struct edge_access *access, const struct edge_access_
             err = key_init(access, &access->keys[i], &spec->keys[i], diag);
         }
         if (err < 0) {
+            (void)fb_diag_blame(diag, err, &spec->keys[i]);
             return fb_diag_prefix(diag, err, "key '%.*s'", FB_STR_ARG(id));
         }
     }

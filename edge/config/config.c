@@ -47,28 +47,36 @@ static int conf_check_congestion(struct fb_str value, struct fb_diag *diag)
                                  FB_STR_ARG(value));
 }
 
+/* That none of the first `n` listeners has the address. */
+static int conf_check_free(const struct edge_conf *edge, size_t n, const struct fb_str *address,
+                           struct fb_diag *diag)
+{
+    for (size_t i = 0; i < n && conf_has_port(*address); i++) {
+        if (fb_str_equal(*address, FB_CONF_AT(struct edge_conf_listen, edge->listen, i)->address)) {
+            int err = fb_diag_set(diag, FB_E_MALFORMED, "address '%.*s' is listened on twice",
+                                  FB_STR_ARG(*address));
+            return fb_diag_blame(diag, err, address);
+        }
+    }
+    return FB_OK;
+}
+
 static int conf_check_root(const void *conf, struct fb_diag *diag)
 {
     const struct edge_conf *edge = conf;
 
     for (size_t i = 0; i < edge->listen.n; i++) {
-        struct fb_str address = FB_CONF_AT(struct edge_conf_listen, edge->listen, i)->address;
-        bool is_twice = fb_str_equal(address, edge->admin.address);
-        for (size_t j = 0; j < i && !is_twice; j++) {
-            is_twice = fb_str_equal(address,
-                                    FB_CONF_AT(struct edge_conf_listen, edge->listen, j)->address);
+        const struct edge_conf_listen *one = FB_CONF_AT(struct edge_conf_listen, edge->listen, i);
+        int err = conf_check_free(edge, i, &one->address, diag);
+        if (err == FB_OK) {
+            err = edge_conf_check_tls_server(edge, &one->tls, diag);
         }
-        int err = edge_conf_check_tls_server(
-            edge, FB_CONF_AT(struct edge_conf_listen, edge->listen, i)->tls, diag);
         if (err < 0) {
             return err;
         }
-        if (is_twice && conf_has_port(address)) {
-            return fb_diag_set(diag, FB_E_MALFORMED, "address '%.*s' is listened on twice",
-                               FB_STR_ARG(address));
-        }
     }
-    return edge_conf_check_tls_server(edge, edge->admin.tls, diag);
+    int err = conf_check_free(edge, edge->listen.n, &edge->admin.address, diag);
+    return err < 0 ? err : edge_conf_check_tls_server(edge, &edge->admin.tls, diag);
 }
 
 /* ---- tables ------------------------------------------------------------ */

@@ -225,6 +225,7 @@ static int key_read(const struct edge_conf_access_key *conf, struct fb_buf *buf,
     }
     int err = fb_file_read_path(path, KEY_FILE_MAX, buf, diag);
     if (err < 0) {
+        (void)fb_diag_blame(diag, err, is_text ? &conf->key_file : &conf->secret_file);
         return fb_diag_prefix(diag, err, "key '%.*s'", FB_STR_ARG(conf->id));
     }
     struct fb_str text = fb_buf_str(buf);
@@ -268,6 +269,9 @@ int edge_conf_access(const struct edge_conf_access *conf, struct fb_str name,
     }
     for (size_t i = 0; i < n; i++) {
         fb_buf_done(&texts[i]);
+        if (err < 0 && diag != NULL && diag->culprit == &keys[i]) {
+            diag->culprit = FB_CONF_AT(struct edge_conf_access_key, conf->keys, i);
+        }
     }
     return err < 0 ? fb_diag_prefix(diag, err, "site '%.*s'", FB_STR_ARG(name)) : FB_OK;
 }

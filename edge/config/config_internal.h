@@ -65,9 +65,9 @@ extern const struct fb_conf_section edge_conf_tls_section;
 /* For check_all: no name stands there twice. */
 int edge_conf_check_tls(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag);
 
-/* That `name` is there and can be listened with; or is ptr NULL. */
-FB_MUST_CHECK int edge_conf_check_tls_server(const struct edge_conf *conf, struct fb_str name,
-                                             struct fb_diag *diag);
+/* That `name`, of `conf`, is there and can be listened with; or is ptr NULL. */
+FB_MUST_CHECK int edge_conf_check_tls_server(const struct edge_conf *conf,
+                                             const struct fb_str *name, struct fb_diag *diag);
 
 /* The entry of `tls`, or NULL. */
 const struct edge_conf_tls *edge_conf_find_tls(const struct edge_conf *conf, struct fb_str name);

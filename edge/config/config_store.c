@@ -1,9 +1,12 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
+#include "base/sys/file.h"
 #include "edge/config/config_internal.h"
 #include "edge/policy/policy.h"
 #include "edge/store/store.h"
 #include "edge/volume/volumes.h"
+
+#include <errno.h>
 
 enum {
     THOUSANDTHS = 1000,
@@ -61,8 +64,9 @@ static int conf_check_endurance(const void *conf, struct fb_diag *diag)
                            "'drive_writes_per_day' and 'bytes_per_day' say the same: write one");
     }
     if (endurance->bytes_per_day != 0 && endurance->bytes_per_day < MIN_VOLUME_BYTES) {
-        return fb_diag_set(diag, FB_E_MALFORMED,
-                           "'bytes_per_day' needs a unit and at least 64MiB, such as 500GB");
+        int err = fb_diag_set(diag, FB_E_MALFORMED,
+                              "'bytes_per_day' needs a unit and at least 64MiB, such as 500GB");
+        return fb_diag_blame(diag, err, &endurance->bytes_per_day);
     }
     return FB_OK;
 }
@@ -80,10 +84,27 @@ static int conf_check_volume(const void *conf, struct fb_diag *diag)
     const struct edge_conf_volume *volume = conf;
 
     if (volume->size != 0 && volume->size < MIN_VOLUME_BYTES) {
-        return fb_diag_set(diag, FB_E_MALFORMED,
-                           "'size' needs a unit and at least 64MiB, such as 500GB");
+        int err = fb_diag_set(diag, FB_E_MALFORMED,
+                              "'size' needs a unit and at least 64MiB, such as 500GB");
+        return fb_diag_blame(diag, err, &volume->size);
     }
     return FB_OK;
+}
+
+/* At the start it is no error: a drive may come back later. */
+static int conf_probe_volume(const void *conf, struct fb_diag *diag)
+{
+    const struct edge_conf_volume *volume = conf;
+
+    int err = volume->size == 0 ? fb_file_check_use(volume->path.ptr, FB_FILE_READ, diag) : FB_OK;
+    if (err == -ENOENT) {
+        (void)fb_diag_set(diag, err, "there is no '%s', and without a 'size' it is not made",
+                          volume->path.ptr);
+    }
+    if (err == FB_OK) {
+        err = fb_file_check_use(volume->path.ptr, FB_FILE_APPEND, diag);
+    }
+    return err < 0 ? fb_diag_blame(diag, err, &volume->path) : FB_OK;
 }
 
 static int conf_check_volumes(const struct fb_conf_list *volumes, size_t *ret_entry,
@@ -140,6 +161,7 @@ static const struct fb_conf_section volume_section = {
     .size = sizeof(struct edge_conf_volume),
     .items = volume_items,
     .check = conf_check_volume,
+    .probe = conf_probe_volume,
 };
 
 static const char *const eviction_names[] = {

@@ -25,16 +25,8 @@ static int conf_check_cipher(struct fb_str value, struct fb_diag *diag)
 
 int edge_conf_check_tls(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        struct fb_str name = FB_CONF_AT(struct edge_conf_tls, *list, i)->name;
-        for (size_t j = 0; j < i; j++) {
-            if (fb_str_equal(name, FB_CONF_AT(struct edge_conf_tls, *list, j)->name)) {
-                *ret_entry = i;
-                return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is there twice", FB_STR_ARG(name));
-            }
-        }
-    }
-    return FB_OK;
+    return fb_conf_check_distinct_by(list, FB_CONF_TEXT("name", edge_conf_tls, name), ret_entry,
+                                     diag);
 }
 
 const struct edge_conf_tls *edge_conf_find_tls(const struct edge_conf *conf, struct fb_str name)
@@ -48,23 +40,21 @@ const struct edge_conf_tls *edge_conf_find_tls(const struct edge_conf *conf, str
     return NULL;
 }
 
-int edge_conf_check_tls_server(const struct edge_conf *conf, struct fb_str name,
+int edge_conf_check_tls_server(const struct edge_conf *conf, const struct fb_str *name,
                                struct fb_diag *diag)
 {
-    if (name.ptr == NULL) {
+    if (name->ptr == NULL) {
         return FB_OK;
     }
-    const struct edge_conf_tls *tls = edge_conf_find_tls(conf, name);
-    if (tls == NULL) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "there is no '%.*s' among 'tls'",
-                           FB_STR_ARG(name));
+    const struct edge_conf_tls *tls = edge_conf_find_tls(conf, *name);
+    if (tls != NULL && tls->certificates.n > 0) {
+        return FB_OK;
     }
-    if (tls->certificates.n == 0) {
-        return fb_diag_set(diag, FB_E_MALFORMED,
-                           "'%.*s' among 'tls' has no certificates to listen with",
-                           FB_STR_ARG(name));
-    }
-    return FB_OK;
+    int err = fb_diag_set(diag, FB_E_MALFORMED,
+                          tls == NULL ? "there is no '%.*s' among 'tls'"
+                                      : "'%.*s' among 'tls' has no certificates to listen with",
+                          FB_STR_ARG(*name));
+    return fb_diag_blame(diag, err, name);
 }
 
 /* ---- tables ------------------------------------------------------------ */
@@ -157,14 +147,14 @@ const struct fb_conf_section edge_conf_hsts_section = {
 
 /* ---- what is made of it ------------------------------------------------ */
 
-static int read_pem(struct fb_str path, struct fb_buf *buf, struct fb_tls_pem *ret_pem,
+static int read_pem(const struct fb_str *path, struct fb_buf *buf, struct fb_tls_pem *ret_pem,
                     struct fb_diag *diag)
 {
-    int err = fb_file_read_path(path.ptr, PEM_FILE_MAX, buf, diag);
+    int err = fb_file_read_path(path->ptr, PEM_FILE_MAX, buf, diag);
     if (err < 0) {
-        return err;
+        return fb_diag_blame(diag, err, path);
     }
-    *ret_pem = (struct fb_tls_pem){.text = fb_buf_str(buf), .name = path.ptr};
+    *ret_pem = (struct fb_tls_pem){.text = fb_buf_str(buf), .name = path->ptr};
     return FB_OK;
 }
 
@@ -198,15 +188,57 @@ static int tls_files_read(struct tls_files *files, const struct edge_conf_tls *c
         const struct edge_conf_certificate *one =
             FB_CONF_AT(struct edge_conf_certificate, conf->certificates, i);
         struct fb_tls_certificate *to = &files->certificates[i];
-        err = read_pem(one->chain, &files->bufs[files->n_bufs++], &to->chain, diag);
+        err = read_pem(&one->chain, &files->bufs[files->n_bufs++], &to->chain, diag);
         if (err == FB_OK) {
-            err = read_pem(one->key, &files->bufs[files->n_bufs++], &to->key, diag);
+            err = read_pem(&one->key, &files->bufs[files->n_bufs++], &to->key, diag);
         }
     }
     if (err == FB_OK && conf->authorities.ptr != NULL) {
-        err = read_pem(conf->authorities, &files->bufs[files->n_bufs++], &files->authorities, diag);
+        err =
+            read_pem(&conf->authorities, &files->bufs[files->n_bufs++], &files->authorities, diag);
     }
     return err;
+}
+
+/* Of the entry, what `options` was made of that `diag` blames. */
+static const void *tls_culprit(const struct edge_conf_tls *conf,
+                               const struct fb_tls_options *options, const struct fb_diag *diag)
+{
+    for (size_t i = 0; i < options->n_certificates; i++) {
+        const struct edge_conf_certificate *one =
+            FB_CONF_AT(struct edge_conf_certificate, conf->certificates, i);
+        if (diag->culprit == &options->certificates[i].chain) {
+            return &one->chain;
+        }
+        if (diag->culprit == &options->certificates[i].key) {
+            return &one->key;
+        }
+    }
+    return diag->culprit == &options->authorities   ? (const void *)&conf->authorities
+           : diag->culprit == &options->min_version ? (const void *)&conf->min_version
+                                                    : conf;
+}
+
+/* `from` is what the program has, or a copy of it with what it leaves unsaid. */
+static int tls_config_new(const struct edge_conf_tls *from, struct fb_tls_options *options,
+                          const struct edge_conf_tls *entry, struct fb_tls_config **ret_config,
+                          struct fb_diag *diag)
+{
+    FB_AUTO(tls_files_done) struct tls_files files = {.n_bufs = 0};
+
+    int err = tls_files_read(&files, from, diag);
+    if (err == FB_OK) {
+        options->certificates = files.certificates;
+        options->authorities = files.authorities;
+        options->min_version = from->min_version == 0 ? FB_TLS_1_2 : FB_TLS_1_3;
+        options->ciphers = from->ciphers.items;
+        options->n_ciphers = from->ciphers.n;
+        err = fb_tls_config_new(options, ret_config, diag);
+        if (err < 0 && diag != NULL && entry != NULL) {
+            diag->culprit = tls_culprit(entry, options, diag);
+        }
+    }
+    return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(from->name)) : FB_OK;
 }
 
 int edge_conf_tls_server(const struct edge_conf_tls *conf, struct fb_tls_tickets *tickets,
@@ -214,25 +246,14 @@ int edge_conf_tls_server(const struct edge_conf_tls *conf, struct fb_tls_tickets
 {
     /* What both sides may agree on after the handshake, most wanted first. */
     static const char *const protocols[] = {"h2", "http/1.1"};
-    FB_AUTO(tls_files_done) struct tls_files files = {.n_bufs = 0};
+    struct fb_tls_options options = {
+        .n_certificates = conf->certificates.n,
+        .protocols = protocols,
+        .n_protocols = FB_ARRAY_LEN(protocols),
+        .tickets = tickets,
+    };
 
-    int err = tls_files_read(&files, conf, diag);
-    if (err == FB_OK) {
-        err = fb_tls_config_new(
-            &(struct fb_tls_options){
-                .certificates = files.certificates,
-                .n_certificates = conf->certificates.n,
-                .authorities = files.authorities,
-                .min_version = conf->min_version == 0 ? FB_TLS_1_2 : FB_TLS_1_3,
-                .ciphers = conf->ciphers.items,
-                .n_ciphers = conf->ciphers.n,
-                .protocols = protocols,
-                .n_protocols = FB_ARRAY_LEN(protocols),
-                .tickets = tickets,
-            },
-            ret_config, diag);
-    }
-    return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(conf->name)) : FB_OK;
+    return tls_config_new(conf, &options, conf, ret_config, diag);
 }
 
 static bool has_https(const struct fb_conf_list *upstreams)
@@ -266,30 +287,19 @@ int edge_conf_tls_client(const struct edge_conf_tls *conf, struct fb_tls_config 
         .name = FB_STR("of the system"),
         .authorities = {system_authorities, strlen(system_authorities)},
     };
-    FB_AUTO(tls_files_done) struct tls_files files = {.n_bufs = 0};
 
     if (conf != NULL) {
         struct fb_str authorities = system.authorities;
         system = *conf;
         system.authorities = conf->authorities.ptr != NULL ? conf->authorities : authorities;
     }
-    int err = tls_files_read(&files, &system, diag);
-    if (err == FB_OK) {
-        err = fb_tls_config_new(
-            &(struct fb_tls_options){
-                .is_client = true,
-                .certificates = files.certificates,
-                .n_certificates = FB_MIN(system.certificates.n, 1),
-                .authorities = files.authorities,
-                .min_version = system.min_version == 0 ? FB_TLS_1_2 : FB_TLS_1_3,
-                .ciphers = system.ciphers.items,
-                .n_ciphers = system.ciphers.n,
-                .protocols = protocols,
-                .n_protocols = FB_ARRAY_LEN(protocols),
-            },
-            ret_config, diag);
-    }
-    return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(system.name)) : FB_OK;
+    struct fb_tls_options options = {
+        .is_client = true,
+        .n_certificates = FB_MIN(system.certificates.n, 1),
+        .protocols = protocols,
+        .n_protocols = FB_ARRAY_LEN(protocols),
+    };
+    return tls_config_new(&system, &options, conf, ret_config, diag);
 }
 
 struct fb_str edge_conf_hsts(struct fb_arena *arena, const struct edge_conf_hsts *conf)

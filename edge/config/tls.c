@@ -100,14 +100,15 @@ struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name)
 }
 
 /* The configuration of upstreams that name `name`, which may be empty. */
-static int client_load(const struct edge_conf *conf, struct fb_str name,
+static int client_load(const struct edge_conf *conf, const struct fb_str *name,
                        struct fb_tls_config **ret_config, struct fb_diag *diag)
 {
-    const struct edge_conf_tls *from = edge_conf_find_tls(conf, name);
+    const struct edge_conf_tls *from = edge_conf_find_tls(conf, *name);
 
-    if (from == NULL && name.len > 0) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "upstreams: there is no '%.*s' among 'tls'",
-                           FB_STR_ARG(name));
+    if (from == NULL && name->len > 0) {
+        int err =
+            fb_diag_set(diag, FB_E_MALFORMED, "there is no '%.*s' among 'tls'", FB_STR_ARG(*name));
+        return fb_diag_blame(diag, err, name);
     }
     return edge_conf_tls_client(from, ret_config, diag);
 }
@@ -122,7 +123,7 @@ static int clients_add(struct edge_tls *tls, const struct edge_conf *conf,
         if (!edge_conf_is_https(from) || edge_tls_client(tls, from->tls) != NULL) {
             continue;
         }
-        int err = client_load(conf, from->tls, &config, diag);
+        int err = client_load(conf, &from->tls, &config, diag);
         if (err < 0) {
             return err;
         }
@@ -246,7 +247,7 @@ static int news_load_clients(struct edge_tls_news *news, struct edge_tls *tls,
         if (name.len > 0 && edge_conf_find_tls(conf, name) == NULL) {
             continue; /* no upstream names it any more */
         }
-        int err = client_load(conf, name, &config, diag);
+        int err = client_load(conf, &name, &config, diag);
         if (err < 0) {
             return err;
         }

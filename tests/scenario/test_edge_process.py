@@ -76,12 +76,21 @@ def test_a_mistake_is_told_with_its_place(lab, before, after, told):
      "18:34: 'path': cannot write to 'folder': .* directory"),
     ("sites: [{hosts: [a], access: {keys: [{id: k, secret_file: none}]}}]",
      "18:59: 'secret_file': cannot read 'none': No such file"),
+    ("sites: [{hosts: [a], access: {keys: [{id: k, secret_file: file}]}}]",
+     "18:43: site 'a': key 'k': the secret has less than 16 bytes"),
+    ("store: {volumes: [{path: none}]}", "18:26: there is no 'none', and without a 'size' it is not made"),
+    ("store: {volumes: [{path: none/v, size: 64MiB}]}", "18:26: cannot write to 'none/v': No such file"),
+    ("tls: [{name: t, certificates: [{chain: none, key: k}]}]",
+     "18:40: tls 't': open 'none': No such file"),
+    ("tls: [{name: t, certificates: [{chain: file, key: file}]}]",
+     "18:40: tls 't': 'file' is empty"),
 ])
 def test_what_cannot_be_used_is_told_with_its_place(lab, line, told):
     (lab.dir / "file").write_text("")
     (lab.dir / "folder").mkdir()
     path = lab.dir / "edge.yaml"
-    path.write_text(CONTRACT + line + "\n")
+    contract = CONTRACT.replace("store:\n  memory: 256MiB\n", "#\n#\n")  # as many lines
+    path.write_text(contract + line + "\n")
     ran = subprocess.run([str(BUILD / "forebay-edge"), "--config", path, "--check"], cwd=lab.dir,
                          capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 2 and re.search(rf"edge\.yaml:{told}", ran.stderr), ran.stderr

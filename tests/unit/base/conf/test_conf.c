@@ -144,6 +144,98 @@ static void checks_of_the_program_speak_with_a_place(void **state)
             "f:4:8: 'min' is longer than 'max'");
 }
 
+/* A check that blames what the test says. */
+static const void *(*culprit_of)(const struct sample *conf);
+
+static int blame(const void *conf, struct fb_diag *diag)
+{
+    return fb_diag_blame(diag, fb_diag_set(diag, FB_E_MALFORMED, "it"), culprit_of(conf));
+}
+
+static const void *blame_a_text(const struct sample *conf)
+{
+    return &conf->node;
+}
+
+static const void *blame_an_entry(const struct sample *conf)
+{
+    return FB_CONF_AT(struct fb_str, conf->names, 1);
+}
+
+static const void *blame_a_section(const struct sample *conf)
+{
+    return &conf->admin;
+}
+
+static const void *blame_a_list(const struct sample *conf)
+{
+    return &conf->rules;
+}
+
+static const void *blame_what_is_deep(const struct sample *conf)
+{
+    return &FB_CONF_AT(struct sample_rule, conf->rules, 1)->ttl.max_ms;
+}
+
+static const void *blame_an_entry_of_an_entry(const struct sample *conf)
+{
+    return FB_CONF_AT(struct fb_str, FB_CONF_AT(struct sample_rule, conf->rules, 1)->suffix, 1);
+}
+
+static const void *blame_what_is_not_written(const struct sample *conf)
+{
+    return &FB_CONF_AT(struct sample_rule, conf->rules, 0)->class_index;
+}
+
+static const void *blame_a_preset(const struct sample *conf)
+{
+    return &conf->workers;
+}
+
+static const void *blame_something_else(const struct sample *conf)
+{
+    (void)conf;
+    return &culprit_of;
+}
+
+static void what_a_check_blames_is_told_with_its_place(void **state)
+{
+    static const char text[] = "node: n\n"
+                               "names: [a, b, c]\n"
+                               "admin: {address: 'x:1'}\n"
+                               "rules:\n"
+                               "- suffix: [a]\n"
+                               "- suffix: [b, c]\n"
+                               "  ttl: {min: 2s, max: 3s}\n";
+    static const struct {
+        const void *(*culprit_of)(const struct sample *conf);
+        const char *sentence;
+    } cases[] = {
+        {blame_a_text, "f:1:7: it"},
+        {blame_an_entry, "f:2:12: it"},
+        {blame_a_section, "f:3:18: it"}, /* its first key has the same address */
+        {blame_an_entry_of_an_entry, "f:6:15: it"},
+        {blame_a_list, "f:5:1: it"},
+        {blame_what_is_deep, "f:7:23: it"},
+        {blame_what_is_not_written, "f:5:3: it"},
+        {blame_a_preset, "f:1:1: it"},
+        {blame_something_else, "f:1:1: it"},
+    };
+    struct fb_conf_section section = sample_section;
+
+    (void)state;
+    section.check = blame;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        struct sample conf;
+        struct fb_diag diag = {0};
+        culprit_of = cases[i].culprit_of;
+        assert_int_equal(fb_conf_parse(&section, fb_str_from(text), "f", &conf, &diag),
+                         FB_E_MALFORMED);
+        assert_string_equal(diag.text, cases[i].sentence);
+        assert_null(diag.culprit); /* it is gone */
+    }
+}
+
 static void checks_of_a_list_tell_the_entry(void **state)
 {
     (void)state;
@@ -300,6 +392,7 @@ int main(void)
         cmocka_unit_test(unknown_key_names_its_place_and_the_nearest),
         cmocka_unit_test(bad_value_is_told_what_was_expected),
         cmocka_unit_test(checks_of_the_program_speak_with_a_place),
+        cmocka_unit_test(what_a_check_blames_is_told_with_its_place),
         cmocka_unit_test(checks_of_a_list_tell_the_entry),
         cmocka_unit_test(required_keys_are_missed_only_in_written_sections),
         cmocka_unit_test(yaml_that_our_tables_do_not_want_is_refused),

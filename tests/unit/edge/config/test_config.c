@@ -274,11 +274,15 @@ static const struct {
     {"failover: {min: 1m, max: 1s}\n", "'min' is longer than 'max'"},
     {"store: {volumes: [{size: 1GiB}]}\n", "path"},
     {"store: {volumes: [{path: /v/}]}\n", "block device or file"},
-    {"store: {volumes: [{path: /v, size: 500}]}\n", "'size' needs a unit"},
+    {"store: {volumes: [{path: /v, size: 500}]}\n", "e.yaml:4:36: 'size' needs a unit"},
     {"store: {volumes: [{path: /v}, {path: /w}, {path: /v}]}\n", "volume '/v' is listed twice"},
     {"store: {volumes: [{path: /v, scrub: 5}]}\n", "scrub"},
     {"store: {endurance: {drive_writes_per_day: 1, bytes_per_day: 1GB}}\n", "write one"},
-    {"store: {endurance: {bytes_per_day: 500}}\n", "'bytes_per_day' needs a unit"},
+    {"store: {endurance: {bytes_per_day: 500}}\n", "e.yaml:4:36: 'bytes_per_day' needs a unit"},
+    {"admin: {address: ':9', tls: t}\n", "e.yaml:4:29: there is no 't' among 'tls'"},
+    {"admin: {address: ':9', tls: t}\ntls: [{name: t}]\n",
+     "e.yaml:4:29: 't' among 'tls' has no certificates"},
+    {"tls: [{name: a}, {name: b}, {name: a}]\n", "e.yaml:4:29: 'tls': name 'a' is listed twice"},
     {"store: {endurance: {drive_writes_per_day: 0.0}}\n", "0.001"},
     {"store: {endurance: {drive_writes_per_day: .8}}\n", "0.001"},
     {"store: {endurance: {drive_writes_per_day: 0.12345}}\n", "0.001"},
@@ -385,23 +389,30 @@ static void a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own(void
 static void an_address_is_listened_on_once(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "listen: [{address: ':80'}, {address: ':80'}]\n",
-        "listen: [{address: ':80'}]\nadmin: {address: ':80'}\n",
-        "listen: [{address: ':0'}, {address: ':0'}]\nadmin: {address: ':0'}\n",
+    static const struct {
+        const char *text;
+        const char *sentence; /* NULL: port 0 is another each time */
+    } cases[] = {
+        {"listen: [{address: ':80'}, {address: ':80'}]\n",
+         "e.yaml:3:38: address ':80' is listened on twice"},
+        {"listen: [{address: ':80'}]\nadmin: {address: ':80'}\n",
+         "e.yaml:4:18: address ':80' is listened on twice"},
+        {"listen: [{address: ':0'}, {address: ':0'}]\nadmin: {address: ':0'}\n", NULL},
     };
 
-    for (size_t i = 0; i < FB_ARRAY_LEN(texts); i++) {
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
         struct edge_conf conf;
         struct fb_diag diag = {0};
         FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-        fb_buf_printf(&text, "node: n\nupstreams: [{url: 'http://127.0.0.1:1'}]\n%s", texts[i]);
+        fb_buf_printf(&text, "node: n\nupstreams: [{url: 'http://127.0.0.1:1'}]\n%s",
+                      cases[i].text);
         int err = fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag);
         if (err == FB_OK) {
-            assert_null(strstr(texts[i], ":80")); /* port 0 is another each time */
+            assert_null(cases[i].sentence);
             fb_conf_done(&edge_conf_section, &conf);
         } else {
-            assert_non_null(strstr(diag.text, "address ':80' is listened on twice"));
+            assert_non_null(cases[i].sentence);
+            assert_string_equal(diag.text, cases[i].sentence);
         }
     }
 }
