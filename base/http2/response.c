@@ -99,7 +99,6 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
         session->events.waiting(session->ctx, stream);
         return NGHTTP2_ERR_DEFERRED;
     }
-    stream->is_announced = true;
     *flags |=
         (uint32_t)NGHTTP2_DATA_FLAG_NO_COPY | (is_last ? (uint32_t)NGHTTP2_DATA_FLAG_EOF : 0U);
     return (ssize_t)n;
@@ -159,10 +158,6 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
     struct fb_http2_stream *stream = source->ptr;
 
     (void)h2;
-    if (is_full(session)) {
-        return NGHTTP2_ERR_WOULDBLOCK;
-    }
-    stream->is_announced = false;
     if (stream->gathering != session->gathering) {
         stream->gathering = session->gathering;
         stream->n_before = stream->n_gathered;
@@ -175,7 +170,8 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
         stream->has_ended = true;
         session->events.ended(session->ctx, stream);
     }
-    return 0;
+    /* No further frame is begun: next time there may be something more urgent. */
+    return is_full(session) ? NGHTTP2_ERR_PAUSE : 0;
 }
 
 void fb_http2_set_send_callbacks(nghttp2_session_callbacks *callbacks)
@@ -253,8 +249,7 @@ void fb_http2_retract(struct fb_http2_session *session, struct fb_http2_stream *
 {
     size_t n = available(stream);
 
-    if (n == 0 || stream->is_announced || stream->body == NULL ||
-        !fb_reader_can_unread(stream->body)) {
+    if (n == 0 || stream->body == NULL || !fb_reader_can_unread(stream->body)) {
         return;
     }
     fb_http2_drop_slices(session, stream);

@@ -84,7 +84,6 @@ struct fb_http2_stream {
     uint64_t n_taken; /* bytes of content taken from `body` */
     int64_t length;   /* of the response, or FB_LENGTH_UNKNOWN */
     bool body_ended;
-    bool is_announced;  /* nghttp2 knows the length of the next frame */
     uint64_t gathering; /* in which it was last part */
     uint64_t n_before;  /* n_gathered before that */
 };

@@ -13,6 +13,7 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE
 CONTINUATION, PRIORITY_UPDATE = 9, 16
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 7, 8, 11
+AUTHORITY = "a.example"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 Frame = namedtuple("Frame", "type flags stream payload")
@@ -28,7 +29,7 @@ def field(name, value):
 
 
 def request(path, method="GET", **more):
-    fields = {":method": method, ":scheme": "http", ":path": path, ":authority": "a.example"}
+    fields = {":method": method, ":scheme": "http", ":path": path, ":authority": AUTHORITY}
     return b"".join(field(name, value) for name, value in {**fields, **more}.items())
 
 

@@ -243,6 +243,31 @@ static void a_gathering_is_bounded(void **state)
     assert_int_equal(f->n_ended, 1);
 }
 
+/* The stream of the first frame that was gathered, which is of content. */
+static int32_t first_stream(const struct fixture *f)
+{
+    assert_int_equal(f->pieces[0].ptr[3], 0);
+    return f->pieces[0].ptr[8];
+}
+
+static void what_is_urgent_goes_next_though_others_were_under_way(void **state)
+{
+    struct fixture *f = *state;
+
+    receive(f, FB_STR(WIDE GET("\1") GET("\3")));
+    respond(f, &f->streams[0], 100);
+    (void)fb_http2_gather(f->session, BATCH_BYTES, f->pieces);
+    fb_http2_sent(f->session);
+    receive(f, FB_STR(FRAME("\x7", "\x10", "\0", "\0") "\0\0\0\3u=0"));
+    respond(f, &f->streams[1], 100);
+    (void)fb_http2_gather(f->session, 1, f->pieces); /* the head is not content, so a frame too */
+    assert_int_equal(f->streams[1].part.n_gathered, 16384);
+    fb_http2_sent(f->session);
+    (void)fb_http2_gather(f->session, 1, f->pieces);
+    assert_int_equal(first_stream(f), 3);
+    fb_http2_sent(f->session);
+}
+
 static void what_waits_for_a_window_is_given_back(void **state)
 {
     struct fixture *f = *state;
@@ -332,6 +357,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(content_is_viewed_and_kept_until_it_is_sent, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_gathering_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_urgent_goes_next_though_others_were_under_way,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_waits_for_a_window_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_while_content_is_gathered_keeps_what_was, set_up,
                                         tear_down),
