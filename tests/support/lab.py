@@ -134,7 +134,8 @@ class Program:
         """A build without a clock to turn would pass many a test by doing nothing."""
         before = self.status()["uptime_s"]
         self.clock.forward(100)
-        assert self.status()["uptime_s"] >= before + 100, f"no test turns the clock of {BUILD}"
+        assert self.status()["uptime_s"] >= before + 100, \
+            f"no test turns the clock of {BUILD}: FB_BUILD_DIR has to be a sanitized build"
 
     def is_ready(self):
         assert self.is_running(), f"{self.name} ended at start ({self.process.returncode})"
