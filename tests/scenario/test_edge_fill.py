@@ -81,6 +81,25 @@ def test_a_range_is_served_while_the_body_arrives(lab):
     beyond.close()
 
 
+def test_heads_of_what_is_being_fetched_wait_for_its_head(lab):
+    origin, go = lab.scripted_origin(), lab.event()
+    origin.on("/v/seg.m4s", lambda e: (e.wait(go), e.head(200, ALL), e.send(WHOLE)))
+    edge = lab.edge(upstreams=[origin.url], workers=2)
+    first = lab.client(edge).request("/v/seg.m4s")
+    until(lambda: origin.count("/v/seg.m4s") == 1, "the fetch is under way")
+    heads = [lab.client(edge).request("/v/seg.m4s", "HEAD") for _ in range(8)]
+    until(lambda: edge.metric("edge_fill_readers") == 9, "all wait for it")
+    go.set()
+    for head in heads:
+        response = head.read_head()
+        assert response.status == 200 and response.headers["Content-Length"] == str(len(WHOLE))
+        assert "collapsed" in response.headers["Cache-Status"]
+        head.close()
+    assert first.read_head().status == 200 and first.read_body() == WHOLE
+    assert [r.method for r in origin.requests()] == ["GET"]
+    first.close()
+
+
 def test_a_client_that_leaves_does_not_end_the_fill(lab):
     origin, go = lab.scripted_origin(), lab.event()
     origin.on("/v/seg.m4s", half_then_rest(go))
