@@ -5,6 +5,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/daemon/daemon.h"
+#include "base/daemon/handover.h"
 #include "base/log/log.h"
 #include "base/loop/loop.h"
 #include "base/loop/work.h"
@@ -201,9 +202,9 @@ static int node_make_tls(struct edge_node *node, struct fb_diag *diag)
             return fb_diag_set(diag, err, "start a thread: %s", fb_err_text(err));
         }
     }
-    return edge_tls_new(
-        node->conf, &(struct edge_tls_options){.clock = fb_clock_system(), .pool = node->tls_pool},
-        &node->tls, diag);
+    const struct edge_tls_options options = {
+        .clock = fb_clock_system(), .pool = node->tls_pool, .told = fb_daemon_words(node->daemon)};
+    return edge_tls_new(node->conf, &options, &node->tls, diag);
 }
 
 static int node_listen(struct edge_node *node, struct fb_diag *diag)
@@ -346,6 +347,11 @@ static int node_share(void *ctx, struct fb_sockets *sockets)
     return edge_crew_share(((struct edge_node *)ctx)->crew, sockets);
 }
 
+static void node_tell(void *ctx, struct fb_buf *words)
+{
+    edge_tls_tell(((struct edge_node *)ctx)->tls, words, FB_HANDOVER_WORDS_MAX);
+}
+
 static void node_on_held(struct fb_op *op)
 {
     struct edge_node *node = FB_CONTAINER_OF(op, struct edge_node, hold.op);
@@ -397,6 +403,7 @@ static void node_own(void *ctx)
 
 static const struct fb_daemon_succession node_succession = {
     .share = node_share,
+    .tell = node_tell,
     .hold = node_hold,
     .release = node_release,
     .serve = node_serve,

@@ -310,10 +310,12 @@ static int daemon_with_heirloom(const struct fb_daemon_program *program,
     int err = FB_OK;
 
     if (args->task == FB_DAEMON_RUN && program->succession != NULL) {
-        err = fb_heir_receive(&daemon.heir, &daemon.sockets, &diag);
+        (void)fb_buf_reserve(&daemon.words, FB_HANDOVER_WORDS_MAX); /* it leaves no copies */
+        err = fb_heir_receive(&daemon.heir, &daemon.sockets, &daemon.words, &diag);
     }
     int exit_code = err < 0 ? daemon_usage(program, &diag) : daemon_with_config(&daemon, args);
     fb_sockets_done(&daemon.sockets);
+    fb_daemon_wipe(&daemon.words);
     fb_heir_done(&daemon.heir);
     return exit_code;
 }

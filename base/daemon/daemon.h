@@ -57,6 +57,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct fb_buf;
 struct fb_daemon;
 struct fb_json;
 struct fb_loop;
@@ -77,10 +78,14 @@ struct fb_daemon_command {
 };
 
 /* What a program does that a new process of it can take over from; for programs that reload. All
- * are called on the main thread, and none may be NULL. */
+ * are called on the main thread. */
 struct fb_daemon_succession {
     /* Adds another descriptor of each listening socket to `sockets`. */
     int (*share)(void *ctx, struct fb_sockets *sockets);
+
+    /* Appends what start() of the new process is to know, FB_HANDOVER_WORDS_MAX bytes at most:
+     * secrets too, for it goes through no file. May be NULL. */
+    void (*tell)(void *ctx, struct fb_buf *words);
 
     /* Begins `op`, and finishes it when nothing changes any more of what the new process reads
      * once it serves; after a failure nothing is held. release: the new process did not serve. */
@@ -167,6 +172,9 @@ const void *fb_daemon_conf(const struct fb_daemon *daemon);
 /* For start(): the sockets that listen already, to be taken from. What is left is closed after it.
  */
 struct fb_sockets *fb_daemon_sockets(struct fb_daemon *daemon);
+
+/* For start(): what the process before told, empty if there was none. */
+struct fb_str fb_daemon_words(const struct fb_daemon *daemon);
 
 /* True if another process serves until this one does. */
 bool fb_daemon_is_heir(const struct fb_daemon *daemon);

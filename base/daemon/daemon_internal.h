@@ -69,6 +69,7 @@ struct fb_daemon {
     bool is_quiet;                     /* nothing begins any more */
     struct fb_heir heir;
     struct fb_sockets sockets; /* of the heir */
+    struct fb_buf words;       /* of the heir, as long as it starts */
     struct fb_pool *heir_pool; /* owned; NULL: nothing is waited for */
     struct fb_work heir_work;
     bool is_waiting; /* for the process before */
@@ -104,6 +105,9 @@ void fb_daemon_restart_tell_free(struct fb_daemon *daemon);
 
 /* Accepts NULL. */
 void fb_daemon_restart_free(struct fb_daemon_restart *restart);
+
+/* Empties what may hold secrets, and leaves no trace of them. */
+void fb_daemon_wipe(struct fb_buf *words);
 
 /* ---- taking over: heir.c ---------------------------------------------------------- */
 

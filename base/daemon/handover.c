@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 #define HANDOVER_ENV "FOREBAY_HANDOVER"
+#define WORDS        "words "
 
-enum { HEIR_FD = 3, MESSAGE_MAX = FB_DIAG_MAX + 64, FOREVER = -1 };
+enum { HEIR_FD = 3, MESSAGE_MAX = FB_DIAG_MAX + 64, FOREVER = -1, WORDS_LEN = sizeof(WORDS) - 1 };
 
 /* ---- messages ------------------------------------------------------------ */
 
@@ -189,12 +190,29 @@ static int heir_spawn(int end, char *const *argv, pid_t *ret_pid)
     return -err;
 }
 
-static int handover_give(const struct fb_handover *handover, const struct fb_sockets *sockets)
+static int give_words(const struct fb_handover *handover, struct fb_str words)
+{
+    int err = words.len <= FB_HANDOVER_WORDS_MAX ? FB_OK : FB_E_LIMIT;
+
+    while (words.len > 0 && err == FB_OK) {
+        char text[MESSAGE_MAX] = WORDS;
+        size_t n = FB_MIN(words.len, sizeof(text) - WORDS_LEN);
+        memcpy(text + WORDS_LEN, words.ptr, n);
+        err = message_send(handover->pair, (struct fb_str){text, WORDS_LEN + n}, -1);
+        words = fb_str_skip(words, n);
+    }
+    return err;
+}
+
+static int handover_give(const struct fb_handover *handover, const struct fb_handover_gift *gift)
 {
     int err = message_send(handover->pair, FB_STR("forebay 1"), -1);
 
-    for (size_t i = 0; i < sockets->n && err == FB_OK; i++) {
-        err = message_send(handover->pair, FB_STR("socket"), sockets->fds[i]);
+    for (size_t i = 0; i < gift->sockets->n && err == FB_OK; i++) {
+        err = message_send(handover->pair, FB_STR("socket"), gift->sockets->fds[i]);
+    }
+    if (err == FB_OK) {
+        err = give_words(handover, gift->words);
     }
     return err == FB_OK ? message_send(handover->pair, FB_STR("end"), -1) : err;
 }
@@ -233,7 +251,8 @@ static int handover_await(const struct fb_handover *handover, const char *wanted
 }
 
 int fb_handover_start(struct fb_handover *handover, char *const *argv,
-                      const struct fb_sockets *sockets, uint32_t timeout_ms, struct fb_diag *diag)
+                      const struct fb_handover_gift *gift, uint32_t timeout_ms,
+                      struct fb_diag *diag)
 {
     int err = heir_spawn(handover->heirs_end, argv, &handover->pid);
     if (err < 0) {
@@ -242,10 +261,10 @@ int fb_handover_start(struct fb_handover *handover, char *const *argv,
     }
     (void)close(handover->heirs_end); /* so that its end is seen */
     handover->heirs_end = -1;
-    err = handover_give(handover, sockets);
+    err = handover_give(handover, gift);
     /* If it has ended, what it said before that tells more. */
     if (err < 0 && err != -EPIPE && err != -ECONNRESET) {
-        return fb_diag_set(diag, err, "give sockets to the new process: %s", fb_err_text(err));
+        return fb_diag_set(diag, err, "give the new process what it needs: %s", fb_err_text(err));
     }
     return handover_await(handover, "ready", timeout_ms, diag);
 }
@@ -325,7 +344,20 @@ static int heir_open(struct fb_heir *heir, struct fb_diag *diag)
     return message_is(&message, "forebay 1") ? FB_OK : message_reject(&message, diag);
 }
 
-int fb_heir_receive(struct fb_heir *ret_heir, struct fb_sockets *sockets, struct fb_diag *diag)
+static int heir_take_words(const struct message *message, struct fb_buf *words,
+                           struct fb_diag *diag)
+{
+    struct fb_str more = fb_str_skip(message->text, WORDS_LEN);
+
+    if (message->fd >= 0 || words->len + more.len > FB_HANDOVER_WORDS_MAX) {
+        return message_reject(message, diag);
+    }
+    fb_buf_append(words, more);
+    return FB_OK;
+}
+
+int fb_heir_receive(struct fb_heir *ret_heir, struct fb_sockets *sockets, struct fb_buf *words,
+                    struct fb_diag *diag)
 {
     struct message message = {.fd = -1};
 
@@ -340,10 +372,13 @@ int fb_heir_receive(struct fb_heir *ret_heir, struct fb_sockets *sockets, struct
         if (message_is(&message, "end")) {
             break;
         }
-        if (!message_is(&message, "socket") || message.fd < 0) {
-            return message_reject(&message, diag);
+        if (fb_str_starts_with(message.text, FB_STR(WORDS))) {
+            err = heir_take_words(&message, words, diag);
+        } else if (message_is(&message, "socket") && message.fd >= 0) {
+            err = fb_sockets_add(sockets, message.fd);
+        } else {
+            err = message_reject(&message, diag);
         }
-        err = fb_sockets_add(sockets, message.fd);
     }
     return err;
 }

@@ -4,7 +4,7 @@
  *
  *     old                                                new
  *      │── started, with the pair as $FOREBAY_HANDOVER ──►│
- *      │── "forebay 1", a "socket" each, "end" ──────────►│ reads its configuration, sets up
+ *      │── "forebay 1", a "socket" each, "words", "end" ─►│ reads its configuration, sets up
  *      │◄───────── "ready" (or "refused CODE REASON") ────│
  *      │── "go" ─────────────────────────────────────────►│ accepts connections
  *      │◄──────────────────────────────────────── "taken"─│
@@ -17,7 +17,7 @@
  *
  * Ownership  fb_handover_new() → free; heirs: receive → done.
  * Threads    One at a time, and what waits blocks: not on a loop. interrupt and kill on any.
- * Limits     FB_SOCKETS_MAX sockets; each wait has a timeout.
+ * Limits     FB_SOCKETS_MAX sockets, FB_HANDOVER_WORDS_MAX bytes of words; each wait has a timeout.
  * Failures   FB_E_TIMEOUT, FB_E_CLOSED (it ended), FB_E_MALFORMED; the code of the heir's refusal
  *            is FB_E_DENIED if its configuration is bad, else FB_E_UNAVAILABLE.
  */
@@ -25,21 +25,30 @@
 
 #include "base/core/attr.h"
 #include "base/core/diag.h"
+#include "base/core/str.h"
 #include "base/net/sockets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+struct fb_buf;
 struct fb_handover;
+
+enum { FB_HANDOVER_WORDS_MAX = 65536 };
 
 /* ---- the old process ----------------------------------------------------- */
 
 FB_MUST_CHECK int fb_handover_new(struct fb_handover **ret_handover);
 
-/* Starts `argv`, gives it `sockets`, and waits until it is ready. */
+struct fb_handover_gift {
+    const struct fb_sockets *sockets;
+    struct fb_str words; /* what programs tell each other; may be empty */
+};
+
+/* Starts `argv`, gives it `gift`, and waits until it is ready. */
 FB_MUST_CHECK int fb_handover_start(struct fb_handover *handover, char *const *argv,
-                                    const struct fb_sockets *sockets, uint32_t timeout_ms,
+                                    const struct fb_handover_gift *gift, uint32_t timeout_ms,
                                     struct fb_diag *diag);
 
 /* Lets it begin, and waits until it has. */
@@ -69,9 +78,10 @@ struct fb_heir {
     bool is_quiet;
 };
 
-/* Takes what the environment names; without that, an heir of nobody. `sockets` is empty before. */
+/* Takes what the environment names; without that, an heir of nobody. `sockets` and `words` are
+ * empty before. */
 FB_MUST_CHECK int fb_heir_receive(struct fb_heir *ret_heir, struct fb_sockets *sockets,
-                                  struct fb_diag *diag);
+                                  struct fb_buf *words, struct fb_diag *diag);
 
 /* Says that it is ready, and waits for "go". */
 FB_MUST_CHECK int fb_heir_be_ready(struct fb_heir *heir, uint32_t timeout_ms, struct fb_diag *diag);

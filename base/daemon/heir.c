@@ -2,6 +2,8 @@
 #include "base/core/err.h"
 #include "base/daemon/daemon_internal.h"
 
+#include <string.h>
+
 enum { GO_MS = 30000, QUIET_MS = 10000 };
 
 bool fb_daemon_is_heir(const struct fb_daemon *daemon)
@@ -12,6 +14,19 @@ bool fb_daemon_is_heir(const struct fb_daemon *daemon)
 struct fb_sockets *fb_daemon_sockets(struct fb_daemon *daemon)
 {
     return &daemon->sockets;
+}
+
+struct fb_str fb_daemon_words(const struct fb_daemon *daemon)
+{
+    return fb_buf_str(&daemon->words);
+}
+
+void fb_daemon_wipe(struct fb_buf *words)
+{
+    if (words->ptr != NULL) {
+        explicit_bzero(words->ptr, words->len);
+    }
+    fb_buf_done(words);
 }
 
 static int heir_run(struct fb_work *work)
@@ -58,6 +73,7 @@ int fb_daemon_begin(struct fb_daemon *daemon, struct fb_diag *diag)
     int err = FB_OK;
 
     fb_sockets_done(&daemon->sockets); /* of addresses that are listened on no more */
+    fb_daemon_wipe(&daemon->words);
     if (fb_daemon_is_heir(daemon)) {
         err = heir_agree(daemon, diag);
     }

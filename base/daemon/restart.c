@@ -34,6 +34,7 @@ struct fb_daemon_restart {
     struct fb_machine machine;
     struct fb_handover *handover; /* owned, as all that follows */
     struct fb_sockets sockets;
+    struct fb_buf words;
     struct fb_pool *pool;
     struct fb_work work;
     struct fb_op hold;
@@ -49,6 +50,7 @@ void fb_daemon_restart_free(struct fb_daemon_restart *restart)
     }
     fb_pool_free(restart->pool);
     fb_sockets_done(&restart->sockets);
+    fb_daemon_wipe(&restart->words);
     fb_handover_free(restart->handover);
     fb_free(restart);
 }
@@ -135,6 +137,7 @@ static void restart_succeed(struct fb_daemon_restart *restart)
     FB_LOG(INFO, "daemon", "a new process has taken over", FB_LOG_INT("pid", pid));
     (void)sd_notifyf(0, "MAINPID=%ld", (long)pid); /* without systemd there is nobody to tell */
     fb_sockets_done(&restart->sockets);
+    fb_daemon_wipe(&restart->words);
     if (restart->exchange != NULL) {
         restart_answer(restart->exchange, pid);
     }
@@ -203,8 +206,11 @@ static int restart_run_start(struct fb_work *work)
 {
     struct fb_daemon_restart *restart = FB_CONTAINER_OF(work, struct fb_daemon_restart, work);
 
-    int err = fb_handover_start(restart->handover, restart->daemon->argv, &restart->sockets,
-                                READY_MS, &restart->diag);
+    const struct fb_handover_gift gift = {.sockets = &restart->sockets,
+                                          .words = fb_buf_str(&restart->words)};
+
+    int err = fb_handover_start(restart->handover, restart->daemon->argv, &gift, READY_MS,
+                                &restart->diag);
     if (err < 0) {
         fb_handover_kill(restart->handover);
     }
@@ -241,6 +247,10 @@ static int restart_prepare(struct fb_daemon_restart *restart)
     }
     if (err == FB_OK && daemon->admin != NULL) {
         err = fb_daemon_admin_share(daemon->admin, &restart->sockets);
+    }
+    if (err == FB_OK && daemon->program->succession->tell != NULL) {
+        (void)fb_buf_reserve(&restart->words, FB_HANDOVER_WORDS_MAX); /* it leaves no copies */
+        daemon->program->succession->tell(daemon->ctx, &restart->words);
     }
     return err;
 }

@@ -21,6 +21,7 @@
  * Nonces are drawn at random: with a key's lifetime of a day, 2^32 tickets of one key are far.
  */
 enum { NAME_SIZE = 16, NONCE_SIZE = 12, DATE_SIZE = 8, TAG_SIZE = 16, KEY_SIZE = 32 };
+enum { SAVED_SIZE = NAME_SIZE + KEY_SIZE + DATE_SIZE };
 
 struct ticket_key {
     uint8_t name[NAME_SIZE];
@@ -124,6 +125,48 @@ static void gcm_begin(mbedtls_gcm_context *gcm, struct ticket_key *key)
     mbedtls_gcm_init(gcm);
     FB_REQUIRE(mbedtls_gcm_setkey(gcm, MBEDTLS_CIPHER_ID_AES, key->bytes, KEY_SIZE * 8) == 0);
     mbedtls_platform_zeroize(key->bytes, sizeof(key->bytes));
+}
+
+/* ---- from one process to the next ------------------------------------------ */
+
+/*
+ *     saved = number of keys (1) | name (16) | key (32) | date in ms (8) | ...
+ */
+size_t fb_tls_tickets_save(struct fb_tls_tickets *tickets, char saved[FB_TLS_TICKETS_SAVED_MAX])
+{
+    size_t len = 1;
+
+    FB_REQUIRE(pthread_mutex_lock(&tickets->lock) == 0);
+    for (size_t i = 0; i < FB_ARRAY_LEN(tickets->keys) && tickets->keys[i].is_set; i++) {
+        const struct ticket_key *key = &tickets->keys[i];
+        memcpy(saved + len, key->name, NAME_SIZE);
+        memcpy(saved + len + NAME_SIZE, key->bytes, KEY_SIZE);
+        fb_put_u64(saved + len + NAME_SIZE + KEY_SIZE, (uint64_t)key->made_ms);
+        len += SAVED_SIZE;
+    }
+    FB_REQUIRE(pthread_mutex_unlock(&tickets->lock) == 0);
+    saved[0] = (char)(len / SAVED_SIZE);
+    return len;
+}
+
+int fb_tls_tickets_load(struct fb_tls_tickets *tickets, struct fb_str saved)
+{
+    size_t n = saved.len > 0 ? (uint8_t)saved.ptr[0] : SIZE_MAX;
+
+    if (n > FB_ARRAY_LEN(tickets->keys) || saved.len != 1 + n * SAVED_SIZE) {
+        return FB_E_MALFORMED;
+    }
+    FB_REQUIRE(pthread_mutex_lock(&tickets->lock) == 0);
+    for (size_t i = 0; i < n; i++) {
+        const char *from = saved.ptr + 1 + i * SAVED_SIZE;
+        struct ticket_key *key = &tickets->keys[i];
+        memcpy(key->name, from, NAME_SIZE);
+        memcpy(key->bytes, from + NAME_SIZE, KEY_SIZE);
+        key->made_ms = (int64_t)fb_get_u64(from + NAME_SIZE + KEY_SIZE);
+        key->is_set = true;
+    }
+    FB_REQUIRE(pthread_mutex_unlock(&tickets->lock) == 0);
+    return FB_OK;
 }
 
 /* ---- tickets -------------------------------------------------------------- */

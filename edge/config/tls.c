@@ -1,6 +1,8 @@
 #include "edge/config/tls.h"
 
 #include "base/core/alloc.h"
+#include "base/core/buf.h"
+#include "base/core/bytes.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/json/json.h"
@@ -10,6 +12,8 @@
 #include "base/tls/config.h"
 #include "base/tls/tickets.h"
 #include "edge/config/config_internal.h"
+
+#include <string.h>
 
 /* A certificate that ends within so many days is logged. */
 enum { WARN_DAYS = 14, DAY_S = 86400 };
@@ -66,6 +70,65 @@ static void warn_of_end(const struct edge_tls *tls, const struct edge_conf_tls *
     }
 }
 
+/* ---- from one process to the next ------------------------------------------ */
+
+/*
+ *     told = (length of the name (2) | name | length of the keys (2) | keys) ...
+ */
+static void told_add(struct fb_buf *words, struct fb_str text)
+{
+    char len[2];
+
+    fb_put_u16(len, (uint16_t)text.len);
+    fb_buf_append(words, (struct fb_str){len, sizeof(len)});
+    fb_buf_append(words, text);
+}
+
+void edge_tls_tell(struct edge_tls *tls, struct fb_buf *words, size_t max)
+{
+    char saved[FB_TLS_TICKETS_SAVED_MAX];
+
+    for (size_t i = 0; i < tls->n; i++) {
+        struct fb_str name = fb_str_from(tls->entries[i].name);
+        size_t len = name.len + sizeof(saved) + 4;
+        if (tls->entries[i].tickets == NULL || name.len > UINT16_MAX || words->len + len > max) {
+            continue;
+        }
+        size_t n = fb_tls_tickets_save(tls->entries[i].tickets, saved);
+        told_add(words, name);
+        told_add(words, (struct fb_str){saved, n});
+    }
+    explicit_bzero(saved, sizeof(saved));
+}
+
+/* The next text of what was told; empty at its end. */
+static struct fb_str told_next(struct fb_str *told)
+{
+    size_t len = told->len >= 2 ? fb_get_u16(told->ptr) : SIZE_MAX;
+
+    if (len > told->len - FB_MIN(told->len, 2)) {
+        *told = FB_STR_NONE;
+        return FB_STR_NONE;
+    }
+    struct fb_str text = {told->ptr + 2, len};
+    *told = fb_str_skip(*told, 2 + len);
+    return text;
+}
+
+/* Without keys, clients make full handshakes once. */
+static void entry_go_on(struct tls_entry *entry, struct fb_str told)
+{
+    while (told.len > 0) {
+        struct fb_str name = told_next(&told);
+        struct fb_str saved = told_next(&told);
+        if (fb_str_equal(name, fb_str_from(entry->name)) &&
+            fb_tls_tickets_load(entry->tickets, saved) < 0) {
+            FB_LOG(WARN, "tls", "no session goes on from the process before",
+                   FB_LOG_TEXT("tls", entry->name));
+        }
+    }
+}
+
 static int entry_make(struct edge_tls *tls, const struct edge_conf_tls *from, struct fb_diag *diag)
 {
     struct tls_entry *entry = &tls->entries[tls->n];
@@ -75,6 +138,7 @@ static int entry_make(struct edge_tls *tls, const struct edge_conf_tls *from, st
     if (from->tickets > 0 && from->authorities.ptr == NULL) {
         uint32_t lifetime_s = (uint32_t)FB_MAX(from->tickets / 1000, 1);
         entry->tickets = fb_tls_tickets_new(tls->options.clock, lifetime_s);
+        entry_go_on(entry, tls->options.told);
     }
     tls->n++;
     int err = edge_conf_tls_server(from, entry->tickets, &config, diag);

@@ -6,7 +6,8 @@
  *
  * Each entry of `tls` that has certificates is one server, whatever listens with it. A reload reads
  * all files again, and only when all of them are good does anything change; sessions that clients
- * have tickets of go on, also with a new certificate.
+ * have tickets of go on, also with a new certificate. They do in the process that takes over as
+ * well, with the entry of the same name.
  *
  * Ownership  The owner frees it after all listeners and uplinks.
  * Threads    The main one's.
@@ -24,6 +25,7 @@
 struct edge_conf;
 struct edge_tls;
 struct edge_tls_news;
+struct fb_buf;
 struct fb_clock;
 struct fb_json;
 struct fb_pool;
@@ -35,6 +37,7 @@ bool edge_conf_has_tls(const struct edge_conf *conf);
 struct edge_tls_options {
     const struct fb_clock *clock; /* borrowed */
     struct fb_pool *pool;         /* borrowed; for handshakes */
+    struct fb_str told;           /* borrowed; by edge_tls_tell() of the process before */
 };
 
 FB_MUST_CHECK int edge_tls_new(const struct edge_conf *conf, const struct edge_tls_options *options,
@@ -47,6 +50,9 @@ struct fb_tls_party *edge_tls_server(struct edge_tls *tls, struct fb_str name);
 /* What upstreams that name `name` are asked with, "" being what the system trusts; NULL if no
  * upstream did when it was made or last loaded, or `tls` is NULL. */
 struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name);
+
+/* Appends the keys of tickets, for the process that takes over, to what may have `max` bytes. */
+void edge_tls_tell(struct edge_tls *tls, struct fb_buf *words, size_t max);
 
 /* What a reload brings: loaded, then used or freed. */
 FB_MUST_CHECK int edge_tls_load(struct edge_tls *tls, const struct edge_conf *conf,

@@ -7,16 +7,14 @@ import pytest
 from lab import until
 from lab_h2 import (AUTHORITY, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM,
                     ENHANCE_YOUR_CALM, GOAWAY, HEADERS, NO_ERROR, PING, PRIORITY_UPDATE,
-                    PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE, Frames, curl, frame,
-                    nghttp, request)
+                    PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM, WIDE, WIDE_CONNECTION,
+                    WINDOW_UPDATE, Frames, curl, frame, nghttp, request)
 from lab_tls import Authority, entry, tls_edge
 
 SEGMENT = bytes(i * 7 % 251 for i in range(1 << 20))
-WIDE = b"\0\4\x7f\xff\xff\xff"  # SETTINGS_INITIAL_WINDOW_SIZE
 REFUSED = 'http2_refused_streams_total{server="forebay-edge"}'
 KEPT_FIELD = b"\x40\x01x\x7f\xa1\x1e" + b"y" * 4000  # goes into the table of fields
 SAME_FIELD = b"\xbe"
-WIDE_CONNECTION = frame(WINDOW_UPDATE, 0, 0, (0x7FFFFFFF - 65535).to_bytes(4, "big"))
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,10 @@ def request(path, method="GET", **more):
     return b"".join(field(name, value) for name, value in {**fields, **more}.items())
 
 
+WIDE = b"\0\4\x7f\xff\xff\xff"  # SETTINGS_INITIAL_WINDOW_SIZE
+WIDE_CONNECTION = frame(WINDOW_UPDATE, 0, 0, (0x7FFFFFFF - 65535).to_bytes(4, "big"))
+
+
 class Frames:
     """A client that sends what it is told, and nothing by itself."""
 

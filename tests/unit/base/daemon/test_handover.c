@@ -1,5 +1,6 @@
 /* Hands sockets over to this very program, started anew: what it does then, its argument says. */
 #include "base/core/alloc.h"
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/daemon/handover.h"
 #include "base/net/address.h"
@@ -20,9 +21,25 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 20000, EXIT_GOOD = 7 };
+enum { PATIENCE_MS = 20000, EXIT_GOOD = 7, N_WORDS = FB_HANDOVER_WORDS_MAX };
 
 /* ---- the new process ------------------------------------------------------- */
+
+/* So much that one message does not hold it. */
+static void tell(struct fb_buf *words)
+{
+    for (unsigned i = 0; i < N_WORDS; i++) {
+        fb_buf_append_byte(words, (char)i);
+    }
+}
+
+static bool are_told(const struct fb_buf *words)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf wanted = {0};
+
+    tell(&wanted);
+    return fb_str_equal(fb_buf_str(words), fb_buf_str(&wanted));
+}
 
 static int heir_main(const char *part)
 {
@@ -30,12 +47,16 @@ static int heir_main(const char *part)
     struct fb_address address;
     struct fb_diag diag = {0};
     struct fb_heir heir;
+    FB_AUTO(fb_buf_done) struct fb_buf words = {0};
 
     if (strcmp(part, "dies") == 0) {
         (void)raise(SIGKILL);
     }
-    if (fb_heir_receive(&heir, &sockets, &diag) < 0 || heir.fd == 0) {
+    if (fb_heir_receive(&heir, &sockets, &words, &diag) < 0 || heir.fd == 0) {
         return 1;
+    }
+    if (!are_told(&words)) {
+        return 8;
     }
     if (strcmp(part, "refuses") == 0) {
         fb_heir_refuse(&heir, true, "line 3 is wrong");
@@ -98,9 +119,12 @@ static int start(struct fixture *f, const char *part, uint32_t timeout_ms)
     char program[] = "/proc/self/exe";
     char name[64];
     char *argv[] = {program, name, NULL};
+    FB_AUTO(fb_buf_done) struct fb_buf words = {0};
 
     (void)snprintf(name, sizeof(name), "%s", part);
-    return fb_handover_start(f->handover, argv, &f->sockets, timeout_ms, &f->diag);
+    tell(&words);
+    const struct fb_handover_gift gift = {.sockets = &f->sockets, .words = fb_buf_str(&words)};
+    return fb_handover_start(f->handover, argv, &gift, timeout_ms, &f->diag);
 }
 
 /* A socket that listens, and its address as text. */
@@ -187,7 +211,8 @@ static void a_program_that_is_not_there_is_named(void **state)
     char program[] = "/nowhere/at/all";
     char *argv[] = {program, NULL};
 
-    int err = fb_handover_start(f->handover, argv, &f->sockets, PATIENCE_MS, &f->diag);
+    const struct fb_handover_gift gift = {.sockets = &f->sockets};
+    int err = fb_handover_start(f->handover, argv, &gift, PATIENCE_MS, &f->diag);
     assert_int_equal(err, -ENOENT);
     assert_non_null(strstr(f->diag.text, "/nowhere/at/all"));
 }
@@ -195,10 +220,11 @@ static void a_program_that_is_not_there_is_named(void **state)
 static void who_was_started_by_nobody_is_nobodys_heir(void **state)
 {
     struct fb_sockets sockets = {0};
+    struct fb_buf words = {0};
     struct fb_heir heir;
 
     (void)state;
-    assert_int_equal(fb_heir_receive(&heir, &sockets, NULL), FB_OK);
+    assert_int_equal(fb_heir_receive(&heir, &sockets, &words, NULL), FB_OK);
     assert_int_equal(heir.fd, 0);
     fb_heir_done(&heir);
 }
