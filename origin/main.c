@@ -18,6 +18,8 @@
 #include "base/loop/work.h"
 #include "base/metrics/metrics.h"
 #include "base/net/address.h"
+#include "base/net/sockets.h"
+#include "base/net/tcp.h"
 #include "base/server/exchange.h"
 #include "base/server/router.h"
 #include "base/server/server.h"
@@ -32,16 +34,21 @@
 #include "origin/upload/upload.h"
 #include "origin/worker/worker.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4, PATH_SIZE = 512 };
 
+/* For what was accepted just before a new process took over to ask what it came for. */
+enum { HEIR_LINGER_MS = 1000 };
+
 #define REGION "forebay"
 
 /* Everything of one origin; made in the order of its members. */
 struct origin_node {
+    struct fb_daemon *daemon;       /* borrowed */
     const struct origin_conf *conf; /* borrowed from the daemon */
     struct fb_loop *loop;           /* borrowed from the daemon */
     struct fb_metrics *metrics;     /* borrowed from the daemon */
@@ -61,7 +68,11 @@ struct origin_node {
     struct fb_router *upload_router;
     struct fb_router *delivery_router;
     struct fb_server *server;
-    struct origin_workers *workers;
+    _Atomic(struct origin_workers *) workers; /* NULL before and after they run; read by the pool */
+    struct fb_op *drained;                    /* the daemon's, until it is done */
+    struct fb_op phase;                       /* of the server */
+    struct fb_work join;                      /* of the workers */
+    struct origin_workers *leaving;           /* of it; NULL once they have ended */
 };
 
 /* ---- rooms ----------------------------------------------------------------------- */
@@ -138,6 +149,16 @@ static int node_open_auth(struct origin_node *node, struct fb_diag *diag)
     return err < 0 ? err : origin_auth_open(&options, &node->auth, diag);
 }
 
+/* On any thread. They are not freed before the last request has ended. */
+static void node_wake_workers(void *ctx)
+{
+    struct origin_workers *workers = atomic_load(&((struct origin_node *)ctx)->workers);
+
+    if (workers != NULL) {
+        origin_workers_wake(workers);
+    }
+}
+
 static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
 {
     const struct origin_conf *conf = node->conf;
@@ -163,6 +184,7 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
         .max_attempts = (uint32_t)conf->jobs.max_attempts,
         .backoff_ms = (uint32_t)conf->jobs.backoff,
     });
+    origin_jobs_on_queued(node->jobs, node_wake_workers, node);
     return FB_OK;
 }
 
@@ -240,6 +262,20 @@ static void node_handle(void *ctx, struct fb_exchange *exchange)
     fb_router_handle(router, exchange);
 }
 
+/* On a socket of the process before, if there is one. Nothing is accepted before the loop turns. */
+static int node_listen_on(struct origin_node *node, const struct fb_address *address,
+                          struct fb_address *ret_bound)
+{
+    int fd = fb_sockets_take(fb_daemon_sockets(node->daemon), address);
+
+    if (fd >= 0) {
+        *ret_bound = *address;
+        return fb_server_adopt(node->server, fd, NULL);
+    }
+    int err = fb_listener_probe(address);
+    return err == FB_OK ? fb_server_listen(node->server, address, ret_bound) : err;
+}
+
 static int node_listen(struct origin_node *node, struct fb_diag *diag)
 {
     for (size_t i = 0; i < node->conf->listen.n; i++) {
@@ -252,7 +288,7 @@ static int node_listen(struct origin_node *node, struct fb_diag *diag)
         if (err < 0) {
             return err;
         }
-        err = fb_server_listen(node->server, &address, &bound);
+        err = node_listen_on(node, &address, &bound);
         if (err < 0) {
             return fb_diag_set(diag, err, "listen on %.*s: %s", FB_STR_ARG(text), fb_err_text(err));
         }
@@ -263,11 +299,6 @@ static int node_listen(struct origin_node *node, struct fb_diag *diag)
 }
 
 /* ---- workers ---------------------------------------------------------------------- */
-
-static void node_wake_workers(void *ctx)
-{
-    origin_workers_wake(ctx);
-}
 
 /* A share of the cores for each worker, unless the configuration says otherwise. */
 static uint32_t node_worker_threads(const struct origin_conf *conf)
@@ -283,6 +314,7 @@ static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
 {
     const struct origin_conf *conf = node->conf;
     char scratch[PATH_SIZE + 16];
+    struct origin_workers *workers = NULL;
     uint32_t n = 0;
 
     int err = origin_jobs_reclaim(node->jobs, conf->node, &n);
@@ -308,9 +340,9 @@ static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
             .n_workers = (uint32_t)conf->workers,
             .n_threads = node_worker_threads(conf),
         },
-        &node->workers, diag);
+        &workers, diag);
     if (err == FB_OK) {
-        origin_jobs_on_queued(node->jobs, node_wake_workers, node->workers);
+        atomic_store(&node->workers, workers);
     }
     return err;
 }
@@ -325,6 +357,7 @@ static void node_stop(void *ctx)
         origin_workers_stop(node->workers);
         origin_workers_join(node->workers);
     }
+    origin_workers_join(node->leaving); /* if the pool could not */
     if (node->server != NULL) {
         fb_server_free(node->server);
         fb_router_free(node->delivery_router);
@@ -348,6 +381,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
 {
     struct origin_node *node = FB_NEW(struct origin_node);
 
+    node->daemon = daemon;
     node->conf = fb_daemon_conf(daemon);
     node->loop = fb_daemon_loop(daemon);
     node->metrics = fb_daemon_metrics(daemon);
@@ -361,9 +395,6 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
                                                      .handle = node_handle,
                                                      .ctx = node,
                                                  });
-        err = node_start_workers(node, diag);
-    }
-    if (err == FB_OK) {
         err = node_listen(node, diag);
     }
     if (err < 0) {
@@ -374,15 +405,118 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     return FB_OK;
 }
 
+/* ---- draining -------------------------------------------------------------------- */
+
+static int node_run_join(struct fb_work *work)
+{
+    struct origin_node *node = FB_CONTAINER_OF(work, struct origin_node, join);
+
+    origin_workers_join(node->leaving);
+    node->leaving = NULL;
+    return FB_OK;
+}
+
+static void node_on_joined(struct fb_op *op)
+{
+    struct fb_work *work = FB_CONTAINER_OF(op, struct fb_work, op);
+
+    fb_op_finish(FB_CONTAINER_OF(work, struct origin_node, join)->drained, FB_OK);
+}
+
+/* No request runs any more. What the workers hold has been given back when they have ended: only
+ * then may the next process take back what nobody holds. */
+static void node_on_drained(struct fb_op *op)
+{
+    struct origin_node *node = FB_CONTAINER_OF(op, struct origin_node, phase);
+
+    node->leaving = atomic_exchange(&node->workers, NULL);
+    node->join.run = node_run_join;
+    fb_op_init(&node->join.op, node->loop, node_on_joined);
+    fb_work_start(node->pool, &node->join);
+}
+
+static void node_drain_server(struct origin_node *node)
+{
+    fb_op_init(&node->phase, node->loop, node_on_drained);
+    fb_server_drain(node->server, (uint32_t)node->conf->drain, &node->phase);
+}
+
+static void node_on_retreated(struct fb_op *op)
+{
+    node_drain_server(FB_CONTAINER_OF(op, struct origin_node, phase));
+}
+
+/* Nothing that begins here is in the way of the next process: it need not wait. */
 static void node_drain(void *ctx, struct fb_op *op)
 {
     struct origin_node *node = ctx;
 
+    fb_op_begin(op, NULL);
+    node->drained = op;
+    fb_daemon_tell_quiet(node->daemon);
     if (node->workers != NULL) {
         origin_workers_stop(node->workers);
     }
-    fb_server_drain(node->server, (uint32_t)node->conf->drain, op);
+    if (!fb_daemon_has_heir(node->daemon)) {
+        node_drain_server(node);
+        return;
+    }
+    fb_op_init(&node->phase, node->loop, node_on_retreated);
+    fb_server_retreat(node->server, HEIR_LINGER_MS, &node->phase);
 }
+
+/* ---- from one process to the next ------------------------------------------------ */
+
+static int node_share(void *ctx, struct fb_sockets *sockets)
+{
+    return fb_server_share(((struct origin_node *)ctx)->server, sockets);
+}
+
+/* All that the two share is in the catalog and among the objects, which bear it. */
+static void node_hold(void *ctx, struct fb_op *op)
+{
+    (void)ctx;
+    fb_op_begin(op, NULL);
+    fb_op_finish(op, FB_OK);
+}
+
+static void node_release(void *ctx)
+{
+    (void)ctx;
+}
+
+static int node_serve(void *ctx, struct fb_diag *diag)
+{
+    struct origin_node *node = ctx;
+
+    return fb_daemon_is_heir(node->daemon) ? FB_OK : node_start_workers(node, diag);
+}
+
+/* The jobs and the scratch folder were the other process' until now. */
+static void node_own(void *ctx)
+{
+    struct origin_node *node = ctx;
+    struct fb_diag diag = {0};
+
+    if (!fb_daemon_is_heir(node->daemon)) {
+        return; /* they were started where that may fail */
+    }
+    if (node_start_workers(node, &diag) < 0) {
+        FB_LOG(ERROR, "origin", "could not start the workers, the program ends",
+               FB_LOG_TEXT("reason", diag.text));
+        fb_daemon_quit(node->daemon, FB_EXIT_FAILED);
+    }
+}
+
+static const struct fb_daemon_succession node_succession = {
+    .share = node_share,
+    .hold = node_hold,
+    .release = node_release,
+    .serve = node_serve,
+    .own = node_own,
+};
+
+/* ---- its state ------------------------------------------------------------------- */
 
 static void node_status(void *ctx, struct fb_json *status)
 {
@@ -421,6 +555,7 @@ static const struct fb_daemon_program program = {
     .start = node_start,
     .drain = node_drain,
     .stop = node_stop,
+    .succession = &node_succession,
     .status = node_status,
 };
 

@@ -12,13 +12,6 @@
 
 enum { ADMIN_MAX_CONNECTIONS = 256, ADMIN_MAX_BODY = 65536, ADMIN_GRACE_MS = 1000 };
 
-struct fb_daemon_admin {
-    struct fb_daemon *daemon;   /* borrowed */
-    struct fb_router *own;      /* owned; ctx is the daemon */
-    struct fb_router *programs; /* owned, or NULL; ctx is the program's */
-    struct fb_server *server;   /* owned */
-};
-
 /* ---- answers ------------------------------------------------------------------ */
 
 /* Takes `content` over. */
@@ -117,20 +110,40 @@ static const struct fb_route admin_routes[] = {
     {.method = FB_METHOD_POST, .pattern = "/restart", .handle = fb_daemon_admin_restart},
 };
 
-/* Of them, those that `program` has: the last two are for those that reload, and restart too. */
-static size_t admin_count_routes(const struct fb_daemon_program *program)
-{
-    size_t n_missing = program->reload == NULL ? 2 : program->succession == NULL ? 1 : 0;
+enum { ADMIN_N_ROUTES = FB_ARRAY_LEN(admin_routes) };
 
-    return FB_ARRAY_LEN(admin_routes) - n_missing;
+/* Of them, those that `program` has. */
+static size_t admin_pick_routes(const struct fb_daemon_program *program,
+                                struct fb_route picked[ADMIN_N_ROUTES])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ADMIN_N_ROUTES; i++) {
+        bool is_missing =
+            (admin_routes[i].handle == fb_daemon_admin_reload && program->reload == NULL) ||
+            (admin_routes[i].handle == fb_daemon_admin_restart && program->succession == NULL);
+        if (!is_missing) {
+            picked[n++] = admin_routes[i];
+        }
+    }
+    return n;
 }
 
 /* ---- the server ----------------------------------------------------------------- */
 
-static bool admin_is_own(const struct fb_daemon_program *program, struct fb_str path)
+struct fb_daemon_admin {
+    struct fb_daemon *daemon; /* borrowed */
+    struct fb_route routes[ADMIN_N_ROUTES];
+    size_t n_routes;
+    struct fb_router *own;      /* owned; ctx is the daemon */
+    struct fb_router *programs; /* owned, or NULL; ctx is the program's */
+    struct fb_server *server;   /* owned */
+};
+
+static bool admin_is_own(const struct fb_daemon_admin *admin, struct fb_str path)
 {
-    for (size_t i = 0; i < admin_count_routes(program); i++) {
-        if (fb_str_equal(path, fb_str_from(admin_routes[i].pattern))) {
+    for (size_t i = 0; i < admin->n_routes; i++) {
+        if (fb_str_equal(path, fb_str_from(admin->routes[i].pattern))) {
             return true;
         }
     }
@@ -163,8 +176,8 @@ static void admin_handle(void *ctx, struct fb_exchange *exchange)
                             "A page of another site may not tell this address to do anything.");
         return;
     }
-    bool is_own = admin->programs == NULL ||
-                  admin_is_own(admin->daemon->program, fb_exchange_request(exchange)->path);
+    bool is_own =
+        admin->programs == NULL || admin_is_own(admin, fb_exchange_request(exchange)->path);
 
     fb_router_handle(is_own ? admin->own : admin->programs, exchange);
 }
@@ -197,7 +210,8 @@ int fb_daemon_admin_open(struct fb_daemon *daemon, struct fb_str address,
     }
     struct fb_daemon_admin *admin = FB_NEW(struct fb_daemon_admin);
     admin->daemon = daemon;
-    admin->own = fb_router_new(admin_routes, admin_count_routes(program), NULL, daemon);
+    admin->n_routes = admin_pick_routes(program, admin->routes);
+    admin->own = fb_router_new(admin->routes, admin->n_routes, NULL, daemon);
     if (program->n_routes > 0) {
         admin->programs = fb_router_new(program->routes, program->n_routes, NULL, daemon->ctx);
     }

@@ -77,8 +77,8 @@ struct fb_daemon_command {
     int (*run)(int argc, char **argv);
 };
 
-/* What a program does that a new process of it can take over from; for programs that reload. All
- * are called on the main thread. */
+/* What a program does that a new process of it can take over from. All are called on the main
+ * thread. */
 struct fb_daemon_succession {
     /* Adds another descriptor of each listening socket to `sockets`. */
     int (*share)(void *ctx, struct fb_sockets *sockets);
