@@ -8,7 +8,7 @@ from lab import until
 from lab_h2 import (AUTHORITY, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM,
                     ENHANCE_YOUR_CALM, GOAWAY, HEADERS, NO_ERROR, PING, PRIORITY_UPDATE,
                     PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM, WIDE, WIDE_CONNECTION,
-                    WINDOW_UPDATE, Frames, curl, frame, nghttp, request)
+                    Frames, curl, frame, nghttp, request)
 from lab_tls import Authority, entry, tls_edge
 
 SEGMENT = bytes(i * 7 % 251 for i in range(1 << 20))
