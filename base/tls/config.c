@@ -4,6 +4,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/tls/config_internal.h"
+#include "base/tls/curves.h"
 #include "base/tls/session.h"
 #include "base/tls/tickets.h"
 
@@ -195,6 +196,7 @@ int fb_tls_config_new(const struct fb_tls_options *options, struct fb_tls_config
     struct fb_tls_config *config = FB_NEW(struct fb_tls_config);
     bool is_mutual = !options->is_client && options->authorities.text.ptr != NULL;
 
+    fb_tls_curves_init();
     atomic_init(&config->n_refs, 1);
     config->is_client = options->is_client;
     config->expires_s = INT64_MAX;
