@@ -141,7 +141,6 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
         .clock = fb_clock_system(),
         .upstreams = node->upstreams,
         .volumes = node->volumes,
-        .clients = node->clients,
         .limits =
             {
                 .max_connections = (uint32_t)conf->limits.connections,
@@ -167,6 +166,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .fills = node->fills,
                 .metrics = node->metrics,
                 .access_log = node->access_log,
+                .clients = node->clients,
                 .sends_tags = conf->role == EDGE_ROLE_REGIONAL,
                 .pool = node->pool,
             },

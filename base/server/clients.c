@@ -148,11 +148,11 @@ static struct fb_client *clients_place(struct fb_client *set, const struct fb_ne
     return best;
 }
 
-static bool clients_trust(const struct fb_clients *clients, const struct fb_address *address)
+bool fb_clients_trust(const struct fb_clients *clients, const struct fb_address *address)
 {
     struct fb_network whole;
 
-    if (fb_network_of(address, 32, 128, &whole) < 0) {
+    if (clients == NULL || fb_network_of(address, 32, 128, &whole) < 0) {
         return false;
     }
     for (size_t i = 0; i < clients->options.n_trusted; i++) {
@@ -171,7 +171,7 @@ enum fb_clients_verdict fb_clients_enter(struct fb_clients *clients,
     enum fb_clients_verdict verdict = FB_CLIENTS_UNCOUNTED;
     struct fb_network network;
 
-    if (clients_trust(clients, address)) {
+    if (fb_clients_trust(clients, address)) {
         return FB_CLIENTS_TRUSTED;
     }
     if ((options->max_connections == 0 && options->requests_per_s == 0) ||

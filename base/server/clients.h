@@ -67,6 +67,10 @@ enum fb_clients_verdict fb_clients_enter(struct fb_clients *clients,
                                          const struct fb_address *address,
                                          struct fb_client **ret_client);
 
+/* True for those whom no bounds hold for: what they say of their own clients is believed.
+ * Accepts NULL. */
+bool fb_clients_trust(const struct fb_clients *clients, const struct fb_address *address);
+
 /* It is closed. Accepts a client of NULL. */
 void fb_clients_leave(struct fb_clients *clients, struct fb_client *client);
 

@@ -57,6 +57,8 @@ struct edge_conf_upstream {
     struct fb_str check; /* ptr NULL: none of its own */
     struct fb_str tls;   /* of an https URL: the name of one; ptr NULL: what the system trusts */
     struct fb_str tls_name;
+    struct fb_str host; /* ptr NULL: the client's */
+    int forwarded;      /* enum edge_forwarding */
 };
 
 /* Either, or neither: no limit. */

@@ -1,5 +1,6 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
+#include "base/http/target.h"
 #include "edge/config/config_internal.h"
 #include "edge/config/tls.h"
 #include "edge/upstream/upstream.h"
@@ -43,6 +44,14 @@ bool edge_conf_is_https(const struct edge_conf_upstream *upstream)
     return fb_str_starts_with(upstream->url, FB_STR("https:"));
 }
 
+static int conf_check_host(struct fb_str value, struct fb_diag *diag)
+{
+    return fb_host_is_valid(value)
+               ? FB_OK
+               : fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is no host, nor one with a port",
+                             FB_STR_ARG(value));
+}
+
 static int conf_check_upstream(const void *conf, struct fb_diag *diag)
 {
     const struct edge_conf_upstream *upstream = conf;
@@ -61,6 +70,11 @@ static int conf_check_upstream(const void *conf, struct fb_diag *diag)
 /* ---- tables ------------------------------------------------------------ */
 
 #define AT(type, member) offsetof(struct type, member)
+
+static const char *const forwarded_names[] = {[EDGE_FORWARDING_OFF] = "off",
+                                              [EDGE_FORWARDING_X] = "x-forwarded",
+                                              [EDGE_FORWARDING_RFC7239] = "rfc7239",
+                                              NULL};
 
 static const char *const tier_names[] =
     {[EDGE_TIER_ORIGIN] = "origin", [EDGE_TIER_REGIONAL] = "regional", NULL};
@@ -85,6 +99,16 @@ static const struct fb_conf_item upstream_items[] = {
     {"check", FB_CONF_STRING, AT(edge_conf_upstream, check), .check = edge_upstream_check_check,
      .help = "URL of its active health check, such as `http://10.0.0.2:9100/readyz` on a "
              "regional node's address for operators; `health.path` on `url` if unset."},
+    {"host", FB_CONF_STRING, AT(edge_conf_upstream, host), .max = 255, .check = conf_check_host,
+     .help = "The host that its requests name, such as `media.example` or `media.example:8443`, "
+             "where it knows no other. Unset: the one that the client named. What is kept is kept "
+             "under that in any case."},
+    {"forwarded", FB_CONF_ENUM, AT(edge_conf_upstream, forwarded), .names = forwarded_names,
+     .preset = "off",
+     .help = "How it is told of the client: `x-forwarded` (For, Proto and Host), `rfc7239` "
+             "(`Forwarded`), or not at all. Only with requests that are answered for one client "
+             "alone, for what is fetched for all is nobody's. Of what the client claims itself "
+             "only that of `clients.trusted` is passed on, such as of a tier below."},
     {0},
 };
 
@@ -253,6 +277,8 @@ int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstr
             .tier = (enum edge_tier)from->tier,
             .weight = (uint32_t)from->weight,
             .check = from->check,
+            .host = from->host,
+            .forwarding = (enum edge_forwarding)from->forwarded,
         };
         if (edge_conf_is_https(from)) {
             specs[i].tls = edge_tls_client(tls, from->tls);

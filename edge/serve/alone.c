@@ -1,10 +1,13 @@
 #include "base/core/err.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
+#include "base/net/network.h"
+#include "base/server/clients.h"
 #include "base/server/exchange.h"
 #include "edge/fresh/fields.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/store/store.h"
+#include "edge/upstream/forwarded.h"
 #include "edge/upstream/upstream.h"
 
 #include <inttypes.h>
@@ -230,6 +233,26 @@ static struct fb_str alone_target(struct serve_request *request)
     return (struct fb_str){target, path.len + 1 + query.len};
 }
 
+static const struct edge_forwarded *alone_client(struct serve_request *request)
+{
+    struct edge_forwarded *client = fb_arena_alloc(request->arena, sizeof(*client));
+    struct fb_address peer = fb_exchange_peer(request->exchange);
+    char *text = fb_arena_alloc(request->arena, FB_NETWORK_TEXT_MAX);
+    struct fb_network whole;
+
+    *client = (struct edge_forwarded){
+        .host = request->client->host,
+        .is_secure = fb_exchange_tls(request->exchange) != NULL,
+    };
+    if (fb_network_of(&peer, 32, 128, &whole) == FB_OK) {
+        client->address = fb_str_from(fb_network_text(&whole, text));
+    }
+    if (fb_clients_trust(request->serve->options.clients, &peer)) {
+        client->before = &request->client->headers;
+    }
+    return client;
+}
+
 void edge_serve_fetch(struct serve_request *request, const char *why, const char *detail)
 {
     struct fb_arena *arena = request->arena;
@@ -255,6 +278,7 @@ void edge_serve_fetch(struct serve_request *request, const char *why, const char
     fetch->request = sent;
     fetch->arena = arena;
     fetch->is_for_one = true;
+    fetch->client = alone_client(request);
     fetch->pool = request->site->pool;
     fetch->key = request->key;
     fetch->patience_ms = edge_fill_patience_ms(request->serve->options.fills, request->key);

@@ -405,7 +405,7 @@ static int worker_init(struct crew_worker *worker, struct edge_crew *crew)
                                                      .name = "forebay-edge",
                                                      .limits = options->limits,
                                                      .metrics = options->serve.metrics,
-                                                     .clients = options->clients,
+                                                     .clients = options->serve.clients,
                                                      .handle = edge_serve_handle,
                                                      .refusing = edge_serve_refusing,
                                                      .ctx = worker->serve,

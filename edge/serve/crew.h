@@ -35,7 +35,6 @@ struct edge_crew;
 struct edge_sites;
 struct edge_upstreams;
 struct edge_volumes;
-struct fb_clients;
 struct fb_clock;
 struct fb_loop;
 struct fb_sockets;
@@ -49,7 +48,6 @@ struct edge_crew_options {
     struct edge_upstreams *upstreams;
     struct edge_volumes *volumes;   /* every worker's loop is attached; NULL: none */
     struct fb_server_limits limits; /* per worker */
-    struct fb_clients *clients;     /* over all workers; NULL: no bounds of each client */
     uint32_t grace_ms;              /* for requests under way when draining */
     struct fb_sockets *sockets;     /* that may listen already; those of the addresses that are
                                      * asked for are taken; NULL: none */

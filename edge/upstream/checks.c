@@ -94,6 +94,7 @@ static bool check_find_url(struct check *check, struct fb_fetch *io)
     }
     io->url = server->url;
     io->url.target = path;
+    io->host_header = own.url.len == 0 ? own.host : FB_STR_NONE;
     if (own.url.len > 0 && fb_url_parse(own.url, &io->url, NULL) < 0) {
         return false;
     }

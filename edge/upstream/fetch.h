@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct edge_forwarded;
 struct edge_pool;
 struct fb_reader;
 
@@ -30,16 +31,17 @@ struct edge_fetch {
     /* In; borrowed until done. The target and host as the upstream sees them;
      * headers from edge/fresh/fields.h, with what validates added. */
     const struct fb_request_head *request;
-    struct fb_reader *request_body; /* taken over; NULL for none */
-    int64_t request_length;         /* of request_body; FB_LENGTH_UNKNOWN: chunked */
-    bool is_for_one;                /* goes at one client's pace, which may be slow */
-    const struct edge_pool *pool;   /* of edge_upstreams_pool(); NULL: the node's own */
-    struct fb_str key;              /* what is wanted, the same for all ranges and variants of it:
-                                       chooses among regional nodes; empty: host and target do */
-    unsigned avoided;               /* bits of upstreams to ask last: their bodies broke */
-    uint32_t patience_ms;           /* the upstream holds its answer back on purpose, at most so
-                                       long; its time tells nothing of its health, nobody else is
-                                       asked meanwhile, nor after it ran out. 0: as configured */
+    struct fb_reader *request_body;      /* taken over; NULL for none */
+    int64_t request_length;              /* of request_body; FB_LENGTH_UNKNOWN: chunked */
+    bool is_for_one;                     /* goes at one client's pace, which may be slow */
+    const struct edge_forwarded *client; /* that one, for upstreams that are told; NULL: nobody's */
+    const struct edge_pool *pool;        /* of edge_upstreams_pool(); NULL: the node's own */
+    struct fb_str key;    /* what is wanted, the same for all ranges and variants of it:
+                             chooses among regional nodes; empty: host and target do */
+    unsigned avoided;     /* bits of upstreams to ask last: their bodies broke */
+    uint32_t patience_ms; /* the upstream holds its answer back on purpose, at most so
+                             long; its time tells nothing of its health, nobody else is
+                             asked meanwhile, nor after it ran out. 0: as configured */
 
     /* Out. Strings of the head live in `arena`, which is the caller's. */
     struct fb_arena *arena;

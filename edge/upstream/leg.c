@@ -105,6 +105,30 @@ static struct uplink_leg *leg_free_one(struct uplink_try *try)
     return &try->legs[i];
 }
 
+static struct fb_str leg_host(const struct edge_fetch *fetch, const struct pool_member *member)
+{
+    if (member->host != NULL) {
+        return fb_str_from(member->host);
+    }
+    return fetch->request->host.len > 0 ? fetch->request->host : FB_STR_NONE;
+}
+
+/* The request's fields, and for this upstream those that tell whose it is. */
+static struct fb_headers leg_fields(const struct uplink_try *try, const struct pool_member *member)
+{
+    struct edge_fetch *fetch = try->fetch;
+    struct fb_headers told = {0};
+
+    if (fetch->client == NULL || member->forwarding == EDGE_FORWARDING_OFF) {
+        return try->sent;
+    }
+    for (size_t i = 0; i < try->sent.n; i++) {
+        fb_headers_add(&told, fetch->arena, try->sent.items[i].name, try->sent.items[i].value);
+    }
+    edge_forwarded_add(&told, fetch->arena, member->forwarding, fetch->client);
+    return told;
+}
+
 struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_probe,
                                   fb_op_done_fn *done)
 {
@@ -112,6 +136,7 @@ struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_
     struct edge_fetch *fetch = try->fetch;
     struct edge_uplink *uplink = try->uplink;
     const struct pool_member *member = &try->pool->members[place];
+    struct fb_headers fields = leg_fields(try, member);
 
     try->tried |= 1U << place;
     try->n_live++;
@@ -127,9 +152,9 @@ struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_
                 .tls = member->tls,
                 .tls_name = fb_str_from(member->tls_name),
                 .method = fetch->request->method,
-                .headers = try->sent.items,
-                .n_headers = try->sent.n,
-                .host_header = fetch->request->host.len > 0 ? fetch->request->host : FB_STR_NONE,
+                .headers = fields.items,
+                .n_headers = fields.n,
+                .host_header = leg_host(fetch, member),
                 .request_body = fetch->request_body,
                 .request_length = fetch->request_length,
                 .connect_timeout_ms = try->options->connect_timeout_ms,

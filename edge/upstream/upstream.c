@@ -142,10 +142,13 @@ static bool pool_equals(const struct edge_pool *pool, const struct edge_upstream
         struct fb_str check = member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE;
         struct fb_str tls_name =
             member->tls_name != NULL ? fb_str_from(member->tls_name) : FB_STR_NONE;
+        struct fb_str host = member->host != NULL ? fb_str_from(member->host) : FB_STR_NONE;
         is_equal = fb_str_equal(fb_str_from(member->server->text), servers[i].url) &&
                    member->tier == servers[i].tier && member->weight == spec_weight(&servers[i]) &&
                    member->tls == servers[i].tls && fb_str_equal(check, servers[i].check) &&
-                   fb_str_equal(tls_name, servers[i].tls_name);
+                   fb_str_equal(tls_name, servers[i].tls_name) &&
+                   fb_str_equal(host, servers[i].host) &&
+                   member->forwarding == servers[i].forwarding;
     }
     return is_equal;
 }
@@ -164,6 +167,8 @@ static struct edge_pool *pool_new(struct edge_upstreams *upstreams,
             .check = servers[i].check.len > 0 ? fb_str_dup(servers[i].check) : NULL,
             .tls = servers[i].tls,
             .tls_name = servers[i].tls_name.len > 0 ? fb_str_dup(servers[i].tls_name) : NULL,
+            .host = servers[i].host.len > 0 ? fb_str_dup(servers[i].host) : NULL,
+            .forwarding = servers[i].forwarding,
         };
     }
     pool->n = n;
@@ -238,6 +243,7 @@ static void upstreams_add_used(struct edge_upstreams *upstreams, const struct po
     server->check = member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE;
     server->tls = member->tls;
     server->tls_name = member->tls_name != NULL ? fb_str_from(member->tls_name) : FB_STR_NONE;
+    server->host = member->host != NULL ? fb_str_from(member->host) : FB_STR_NONE;
     if (server->check.len == 0 && edge_upstreams_options(upstreams)->check_path.len == 0) {
         edge_server_unchecked(server);
     }
@@ -282,7 +288,11 @@ struct edge_server *edge_upstreams_used(struct edge_upstreams *upstreams, size_t
     if (index < upstreams->n_used) {
         server = upstreams->used[index];
         *ret_check = (struct upstream_check){
-            .url = server->check, .tls = server->tls, .tls_name = server->tls_name};
+            .url = server->check,
+            .tls = server->tls,
+            .tls_name = server->tls_name,
+            .host = server->host,
+        };
     }
     (void)pthread_mutex_unlock(&upstreams->lock);
     return server;
@@ -381,6 +391,7 @@ void edge_upstreams_free(struct edge_upstreams *upstreams)
         for (size_t i = 0; i < pool->n; i++) {
             fb_free(pool->members[i].check);
             fb_free(pool->members[i].tls_name);
+            fb_free(pool->members[i].host);
         }
         fb_free(pool);
     }

@@ -60,6 +60,7 @@
 #include "base/core/diag.h"
 #include "base/core/str.h"
 #include "edge/upstream/fetch.h"
+#include "edge/upstream/forwarded.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,6 +85,9 @@ struct edge_upstream_spec {
     enum edge_tier tier;
     uint32_t weight;     /* [1] of a regional node among its like; at most 1000 */
     struct fb_str check; /* URL for active checks; none: the path of the options */
+    struct fb_str host;  /* that requests name, and checks without a URL of their own; none: the
+                            client's, and the URL's */
+    enum edge_forwarding forwarding;
 };
 
 enum edge_hedge_after { EDGE_HEDGE_OFF, EDGE_HEDGE_P95, EDGE_HEDGE_FIXED };
@@ -201,6 +205,6 @@ struct edge_uplink *edge_uplink_new(struct edge_upstreams *upstreams, struct fb_
 void edge_uplink_close(struct edge_uplink *uplink);
 
 /* An edge_fetch_fn; `uplink` is a struct edge_uplink of the fetch's loop. Sends
- * the request's fields as they are, and Via and CDN-Loop. For HEAD `length` is what a GET
- * would have given. */
+ * the request's fields as they are, and Via and CDN-Loop, and what tells of the client. For HEAD
+ * `length` is what a GET would have given. */
 void edge_uplink_fetch(void *uplink, struct edge_fetch *fetch);

@@ -63,6 +63,7 @@ struct edge_server {
     struct fb_str check;
     struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
     struct fb_str tls_name;
+    struct fb_str host;
 
     /* The last thing that went wrong; under the upstreams' lock. */
     char error[EDGE_UPSTREAM_ERROR_MAX];
@@ -93,6 +94,8 @@ struct pool_member {
     char *check;              /* owned; NULL: none */
     struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
     char *tls_name;           /* owned; NULL: the host */
+    char *host;               /* owned; NULL: the client's */
+    enum edge_forwarding forwarding;
 };
 
 struct edge_pool {
@@ -130,6 +133,7 @@ struct upstream_check {
     struct fb_str url; /* of length 0: none of its own */
     struct fb_tls_party *tls;
     struct fb_str tls_name;
+    struct fb_str host; /* to name if it has no URL; of length 0: the server's */
 };
 
 /* The server in use at `index`, or NULL. */

@@ -102,6 +102,8 @@ static void mistakes_are_answered_with_a_sentence(void **state)
         {"upstreams: [{url: 'http://a', check: 'a/readyz'}]\n", "a/readyz"},
         {"upstreams: [{url: 'http://a', check: 'https://a/'}]\n", "needs an upstream by https://"},
         {"upstreams: [{url: 'http://a', tls: b}]\n", "'tls' and 'tls_name' are for https://"},
+        {"upstreams: [{url: 'http://a', host: 'b c'}]\n", "e:3:37: 'host': 'b c' is no host"},
+        {"upstreams: [{url: 'http://a', forwarded: x}]\n", "one of off, x-forwarded, rfc7239"},
         {"upstreams: [{url: 'http://a', tls_name: b}]\n", "'tls' and 'tls_name' are for https://"},
         {"upstreams: [{url: 'http://a'}, {url: 'http://a', tier: regional}]\n", "twice"},
         {"upstreams: [{url: 'http://a'}]\nhealth: {path: healthz}\n", "/healthz"},
