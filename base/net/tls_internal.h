@@ -8,6 +8,7 @@
 #include "base/net/net_internal.h"
 #include "base/net/stream.h"
 #include "base/tls/handshake.h"
+#include "base/tls/post.h"
 #include "base/tls/record.h"
 
 enum {
@@ -21,12 +22,14 @@ struct tls_stream {
     struct net_state *state;
     struct fb_tls_facts *facts; /* owned */
 
+    bool is_client;
     struct fb_tls_direction in;
-    struct fb_slice slice; /* owned, or zero; as received */
-    struct fb_str rest;    /* of it, not yet opened */
-    struct fb_buf begun;   /* a record of which not all has come */
-    unsigned n_idle;       /* records without data that came one after another */
-    int read_err;          /* what follows the data; FB_OK: more may come */
+    struct fb_slice slice;   /* owned, or zero; as received */
+    struct fb_str rest;      /* of it, not yet opened */
+    struct fb_buf begun;     /* a record of which not all has come */
+    struct fb_tls_post post; /* of TLS 1.3: what is no data */
+    unsigned n_idle;         /* records without data that came one after another */
+    int read_err;            /* what follows the data; FB_OK: more may come */
 
     bool is_kernels; /* the kernel seals what is sent; `out` is not there */
     struct fb_tls_direction out;
@@ -36,10 +39,11 @@ struct tls_stream {
     size_t n_sealed;               /* of these */
     size_t batch_bytes;            /* to be sealed at once; 0: as much as there is room for */
     struct fb_stream_write send;   /* of what is sealed */
-    struct fb_str piece;           /* of `send`: in the batch, or in `alert` */
+    struct fb_str piece;           /* of `send`: in the batch, or in `note` */
     struct net_batch *batch;       /* owned; NULL when nothing sealed waits */
-    uint8_t alert[FB_TLS_SEALED_ALERT_MAX];
+    uint8_t note[FB_TLS_SEALED_NOTE_MAX];
     int due_alert;     /* to be sent next; -1: none */
+    bool due_update;   /* of TLS 1.3: then, and before more data, a KeyUpdate */
     bool wants_shut;   /* close_notify, then FIN, after the write under way */
     bool has_notified; /* close_notify or a fatal alert was sent: nothing may follow */
     bool is_closed;    /* goes when `send` is idle */
@@ -53,6 +57,11 @@ static inline int fb_tls_socket_of(const struct fb_stream *inner)
 
 /* Takes both over; the handshake is done. */
 struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_handshake *handshake);
+
+/* The same of keys alone: takes `inner` and `facts` over, and copies `rest`, which was received. */
+struct fb_stream *fb_tls_stream_of_keys(struct fb_stream *inner, const struct fb_tls_keys *keys,
+                                        struct fb_tls_facts *facts, bool is_client,
+                                        struct fb_str rest);
 
 /* ---- tls_receive.c ------------------------------------------------------- */
 
@@ -81,3 +90,6 @@ FB_MUST_CHECK int fb_tls_kernel_alert(const struct fb_stream *inner, enum fb_tls
 
 /* Sends an alert as soon as nothing else is being sent; the first one counts. */
 void fb_tls_send_alert(struct tls_stream *self, enum fb_tls_alert alert);
+
+/* Sends a KeyUpdate and goes on with new keys, as soon as nothing else is being sent. */
+void fb_tls_send_update(struct tls_stream *self);

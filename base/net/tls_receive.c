@@ -26,7 +26,8 @@ static int refuse(struct tls_stream *self, enum fb_tls_alert alert, int err)
 
 /* ---- records ------------------------------------------------------------- */
 
-/* RFC 5246 section 7.2. A warning other than close_notify changes nothing. */
+/* RFC 5246 section 7.2: a warning other than close_notify changes nothing. RFC 8446 section 6: what
+ * the level says counts no more, and of what is not fatal two are left. */
 static int take_alert(struct tls_stream *self, const uint8_t *message, size_t len)
 {
     if (len != ALERT_SIZE) {
@@ -35,7 +36,31 @@ static int take_alert(struct tls_stream *self, const uint8_t *message, size_t le
     if (message[1] == FB_TLS_CLOSE_NOTIFY) {
         return FB_E_END;
     }
-    return message[0] == ALERT_WARNING ? FB_OK : FB_E_CLOSED;
+    bool is_warning = self->in.version == FB_TLS_1_3 ? message[1] == FB_TLS_USER_CANCELED
+                                                     : message[0] == ALERT_WARNING;
+    return is_warning ? FB_OK : FB_E_CLOSED;
+}
+
+/* What is no data: renegotiation, or of TLS 1.3 what may follow a handshake. */
+static int take_messages(struct tls_stream *self, struct fb_str bytes)
+{
+    struct fb_tls_post_message message;
+
+    if (self->in.version != FB_TLS_1_3) {
+        return refuse(self, FB_TLS_NO_RENEGOTIATION, FB_E_UNSUPPORTED);
+    }
+    for (;;) {
+        int err = fb_tls_post_take(&self->post, &bytes, self->is_client, &message);
+        if (err < 0) {
+            return err == FB_E_LATER ? FB_OK : refuse(self, fb_tls_failure_alert(err), err);
+        }
+        if (message.kind == FB_TLS_POST_KEY_UPDATE) {
+            fb_tls_direction_update(&self->in);
+            if (message.wants_answer) {
+                fb_tls_send_update(self);
+            }
+        }
+    }
 }
 
 /* Opens one record to the end of `block`. */
@@ -48,6 +73,9 @@ static int take_record(struct tls_stream *self, struct fb_str record, struct net
     int err = fb_tls_open(&self->in, record, out, &len, &type);
     if (err < 0) {
         return refuse(self, fb_tls_failure_alert(err), err);
+    }
+    if (fb_tls_post_has_begun(&self->post) && type != FB_TLS_HANDSHAKE) {
+        return refuse(self, FB_TLS_UNEXPECTED_MESSAGE, FB_E_MALFORMED);
     }
     if (type == FB_TLS_DATA && len > 0) {
         block->len += len;
@@ -62,8 +90,8 @@ static int take_record(struct tls_stream *self, struct fb_str record, struct net
         return FB_OK;
     case FB_TLS_ALERT:
         return take_alert(self, out, len);
-    case FB_TLS_HANDSHAKE: /* renegotiation */
-        return refuse(self, FB_TLS_NO_RENEGOTIATION, FB_E_UNSUPPORTED);
+    case FB_TLS_HANDSHAKE:
+        return take_messages(self, (struct fb_str){(const char *)out, len});
     case FB_TLS_CHANGE_CIPHER_SPEC:
         break;
     }
@@ -206,4 +234,5 @@ void fb_tls_receive_done(struct tls_stream *self)
 {
     drop_slice(self);
     fb_buf_done(&self->begun);
+    fb_tls_post_done(&self->post);
 }

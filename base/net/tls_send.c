@@ -113,10 +113,25 @@ static bool notify_by_kernel(struct tls_stream *self, enum fb_tls_alert alert)
 
 static void notify(struct tls_stream *self, enum fb_tls_alert alert)
 {
-    size_t size = fb_tls_seal_alert(&self->out, alert, self->alert);
+    size_t size = fb_tls_seal_alert(&self->out, alert, self->note);
 
     self->has_notified = true;
-    send_piece(self, self->alert, size);
+    send_piece(self, self->note, size);
+}
+
+/* RFC 8446 section 4.6.3: the message itself has the old keys. */
+static void update(struct tls_stream *self)
+{
+    size_t size = fb_tls_seal_note(&self->out, FB_TLS_HANDSHAKE, fb_tls_key_update, self->note);
+
+    self->due_update = false;
+    fb_tls_direction_update(&self->out);
+    send_piece(self, self->note, size);
+}
+
+static bool wants_update(const struct tls_stream *self)
+{
+    return self->due_update || (self->write != NULL && fb_tls_direction_is_worn(&self->out));
 }
 
 static void end_sending(struct tls_stream *self)
@@ -153,6 +168,8 @@ static void go_on(struct tls_stream *self)
         go_on_by_kernel(self);
     } else if (self->due_alert >= 0) {
         notify(self, (enum fb_tls_alert)self->due_alert);
+    } else if (wants_update(self)) {
+        update(self);
     } else if (self->write != NULL) {
         seal_batch(self);
     } else if (self->wants_shut) {
@@ -221,6 +238,14 @@ void fb_tls_send_alert(struct tls_stream *self, enum fb_tls_alert alert)
     }
     self->due_alert = (int)alert;
     if (fb_op_is_idle(&self->send.op)) {
+        go_on(self);
+    }
+}
+
+void fb_tls_send_update(struct tls_stream *self)
+{
+    self->due_update = true;
+    if (!self->has_notified && fb_op_is_idle(&self->send.op)) {
         go_on(self);
     }
 }

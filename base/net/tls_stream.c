@@ -35,10 +35,8 @@ static const struct fb_stream_ops tls_ops = {
 };
 
 /* Bytes that came with the last of the handshake are the first to be opened. */
-static struct fb_slice slice_of_rest(const struct fb_tls_handshake *handshake)
+static struct fb_slice slice_of_rest(struct fb_str rest)
 {
-    struct fb_str rest = fb_tls_handshake_rest(handshake);
-
     if (rest.len == 0) {
         return (struct fb_slice){.owner = NULL};
     }
@@ -46,27 +44,39 @@ static struct fb_slice slice_of_rest(const struct fb_tls_handshake *handshake)
     return (struct fb_slice){.bytes = {copy, rest.len}, .release = fb_free, .owner = copy};
 }
 
-struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_handshake *handshake)
+struct fb_stream *fb_tls_stream_of_keys(struct fb_stream *inner, const struct fb_tls_keys *keys,
+                                        struct fb_tls_facts *facts, bool is_client,
+                                        struct fb_str rest)
 {
     struct tls_stream *self = FB_NEW(struct tls_stream);
-    struct fb_tls_keys keys;
 
     self->stream =
         (struct fb_stream){.reader = {&fb_tls_reader_ops}, .ops = &tls_ops, .loop = inner->loop};
     self->inner = inner;
+    self->is_client = is_client;
     self->state = fb_net_state(inner->loop);
-    self->slice = slice_of_rest(handshake);
+    self->slice = slice_of_rest(rest);
     self->rest = self->slice.bytes;
-    self->facts = fb_tls_handshake_take_facts(handshake);
-    fb_tls_handshake_take_keys(handshake, &keys);
-    fb_tls_direction_init(&self->in, &keys, &keys.in, NULL);
-    self->is_kernels = fb_tls_kernel_take(inner, &keys);
+    self->facts = facts;
+    fb_tls_direction_init(&self->in, keys, &keys->in, NULL);
+    self->is_kernels = fb_tls_kernel_take(inner, keys);
     if (!self->is_kernels) {
-        fb_tls_direction_init(&self->out, &keys, &keys.out, NULL);
+        fb_tls_direction_init(&self->out, keys, &keys->out, NULL);
     }
     self->facts->sealer = self->is_kernels ? "kernel" : self->out.backend->name;
-    fb_tls_keys_wipe(&keys);
     fb_tls_send_init(self);
-    fb_tls_handshake_free(handshake);
     return &self->stream;
+}
+
+struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_handshake *handshake)
+{
+    struct fb_tls_keys keys;
+
+    fb_tls_handshake_take_keys(handshake, &keys);
+    struct fb_stream *stream = fb_tls_stream_of_keys(
+        inner, &keys, fb_tls_handshake_take_facts(handshake), fb_tls_handshake_is_client(handshake),
+        fb_tls_handshake_rest(handshake));
+    fb_tls_keys_wipe(&keys);
+    fb_tls_handshake_free(handshake);
+    return stream;
 }

@@ -14,7 +14,8 @@
  *     read    FB_E_END after the peer's close_notify; FB_E_CLOSED after a FIN without one, since
  *             anybody on the way can cut a connection
  *
- * Renegotiation is refused (RFC 5246 section 7.2.2) and ends the connection.
+ * Renegotiation is refused (RFC 5246 section 7.2.2) and ends the connection. A KeyUpdate of TLS 1.3
+ * is obeyed and, if the peer wants that, answered; after 2^24 records this side makes one itself.
  *
  * Ownership  The operation takes `inner` over, whatever comes of it; a stream that comes out is the
  *            caller's to close.

@@ -11,55 +11,104 @@
 #include <mbedtls/platform_util.h>
 
 /* Most wanted first: AES-128 is what processors and record sealers are fastest at. */
-static const struct {
+struct cipher {
     struct fb_str name;
     int id;
-} ciphers[] = {
-    {{"TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256", 39},
-     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
-    {{"TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256", 37}, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
-    {{"TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384", 39},
-     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384},
-    {{"TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384", 37}, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384},
-    {{"TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256", 45},
-     MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256},
-    {{"TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256", 43},
-     MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256},
+    enum fb_tls_aead aead;
 };
 
-static int cipher_find(struct fb_str name)
+static const struct cipher ciphers[] = {
+    {{"TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256", 39},
+     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+     FB_TLS_AES_128_GCM},
+    {{"TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256", 37},
+     MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+     FB_TLS_AES_128_GCM},
+    {{"TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384", 39},
+     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+     FB_TLS_AES_256_GCM},
+    {{"TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384", 37},
+     MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+     FB_TLS_AES_256_GCM},
+    {{"TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256", 45},
+     MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+     FB_TLS_CHACHA20_POLY1305},
+    {{"TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256", 43},
+     MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+     FB_TLS_CHACHA20_POLY1305},
+};
+
+static const struct cipher *cipher_find(struct fb_str name)
 {
     for (size_t i = 0; i < FB_ARRAY_LEN(ciphers); i++) {
         if (fb_str_equal(ciphers[i].name, name)) {
-            return ciphers[i].id;
+            return &ciphers[i];
         }
     }
-    return 0;
+    return NULL;
 }
 
 bool fb_tls_cipher_is_known(struct fb_str name)
 {
-    return cipher_find(name) != 0;
+    return cipher_find(name) != NULL;
 }
 
+/* The n-th that is wanted; NULL after the last, or if there is none of that name. */
+static const struct cipher *cipher_at(const struct fb_tls_options *options, size_t n)
+{
+    if (options->n_ciphers == 0) {
+        return n < FB_ARRAY_LEN(ciphers) ? &ciphers[n] : NULL;
+    }
+    return n < options->n_ciphers ? cipher_find(options->ciphers[n]) : NULL;
+}
+
+/* Those of TLS 1.3, which name neither key agreement nor signature, once each, then those of 1.2.
+ */
 static int config_set_ciphers(struct fb_tls_config *config, const struct fb_tls_options *options,
                               struct fb_diag *diag)
 {
+    const struct cipher *cipher = NULL;
+    bool has[FB_TLS_N_AEADS] = {false};
     size_t n = 0;
 
     FB_REQUIRE(options->n_ciphers <= FB_TLS_MAX_CIPHERS);
     for (size_t i = 0; i < options->n_ciphers; i++) {
-        int id = cipher_find(options->ciphers[i]);
-        if (id == 0) {
+        if (cipher_at(options, i) == NULL) {
             return fb_diag_set(diag, FB_E_UNSUPPORTED, "there is no cipher '%.*s'",
                                FB_STR_ARG(options->ciphers[i]));
         }
-        config->ciphers[n++] = id;
     }
-    for (size_t i = 0; options->n_ciphers == 0 && i < FB_ARRAY_LEN(ciphers); i++) {
-        config->ciphers[n++] = ciphers[i].id;
+    for (size_t i = 0; (cipher = cipher_at(options, i)) != NULL; i++) {
+        int id = has[cipher->aead] ? 0 : fb_tls_bridge_cipher(cipher->aead);
+        has[cipher->aead] = true;
+        if (id != 0) {
+            config->ciphers[n++] = id;
+        }
+    }
+    for (size_t i = 0; (cipher = cipher_at(options, i)) != NULL; i++) {
+        config->ciphers[n++] = cipher->id;
     }
     mbedtls_ssl_conf_ciphersuites(&config->base, config->ciphers);
+    return FB_OK;
+}
+
+static int config_set_versions(struct fb_tls_config *config, const struct fb_tls_options *options,
+                               struct fb_diag *diag)
+{
+    enum fb_tls_version newest = fb_tls_bridge_newest();
+    enum fb_tls_version min = options->min_version == 0 ? FB_TLS_1_2 : options->min_version;
+    enum fb_tls_version max = options->max_version == 0 ? newest : options->max_version;
+
+    if (min > newest) {
+        int err = fb_diag_set(diag, FB_E_UNSUPPORTED, "TLS 1.3 is not available");
+        return fb_diag_blame(diag, err, &options->min_version);
+    }
+    if (min > max || max > newest) {
+        return fb_diag_set(diag, FB_E_UNSUPPORTED, "no version of TLS is left");
+    }
+    if (fb_tls_bridge_versions(&config->base, min, max) != 0) {
+        return fb_diag_set(diag, FB_E_FOREIGN, "TLS cannot be set up");
+    }
     return FB_OK;
 }
 
@@ -167,14 +216,12 @@ static int config_load(struct fb_tls_config *config, const struct fb_tls_options
                                     MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
         return fb_diag_set(diag, FB_E_FOREIGN, "TLS cannot be set up");
     }
-    if (options->min_version > FB_TLS_1_2) {
-        int err = fb_diag_set(diag, FB_E_UNSUPPORTED, "TLS 1.3 is not available");
-        return fb_diag_blame(diag, err, &options->min_version);
-    }
     mbedtls_ssl_conf_rng(&config->base, fb_tls_random, NULL);
-    fb_tls_bridge_versions(&config->base);
     fb_tls_bridge_groups(&config->base);
-    int err = config_set_ciphers(config, options, diag);
+    int err = config_set_versions(config, options, diag);
+    if (err == FB_OK) {
+        err = config_set_ciphers(config, options, diag);
+    }
     if (err == FB_OK) {
         err = config_set_protocols(config, options, diag);
     }
@@ -240,6 +287,11 @@ void fb_tls_config_unref(struct fb_tls_config *config)
     }
     fb_tls_tickets_unref(config->tickets);
     fb_free(config);
+}
+
+enum fb_tls_version fb_tls_newest(void)
+{
+    return fb_tls_bridge_newest();
 }
 
 void fb_tls_wipe(void *bytes, size_t size)

@@ -18,7 +18,10 @@
  *     TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384     TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384
  *     TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256  TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256
  *
- * Compression, renegotiation and 1.1 are off. Groups: X25519, P-256, P-384.
+ * TLS 1.3 has the same AEADs without the rest of the name, and takes them from the same list: who
+ * names those of AES-256 alone has no other with either version.
+ *
+ * Compression, renegotiation, early data and 1.1 are off. Groups: X25519, P-256, P-384.
  *
  * Ownership  Counted. Everything given to fb_tls_config_new() is copied or counted.
  * Threads    Any.
@@ -59,6 +62,7 @@ struct fb_tls_options {
     size_t n_certificates; /* 1..64 for servers, 0..1 for clients */
     struct fb_tls_pem authorities;
     enum fb_tls_version min_version; /* 0: FB_TLS_1_2 */
+    enum fb_tls_version max_version; /* 0: fb_tls_newest() */
     const struct fb_str *ciphers;    /* most wanted first; see above */
     size_t n_ciphers;                /* 0: all, AES-128-GCM first */
     const char *const *protocols;    /* ALPN, most wanted first */
@@ -75,6 +79,9 @@ void fb_tls_config_unref(struct fb_tls_config *config); /* accepts NULL */
 
 /* When the first of its own certificates ends, Unix time; INT64_MAX without one. */
 int64_t fb_tls_config_expires_s(const struct fb_tls_config *config);
+
+/* The newest version that there is: 1.3 with mbedTLS 3.6, else 1.2. */
+enum fb_tls_version fb_tls_newest(void);
 
 /* Overwrites what was secret, in a way that no compiler leaves out. */
 void fb_tls_wipe(void *bytes, size_t size);

@@ -23,7 +23,7 @@ struct fb_tls_config {
     struct tls_identity *identities;
     size_t n_identities;
     mbedtls_x509_crt authorities;
-    int ciphers[FB_TLS_MAX_CIPHERS + 1];
+    int ciphers[FB_TLS_MAX_CIPHERS + FB_TLS_N_AEADS + 1];
     const char *protocols[FB_TLS_MAX_PROTOCOLS + 1]; /* owned each */
     struct fb_tls_tickets *tickets;                  /* counted; NULL: none */
     int64_t expires_s;

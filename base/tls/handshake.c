@@ -5,6 +5,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/tls/config_internal.h"
+#include "base/tls/keys13.h"
 #include "base/tls/record.h"
 
 #include <mbedtls/error.h>
@@ -27,6 +28,7 @@ struct fb_tls_handshake {
     char server_name[SERVER_NAME_MAX + 1]; /* asked for, in lower case; "": none */
     struct fb_str address;                 /* a part of `address_bytes`, if the name is one */
     char address_bytes[16];
+    int plain_alert; /* that the next record holds; -1: none */
     bool is_full;
     bool is_done;
 };
@@ -76,6 +78,18 @@ static bool has_record(const struct fb_tls_handshake *self)
     return len > FB_TLS_SEALED_MAX || self->in.len >= FB_TLS_HEADER_SIZE + len;
 }
 
+/* The alert that comes next, if it is not sealed. mbedTLS, as a client, seals with the keys of TLS
+ * 1.3's handshake later than servers expect, which take such an alert for damaged. */
+static int plain_alert_of(const struct fb_tls_handshake *self)
+{
+    enum { ALERT_SIZE = 2 };
+    const uint8_t *record = (const uint8_t *)self->in.ptr;
+    bool is_alert = self->in.len == FB_TLS_HEADER_SIZE + ALERT_SIZE && record[0] == FB_TLS_ALERT &&
+                    record[3] == 0 && record[4] == ALERT_SIZE;
+
+    return is_alert ? record[FB_TLS_HEADER_SIZE + 1] : -1;
+}
+
 /* ---- steps ---------------------------------------------------------------- */
 
 static int translate(int code)
@@ -102,6 +116,9 @@ static int fail(struct fb_tls_handshake *self, int code, struct fb_diag *diag)
     int err = translate(code);
     char text[256];
 
+    if (self->plain_alert >= 0) {
+        return fb_diag_set(diag, FB_E_CLOSED, "the peer sent alert %d", self->plain_alert);
+    }
     if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
         return fb_diag_set(diag, err, "the peer sent alert %u", fb_tls_bridge_alert(&self->ssl));
     }
@@ -132,17 +149,20 @@ static bool advance(struct fb_tls_handshake *self, bool may_cost, enum fb_tls_st
 {
     self->is_full |= fb_tls_bridge_is_full(&self->ssl);
     bool has_input = has_record(self) || fb_tls_bridge_has_message(&self->ssl);
+    bool lacks_input = fb_tls_bridge_reads(&self->ssl) && !has_input;
 
     if (fb_tls_bridge_is_costly(&self->ssl)) {
-        if (fb_tls_bridge_reads(&self->ssl) && !has_input) {
+        if (lacks_input && self->in.len > 0) {
             *ret_step = FB_TLS_NEEDS_BYTES;
             return false;
         }
-        if (!may_cost) {
+        if (!lacks_input && !may_cost) {
             *ret_step = FB_TLS_IS_COSTLY;
             return false;
         }
     }
+    self->plain_alert = plain_alert_of(self);
+    /* With nothing to read it costs nothing, and lets go of what was written before. */
     *code = mbedtls_ssl_handshake_step(&self->ssl);
     if (*code == MBEDTLS_ERR_SSL_WANT_READ) {
         *ret_step = FB_TLS_NEEDS_BYTES;
@@ -150,6 +170,12 @@ static bool advance(struct fb_tls_handshake *self, bool may_cost, enum fb_tls_st
         return false;
     }
     return *code == 0;
+}
+
+static bool has_keys(const struct fb_tls_handshake *self)
+{
+    return fb_tls_bridge_version(&self->ssl) == FB_TLS_1_3 ? self->block.n_secrets == 2
+                                                           : self->block.size > 0;
 }
 
 int fb_tls_handshake_step(struct fb_tls_handshake *self, bool may_cost, enum fb_tls_step *ret_step,
@@ -163,7 +189,7 @@ int fb_tls_handshake_step(struct fb_tls_handshake *self, bool may_cost, enum fb_
             return code == 0 ? FB_OK : fail(self, code, diag);
         }
     }
-    if (self->block.size == 0 || fb_tls_bridge_has_message(&self->ssl)) {
+    if (!has_keys(self) || fb_tls_bridge_has_message(&self->ssl)) {
         return fb_diag_set(diag, FB_E_MALFORMED, "the handshake went on after its end");
     }
     int err = check_address(self, diag);
@@ -200,26 +226,39 @@ static enum fb_tls_aead aead_of(const char *cipher)
     return strstr(cipher, "AES-256-GCM") != NULL ? FB_TLS_AES_256_GCM : FB_TLS_AES_128_GCM;
 }
 
-/* The Finished of each direction was its record 0. */
-void fb_tls_handshake_take_keys(struct fb_tls_handshake *self, struct fb_tls_keys *ret_keys)
+/* RFC 5246 section 6.3. The Finished of each direction was its record 0. */
+static void keys_of_block(const struct fb_tls_block *block, enum fb_tls_aead aead,
+                          struct fb_tls_traffic *client, struct fb_tls_traffic *server)
 {
-    struct fb_tls_keys keys = {.version = FB_TLS_1_2};
+    size_t key_size = fb_tls_key_size(aead);
+    size_t iv_size = aead == FB_TLS_CHACHA20_POLY1305 ? FB_TLS_IV_SIZE : 4;
+    const uint8_t *bytes = block->bytes;
 
-    FB_REQUIRE(self->is_done && self->block.size > 0);
-    keys.aead = aead_of(mbedtls_ssl_get_ciphersuite(&self->ssl));
-    keys.max_content = (uint16_t)mbedtls_ssl_get_max_out_record_payload(&self->ssl);
-    struct fb_tls_traffic *client = self->config->is_client ? &keys.out : &keys.in;
-    struct fb_tls_traffic *server = self->config->is_client ? &keys.in : &keys.out;
-    size_t key_size = fb_tls_key_size(keys.aead);
-    size_t iv_size = keys.aead == FB_TLS_CHACHA20_POLY1305 ? FB_TLS_IV_SIZE : 4;
-    const uint8_t *bytes = self->block.bytes;
-    FB_REQUIRE(self->block.size >= 2 * (key_size + iv_size));
+    FB_REQUIRE(block->size >= 2 * (key_size + iv_size));
     memcpy(client->key, bytes, key_size);
     memcpy(server->key, bytes + key_size, key_size);
     memcpy(client->iv, bytes + 2 * key_size, iv_size);
     memcpy(server->iv, bytes + 2 * key_size + iv_size, iv_size);
     client->sequence = 1;
     server->sequence = 1;
+}
+
+void fb_tls_handshake_take_keys(struct fb_tls_handshake *self, struct fb_tls_keys *ret_keys)
+{
+    struct fb_tls_keys keys = {.version = fb_tls_bridge_version(&self->ssl)};
+
+    FB_REQUIRE(self->is_done && has_keys(self));
+    keys.aead = aead_of(mbedtls_ssl_get_ciphersuite(&self->ssl));
+    keys.max_content = (uint16_t)fb_tls_bridge_max_content(&self->ssl);
+    struct fb_tls_traffic *client = self->config->is_client ? &keys.out : &keys.in;
+    struct fb_tls_traffic *server = self->config->is_client ? &keys.in : &keys.out;
+    if (keys.version == FB_TLS_1_3) {
+        fb_tls_traffic_expand(keys.aead, self->block.secrets[0], client);
+        fb_tls_traffic_expand(keys.aead, self->block.secrets[1], server);
+    } else {
+        keys_of_block(&self->block, keys.aead, client, server);
+    }
+    keys.out.sequence = fb_tls_bridge_n_sent(&self->ssl);
     *ret_keys = keys;
     fb_tls_keys_wipe(&keys);
     mbedtls_platform_zeroize(&self->block, sizeof(self->block));
@@ -254,7 +293,7 @@ struct fb_tls_facts *fb_tls_handshake_take_facts(struct fb_tls_handshake *self)
 
     struct fb_tls_facts *facts = fb_alloc(sizeof(*facts) + n_text);
     char *place = (char *)(facts + 1);
-    facts->version = FB_TLS_1_2;
+    facts->version = fb_tls_bridge_version(&self->ssl);
     facts->cipher = mbedtls_ssl_get_ciphersuite(&self->ssl); /* mbedTLS's own, static */
     facts->protocol = text_put(&place, protocol);
     facts->server_name = text_put(&place, server_name);
@@ -311,6 +350,7 @@ int fb_tls_handshake_new(struct fb_tls_config *config, struct fb_str server_name
 
     self->config = fb_tls_config_ref(config);
     self->conf = config->base;
+    self->plain_alert = -1;
     mbedtls_ssl_init(&self->ssl);
     fb_tls_bridge_export(&self->conf, &self->ssl, &self->block);
     if (!config->is_client) {
@@ -327,6 +367,11 @@ int fb_tls_handshake_new(struct fb_tls_config *config, struct fb_str server_name
     mbedtls_ssl_set_bio(&self->ssl, self, on_send, on_receive, NULL);
     *ret_handshake = self;
     return FB_OK;
+}
+
+bool fb_tls_handshake_is_client(const struct fb_tls_handshake *self)
+{
+    return self->config->is_client;
 }
 
 void fb_tls_handshake_free(struct fb_tls_handshake *self)

@@ -52,6 +52,8 @@ FB_MUST_CHECK int fb_tls_handshake_new(struct fb_tls_config *config, struct fb_s
                                        struct fb_tls_handshake **ret_handshake);
 void fb_tls_handshake_free(struct fb_tls_handshake *handshake); /* accepts NULL */
 
+bool fb_tls_handshake_is_client(const struct fb_tls_handshake *handshake);
+
 /* Bytes of the peer's, copied. */
 FB_MUST_CHECK int fb_tls_handshake_feed(struct fb_tls_handshake *handshake, struct fb_str bytes);
 

@@ -361,6 +361,8 @@ enum fb_tls_alert fb_tls_failure_alert(int err)
         return FB_TLS_RECORD_OVERFLOW;
     case FB_E_UNSUPPORTED:
         return FB_TLS_UNEXPECTED_MESSAGE;
+    case FB_E_CONFLICT:
+        return FB_TLS_ILLEGAL_PARAMETER;
     default:
         return FB_TLS_DECODE_ERROR;
     }

@@ -51,6 +51,7 @@ enum fb_tls_alert {
     FB_TLS_UNEXPECTED_MESSAGE = 10,
     FB_TLS_BAD_RECORD_MAC = 20,
     FB_TLS_RECORD_OVERFLOW = 22,
+    FB_TLS_ILLEGAL_PARAMETER = 47,
     FB_TLS_DECODE_ERROR = 50,
     FB_TLS_INTERNAL_ERROR = 80,
     FB_TLS_USER_CANCELED = 90,
@@ -127,5 +128,5 @@ FB_MUST_CHECK int fb_tls_measure(const struct fb_tls_direction *direction, struc
 FB_MUST_CHECK int fb_tls_open(struct fb_tls_direction *direction, struct fb_str record,
                               uint8_t *out, size_t *ret_len, enum fb_tls_content *ret_type);
 
-/* The alert for a result of fb_tls_measure() or fb_tls_open(). */
+/* The alert for a result of fb_tls_measure(), fb_tls_open() or fb_tls_post_take(). */
 enum fb_tls_alert fb_tls_failure_alert(int err);

@@ -243,7 +243,7 @@ static void what_was_cut_off_a_write_is_not_read(void **state)
 
     connect_both(f, 100);
     send_text(&f->server, &response);
-    assert_true(fb_stream_unsent(f->server.stream) >= LONG_BYTES);
+    assert_true(fb_stream_unsent(f->server.stream) >= LONG_BYTES - 100);
     size_t n_cut = fb_stream_retract(f->server.stream);
     assert_true(n_cut > 0);
     memset(bytes, 'x', LONG_BYTES); /* its pieces are the caller's again */

@@ -42,12 +42,19 @@ struct sides {
     struct side client;
 };
 
+/* What both sides of a test speak unless it says so itself. */
+static enum fb_tls_version version_of_both = FB_TLS_1_2;
+
 static inline struct fb_tls_config *config_new(const struct fb_tls_options *options)
 {
+    struct fb_tls_options wanted = *options;
     struct fb_tls_config *config = NULL;
     struct fb_diag diag;
 
-    if (fb_tls_config_new(options, &config, &diag) < 0) {
+    if (wanted.max_version == 0) {
+        wanted.max_version = version_of_both;
+    }
+    if (fb_tls_config_new(&wanted, &config, &diag) < 0) {
         fail_msg("%s", diag.text);
     }
     return config;

@@ -1,5 +1,10 @@
 #include "both_sides.h"
 
+static bool is_13(void)
+{
+    return version_of_both == FB_TLS_1_3;
+}
+
 /* ---- what is agreed on ---------------------------------------------------- */
 
 static void both_sides_have_the_same_keys(void **state)
@@ -13,7 +18,8 @@ static void both_sides_have_the_same_keys(void **state)
     assert_memory_equal(&s.client.keys.out, &s.server.keys.in, sizeof(s.client.keys.out));
     assert_memory_equal(&s.client.keys.in, &s.server.keys.out, sizeof(s.client.keys.in));
     assert_int_equal(s.server.keys.aead, FB_TLS_AES_128_GCM);
-    assert_int_equal(s.server.keys.out.sequence, 1);
+    assert_int_equal(s.server.keys.out.sequence, is_13() ? 0 : 1); /* of 1.2 the Finished */
+    assert_int_equal(s.server.keys.version, version_of_both);
     assert_int_equal(s.server.keys.max_content, FB_TLS_RECORD_MAX);
     sides_done(&s);
 }
@@ -28,7 +34,10 @@ static void facts_tell_names_and_cipher(void **state)
     assert_string_equal(s.client.facts->peer_name, "a.example");
     assert_null(s.server.facts->peer_name);
     assert_null(s.server.facts->protocol);
-    assert_string_equal(s.server.facts->cipher, "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256");
+    assert_string_equal(s.server.facts->cipher, is_13()
+                                                    ? "TLS1-3-AES-128-GCM-SHA256"
+                                                    : "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256");
+    assert_int_equal(s.client.facts->version, version_of_both);
     assert_false(s.server.facts->is_resumed);
     sides_done(&s);
 }
@@ -39,8 +48,9 @@ static void costly_steps_wait_to_be_allowed(void **state)
 
     (void)state;
     shake(&s, server_new(), client_new(), "a.example");
-    assert_int_equal(s.server.n_costly, 2); /* its signature; the agreement on a key */
-    assert_int_equal(s.client.n_costly, 1);
+    assert_int_equal(s.server.n_costly,
+                     is_13() ? 1 : 2); /* its signature; the agreement on a key */
+    assert_int_equal(s.client.n_costly, is_13() ? 2 : 1);
     sides_done(&s);
 }
 
@@ -94,17 +104,62 @@ static void ciphers_are_those_that_were_named(void **state)
 
 static void without_a_cipher_in_common_there_is_no_connection(void **state)
 {
-    static const struct fb_str name = {"TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256", 37};
+    static const struct fb_str names[] = {{"TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384", 39},
+                                          {"TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256", 39}};
+    const struct fb_str name = names[1];
     struct sides s;
 
     (void)state;
     shake(
-        &s, server_new(),
+        &s,
+        config_new(&(struct fb_tls_options){.certificates = &server_certificate,
+                                            .n_certificates = 1,
+                                            .ciphers = &names[0],
+                                            .n_ciphers = 1}),
         config_new(&(struct fb_tls_options){
             .is_client = true, .authorities = PEM(TEST_CA_PEM), .ciphers = &name, .n_ciphers = 1}),
         "a.example");
     assert_int_equal(s.server.err, FB_E_UNSUPPORTED);
     assert_int_equal(s.client.err, FB_E_CLOSED); /* it was told by an alert */
+}
+
+static void older_side_decides(void **state)
+{
+    (void)state;
+    for (int is_client = 0; is_client < 2; is_client++) {
+        enum fb_tls_version older = FB_TLS_1_2;
+        struct sides s;
+        shake(&s,
+              config_new(&(struct fb_tls_options){.certificates = &server_certificate,
+                                                  .n_certificates = 1,
+                                                  .max_version = is_client ? 0 : older}),
+              config_new(&(struct fb_tls_options){.is_client = true,
+                                                  .authorities = PEM(TEST_CA_PEM),
+                                                  .max_version = is_client ? older : 0}),
+              "a.example");
+        assert_int_equal(s.client.facts->version, FB_TLS_1_2);
+        assert_int_equal(s.server.facts->version, FB_TLS_1_2);
+        assert_memory_equal(&s.client.keys.out, &s.server.keys.in, sizeof(s.client.keys.out));
+        sides_done(&s);
+    }
+}
+
+static void without_a_version_in_common_there_is_no_connection(void **state)
+{
+    struct sides s;
+
+    (void)state;
+    if (!is_13()) {
+        return; /* there is none but 1.2 */
+    }
+    shake(&s,
+          config_new(&(struct fb_tls_options){
+              .certificates = &server_certificate, .n_certificates = 1, .min_version = FB_TLS_1_3}),
+          config_new(&(struct fb_tls_options){
+              .is_client = true, .authorities = PEM(TEST_CA_PEM), .max_version = FB_TLS_1_2}),
+          "a.example");
+    assert_int_equal(s.server.err, FB_E_UNSUPPORTED);
+    assert_int_equal(s.client.err, FB_E_CLOSED);
 }
 
 /* ---- certificates --------------------------------------------------------- */
@@ -132,6 +187,7 @@ static void each_client_gets_the_kind_of_key_it_can_do(void **state)
 {
     const struct fb_tls_certificate certificates[] = {server_certificate,
                                                       {PEM(TEST_RSA_PEM), PEM(TEST_RSA_KEY)}};
+    /* What a cipher of TLS 1.3 does not say. */
     static const struct fb_str rsa_alone = {"TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256", 37};
     struct sides s;
 
@@ -142,6 +198,7 @@ static void each_client_gets_the_kind_of_key_it_can_do(void **state)
             config_new(&(struct fb_tls_options){.certificates = certificates, .n_certificates = 2}),
             config_new(&(struct fb_tls_options){.is_client = true,
                                                 .authorities = PEM(TEST_CA_PEM),
+                                                .max_version = FB_TLS_1_2,
                                                 .ciphers = &rsa_alone,
                                                 .n_ciphers = n_ciphers}),
             "a.example");
@@ -339,6 +396,8 @@ int main(void)
         cmocka_unit_test(the_server_prefers_its_first_protocol),
         cmocka_unit_test(ciphers_are_those_that_were_named),
         cmocka_unit_test(without_a_cipher_in_common_there_is_no_connection),
+        cmocka_unit_test(older_side_decides),
+        cmocka_unit_test(without_a_version_in_common_there_is_no_connection),
         cmocka_unit_test(name_selects_the_certificate),
         cmocka_unit_test(each_client_gets_the_kind_of_key_it_can_do),
         cmocka_unit_test(server_of_another_name_is_refused),
@@ -352,5 +411,10 @@ int main(void)
         cmocka_unit_test(changed_byte_never_passes),
         cmocka_unit_test(bytes_may_come_one_by_one),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int n_failed = cmocka_run_group_tests_name("TLS 1.2", tests, NULL, NULL);
+    if (fb_tls_newest() == FB_TLS_1_3) {
+        version_of_both = FB_TLS_1_3;
+        n_failed += cmocka_run_group_tests_name("TLS 1.3", tests, NULL, NULL);
+    }
+    return n_failed;
 }
