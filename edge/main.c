@@ -203,7 +203,12 @@ static int node_make_tls(struct edge_node *node, struct fb_diag *diag)
         }
     }
     const struct edge_tls_options options = {
-        .clock = fb_clock_system(), .pool = node->tls_pool, .told = fb_daemon_words(node->daemon)};
+        .clock = fb_clock_system(),
+        .pool = node->tls_pool,
+        .loop = fb_daemon_loop(node->daemon),
+        .metrics = node->metrics,
+        .told = fb_daemon_words(node->daemon),
+    };
     return edge_tls_new(node->conf, &options, &node->tls, diag);
 }
 

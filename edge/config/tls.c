@@ -7,6 +7,8 @@
 #include "base/core/err.h"
 #include "base/json/json.h"
 #include "base/log/log.h"
+#include "base/loop/timer.h"
+#include "base/metrics/metrics.h"
 #include "base/net/tls_stream.h"
 #include "base/tls/backend.h"
 #include "base/tls/config.h"
@@ -16,13 +18,21 @@
 #include <string.h>
 
 /* A certificate that ends within so many days is logged. */
-enum { WARN_DAYS = 14, DAY_S = 86400 };
+enum { WARN_DAYS = 14, DAY_S = 86400, DAY_MS = 1000 * DAY_S };
+
+enum { TLS_EXPIRES, TLS_N_METRICS };
+
+static const struct fb_metric tls_rows[TLS_N_METRICS] = {
+    [TLS_EXPIRES] = {"tls_certificate_expires_seconds", FB_METRIC_GAUGE, NULL,
+                     "When the certificate in use that ends first does, in Unix time."},
+};
 
 /* What listeners name. */
 struct tls_entry {
-    char *name;                     /* owned */
-    struct fb_tls_party *party;     /* owned */
-    struct fb_tls_tickets *tickets; /* counted; NULL: none */
+    char *name;                       /* owned */
+    struct fb_tls_party *party;       /* owned */
+    struct fb_tls_tickets *tickets;   /* counted; NULL: none */
+    struct fb_metrics_table *metrics; /* the registry's; may be NULL */
 };
 
 /* What upstreams name, as long as the program runs. */
@@ -39,6 +49,7 @@ struct edge_tls {
     size_t n;
     struct tls_client *clients; /* owned each */
     size_t n_clients;
+    struct fb_timer look; /* at what ends */
 };
 
 /* What a party is to use. */
@@ -48,6 +59,7 @@ struct tls_news_item {
 };
 
 struct edge_tls_news {
+    struct edge_tls *tls;
     struct tls_news_item *items; /* owned */
     size_t n;
 };
@@ -57,17 +69,45 @@ static bool is_server(const struct edge_conf_tls *conf)
     return conf->certificates.n > 0;
 }
 
-static void warn_of_end(const struct edge_tls *tls, const struct edge_conf_tls *conf,
-                        const struct fb_tls_config *config)
-{
-    int64_t left_s = fb_tls_config_expires_s(config) - fb_clock_wall_ms(tls->options.clock) / 1000;
+/* ---- ends ------------------------------------------------------------------ */
 
-    if (left_s < 0) {
-        FB_LOG(WARN, "tls", "a certificate has expired", FB_LOG_STR("tls", conf->name));
-    } else if (left_s < (int64_t)WARN_DAYS * DAY_S) {
-        FB_LOG(WARN, "tls", "a certificate ends soon", FB_LOG_STR("tls", conf->name),
-               FB_LOG_INT("days", left_s / DAY_S));
+static int64_t entry_expires_s(const struct tls_entry *entry)
+{
+    struct fb_tls_config *config = fb_tls_party_config(entry->party);
+    int64_t expires_s = fb_tls_config_expires_s(config);
+
+    fb_tls_config_unref(config);
+    return expires_s;
+}
+
+static void tls_log_ends(const struct edge_tls *tls)
+{
+    int64_t now_s = fb_clock_wall_ms(tls->options.clock) / 1000;
+
+    for (size_t i = 0; i < tls->n; i++) {
+        int64_t left_s = entry_expires_s(&tls->entries[i]) - now_s;
+        if (left_s < 0) {
+            FB_LOG(WARN, "tls", "a certificate has expired",
+                   FB_LOG_TEXT("tls", tls->entries[i].name));
+        } else if (left_s < (int64_t)WARN_DAYS * DAY_S) {
+            FB_LOG(WARN, "tls", "a certificate ends soon", FB_LOG_TEXT("tls", tls->entries[i].name),
+                   FB_LOG_INT("days", left_s / DAY_S));
+        }
     }
+}
+
+static void tls_show_ends(const struct edge_tls *tls)
+{
+    for (size_t i = 0; i < tls->n && tls->options.metrics != NULL; i++) {
+        int64_t expires_s = entry_expires_s(&tls->entries[i]);
+        fb_metrics_set(tls->entries[i].metrics, TLS_EXPIRES, (uint64_t)FB_MAX(expires_s, 0));
+    }
+}
+
+static void tls_on_look(struct fb_timer *timer)
+{
+    tls_log_ends(FB_CONTAINER_OF(timer, struct edge_tls, look));
+    fb_timer_set(timer, DAY_MS);
 }
 
 /* ---- from one process to the next ------------------------------------------ */
@@ -145,9 +185,14 @@ static int entry_make(struct edge_tls *tls, const struct edge_conf_tls *from, st
     if (err < 0) {
         return err;
     }
-    warn_of_end(tls, from, config);
     entry->party = fb_tls_party_new(config, tls->options.pool, tls->timeout_ms);
     fb_tls_config_unref(config); /* the party has its own reference */
+    if (tls->options.metrics != NULL) {
+        FB_AUTO(fb_buf_done) struct fb_buf label = {0};
+        fb_metrics_label(&label, "tls", from->name);
+        entry->metrics =
+            fb_metrics_table_new(tls->options.metrics, tls_rows, TLS_N_METRICS, label.ptr);
+    }
     return FB_OK;
 }
 
@@ -238,6 +283,13 @@ int edge_tls_new(const struct edge_conf *conf, const struct edge_tls_options *op
         edge_tls_free(tls);
         return err;
     }
+    tls_show_ends(tls);
+    if (options->loop == NULL) { /* what is used has been checked before */
+        tls_log_ends(tls);
+    } else {
+        fb_timer_init(&tls->look, options->loop, tls_on_look);
+        fb_timer_set(&tls->look, DAY_MS);
+    }
     *ret_tls = tls;
     return FB_OK;
 }
@@ -246,6 +298,9 @@ void edge_tls_free(struct edge_tls *tls)
 {
     if (tls == NULL) {
         return;
+    }
+    if (fb_timer_is_set(&tls->look)) {
+        fb_timer_clear(&tls->look);
     }
     for (size_t i = 0; i < tls->n; i++) {
         fb_tls_party_free(tls->entries[i].party);
@@ -281,7 +336,8 @@ static void news_add(struct edge_tls_news *news, struct fb_tls_party *party,
     news->items[news->n++] = (struct tls_news_item){.party = party, .config = config};
 }
 
-/* An entry that is gone, or new, is nobody's: what listens with which needs a restart. */
+/* What listens with which needs a restart: where an entry is gone, or has another name, nobody says
+ * any more which files are its own. */
 static int news_load_entries(struct edge_tls_news *news, struct edge_tls *tls,
                              const struct edge_conf *conf, struct fb_diag *diag)
 {
@@ -290,13 +346,14 @@ static int news_load_entries(struct edge_tls_news *news, struct edge_tls *tls,
         const struct edge_conf_tls *from = edge_conf_find_tls(conf, fb_str_from(entry->name));
         struct fb_tls_config *config = NULL;
         if (from == NULL || !is_server(from)) {
+            FB_LOG(WARN, "tls", "no longer configured: it is used as it is until a restart",
+                   FB_LOG_TEXT("tls", entry->name));
             continue;
         }
         int err = edge_conf_tls_server(from, entry->tickets, &config, diag);
         if (err < 0) {
             return err;
         }
-        warn_of_end(tls, from, config);
         news_add(news, entry->party, config);
     }
     return FB_OK;
@@ -325,6 +382,7 @@ int edge_tls_load(struct edge_tls *tls, const struct edge_conf *conf,
 {
     struct edge_tls_news *news = FB_NEW(struct edge_tls_news);
 
+    news->tls = tls;
     news->items = fb_alloc_array(tls->n + tls->n_clients, sizeof(*news->items));
     int err = news_load_entries(news, tls, conf, diag);
     if (err == FB_OK) {
@@ -346,6 +404,7 @@ void edge_tls_use(struct edge_tls_news *news)
     for (size_t i = 0; i < news->n; i++) {
         fb_tls_party_use(news->items[i].party, news->items[i].config);
     }
+    tls_show_ends(news->tls);
     edge_tls_news_free(news);
 }
 

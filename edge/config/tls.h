@@ -7,7 +7,10 @@
  * Each entry of `tls` that has certificates is one server, whatever listens with it. A reload reads
  * all files again, and only when all of them are good does anything change; sessions that clients
  * have tickets of go on, also with a new certificate. They do in the process that takes over as
- * well, with the entry of the same name.
+ * well, with the entry of the same name. What listens keeps the entry that it began with: one that
+ * is no longer there, or has another name, is served as it was until a restart.
+ *
+ * A certificate that ends within two weeks is logged when it is checked, and once a day.
  *
  * Ownership  The owner frees it after all listeners and uplinks.
  * Threads    The main one's.
@@ -28,6 +31,8 @@ struct edge_tls_news;
 struct fb_buf;
 struct fb_clock;
 struct fb_json;
+struct fb_loop;
+struct fb_metrics;
 struct fb_pool;
 struct fb_tls_party;
 
@@ -37,6 +42,8 @@ bool edge_conf_has_tls(const struct edge_conf *conf);
 struct edge_tls_options {
     const struct fb_clock *clock; /* borrowed */
     struct fb_pool *pool;         /* borrowed; for handshakes */
+    struct fb_loop *loop;         /* borrowed, of this thread; NULL: it is only checked */
+    struct fb_metrics *metrics;   /* borrowed, may be NULL */
     struct fb_str told;           /* borrowed; by edge_tls_tell() of the process before */
 };
 

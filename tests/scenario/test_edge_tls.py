@@ -3,6 +3,7 @@ import re
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 from lab import BUILD, Client, Cut, get, until
@@ -196,6 +197,8 @@ def test_status_shows_what_seals_and_when_certificates_end(edge):
     status = edge.status()
     assert [one["name"] for one in status["tls"]] == ["players"]
     assert status["tls"][0]["expires"].endswith("Z")
+    left_s = edge.metric('tls_certificate_expires_seconds{tls="players"}') - time.time()
+    assert 28 * 86400 < left_s < 31 * 86400
     assert set(status["sealers"]) == {"aes-128-gcm", "aes-256-gcm", "chacha20-poly1305"}
 
 
