@@ -6,7 +6,8 @@
  *
  * GET /SIZE/NAME gives SIZE bytes, which depend on the path: from memory in one sendmsg() with
  * the head, or by sendfile(). Both lie in one memory file on huge pages, if there are any.
- * GET /paced/RATE/LATENCY/SIZE/NAME waits LATENCY ms and then gives RATE bytes a second.
+ * GET /paced/RATE/LATENCY/SIZE/NAME waits LATENCY ms and then gives RATE bytes a second. One Range
+ * is answered with 206.
  * GET /count gives the number of paced answers so far.
  */
 #include <errno.h>
@@ -42,7 +43,7 @@ struct conn {
     uint64_t left;  /* of the body */
     uint64_t rate;  /* bytes a second; 0: at once */
     uint64_t start; /* ms, of the first byte of a paced body */
-    uint64_t size;
+    uint64_t size;  /* of the answer */
 };
 
 static struct conn *conns[MAX_FDS];
@@ -116,11 +117,41 @@ static void answer_count(struct conn *conn)
                                     n, body);
 }
 
+/* What Range leaves of `size` bytes, as the first and one past the last; false: all of it. */
+static bool read_range(const char *request, uint64_t size, uint64_t *ret_first, uint64_t *ret_end)
+{
+    const char *field = strcasestr(request, "\r\nRange: bytes=");
+    uint64_t first = 0;
+    uint64_t end = size;
+
+    if (field == NULL) {
+        return false;
+    }
+    char *at = strchr(field, '=') + 1;
+    if (*at == '-') {
+        uint64_t n = strtoull(at + 1, NULL, 10);
+        first = n < size ? size - n : 0;
+    } else {
+        first = strtoull(at, &at, 10);
+        end = at[0] == '-' && at[1] >= '0' && at[1] <= '9' ? strtoull(at + 1, NULL, 10) + 1 : size;
+        end = end < size ? end : size;
+    }
+    if (first >= end) {
+        return false;
+    }
+    *ret_first = first;
+    *ret_end = end;
+    return true;
+}
+
 static bool answer(struct conn *conn)
 {
     char *at = conn->request + 4;
     uint64_t hash = 14695981039346656037ULL;
     uint64_t latency = 0;
+    uint64_t first = 0;
+    uint64_t end = 0;
+    char range[96] = "";
 
     conn->head_sent = 0;
     if (strncmp(conn->request, "GET /", 5) != 0) {
@@ -146,12 +177,21 @@ static bool answer(struct conn *conn)
     }
     uint64_t slots = pool_bytes / conn->size;
     conn->offset = (off_t)((hash >> 20) % slots * conn->size);
+    bool is_part = read_range(conn->request, conn->size, &first, &end);
+    if (is_part) {
+        (void)snprintf(range, sizeof(range), "Content-Range: bytes %llu-%llu/%llu\r\n",
+                       (unsigned long long)first, (unsigned long long)end - 1,
+                       (unsigned long long)conn->size);
+        conn->offset += (off_t)first;
+        conn->size = conn->left = end - first;
+    }
     conn->n_head = (size_t)snprintf(
         conn->head, MAX_HEAD,
-        "HTTP/1.1 200 OK\r\nServer: bare\r\nContent-Type: video/mp4\r\n"
+        "HTTP/1.1 %s\r\n%sServer: bare\r\nContent-Type: video/mp4\r\n"
         "Cache-Control: public, max-age=31536000\r\nETag: \"%016llx\"\r\n"
         "Last-Modified: Mon, 05 Jan 2026 10:00:00 GMT\r\nContent-Length: %llu\r\n\r\n",
-        (unsigned long long)hash, (unsigned long long)conn->size);
+        is_part ? "206 Partial Content" : "200 OK", range, (unsigned long long)hash,
+        (unsigned long long)conn->size);
     return true;
 }
 

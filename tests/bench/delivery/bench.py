@@ -26,6 +26,7 @@ os.environ.setdefault("FB_BUILD_DIR", str(HERE.parents[2] / "build" / "release")
 
 import load  # noqa: E402
 from lab import Lab, get  # noqa: E402
+import waits  # noqa: E402
 from servers import LOAD_CPU, PEERS, Bare, Edge, Nginx, TrafficServer, Varnish, here  # noqa: E402
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -268,6 +269,10 @@ def run(bench, wanted):
         measure_followers(bench, caches)
     if wanted(IDLE):
         measure_idle(bench, [edge, *peers])
+    if wanted(waits.TAIL):
+        waits.measure_tail(bench, caches)
+    if wanted(waits.DELAY):
+        waits.measure_delay(bench, [edge, *peers], SEGMENTS[0])
     bench.stop()
 
 
@@ -275,6 +280,8 @@ def run_small(bench, wanted):
     """Those that need less memory than objects."""
     small = {Nginx: {"disk": "256m"}, Varnish: {"memory": "256m"},
              TrafficServer: {"ram": 256 << 20, "disk": "512M"}}
+    if wanted(waits.INDEX):
+        waits.measure_index(bench, SMALL)
     for line in LINES:
         if line.kind == "miss" and wanted(line.title):
             servers = [bench.start(peer, bench, name=f"{program}, small", **small[peer])
@@ -303,7 +310,8 @@ def main():
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join([*(line.title for line in LINES), FOLLOWERS, IDLE]))
+        print("\n".join([*(line.title for line in LINES), FOLLOWERS, IDLE, waits.TAIL, waits.DELAY,
+                         waits.INDEX]))
         return 0
     if not arguments.inside:
         namespace(sys.argv[1:])
