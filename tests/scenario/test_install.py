@@ -1,0 +1,59 @@
+"""What `cmake --install` brings, and what systemd makes of the units."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from lab import BUILD
+
+PROGRAMS = ("forebay-edge", "forebay-origin", "forebay-worker")
+
+
+@pytest.fixture(scope="module")
+def root(module_lab):
+    made = module_lab.dir / "root"
+    subprocess.run(["cmake", "--install", BUILD], env={**os.environ, "DESTDIR": str(made)},
+                   check=True, capture_output=True)
+    return made
+
+
+def find(root, name):
+    found = list(root.rglob(name))
+    assert len(found) == 1, f"{name}: {found}"
+    return found[0]
+
+
+def test_a_unit_starts_the_program_that_was_installed_with_it(root):
+    for name in PROGRAMS:
+        unit = find(root, f"{name}.service").read_text()
+        assert "@" not in re.sub(r"@(system-service|privileged|resources)", "", unit)
+        program, config = re.search(r"^ExecStart=(\S+) --config (\S+)$", unit, re.M).groups()
+        installed = root / program.lstrip("/")
+        assert subprocess.run([installed, "--version"], capture_output=True,
+                              check=False).returncode == 0
+        assert not (root / config.lstrip("/")).exists()  # that is the operator's to write
+
+
+def test_the_examples_are_good(root):
+    for program, name in (("forebay-edge", "edge"), ("forebay-edge", "regional"),
+                          ("forebay-origin", "origin")):
+        ran = subprocess.run([find(root, program), "--config", find(root, f"{name}.yaml"), "--check"],
+                             capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+
+
+def test_the_units_are_as_systemd_wants_them_and_shut_in(root, module_lab):
+    if shutil.which("systemd-analyze") is None:
+        return  # no machine without it reads them either
+    for name in PROGRAMS:
+        unit = module_lab.dir / f"{name}.service"
+        text = find(root, unit.name).read_text()
+        unit.write_text(re.sub(r"(?<==)/\S+/(forebay-\w+)(?= )",
+                               lambda match: str(find(root, match[1])), text))
+        ran = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True,
+                             check=False)
+        assert ran.returncode == 0 and name not in ran.stderr, ran.stderr
+        ran = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=25",
+                              unit], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout
