@@ -240,7 +240,12 @@ static void slot_suspend(struct edge_slot *slot)
 
 static void slot_give_up(struct edge_slot *slot)
 {
-    edge_slot_tell_failure(slot, "a read or write failed", slot->failure);
+    /* What a drive that was pulled gives is the end of a file that was longer a moment ago. */
+    if (slot->failure == FB_E_CLOSED) {
+        edge_slot_tell_failure(slot, "it was cut short, or is gone", -ENODEV);
+    } else {
+        edge_slot_tell_failure(slot, "a read or write failed", slot->failure);
+    }
     slot_slow_down(slot);
     slot_suspend(slot);
 }
