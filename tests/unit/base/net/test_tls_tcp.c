@@ -15,7 +15,7 @@
 
 /*
  * TLS over TCP, with whatever seals there. Where the kernel does, these tests are what proves it:
- * FB_TEST_KERNEL_TLS says that it has to (tests/kernel_tls).
+ * FB_TEST_KERNEL_TLS says that it has to (tests/guest).
  */
 #define PEM(text) ((struct fb_tls_pem){{(text), sizeof(text) - 1}, #text})
 
