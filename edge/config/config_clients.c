@@ -36,7 +36,8 @@ static const struct fb_conf_item clients_items[] = {
              "is. Below that not even sound plays."},
     {"trusted", FB_CONF_STRINGS, AT(trusted), .check = fb_network_check, .max = 256,
      .help = "Networks that none of this holds for, such as those of tiers below: "
-             "`192.0.2.0/24`, `2001:db8::/32`."},
+             "`192.0.2.0/24`, `2001:db8::/32`. What they say of their own clients is passed on to "
+             "upstreams that have `forwarded`."},
     {0},
 };
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from lab import BUILD
+from lab_tls import Authority
 
 PROGRAMS = ("forebay-edge", "forebay-origin", "forebay-worker")
 
@@ -41,6 +42,20 @@ def test_the_examples_are_good(root):
         ran = subprocess.run([find(root, program), "--config", find(root, f"{name}.yaml"), "--check"],
                              capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
+
+
+def test_what_is_written_for_whoever_comes_from_nginx_is_good(root, module_lab):
+    chain, key = Authority(module_lab.dir / "ca").issue("video.example")
+    text = re.search(r"```yaml\n(.*?)```", find(root, "from-nginx.md").read_text(), re.S)[1]
+    for there, here in (("/etc/forebay/video.pem", chain), ("/etc/forebay/video.key", key),
+                        ("/srv/cache", module_lab.dir)):
+        assert there in text
+        text = text.replace(there, str(here))
+    path = module_lab.dir / "from-nginx.yaml"
+    path.write_text(text)
+    ran = subprocess.run([find(root, "forebay-edge"), "--config", path, "--check"],
+                         capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_the_units_are_as_systemd_wants_them_and_shut_in(root, module_lab):
