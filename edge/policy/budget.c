@@ -92,7 +92,7 @@ static uint64_t budget_granted(const struct edge_budget *budget, enum edge_budge
     uint64_t most = budget->day_bytes - budget->day_bytes / BUDGET_UPKEEP_SHARE;
     uint64_t start = budget->day_bytes / BUDGET_START_SHARE;
     int64_t in_day_ms = wall_ms - budget_day_of(wall_ms) * BUDGET_DAY_MS;
-    double line = (double)(most - start) * (double)in_day_ms / BUDGET_DAY_MS;
+    double line = (double)(most - start) * (double)in_day_ms / (double)BUDGET_DAY_MS;
 
     return FB_MIN(most, start + (uint64_t)line);
 }

@@ -98,7 +98,7 @@ static double rate_worth(const struct edge_rate *rate, const struct edge_policy_
     double size = (double)FB_MAX(node->size, (uint64_t)RATE_SMALLEST_BYTES);
 
     return FB_MAX(heat, (uint32_t)RATE_REQUEST) / (age + 3.0 / 8.0 * beat) *
-           (1.0 + RATE_SMALL_BYTES / size);
+           (1.0 + (double)RATE_SMALL_BYTES / size);
 }
 
 /* ---- the table ----------------------------------------------------------- */

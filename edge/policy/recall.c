@@ -74,7 +74,7 @@ unsigned edge_recall_ask(struct edge_recall *recall, uint64_t id, uint64_t clock
     if (place->tag == tag && recall_age(place, now) < RECALL_WINDOW_TICKS) {
         count = place->seen & EDGE_RECALL_MAX;
         uint32_t age = recall_age(place, now);
-        *ret_age = (double)age / RECALL_WINDOW_TICKS;
+        *ret_age = (double)age / (double)RECALL_WINDOW_TICKS;
     }
     place->tag = tag;
     place->seen = now << RECALL_COUNT_BITS | FB_MIN(count + 1U, (unsigned)EDGE_RECALL_MAX);

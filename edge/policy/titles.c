@@ -70,11 +70,12 @@ static struct edge_titles_entry *titles_place(struct edge_titles *titles, uint32
 
 static void entry_fade(struct edge_titles_entry *entry, int64_t now_ms)
 {
-    double hours = now_ms > entry->last_ms ? (double)(now_ms - entry->last_ms) / TITLES_HOUR_MS : 0;
+    double hours =
+        now_ms > entry->last_ms ? (double)(now_ms - entry->last_ms) / (double)TITLES_HOUR_MS : 0;
 
     entry->hour *= (float)exp(-hours);
-    entry->shift *= (float)exp(-hours / TITLES_SHIFT_HOURS);
-    entry->extents = fmaxf(entry->extents * (float)exp(-hours / TITLES_DAY_HOURS), 1);
+    entry->shift *= (float)exp(-hours / (double)TITLES_SHIFT_HOURS);
+    entry->extents = fmaxf(entry->extents * (float)exp(-hours / (double)TITLES_DAY_HOURS), 1);
     entry->last_ms = now_ms;
 }
 

@@ -81,7 +81,7 @@ void edge_ledger_publish(struct edge_volume *volume)
     int64_t wall_ms = edge_volume_wall_ms(volume);
     double pressure = edge_budget_pressure(budget, wall_ms);
 
-    __atomic_store_n(&volume->shared.pressure, (unsigned)(pressure * PRESSURE_FULL),
+    __atomic_store_n(&volume->shared.pressure, (unsigned)(pressure * (double)PRESSURE_FULL),
                      __ATOMIC_RELAXED);
     __atomic_store_n(&volume->shared.content_left,
                      edge_budget_left(budget, EDGE_BUDGET_CONTENT, wall_ms), __ATOMIC_RELAXED);

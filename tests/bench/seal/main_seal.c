@@ -128,7 +128,7 @@ static double line_cost(const struct line *line, struct fb_str segment, uint8_t 
     for (int i = 0; i < n; i++) {
         seal_segment(&direction, line, segment, sealed, sink.out);
     }
-    double cost = (cpu_seconds() - start) / n / SEGMENT * 1e9;
+    double cost = (cpu_seconds() - start) / n / (double)SEGMENT * 1e9;
     if (line->is_sent) {
         sink_close(&sink);
     }
