@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/loop/loop.h"
 #include "base/tls/config.h"
+#include "base/tls/handshake.h"
 
 #include <errno.h>
 
@@ -397,6 +398,9 @@ static void on_shaken(struct fb_op *op)
     conn->shake = NULL;
     if (result == FB_OK) {
         conn->stream = self->shake.stream;
+        fb_client_count(conn->upstream->client, fb_stream_tls(conn->stream)->is_resumed
+                                                    ? CLIENT_TLS_RESUMED
+                                                    : CLIENT_TLS_FULL);
     } else if (diag != NULL) {
         *diag = self->shake.diag;
     }

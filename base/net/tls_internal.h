@@ -10,6 +10,7 @@
 #include "base/tls/handshake.h"
 #include "base/tls/post.h"
 #include "base/tls/record.h"
+#include "base/tls/resume.h"
 
 enum {
     TLS_MAX_IDLE_RECORDS = 32, /* records without data, one after another */
@@ -24,12 +25,13 @@ struct tls_stream {
 
     bool is_client;
     struct fb_tls_direction in;
-    struct fb_slice slice;   /* owned, or zero; as received */
-    struct fb_str rest;      /* of it, not yet opened */
-    struct fb_buf begun;     /* a record of which not all has come */
-    struct fb_tls_post post; /* of TLS 1.3: what is no data */
-    unsigned n_idle;         /* records without data that came one after another */
-    int read_err;            /* what follows the data; FB_OK: more may come */
+    struct fb_slice slice;          /* owned, or zero; as received */
+    struct fb_str rest;             /* of it, not yet opened */
+    struct fb_buf begun;            /* a record of which not all has come */
+    struct fb_tls_post post;        /* of TLS 1.3: what is no data */
+    struct fb_tls_resumer *resumer; /* owned; NULL: tickets are of no use */
+    unsigned n_idle;                /* records without data that came one after another */
+    int read_err;                   /* what follows the data; FB_OK: more may come */
 
     bool is_kernels; /* the kernel seals what is sent; `out` is not there */
     struct fb_tls_direction out;

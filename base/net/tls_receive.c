@@ -59,6 +59,13 @@ static int take_messages(struct tls_stream *self, struct fb_str bytes)
             if (message.wants_answer) {
                 fb_tls_send_update(self);
             }
+        } else if (self->resumer != NULL) {
+            err = fb_tls_resumer_take(self->resumer, message.body);
+            if (err < 0) {
+                return refuse(self, fb_tls_failure_alert(err), err);
+            }
+            fb_tls_resumer_free(self->resumer); /* one is enough */
+            self->resumer = NULL;
         }
     }
 }
@@ -235,4 +242,5 @@ void fb_tls_receive_done(struct tls_stream *self)
     drop_slice(self);
     fb_buf_done(&self->begun);
     fb_tls_post_done(&self->post);
+    fb_tls_resumer_free(self->resumer);
 }

@@ -76,6 +76,8 @@ struct fb_stream *fb_tls_stream_new(struct fb_stream *inner, struct fb_tls_hands
     struct fb_stream *stream = fb_tls_stream_of_keys(
         inner, &keys, fb_tls_handshake_take_facts(handshake), fb_tls_handshake_is_client(handshake),
         fb_tls_handshake_rest(handshake));
+    FB_CONTAINER_OF(stream, struct tls_stream, stream)->resumer =
+        fb_tls_handshake_take_resumer(handshake);
     fb_tls_keys_wipe(&keys);
     fb_tls_handshake_free(handshake);
     return stream;

@@ -6,6 +6,7 @@
 #include "base/tls/config_internal.h"
 #include "base/tls/curves.h"
 #include "base/tls/session.h"
+#include "base/tls/sessions.h"
 #include "base/tls/tickets.h"
 
 #include <mbedtls/platform_util.h>
@@ -250,6 +251,9 @@ int fb_tls_config_new(const struct fb_tls_options *options, struct fb_tls_config
     if (options->tickets != NULL && !is_mutual) {
         config->tickets = fb_tls_tickets_ref(options->tickets);
     }
+    if (options->is_client) {
+        config->sessions = fb_tls_sessions_new();
+    }
     mbedtls_ssl_config_init(&config->base);
     mbedtls_x509_crt_init(&config->authorities);
     int err = config_load(config, options, diag);
@@ -286,6 +290,7 @@ void fb_tls_config_unref(struct fb_tls_config *config)
         fb_free(protocol.owned);
     }
     fb_tls_tickets_unref(config->tickets);
+    fb_tls_sessions_free(config->sessions);
     fb_free(config);
 }
 

@@ -10,7 +10,7 @@
  *     server   certificates, protocols by preference; with `authorities`, clients without a
  *              certificate signed by one of these are refused (mutual TLS)
  *     client   authorities that the server's certificate must be signed by, and if that asks for
- *              one, a certificate of its own
+ *              one, a certificate of its own; it resumes sessions with servers (sessions.h)
  *
  * Versions 1.2 and, with mbedTLS 3.6, 1.3. Ciphers are AEADs with forward secrecy, nothing else:
  *

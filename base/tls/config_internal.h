@@ -26,6 +26,7 @@ struct fb_tls_config {
     int ciphers[FB_TLS_MAX_CIPHERS + FB_TLS_N_AEADS + 1];
     const char *protocols[FB_TLS_MAX_PROTOCOLS + 1]; /* owned each */
     struct fb_tls_tickets *tickets;                  /* counted; NULL: none */
+    struct fb_tls_sessions *sessions;                /* owned; a client's */
     int64_t expires_s;
 };
 

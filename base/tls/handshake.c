@@ -7,6 +7,8 @@
 #include "base/tls/config_internal.h"
 #include "base/tls/keys13.h"
 #include "base/tls/record.h"
+#include "base/tls/resume.h"
+#include "base/tls/resume_internal.h"
 
 #include <mbedtls/error.h>
 #include <mbedtls/platform_util.h>
@@ -28,7 +30,8 @@ struct fb_tls_handshake {
     char server_name[SERVER_NAME_MAX + 1]; /* asked for, in lower case; "": none */
     struct fb_str address;                 /* a part of `address_bytes`, if the name is one */
     char address_bytes[16];
-    int plain_alert; /* that the next record holds; -1: none */
+    int plain_alert;  /* that the next record holds; -1: none */
+    bool has_offered; /* a session of before */
     bool is_full;
     bool is_done;
 };
@@ -116,6 +119,9 @@ static int fail(struct fb_tls_handshake *self, int code, struct fb_diag *diag)
     int err = translate(code);
     char text[256];
 
+    if (self->has_offered) {
+        fb_tls_resume_forget(self->config, fb_str_from(self->server_name));
+    }
     if (self->plain_alert >= 0) {
         return fb_diag_set(diag, FB_E_CLOSED, "the peer sent alert %d", self->plain_alert);
     }
@@ -137,7 +143,9 @@ static int check_address(struct fb_tls_handshake *self, struct fb_diag *diag)
 {
     const mbedtls_x509_crt *peer = mbedtls_ssl_get_peer_cert(&self->ssl);
 
-    if (self->address.len > 0 && (peer == NULL || !fb_tls_has_address(peer, self->address))) {
+    /* Of a session that is resumed it was looked at before. */
+    if (self->address.len > 0 && self->is_full &&
+        (peer == NULL || !fb_tls_has_address(peer, self->address))) {
         return fb_diag_set(diag, FB_E_DENIED, "the peer's certificate is not for its address");
     }
     return FB_OK;
@@ -194,6 +202,10 @@ int fb_tls_handshake_step(struct fb_tls_handshake *self, bool may_cost, enum fb_
     }
     int err = check_address(self, diag);
     if (err == FB_OK) {
+        if (self->config->is_client && self->is_full &&
+            fb_tls_bridge_version(&self->ssl) == FB_TLS_1_2) {
+            fb_tls_resume_keep(self->config, &self->ssl, fb_str_from(self->server_name));
+        }
         self->is_done = true;
         *ret_step = FB_TLS_DONE;
     }
@@ -262,6 +274,14 @@ void fb_tls_handshake_take_keys(struct fb_tls_handshake *self, struct fb_tls_key
     *ret_keys = keys;
     fb_tls_keys_wipe(&keys);
     mbedtls_platform_zeroize(&self->block, sizeof(self->block));
+}
+
+struct fb_tls_resumer *fb_tls_handshake_take_resumer(struct fb_tls_handshake *self)
+{
+    FB_REQUIRE(self->is_done);
+    bool may_follow = self->config->is_client && fb_tls_bridge_version(&self->ssl) == FB_TLS_1_3;
+    return may_follow ? fb_tls_resumer_new(self->config, &self->ssl, fb_str_from(self->server_name))
+                      : NULL;
 }
 
 static size_t text_size(const char *text)
@@ -359,6 +379,9 @@ int fb_tls_handshake_new(struct fb_tls_config *config, struct fb_str server_name
     int err = mbedtls_ssl_setup(&self->ssl, &self->conf) == 0 ? FB_OK : -ENOMEM;
     if (err == FB_OK && config->is_client) {
         err = set_server_name(self, server_name);
+    }
+    if (err == FB_OK && config->is_client) {
+        self->has_offered = fb_tls_resume_offer(config, &self->ssl, fb_str_from(self->server_name));
     }
     if (err < 0) {
         fb_tls_handshake_free(self);

@@ -105,3 +105,54 @@ int fb_tls_post_take(struct fb_tls_post *post, struct fb_str *bytes, bool is_cli
     post->is_whole = true;
     return show(fb_buf_str(&post->begun), *bytes, ret_message);
 }
+
+/* ---- tickets -------------------------------------------------------------- */
+
+/* Big-endian; `n_bytes` of them are there. */
+static uint32_t take_number(struct fb_str *bytes, size_t n_bytes)
+{
+    uint32_t value = 0;
+
+    for (size_t i = 0; i < n_bytes; i++) {
+        value = value << 8 | (uint8_t)bytes->ptr[i];
+    }
+    *bytes = fb_str_skip(*bytes, n_bytes);
+    return value;
+}
+
+/* Bytes after their length, which takes `n_bytes`; false if they are not all there. */
+static bool take_bytes(struct fb_str *bytes, size_t n_bytes, struct fb_str *ret_part)
+{
+    if (bytes->len < n_bytes) {
+        return false;
+    }
+    size_t len = take_number(bytes, n_bytes);
+    if (len > bytes->len) {
+        return false;
+    }
+    *ret_part = fb_str_first(*bytes, len);
+    *bytes = fb_str_skip(*bytes, len);
+    return true;
+}
+
+int fb_tls_post_ticket(struct fb_str body, struct fb_tls_ticket *ret_ticket)
+{
+    enum { NUMBERS_SIZE = 8, LIFETIME_MAX_S = 7 * 24 * 3600 };
+    struct fb_tls_ticket ticket;
+    struct fb_str extensions;
+
+    if (body.len < NUMBERS_SIZE) {
+        return FB_E_MALFORMED;
+    }
+    ticket.lifetime_s = take_number(&body, 4);
+    ticket.age_add = take_number(&body, 4);
+    if (!take_bytes(&body, 1, &ticket.nonce) || !take_bytes(&body, 2, &ticket.ticket) ||
+        !take_bytes(&body, 2, &extensions) || ticket.ticket.len == 0 || body.len > 0) {
+        return FB_E_MALFORMED;
+    }
+    if (ticket.lifetime_s > LIFETIME_MAX_S) {
+        return FB_E_CONFLICT;
+    }
+    *ret_ticket = ticket;
+    return FB_OK;
+}

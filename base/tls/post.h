@@ -18,6 +18,7 @@
 #include "base/core/str.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { FB_TLS_POST_MAX = 16 * 1024, FB_TLS_KEY_UPDATE_SIZE = 5 };
 
@@ -43,6 +44,17 @@ bool fb_tls_post_has_begun(const struct fb_tls_post *post);
  * for clients alone. */
 FB_MUST_CHECK int fb_tls_post_take(struct fb_tls_post *post, struct fb_str *bytes, bool is_client,
                                    struct fb_tls_post_message *ret_message);
+
+/* What a ticket's body holds (section 4.6.1), but for its extensions. */
+struct fb_tls_ticket {
+    uint32_t lifetime_s; /* 0: not to be used */
+    uint32_t age_add;
+    struct fb_str nonce;
+    struct fb_str ticket; /* not empty */
+};
+
+/* FB_E_MALFORMED if it is none, FB_E_CONFLICT if it says to live for longer than seven days. */
+FB_MUST_CHECK int fb_tls_post_ticket(struct fb_str body, struct fb_tls_ticket *ret_ticket);
 
 /* A KeyUpdate that wants no answer. */
 extern const struct fb_str fb_tls_key_update;

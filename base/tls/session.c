@@ -52,7 +52,7 @@ void fb_tls_session_use_tickets(mbedtls_ssl_config *conf, struct fb_tls_tickets 
                                 bool is_client)
 {
     if (is_client) {
-        mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+        mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
     } else if (tickets != NULL) {
         mbedtls_ssl_conf_session_tickets_cb(conf, on_write, on_parse, tickets);
     }

@@ -9,6 +9,6 @@
 
 struct fb_tls_tickets;
 
-/* Servers seal sessions with `tickets` (NULL: never); clients ask for no tickets. */
+/* Servers seal sessions with `tickets` (NULL: never); clients ask for tickets. */
 void fb_tls_session_use_tickets(mbedtls_ssl_config *conf, struct fb_tls_tickets *tickets,
                                 bool is_client);

@@ -16,6 +16,15 @@ struct outcome {
     int err;
 };
 
+static void look_at(struct fb_str body)
+{
+    struct fb_tls_ticket ticket;
+
+    if (fb_tls_post_ticket(body, &ticket) == FB_OK) {
+        FB_REQUIRE(ticket.ticket.len > 0 && ticket.ticket.len + ticket.nonce.len < body.len);
+    }
+}
+
 static void take_all(struct fb_tls_post *post, struct fb_str bytes, bool is_client,
                      struct outcome *outcome)
 {
@@ -26,6 +35,9 @@ static void take_all(struct fb_tls_post *post, struct fb_str bytes, bool is_clie
         outcome->n_messages++;
         outcome->n_bytes += message.kind == FB_TLS_POST_TICKET ? message.body.len : 0;
         FB_REQUIRE(is_client || message.kind == FB_TLS_POST_KEY_UPDATE);
+        if (message.kind == FB_TLS_POST_TICKET) {
+            look_at(message.body);
+        }
     }
     if (outcome->err == FB_E_LATER) {
         FB_REQUIRE(bytes.len == 0);

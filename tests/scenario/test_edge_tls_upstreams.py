@@ -125,3 +125,17 @@ def test_content_that_a_fin_alone_ends_is_cut(lab, authority, says_so):
                 client.response.body)
     finally:
         server.close()
+
+
+def test_the_next_connection_resumes_the_session(lab, authority):
+    server = CutServer(authority, says_so=True)
+    edge = edge_of(lab, authority, [],
+                   f"{{url: 'https://127.0.0.1:{server.port}', tls: tiers, tls_name: cut.example}}")
+    try:
+        for number in range(3):  # the server closes after each
+            assert get(f"{edge.url}/v/{number}.m4s").body == SEGMENT
+        count = "fb_client_tls_handshakes_total"
+        assert edge.metric(f'{count}{{kind="full"}}') == 1
+        assert edge.metric(f'{count}{{kind="resumed"}}') == 2
+    finally:
+        server.close()

@@ -8,6 +8,7 @@
 #include "base/net/tls_stream.h"
 #include "base/tls/config.h"
 #include "base/tls/handshake.h"
+#include "base/tls/tickets.h"
 #include "tests/support/test_certificates.h"
 #include "tests/support/test_clock.h"
 
@@ -37,6 +38,7 @@ struct end {
 struct fixture {
     struct test_clock clock;
     struct fb_loop *loop;
+    struct fb_tls_tickets *tickets;
     struct fb_tls_config *server_config;
     struct fb_tls_config *client_config;
     struct fb_stream *inner_server; /* borrowed: of the streams */
@@ -79,10 +81,12 @@ static int set_up(void **state)
 
     f->clock = test_clock_at_start();
     assert_int_equal(fb_loop_new(&f->clock.clock, &f->loop), FB_OK);
+    f->tickets = fb_tls_tickets_new(&f->clock.clock, 3600);
     assert_int_equal(fb_tls_config_new(&(struct fb_tls_options){.certificates = &certificate,
                                                                 .n_certificates = 1,
                                                                 .protocols = protocols,
-                                                                .n_protocols = 1},
+                                                                .n_protocols = 1,
+                                                                .tickets = f->tickets},
                                        &f->server_config, NULL),
                      FB_OK);
     assert_int_equal(fb_tls_config_new(&(struct fb_tls_options){.is_client = true,
@@ -116,6 +120,7 @@ static int tear_down(void **state)
     fb_loop_free(f->loop);
     fb_tls_config_unref(f->server_config);
     fb_tls_config_unref(f->client_config);
+    fb_tls_tickets_unref(f->tickets);
     fb_free(f);
     return 0;
 }
@@ -233,6 +238,49 @@ static void costly_steps_run_on_a_pool(void **state)
     assert_int_equal(f->client.shake.op.result, FB_OK);
     assert_int_equal(f->server.shake.op.result, FB_OK);
     fb_pool_free(pool);
+}
+
+/* Both ends are closed, and may be connected once more. */
+static void begin_again(struct fixture *f)
+{
+    end_done(&f->server);
+    end_done(&f->client);
+    for (int i = 0; i < 4; i++) {
+        fb_loop_turn(f->loop);
+    }
+    end_init(f, &f->server);
+    end_init(f, &f->client);
+}
+
+static void next_connection_resumes_the_session(void **state)
+{
+    struct fixture *f = *state;
+    const struct fb_str text = FB_STR("text");
+
+    for (int i = 0; i < 3; i++) {
+        connect_both(f, 7000);
+        assert_int_equal(fb_stream_tls(f->client.stream)->is_resumed, i > 0);
+        assert_int_equal(fb_stream_tls(f->server.stream)->is_resumed, i > 0);
+        assert_int_equal(fb_stream_tls(f->client.stream)->version, fb_tls_newest());
+        send_text(&f->server, &text); /* a ticket of TLS 1.3 comes before it */
+        turn_until(f, &f->server.n_written);
+        fb_stream_shut(f->server.stream);
+        turn_until_end(f, &f->client);
+        assert_string_equal(f->client.got.ptr, "text");
+        begin_again(f);
+    }
+}
+
+static void session_that_the_server_forgot_costs_a_full_handshake(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_both(f, 7000);
+    begin_again(f);
+    test_clock_advance_ms(&f->clock, 3 * 3600 * 1000);
+    fb_loop_turn(f->loop); /* it looks at the clock */
+    connect_both(f, 7000);
+    assert_false(fb_stream_tls(f->client.stream)->is_resumed);
 }
 
 static void what_was_cut_off_a_write_is_not_read(void **state)
@@ -379,6 +427,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_go_both_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(costly_steps_run_on_a_pool, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(next_connection_resumes_the_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(session_that_the_server_forgot_costs_a_full_handshake,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_cut_off_a_write_is_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cut_connection_is_no_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(close_says_so, set_up, tear_down),

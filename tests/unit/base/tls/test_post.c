@@ -95,9 +95,30 @@ static void what_may_not_come_is_refused(void **state)
     }
 }
 
+static void ticket_says_all_that_a_session_needs(void **state)
+{
+    struct fb_str body = {"\0\0\x0e\x10\1\2\3\4\2no\0\3tic\0\4\0\x2a\0\0", 22};
+    struct fb_tls_ticket ticket;
+
+    (void)state;
+    assert_int_equal(fb_tls_post_ticket(body, &ticket), FB_OK);
+    assert_int_equal(ticket.lifetime_s, 3600);
+    assert_int_equal(ticket.age_add, 0x01020304);
+    assert_true(fb_str_equal(ticket.nonce, FB_STR("no")));
+    assert_true(fb_str_equal(ticket.ticket, FB_STR("tic")));
+    for (size_t len = 0; len < body.len; len++) {
+        assert_int_equal(fb_tls_post_ticket(fb_str_first(body, len), &ticket), FB_E_MALFORMED);
+    }
+    body = (struct fb_str){"\0\0\x0e\x10\1\2\3\4\0\0\0\0\0", 13};
+    assert_int_equal(fb_tls_post_ticket(body, &ticket), FB_E_MALFORMED);
+    body = (struct fb_str){"\0\x09\x3a\x81\1\2\3\4\0\0\1t\0\0", 14};
+    assert_int_equal(fb_tls_post_ticket(body, &ticket), FB_E_CONFLICT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ticket_says_all_that_a_session_needs),
         cmocka_unit_test(messages_come_one_after_another),
         cmocka_unit_test(message_may_be_cut_anywhere),
         cmocka_unit_test(our_own_update_wants_no_answer),
