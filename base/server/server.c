@@ -73,6 +73,8 @@ static const struct fb_metric rows[N_METRICS] = {
                             "Handshakes that succeeded."},
     [METRIC_TLS_BY_KERNEL] = {"tls_connections_total", FB_METRIC_COUNTER, "sealer=\"kernel\"",
                               "Connections, by what seals their records."},
+    [METRIC_TLS_BY_VAES] = {"tls_connections_total", FB_METRIC_COUNTER, "sealer=\"vaes\"",
+                            "Connections, by what seals their records."},
     [METRIC_TLS_BY_IPSEC_MB] = {"tls_connections_total", FB_METRIC_COUNTER, "sealer=\"ipsec-mb\"",
                                 "Connections, by what seals their records."},
     [METRIC_TLS_BY_MBEDTLS] = {"tls_connections_total", FB_METRIC_COUNTER, "sealer=\"mbedtls\"",

@@ -2,35 +2,59 @@
 
 #include "base/core/attr.h"
 
+extern const struct fb_tls_backend fb_tls_backend_vaes;
 extern const struct fb_tls_backend fb_tls_backend_ipsecmb;
 extern const struct fb_tls_backend fb_tls_backend_mbedtls;
 
-/* The best first. */
-static const struct fb_tls_backend *const backends[] = {
-#ifdef FB_HAS_IPSEC_MB
-    &fb_tls_backend_ipsecmb,
-#endif
-    &fb_tls_backend_mbedtls,
+enum { N_BACKENDS = 3 };
+
+/* The best first; NULL is not built in. */
+struct order {
+    const struct fb_tls_backend *backends[N_BACKENDS];
 };
 
-const struct fb_tls_backend *fb_tls_backend_for(enum fb_tls_aead aead)
+#ifdef __x86_64__
+#define VAES &fb_tls_backend_vaes
+#else
+#define VAES NULL
+#endif
+#ifdef FB_HAS_IPSEC_MB
+#define IPSECMB &fb_tls_backend_ipsecmb
+#else
+#define IPSECMB NULL
+#endif
+
+/* Where a processor does four blocks at a time, the multi-buffer library has that too. */
+static const struct order *order_get(void)
 {
-    for (size_t i = 0; i + 1 < FB_ARRAY_LEN(backends); i++) {
-        if (backends[i]->has(aead)) {
-            return backends[i];
-        }
+    static const struct order by_two = {{VAES, IPSECMB, &fb_tls_backend_mbedtls}};
+#ifdef __x86_64__
+    static const struct order by_four = {{IPSECMB, VAES, &fb_tls_backend_mbedtls}};
+
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma")) {
+        return &by_four;
     }
-    return backends[FB_ARRAY_LEN(backends) - 1]; /* has all */
+#endif
+    return &by_two;
 }
 
 const struct fb_tls_backend *fb_tls_backend_at(size_t i, enum fb_tls_aead aead)
 {
-    for (size_t k = 0; k < FB_ARRAY_LEN(backends); k++) {
-        if (backends[k]->has(aead) && i-- == 0) {
-            return backends[k];
+    const struct order *order = order_get();
+
+    for (size_t k = 0; k < N_BACKENDS; k++) {
+        const struct fb_tls_backend *backend = order->backends[k];
+        if (backend != NULL && backend->has(aead) && i-- == 0) {
+            return backend;
         }
     }
     return NULL;
+}
+
+const struct fb_tls_backend *fb_tls_backend_for(enum fb_tls_aead aead)
+{
+    return fb_tls_backend_at(0, aead); /* mbedTLS has all */
 }
 
 const char *fb_tls_aead_name(enum fb_tls_aead aead)

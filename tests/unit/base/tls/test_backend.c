@@ -226,7 +226,7 @@ static void backends_agree_on_whatever_they_are_given(void **state)
 /* A record whose pieces had to be copied together is sealed where it stands. */
 static void sealing_and_opening_in_place_are_the_same(void **state)
 {
-    static const size_t lengths[] = {0, 1, 15, 16, 17, 63, 64, 255, 4097, FB_TLS_RECORD_MAX};
+    static const size_t lengths[] = {0, 1, 15, 16, 17, 64, 127, 128, 255, 4097, FB_TLS_RECORD_MAX};
     FB_AUTO(fb_freep) struct memory *memory = FB_NEW(struct memory);
 
     (void)state;
@@ -258,11 +258,11 @@ static void sealing_and_opening_in_place_are_the_same(void **state)
 static void damage_anywhere_is_found_and_nothing_is_given_out(void **state)
 {
     uint8_t key_bytes[FB_TLS_KEY_MAX] = {1};
-    uint8_t plain[100];
-    uint8_t sealed[100];
+    uint8_t plain[300];
+    uint8_t sealed[300];
     uint8_t tag[FB_TLS_TAG_SIZE];
-    uint8_t out[100];
-    static const uint8_t zeros[100];
+    uint8_t out[300];
+    static const uint8_t zeros[300];
 
     (void)state;
     memset(plain, 'p', sizeof(plain));
@@ -275,8 +275,8 @@ static void damage_anywhere_is_found_and_nothing_is_given_out(void **state)
             backend->seal(key, &job, 1);
             job.in = sealed;
             job.out = out;
-            uint8_t *const places[] = {sealed,    sealed + 50, sealed + 99,    tag,    tag + 15,
-                                       job.nonce, job.extra,   job.extra + 12, &tag[7]};
+            uint8_t *const places[] = {sealed,    sealed + 150, sealed + 299,   tag,    tag + 15,
+                                       job.nonce, job.extra,    job.extra + 12, &tag[7]};
             for (size_t m = 0; m < FB_ARRAY_LEN(places); m++) {
                 *places[m] ^= 0x10;
                 memset(out, 'x', sizeof(out));
