@@ -9,6 +9,7 @@
 #include "base/server/exchange.h"
 #include "base/server/router.h"
 #include "base/server/server.h"
+#include "base/tls/config.h"
 
 enum { ADMIN_MAX_CONNECTIONS = 256, ADMIN_MAX_BODY = 65536, ADMIN_GRACE_MS = 1000 };
 
@@ -91,6 +92,7 @@ static void admin_status(void *ctx, struct fb_exchange *exchange)
     uint64_t now_ms = fb_clock_mono_ms(fb_loop_clock(daemon->loop));
 
     fb_json_set_text(status, "version", FB_VERSION);
+    fb_json_set_text(status, "tls_library", fb_tls_about());
     fb_json_set_text(status, "state", admin_state_name(admin_state(daemon)));
     fb_json_set_int(status, "uptime_s", (int64_t)((now_ms - daemon->started_ms) / 1000));
     if (daemon->program->status != NULL && daemon->state != FB_DAEMON_STARTING) {

@@ -8,6 +8,7 @@
 #include "base/loop/loop.h"
 #include "base/metrics/metrics.h"
 #include "base/net/address.h"
+#include "base/tls/config.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -351,7 +352,7 @@ int fb_daemon_main(int argc, char **argv, const struct fb_daemon_program *progra
         fb_daemon_args_help(program, &text);
         return daemon_print(&text);
     case FB_DAEMON_VERSION:
-        fb_buf_printf(&text, "%s %s\n", program->name, FB_VERSION);
+        fb_buf_printf(&text, "%s %s (%s)\n", program->name, FB_VERSION, fb_tls_about());
         return daemon_print(&text);
     case FB_DAEMON_PRINT_REFERENCE:
         fb_conf_reference(program->conf, &text);

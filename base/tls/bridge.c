@@ -52,6 +52,11 @@ enum fb_tls_version fb_tls_bridge_newest(void)
     return FB_TLS_1_2;
 }
 
+const char *fb_tls_bridge_about(void)
+{
+    return "mbedTLS " MBEDTLS_VERSION_STRING ", TLS 1.2";
+}
+
 int fb_tls_bridge_versions(mbedtls_ssl_config *conf, enum fb_tls_version min,
                            enum fb_tls_version max)
 {
@@ -151,6 +156,11 @@ void fb_tls_bridge_export(mbedtls_ssl_config *conf, mbedtls_ssl_context *ssl,
 enum fb_tls_version fb_tls_bridge_newest(void)
 {
     return FB_TLS_1_3;
+}
+
+const char *fb_tls_bridge_about(void)
+{
+    return "mbedTLS " MBEDTLS_VERSION_STRING ", TLS 1.2 and 1.3";
 }
 
 static mbedtls_ssl_protocol_version version_of(enum fb_tls_version version)

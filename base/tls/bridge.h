@@ -39,6 +39,8 @@ void fb_tls_bridge_export(mbedtls_ssl_config *conf, mbedtls_ssl_context *ssl,
 /* The newest version that there is. */
 enum fb_tls_version fb_tls_bridge_newest(void);
 
+const char *fb_tls_bridge_about(void);
+
 /* These, and those between; both are there. Zero or mbedTLS's code. */
 int fb_tls_bridge_versions(mbedtls_ssl_config *conf, enum fb_tls_version min,
                            enum fb_tls_version max);

@@ -299,6 +299,11 @@ enum fb_tls_version fb_tls_newest(void)
     return fb_tls_bridge_newest();
 }
 
+const char *fb_tls_about(void)
+{
+    return fb_tls_bridge_about();
+}
+
 void fb_tls_wipe(void *bytes, size_t size)
 {
     if (size > 0) {

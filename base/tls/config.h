@@ -83,6 +83,9 @@ int64_t fb_tls_config_expires_s(const struct fb_tls_config *config);
 /* The newest version that there is: 1.3 with mbedTLS 3.6, else 1.2. */
 enum fb_tls_version fb_tls_newest(void);
 
+/* What shakes hands and what it speaks: "mbedTLS 3.6.6, TLS 1.2 and 1.3". */
+const char *fb_tls_about(void);
+
 /* Overwrites what was secret, in a way that no compiler leaves out. */
 void fb_tls_wipe(void *bytes, size_t size);
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 
+from lab import BUILD
 from lab_wire import PATIENCE, Client, Wire, free_port
 
 
@@ -27,7 +28,8 @@ class Authority:
         self.key, self.path = folder / "ca.key", folder / "ca.pem"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", self.key, "-out", self.path, "-subj", f"/CN={name}", "-days", 30,
-                "-addext", "basicConstraints=critical,CA:TRUE")
+                "-addext", "basicConstraints=critical,CA:TRUE",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def issue(self, name, names=(), kind="ecdsa", to=None):
         """A pair of files, chain and key; `to` is a pair that is replaced."""
@@ -38,7 +40,8 @@ class Authority:
         openssl("req", *how, "-nodes", "-keyout", key, "-out", self.dir / "csr",
                 "-subj", f"/CN={name}")
         extensions = self.dir / "ext"
-        extensions.write_text("subjectAltName=" + ",".join(f"DNS:{n}" for n in names or [name]))
+        extensions.write_text("subjectAltName=" + ",".join(f"DNS:{n}" for n in names or [name]) +
+                              "\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
         openssl("x509", "-req", "-in", self.dir / "csr", "-CA", self.path, "-CAkey", self.key,
                 "-set_serial", self.n, "-days", 30, "-extfile", extensions, "-out", chain)
         return chain, key
@@ -64,9 +67,20 @@ def tls_edge(lab, origin, tls, listen="players", extra="", **options):
     return edge.start()
 
 
-def context(authority, own=None, ciphers=None, protocols=()):
-    """What a client trusts and has: reuse it to resume a session."""
+def versions():
+    """What the edge speaks, which its library decides."""
+    about = subprocess.run([BUILD / "forebay-edge", "--version"], capture_output=True, check=True,
+                           text=True).stdout
+    return [ssl.TLSVersion.TLSv1_2] + [ssl.TLSVersion.TLSv1_3] * (" 1.3" in about)
+
+
+def context(authority, own=None, ciphers=None, protocols=(), version=None):
+    """What a client trusts and has: reuse it to resume a session. `ciphers` are TLS 1.2's."""
     made = ssl.create_default_context(cafile=str(authority.path))
+    if version or ciphers:
+        made.maximum_version = version or ssl.TLSVersion.TLSv1_2
+    if version:
+        made.minimum_version = version
     if own:
         made.load_cert_chain(*map(str, own))
     if ciphers:
