@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CACHE_LINE = 64 };
+
 void *fb_alloc(size_t size)
 {
     return fb_alloc_array(1, size);
@@ -36,6 +38,15 @@ void *fb_alloc_aligned(size_t alignment, size_t size)
     void *ptr = NULL;
     int err = posix_memalign(&ptr, alignment, size == 0 ? 1 : size);
     FB_REQUIRE(err == 0);
+    return ptr;
+}
+
+void *fb_alloc_apart(size_t size)
+{
+    size_t whole = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    void *ptr = fb_alloc_aligned(CACHE_LINE, whole);
+
+    memset(ptr, 0, whole);
     return ptr;
 }
 

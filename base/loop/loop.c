@@ -132,7 +132,7 @@ static void ignore_sigpipe(void)
 int fb_loop_new(const struct fb_clock *clock, struct fb_loop **ret_loop)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct fb_loop *loop = FB_NEW(struct fb_loop);
+    struct fb_loop *loop = fb_alloc_apart(sizeof(*loop));
 
     (void)pthread_once(&once, ignore_sigpipe);
     loop->clock = clock;

@@ -60,7 +60,7 @@ struct fb_metrics_table *fb_metrics_table_new(struct fb_metrics *metrics,
         table->first[i] = n_cells;
         n_cells += rows[i].kind == FB_METRIC_HISTOGRAM ? FB_METRICS_BUCKETS + 1 : 1;
     }
-    table->cells = fb_alloc_array(n_cells, sizeof(*table->cells));
+    table->cells = fb_alloc_apart(n_cells * sizeof(*table->cells)); /* from another loop's */
     fb_list_init(&table->link);
 
     pthread_mutex_lock(&metrics->lock);

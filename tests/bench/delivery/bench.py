@@ -26,6 +26,7 @@ os.environ.setdefault("FB_BUILD_DIR", str(HERE.parents[2] / "build" / "release")
 
 import load  # noqa: E402
 from lab import Lab, get  # noqa: E402
+import sharing  # noqa: E402
 import waits  # noqa: E402
 from servers import LOAD_CPU, PEERS, Bare, Edge, Nginx, TrafficServer, Varnish, here  # noqa: E402
 
@@ -282,6 +283,8 @@ def run_small(bench, wanted):
              TrafficServer: {"ram": 256 << 20, "disk": "512M"}}
     if wanted(waits.INDEX):
         waits.measure_index(bench, SMALL)
+    if wanted(sharing.TITLE):
+        sharing.measure(bench, MANIFEST, SMALL)
     for line in LINES:
         if line.kind == "miss" and wanted(line.title):
             servers = [bench.start(peer, bench, name=f"{program}, small", **small[peer])
@@ -311,7 +314,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.list:
         print("\n".join([*(line.title for line in LINES), FOLLOWERS, IDLE, waits.TAIL, waits.DELAY,
-                         waits.INDEX]))
+                         waits.INDEX, sharing.TITLE]))
         return 0
     if not arguments.inside:
         namespace(sys.argv[1:])

@@ -23,17 +23,17 @@ function request() return requests[math.random(#requests)] end
 """
 
 
-def pinned(command):
-    done = subprocess.run(["taskset", "-c", str(LOAD_CPU), *map(str, command)],
+def pinned(command, cpu=LOAD_CPU):
+    done = subprocess.run(["taskset", "-c", str(cpu), *map(str, command)],
                           capture_output=True, text=True)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
 
 
-def wrk(url, seconds, connections, script=None):
+def wrk(url, seconds, connections, script=None, cpu=LOAD_CPU):
     """How many requests were answered."""
     out = pinned(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
-                  *(["-s", script] if script else []), url])
+                  *(["-s", script] if script else []), url], cpu)
     assert "Non-2xx" not in out, out
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", out)
     assert not errors or not any(map(int, errors.groups())), out

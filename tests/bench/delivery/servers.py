@@ -120,10 +120,10 @@ class Edge(Server):
 
     def __init__(self, bench, name="forebay-edge", **options):
         program = bench.lab.edge(
-            [bench.origin.url("")], name=re_name(name), workers=1, rules=RULES, start=False,
+            [bench.origin.url("")], name=re_name(name), rules=RULES, start=False,
             extra="timeouts: { idle: 10m }\n"
                   f"tls: [{{name: bench, certificates: [{{chain: {bench.dir}/cert.pem, "
-                  f"key: {bench.dir}/key.pem}}]}}]\n", **options)
+                  f"key: {bench.dir}/key.pem}}]}}]\n", **{"workers": 1, **options})
         super().__init__(name, bench, {"http": program.port, "https": free_port()})
         config = program.config_path.read_text()
         secured = f"  - {{address: 127.0.0.1:{self.ports['https']}, tls: bench}}\n"
