@@ -1,6 +1,6 @@
 #include "base/http2/http2_internal.h"
 
-enum { A_TOKEN = 1000, LEAST_DATA_BYTES = 64, TOKENS_A_DATA_FRAME = 3 };
+enum { A_TOKEN = 1000, LEAST_DATA_BYTES = 64, TOKENS_A_DATA_FRAME = 3, TOKENS_A_REQUEST = 32 };
 
 /* A browser that closes a page with a hundred requests open, and a player that seeks, stay
  * far below these; so does who answers each frame of content with an update of two windows. */
@@ -59,7 +59,10 @@ void fb_http2_guard_frame(struct fb_http2_session *session, const nghttp2_frame_
 {
     switch (head->type) {
     case NGHTTP2_HEADERS:
-        break; /* each is a request, or its end */
+        if (session->is_client) {
+            guard_control(session); /* of streams that are no more, too */
+        }
+        break; /* else each is a request, or its end */
     case NGHTTP2_DATA:
         if (head->length < LEAST_DATA_BYTES && (head->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
             guard_control(session);
@@ -71,7 +74,11 @@ void fb_http2_guard_frame(struct fb_http2_session *session, const nghttp2_frame_
         }
         break;
     case NGHTTP2_RST_STREAM:
-        fb_http2_guard_reset(session);
+        if (session->is_client) {
+            guard_control(session); /* it is its own work that it spoils */
+        } else {
+            fb_http2_guard_reset(session);
+        }
         break;
     default:
         guard_control(session);
@@ -103,4 +110,9 @@ bool fb_http2_guard_field(struct fb_http2_session *session, size_t n)
 void fb_http2_guard_sent(struct fb_http2_session *session)
 {
     bucket_add(&session->guard.control, (uint64_t)TOKENS_A_DATA_FRAME * A_TOKEN, CONTROL_BURST);
+}
+
+void fb_http2_guard_asked(struct fb_http2_session *session)
+{
+    bucket_add(&session->guard.control, (uint64_t)TOKENS_A_REQUEST * A_TOKEN, CONTROL_BURST);
 }

@@ -2,13 +2,15 @@
  * What the files of base/http2 share.
  *
  * session.c   life, frames in, the end of streams
- * request.c   heads
+ * request.c   heads of requests
  * response.c  heads and content out, gathering
- * guard.c     what a client may do that only makes work
+ * client.c    the other side: requests out, heads of responses
+ * guard.c     what a peer may do that only makes work
  */
 #pragma once
 
 #include "base/core/buf.h"
+#include "base/http2/client.h"
 #include "base/http2/session.h"
 
 #include <nghttp2/nghttp2.h>
@@ -16,6 +18,7 @@
 enum {
     HTTP2_MAX_FRAMES_BYTES = 32 * 1024, /* of frames without content in one gathering */
     HTTP2_MAX_CONTINUATIONS = 8,
+    HTTP2_FIELD_MAX_NUMBER = 24,
     HTTP2_BOMB_FACTOR = 8 /* this many times the limit of a head ends the connection */
 };
 
@@ -40,7 +43,9 @@ struct fb_http2_session {
     void *ctx;
     uint64_t now_ms;
     struct http2_guard guard;
-    bool is_told; /* the client, of the fault */
+    bool is_told; /* the peer, of the fault */
+    bool is_client;
+    bool has_settings; /* of the server's, of a client */
 
     /* The gathering. */
     uint64_t gathering; /* how many there were */
@@ -77,12 +82,18 @@ void fb_http2_guard_reset(struct fb_http2_session *session);
 void fb_http2_guard_head(struct fb_http2_session *session);
 FB_MUST_CHECK bool fb_http2_guard_field(struct fb_http2_session *session, size_t n);
 
-/* Content was sent, which frames of the client answer. */
+/* Content was sent, which frames of the peer answer; or a request. */
 void fb_http2_guard_sent(struct fb_http2_session *session);
+void fb_http2_guard_asked(struct fb_http2_session *session);
 
 /* ---- session.c ----------------------------------------------------------- */
 
-/* Tells the client, once, why nothing more is read. */
+/* Either side's; as fb_http2_session_new(), with limits that have no zeros. */
+FB_MUST_CHECK int fb_http2_session_make(const struct fb_http2_limits *limits,
+                                        const struct fb_http2_events *events, void *ctx,
+                                        bool is_client, struct fb_http2_session **ret_session);
+
+/* Tells the peer, once, why nothing more is read. */
 void fb_http2_tell_fault(struct fb_http2_session *session);
 
 /* ---- request.c ----------------------------------------------------------- */
@@ -100,3 +111,28 @@ void fb_http2_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 
 /* The stream will send no more: lets go of what it took. */
 void fb_http2_drop_slices(struct fb_http2_session *session, struct fb_http2_stream *stream);
+
+/* What `headers` may be sent, after the `n_fields` that `fields` has; the first `n_checked` are
+ * known to be fit. Returns how many there are then. */
+struct http2_field_list {
+    const struct fb_header *headers;
+    size_t n;
+    size_t n_checked;
+};
+nghttp2_nv fb_http2_field(struct fb_str name, struct fb_str value);
+size_t fb_http2_add_fields(nghttp2_nv *fields, size_t n_fields,
+                           const struct http2_field_list *list);
+
+/* Decimal digits at the end of `text`. */
+struct fb_str fb_http2_digits(uint64_t number, char text[HTTP2_FIELD_MAX_NUMBER]);
+
+/* What nghttp2 asks for the content of what is sent; its source is a struct fb_http2_stream. */
+nghttp2_data_provider fb_http2_provider(struct fb_http2_stream *stream);
+
+/* ---- client.c ------------------------------------------------------------ */
+
+void fb_http2_set_client_callbacks(nghttp2_session_callbacks *callbacks);
+FB_MUST_CHECK int fb_http2_set_client_settings(struct fb_http2_session *session);
+
+/* The stream is closed with `code`: what that says of the response. */
+void fb_http2_call_close(struct fb_http2_stream *stream, uint32_t code);

@@ -4,7 +4,7 @@
 #include "base/core/err.h"
 #include "base/http2/http2_internal.h"
 
-enum { FRAME_HEAD_BYTES = 9, FIELD_MAX_NUMBER = 24 };
+enum { FRAME_HEAD_BYTES = 9 };
 
 /* ---- slices -------------------------------------------------------------- */
 
@@ -51,7 +51,7 @@ static int take_slice(struct fb_http2_stream *stream)
         stream->body_ended = true;
         return FB_E_END;
     }
-    int err = fb_reader_next(stream->body, slice);
+    int err = stream->body != NULL ? fb_reader_next(stream->body, slice) : FB_E_CLOSED;
     if (err == FB_E_END) {
         stream->body_ended = true;
         return stream->length == FB_LENGTH_UNKNOWN ? FB_E_END : FB_E_CORRUPT;
@@ -260,7 +260,7 @@ void fb_http2_retract(struct fb_http2_session *session, struct fb_http2_stream *
 
 /* ---- heads out ----------------------------------------------------------- */
 
-static nghttp2_nv field_of(struct fb_str name, struct fb_str value)
+nghttp2_nv fb_http2_field(struct fb_str name, struct fb_str value)
 {
     /* nghttp2 copies what its type says it might write. */
     union {
@@ -275,29 +275,31 @@ static nghttp2_nv field_of(struct fb_str name, struct fb_str value)
                         .flags = NGHTTP2_NV_FLAG_NONE};
 }
 
-/* The first `n_checked` are known to be fit to be sent. */
-static size_t add_fields(nghttp2_nv *fields, size_t n_fields, const struct fb_header *headers,
-                         size_t n, size_t n_checked)
+size_t fb_http2_add_fields(nghttp2_nv *fields, size_t n_fields, const struct http2_field_list *list)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (i < n_checked || fb_header_may_be_sent(&headers[i])) {
-            struct fb_str value = fb_str_trim(headers[i].value);
-            fields[n_fields++] = field_of(headers[i].name, value);
+    for (size_t i = 0; i < list->n; i++) {
+        const struct fb_header *header = &list->headers[i];
+        if (i < list->n_checked || fb_header_may_be_sent(header)) {
+            fields[n_fields++] = fb_http2_field(header->name, fb_str_trim(header->value));
         }
     }
     return n_fields;
 }
 
-/* Decimal digits at the end of `text`. */
-static struct fb_str digits(uint64_t number, char text[FIELD_MAX_NUMBER])
+struct fb_str fb_http2_digits(uint64_t number, char text[HTTP2_FIELD_MAX_NUMBER])
 {
-    size_t at = FIELD_MAX_NUMBER;
+    size_t at = HTTP2_FIELD_MAX_NUMBER;
 
     do {
         text[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    return (struct fb_str){text + at, FIELD_MAX_NUMBER - at};
+    return (struct fb_str){text + at, HTTP2_FIELD_MAX_NUMBER - at};
+}
+
+nghttp2_data_provider fb_http2_provider(struct fb_http2_stream *stream)
+{
+    return (nghttp2_data_provider){.source = {.ptr = stream}, .read_callback = on_read};
 }
 
 void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *stream,
@@ -305,18 +307,21 @@ void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *
 {
     size_t max_fields = response->n_headers + response->n_extra + 2;
     nghttp2_nv *fields = fb_arena_alloc(stream->arena, max_fields * sizeof(*fields));
-    nghttp2_data_provider provider = {.source = {.ptr = stream}, .read_callback = on_read};
-    char status[FIELD_MAX_NUMBER];
-    char length[FIELD_MAX_NUMBER];
+    nghttp2_data_provider provider = fb_http2_provider(stream);
+    const struct http2_field_list own = {response->headers, response->n_headers,
+                                         response->n_checked};
+    const struct http2_field_list extra = {response->extra, response->n_extra, response->n_extra};
+    char status[HTTP2_FIELD_MAX_NUMBER];
+    char length[HTTP2_FIELD_MAX_NUMBER];
     size_t n = 0;
 
     FB_REQUIRE(!stream->is_closed);
-    fields[n++] = field_of(FB_STR(":status"), digits(response->status, status));
-    n = add_fields(fields, n, response->headers, response->n_headers, response->n_checked);
-    n = add_fields(fields, n, response->extra, response->n_extra, response->n_extra);
+    fields[n++] = fb_http2_field(FB_STR(":status"), fb_http2_digits(response->status, status));
+    n = fb_http2_add_fields(fields, n, &own);
+    n = fb_http2_add_fields(fields, n, &extra);
     if (response->says_length) {
-        fields[n++] =
-            field_of(FB_STR("content-length"), digits((uint64_t)response->length, length));
+        fields[n++] = fb_http2_field(FB_STR("content-length"),
+                                     fb_http2_digits((uint64_t)response->length, length));
     }
     stream->body = response->body;
     stream->length = response->length;
@@ -330,7 +335,7 @@ void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *
 
 void fb_http2_continue(struct fb_http2_session *session, struct fb_http2_stream *stream)
 {
-    nghttp2_nv field = field_of(FB_STR(":status"), FB_STR("100"));
+    nghttp2_nv field = fb_http2_field(FB_STR(":status"), FB_STR("100"));
 
     /* Without it the client sends its content after a while. */
     (void)nghttp2_submit_headers(session->h2, NGHTTP2_FLAG_NONE, stream->id, NULL, &field, 1, NULL);
@@ -338,7 +343,9 @@ void fb_http2_continue(struct fb_http2_session *session, struct fb_http2_stream 
 
 void fb_http2_reset(struct fb_http2_session *session, struct fb_http2_stream *stream)
 {
-    uint32_t code = stream->has_ended ? NGHTTP2_NO_ERROR : NGHTTP2_INTERNAL_ERROR;
+    uint32_t code = session->is_client  ? NGHTTP2_CANCEL
+                    : stream->has_ended ? NGHTTP2_NO_ERROR
+                                        : NGHTTP2_INTERNAL_ERROR;
 
     if (!stream->is_closed) {
         /* Without memory it ends with its connection. */

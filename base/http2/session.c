@@ -93,6 +93,13 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     struct fb_http2_stream *stream = http2_stream_of(session, id);
 
     (void)flags;
+    if (session->is_client) {
+        /* A stream that nobody reads must not hold up the others: its own window bounds it. */
+        int err = nghttp2_session_consume_connection(h2, len);
+        if (err < 0 || stream == NULL) {
+            return err;
+        }
+    }
     if (stream == NULL) {
         return nghttp2_session_consume(h2, id, len);
     }
@@ -130,12 +137,14 @@ static int on_close(nghttp2_session *h2, int32_t id, uint32_t code, void *ctx)
     struct fb_http2_stream *stream = http2_stream_of(session, id);
 
     (void)h2;
-    (void)code;
     if (stream != NULL) {
         fb_http2_drop_slices(session, stream);
         fb_buf_done(&stream->cookie);
         stream->body = NULL;
         stream->is_closed = true;
+        if (session->is_client) {
+            fb_http2_call_close(stream, code);
+        }
         session->events.closed(session->ctx, stream);
     }
     return 0;
@@ -156,11 +165,11 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
         }
     } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
         uint32_t code = frame->rst_stream.error_code;
-        if (code == NGHTTP2_REFUSED_STREAM) {
+        if (code == NGHTTP2_REFUSED_STREAM && !session->is_client) {
             session->events.refused(session->ctx);
         }
         if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL) {
-            fb_http2_guard_reset(session); /* a mistake of the client's */
+            fb_http2_guard_reset(session); /* a mistake of the peer's */
         }
     } else if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
                session->guard.fault == FB_HTTP2_FAULT_NONE) {
@@ -186,8 +195,7 @@ static int on_not_sent(nghttp2_session *h2, const nghttp2_frame *frame, int code
 
 /* ---- life ---------------------------------------------------------------- */
 
-static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *callbacks,
-                  nghttp2_option *option)
+static int set_up_server(struct fb_http2_session *session)
 {
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, session->limits.max_streams},
@@ -196,6 +204,14 @@ static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *c
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
 
+    int err =
+        nghttp2_submit_settings(session->h2, NGHTTP2_FLAG_NONE, settings, FB_ARRAY_LEN(settings));
+    return err < 0 ? -ENOMEM : FB_OK;
+}
+
+static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *callbacks,
+                  nghttp2_option *option)
+{
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -210,16 +226,18 @@ static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *c
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     nghttp2_option_set_max_send_header_block_length(option, FB_HTTP2_MAX_RESPONSE_HEAD);
     nghttp2_option_set_max_outbound_ack(option, MAX_QUEUED_FRAMES);
-    int err = nghttp2_session_server_new2(&session->h2, callbacks, session, option);
-    if (err < 0) {
-        return -ENOMEM;
+    if (session->is_client) {
+        fb_http2_set_client_callbacks(callbacks);
+        int err = nghttp2_session_client_new2(&session->h2, callbacks, session, option);
+        return err < 0 ? -ENOMEM : fb_http2_set_client_settings(session);
     }
-    err = nghttp2_submit_settings(session->h2, NGHTTP2_FLAG_NONE, settings, FB_ARRAY_LEN(settings));
-    return err < 0 ? -ENOMEM : FB_OK;
+    int err = nghttp2_session_server_new2(&session->h2, callbacks, session, option);
+    return err < 0 ? -ENOMEM : set_up_server(session);
 }
 
-int fb_http2_session_new(const struct fb_http2_limits *limits, const struct fb_http2_events *events,
-                         void *ctx, struct fb_http2_session **ret_session)
+int fb_http2_session_make(const struct fb_http2_limits *limits,
+                          const struct fb_http2_events *events, void *ctx, bool is_client,
+                          struct fb_http2_session **ret_session)
 {
     struct fb_http2_session *session = NULL;
     nghttp2_session_callbacks *callbacks = NULL;
@@ -228,12 +246,9 @@ int fb_http2_session_new(const struct fb_http2_limits *limits, const struct fb_h
 
     session = FB_NEW(struct fb_http2_session);
     session->limits = *limits;
-    session->limits.max_head_bytes =
-        limits->max_head_bytes != 0 ? limits->max_head_bytes : DEFAULT_HEAD_BYTES;
-    session->limits.max_headers = limits->max_headers != 0 ? limits->max_headers : DEFAULT_HEADERS;
-    session->limits.max_streams = limits->max_streams != 0 ? limits->max_streams : DEFAULT_STREAMS;
     session->events = *events;
     session->ctx = ctx;
+    session->is_client = is_client;
     fb_http2_guard_init(session);
     if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
         err = set_up(session, callbacks, option);
@@ -246,6 +261,17 @@ int fb_http2_session_new(const struct fb_http2_limits *limits, const struct fb_h
     }
     *ret_session = session;
     return FB_OK;
+}
+
+int fb_http2_session_new(const struct fb_http2_limits *limits, const struct fb_http2_events *events,
+                         void *ctx, struct fb_http2_session **ret_session)
+{
+    struct fb_http2_limits own = *limits;
+
+    own.max_head_bytes = own.max_head_bytes != 0 ? own.max_head_bytes : DEFAULT_HEAD_BYTES;
+    own.max_headers = own.max_headers != 0 ? own.max_headers : DEFAULT_HEADERS;
+    own.max_streams = own.max_streams != 0 ? own.max_streams : DEFAULT_STREAMS;
+    return fb_http2_session_make(&own, events, ctx, false, ret_session);
 }
 
 void fb_http2_session_free(struct fb_http2_session *session)
@@ -356,7 +382,11 @@ void fb_http2_use(struct fb_http2_session *session, struct fb_http2_stream *stre
     if (n == 0) {
         return;
     }
-    if (stream->is_closed) {
+    if (session->is_client) {
+        if (!stream->is_closed) {
+            (void)nghttp2_session_consume_stream(session->h2, stream->id, n);
+        }
+    } else if (stream->is_closed) {
         (void)nghttp2_session_consume_connection(session->h2, n); /* or the window stays small */
     } else {
         (void)nghttp2_session_consume(session->h2, stream->id, n);

@@ -52,6 +52,7 @@ struct fb_http2_limits {
     uint32_t max_head_bytes; /* [32 KiB] names and values: `status` 431 or 414 */
     uint32_t max_headers;    /* [100] fields: `status` 431 */
     uint32_t max_streams;    /* [128] open at once; others are refused */
+    uint32_t window;         /* of clients alone: [1 MiB] of each stream at first */
 };
 
 /* The session's part of a request and its response. */
@@ -111,6 +112,10 @@ struct fb_http2_events {
 
     /* A request was refused, for `opened` gave none or too many are open. */
     void (*refused)(void *ctx);
+
+    /* Instead of opened, requested and refused, of clients (client.h): the head of the response
+     * is complete. */
+    void (*answered)(void *ctx, struct fb_http2_stream *stream);
 };
 
 /* `limits` and `events` are copied. */

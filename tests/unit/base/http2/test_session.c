@@ -142,8 +142,13 @@ static void receive(struct fixture *f, struct fb_str bytes)
 
 static int set_up(void **state)
 {
-    static const struct fb_http2_events events = {on_opened, on_requested, on_content, on_waiting,
-                                                  on_ended,  on_closed,    on_refused};
+    static const struct fb_http2_events events = {.opened = on_opened,
+                                                  .requested = on_requested,
+                                                  .content = on_content,
+                                                  .waiting = on_waiting,
+                                                  .ended = on_ended,
+                                                  .closed = on_closed,
+                                                  .refused = on_refused};
     const struct fb_http2_limits limits = {.max_streams = MAX_STREAMS};
     struct fixture *f = FB_NEW(struct fixture);
 
