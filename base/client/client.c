@@ -10,6 +10,8 @@ static const struct fb_metric client_rows[CLIENT_N_METRICS] = {
                        "Connections to upstreams begun."},
     [CLIENT_REUSED] = {"fb_client_connections_reused_total", FB_METRIC_COUNTER, NULL,
                        "Fetches sent on a kept connection."},
+    [CLIENT_SHARED] = {"fb_client_http2_requests_total", FB_METRIC_COUNTER, NULL,
+                       "Fetches sent as streams of HTTP/2."},
     [CLIENT_RETRIED] = {"fb_client_retries_total", FB_METRIC_COUNTER, NULL,
                         "Fetches sent again because a kept connection was gone."},
     [CLIENT_WAITED] = {"fb_client_queue_waits_total", FB_METRIC_COUNTER, NULL,
@@ -41,6 +43,13 @@ void fb_client_count(struct fb_client *client, enum client_metric row)
     }
 }
 
+static void preset(uint32_t *value, uint32_t standard)
+{
+    if (*value == 0) {
+        *value = standard;
+    }
+}
+
 struct fb_client *fb_client_new(struct fb_loop *loop, const struct fb_client_limits *limits,
                                 struct fb_metrics *metrics)
 {
@@ -49,23 +58,21 @@ struct fb_client *fb_client_new(struct fb_loop *loop, const struct fb_client_lim
         .max_idle = 64,
         .idle_timeout_ms = 20000,
         .max_head_bytes = 64 * 1024,
+        .max_streams = 100,
+        .min_window = 1024 * 1024,
+        .max_window = 4 * 1024 * 1024,
     };
     struct fb_client *client = FB_NEW(struct fb_client);
 
     client->loop = loop;
     client->limits = limits != NULL ? *limits : presets;
-    if (client->limits.max_connections == 0) {
-        client->limits.max_connections = presets.max_connections;
-    }
-    if (client->limits.max_idle == 0) {
-        client->limits.max_idle = presets.max_idle;
-    }
-    if (client->limits.idle_timeout_ms == 0) {
-        client->limits.idle_timeout_ms = presets.idle_timeout_ms;
-    }
-    if (client->limits.max_head_bytes == 0) {
-        client->limits.max_head_bytes = presets.max_head_bytes;
-    }
+    preset(&client->limits.max_connections, presets.max_connections);
+    preset(&client->limits.max_idle, presets.max_idle);
+    preset(&client->limits.idle_timeout_ms, presets.idle_timeout_ms);
+    preset(&client->limits.max_head_bytes, presets.max_head_bytes);
+    preset(&client->limits.max_streams, presets.max_streams);
+    preset(&client->limits.min_window, presets.min_window);
+    preset(&client->limits.max_window, FB_MAX(presets.max_window, client->limits.min_window));
     if (metrics != NULL) {
         client->metrics = fb_metrics_table_new(metrics, client_rows, CLIENT_N_METRICS, NULL);
     }
@@ -93,6 +100,7 @@ static void upstream_close(struct client_upstream *upstream)
     FB_LIST_EACH(node, &upstream->conns) {
         fb_client_conn_close(FB_CONTAINER_OF(node, struct client_conn, link));
     }
+    fb_client_h2_close_all(upstream);
 }
 
 void fb_client_close(struct fb_client *client)

@@ -1,5 +1,6 @@
 /*
- * Clients: HTTP requests to upstreams, over pools of kept connections.
+ * Clients: HTTP requests to upstreams, over pools of kept connections of HTTP/1.1, or over few
+ * of HTTP/2 that carry many requests each.
  *
  * A fetch is an operation: it finishes when the response's head has arrived.
  * The content is then pulled from a reader, which knows a cut body
@@ -17,14 +18,19 @@
  * Threads    The loop's own.
  * Limits     Per upstream: connections, idle ones, and how long these are kept;
  *            a fetch beyond `max_connections` waits its turn until its timeout, and
- *            one beyond `max_queue` does not wait.
+ *            one beyond `max_queue` does not wait. Of a connection of HTTP/2: as many streams as
+ *            its peer and `max_streams` let there be, and content of each that nobody has read
+ *            up to its window; what a peer sends that only makes work, as base/http2 bounds it.
+ *            While such a connection is opened, or it is not known yet whether the next one is
+ *            such, others wait for it; what it fails with, they fail with.
  * Failures   As fb_tcp_connect(); FB_E_TIMEOUT; FB_E_BUSY if its turn never
  *            came or too many wait; FB_E_CLOSED; FB_E_MALFORMED for an answer that is not HTTP,
  *            and for a target or Host that would not be a request; FB_E_LIMIT
  *            for an oversized head; those of handshakes (base/tls/handshake.h), and
  *            FB_E_UNSUPPORTED for https without `tls`; what
  *            `request_body` failed with, which `content_failed` tells from what
- *            the upstream did.
+ *            the upstream did. FB_E_UNSUPPORTED as well for an upstream that was to speak HTTP/2
+ *            and does not.
  */
 #pragma once
 
@@ -53,6 +59,17 @@ struct fb_client_limits {
     uint32_t max_reuses;      /* requests of one connection; 0: no bound */
     uint32_t max_age_ms;      /* of a connection that is used again; 0: no bound */
     uint32_t max_head_bytes;  /* [64 KiB] of a response */
+
+    /* Of HTTP/2. */
+    uint32_t max_streams; /* [100] of a connection */
+    uint32_t min_window;  /* [1 MiB] content of a stream that comes unread */
+    uint32_t max_window;  /* [4 MiB] of one whose content was read as it came */
+};
+
+enum fb_client_protocol {
+    FB_CLIENT_AUTO,  /* https: HTTP/2 if the upstream chooses it by ALPN; http: HTTP/1.1 */
+    FB_CLIENT_HTTP1, /* whatever ALPN says */
+    FB_CLIENT_HTTP2  /* https: by ALPN, or it fails; http: as if known before (RFC 9113, 3.3) */
 };
 
 /* `limits` and `metrics` may be NULL. */
@@ -67,8 +84,10 @@ struct fb_fetch {
     struct fb_op op;
 
     /* In; borrowed until done. */
-    struct fb_url url;        /* host, port and target */
-    struct fb_tls_party *tls; /* for scheme https (base/net/tls_stream.h); outlives the client */
+    struct fb_url url; /* host, port and target */
+    enum fb_client_protocol protocol;
+    struct fb_tls_party *tls; /* for scheme https (base/net/tls_stream.h); outlives the client. What
+                                 it offers by ALPN has to fit `protocol` */
     struct fb_str tls_name;   /* that the certificate must be for; ptr NULL: url.host */
     enum fb_method method;
     const struct fb_header *headers; /* without Host and framing fields */

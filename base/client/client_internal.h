@@ -1,9 +1,13 @@
 /*
  * What the files of base/client share.
  *
- *   request   one fetch: waits in its upstream's queue, holds a connection
+ *   request   one fetch: waits in its upstream's queue, holds what carries it
  *             while it is served, and is the reader of the content
- *   conn      one connection, and the exchange that it carries
+ *   conn      one connection, and, with HTTP/1, the exchange that it carries
+ *   open      how a connection comes about
+ *   input     what was received, shared by those who read it
+ *   h2_conn   one connection of HTTP/2 (h2_internal.h), made of one that was opened
+ *   h2_stream the exchanges that it carries
  *   upstream  the connections to one host and port, and who waits for one
  *
  *                 ┌──────────── request gone ────────────┐
@@ -11,9 +15,10 @@
  *   conn: CONNECTING ──► HEAD ──► BODY ──► (DRAIN) ──► IDLE ──► HEAD …
  *              └───────────┴────────┴──────────┴──────────┴──► CLOSED
  *
- * A connection goes IDLE after content that ended whole, with nothing left to
- * send and a peer that keeps it open; in every other case it is CLOSED, and
- * freed when its own operations have called back.
+ * (Where ALPN or the configuration says HTTP/2, CONNECTING ends in CLOSED: the stream becomes a
+ * connection of h2_conn.) A connection goes IDLE after content that ended whole, with nothing left
+ * to send and a peer that keeps it open; in every other case it is CLOSED, and freed when its own
+ * operations have called back.
  */
 #pragma once
 
@@ -35,6 +40,7 @@ enum client_metric {
     CLIENT_REQUESTS,
     CLIENT_OPENED,
     CLIENT_REUSED,
+    CLIENT_SHARED,
     CLIENT_RETRIED,
     CLIENT_WAITED,
     CLIENT_CONNECTIONS,
@@ -65,26 +71,57 @@ struct client_upstream {
     uint16_t port;
     struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
     struct fb_buf tls_name;   /* owned; of whom its certificate must be */
-    struct fb_list conns;     /* of struct client_conn, all but the closed */
-    struct fb_list idle;      /* of struct client_conn, latest first */
-    struct fb_list queue;     /* of struct client_request, first come first */
+    enum fb_client_protocol protocol;
+    struct fb_list conns;  /* of struct client_conn, all but the closed */
+    struct fb_list idle;   /* of struct client_conn, latest first */
+    struct fb_list shared; /* of struct client_h2, all but the closed */
+    struct fb_list queue;  /* of struct client_request, first come first */
     uint32_t n_idle;
-    uint32_t n_open; /* of `conns` */
-    bool is_serving; /* inside client_upstream_serve() */
+    uint32_t n_open;    /* of `conns` and `shared` */
+    uint32_t n_opening; /* of `conns`, those that connect */
+    uint64_t n_opened;  /* ever */
+    uint32_t n_streams; /* that a connection to it may have, as the last one said; 0: unknown */
+    bool is_alone;      /* the last connection, so the next one too, carries one request at once */
+    bool is_serving;    /* inside client_upstream_serve() */
+};
+
+/* What carries a request that was given a connection: that, or one of its streams. */
+struct client_carrier;
+
+struct client_carrier_ops {
+    /* The next piece of content; `ret_slice` may be NULL to drop it. The same results as
+     * fb_reader_next(), with FB_E_CLOSED when the content is cut. */
+    int (*content)(struct client_carrier *carrier, struct fb_slice *ret_slice);
+
+    /* True if that has given all. */
+    bool (*is_whole)(struct client_carrier *carrier);
+
+    /* True if it would not be FB_E_LATER; else fb_client_request_wake() is called in time. */
+    bool (*is_ready)(struct client_carrier *carrier);
+
+    /* The request lets go of it, for `err`. */
+    void (*release)(struct client_carrier *carrier, int err);
+};
+
+struct client_carrier {
+    const struct client_carrier_ops *ops;
+    bool is_opening;
 };
 
 struct client_request {
     struct fb_reader reader; /* of the content */
     struct client_upstream *upstream;
-    struct fb_fetch *fetch;   /* borrowed; NULL once finished */
-    struct client_conn *conn; /* NULL while queued, and once the content has ended */
-    struct fb_list link;      /* in the upstream's queue */
-    struct fb_timer timer;    /* of the head, then of each piece of content */
-    struct fb_op *waiter;     /* for content; borrowed until finished */
-    int end;                  /* how the content ended; FB_OK: it did not yet */
+    struct fb_fetch *fetch;         /* borrowed; NULL once finished */
+    struct client_carrier *carrier; /* NULL while queued, and once the content has ended */
+    struct fb_list link;            /* in the upstream's queue */
+    struct fb_timer timer;          /* of the head, then of each piece of content */
+    struct fb_op *waiter;           /* for content; borrowed until finished */
+    int end;                        /* how the content ended; FB_OK: it did not yet */
     uint32_t body_timeout_ms;
     bool has_content;
-    bool needs_new; /* a kept connection has failed it */
+    bool needs_new;      /* a kept connection has failed it */
+    uint64_t newer_than; /* the number of that, if it was one of HTTP/2 */
+    bool shares_fate;    /* it fails for a connection that it has waited for */
 };
 
 /* What was received in one piece, kept while slices of it are about. */
@@ -125,6 +162,7 @@ enum client_conn_state {
 };
 
 struct client_conn {
+    struct client_carrier carrier;
     struct fb_machine machine;
     struct client_upstream *upstream;
     struct fb_list link;            /* in the upstream's list of all */
@@ -156,13 +194,15 @@ void fb_client_count(struct fb_client *client, enum client_metric row);
 /* Ends the request with `err`, or its content if the head was delivered. */
 void fb_client_request_fail(struct client_request *request, int err);
 
-/* The head is complete: tells the caller. */
-void fb_client_request_answer(struct client_request *request,
-                              const struct fb_http1_response *response);
+/* The head is complete, and the content is so long: tells the caller. */
+void fb_client_request_answer(struct client_request *request, const struct fb_response_head *head,
+                              int64_t length);
 
-/* True if a failure on this connection may be met with another attempt. */
-bool fb_client_request_may_retry(const struct client_request *request);
-void fb_client_request_retry(struct client_request *request);
+/* True if a failure on this connection may be met with another attempt; `is_unseen`: the upstream
+ * has not looked at the request. Retried, it goes to a new one, or to one of
+ * HTTP/2 `newer_than` that. */
+bool fb_client_request_may_retry(const struct client_request *request, bool is_unseen);
+void fb_client_request_retry(struct client_request *request, uint64_t newer_than);
 
 /* (Re)starts the wait for the head. */
 void fb_client_request_set_timer(struct client_request *request);
@@ -180,6 +220,12 @@ void fb_client_upstream_free(struct client_upstream *upstream);
 /* Gives connections to those who wait, as far as they go. */
 void fb_client_upstream_serve(struct client_upstream *upstream);
 
+/* True if those who wait do so for a connection that is being opened. */
+bool fb_client_upstream_awaits(const struct client_upstream *upstream);
+
+/* A connection could not be opened: neither can those who wait for it have one. */
+void fb_client_upstream_fail(struct client_upstream *upstream, int err, const struct fb_diag *diag);
+
 /* True if more wait for a connection than may. */
 bool fb_client_upstream_is_crowded(const struct client_upstream *upstream);
 
@@ -188,32 +234,57 @@ void fb_client_try_free(struct fb_client *client);
 
 /* ---- conn.c -------------------------------------------------------------- */
 
-/* Opens a connection for `request`. */
-void fb_client_conn_open(struct client_upstream *upstream, struct client_request *request);
+/* One for `request`, in CONNECTING, and in the upstream's list. */
+struct client_conn *fb_client_conn_new(struct client_upstream *upstream,
+                                       struct client_request *request);
+
+/* It is open: serves who it was opened for, or waits for another. */
+void fb_client_conn_opened(struct client_conn *conn);
 
 /* Serves `request` on an idle connection; false if that turned out dead, and is
  * closed now. */
 FB_MUST_CHECK bool fb_client_conn_reuse(struct client_conn *conn, struct client_request *request);
 
-/* Makes sure that incoming bytes are noticed. */
-void fb_client_conn_watch(struct client_conn *conn);
-
-/* More input into `rest`, which is empty; as fb_reader_next(). */
-FB_MUST_CHECK int fb_client_conn_fill(struct client_conn *conn);
-
-/* The next piece of content; `ret_slice` may be NULL to drop it. The same
- * results as fb_reader_next(), with FB_E_CLOSED when the content is cut. */
-FB_MUST_CHECK int fb_client_conn_content(struct client_conn *conn, struct fb_slice *ret_slice);
-
-/* The request lets go: keeps the connection if it can be used again or soon
- * will be, or closes it. */
-void fb_client_conn_release(struct client_conn *conn);
 void fb_client_conn_close(struct client_conn *conn);
 
 /* Frees a closed connection when nothing is under way any more. */
 void fb_client_conn_try_free(struct client_conn *conn);
 
+/* ---- open.c -------------------------------------------------------------- */
+
+/* Opens a connection for `request`. */
+void fb_client_conn_open(struct client_upstream *upstream, struct client_request *request);
+
+/* ---- input.c ------------------------------------------------------------- */
+
+/* Takes `slice` over; one reference is the caller's. */
+struct client_input *fb_client_input_new(struct fb_slice slice);
+void fb_client_input_unref(struct client_input *input); /* accepts NULL */
+
+/* Bytes of it, with a reference of their own. */
+struct fb_slice fb_client_input_slice(struct client_input *input, struct fb_str bytes);
+
+/* However a connection is lost, the caller sees that the peer closed it. */
+int fb_client_input_err(int err);
+
+/* ---- h2_conn.c ----------------------------------------------------------- */
+
+/* Makes a connection of `stream`, which it takes over, for `request`, which may be NULL, and for
+ * others after it. */
+void fb_client_h2_open(struct client_upstream *upstream, struct fb_stream *stream,
+                       struct client_request *request);
+
+/* Gives `request`, which is in no list, to a connection that has room; false if none has. */
+FB_MUST_CHECK bool fb_client_h2_join(struct client_upstream *upstream,
+                                     struct client_request *request);
+
+/* Closes those of `upstream`. */
+void fb_client_h2_close_all(struct client_upstream *upstream);
+
 /* ---- send.c -------------------------------------------------------------- */
+
+/* What Host says of it. */
+void fb_client_write_host(struct fb_buf *buf, const struct fb_fetch *fetch);
 
 void fb_client_send_init(struct client_conn *conn);
 void fb_client_send_start(struct client_conn *conn);

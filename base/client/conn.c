@@ -3,8 +3,6 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/loop/loop.h"
-#include "base/tls/config.h"
-#include "base/tls/handshake.h"
 
 #include <errno.h>
 
@@ -26,26 +24,15 @@ static const struct fb_state conn_states[] = {
 
 /* ---- input --------------------------------------------------------------- */
 
-static void input_unref(void *owner)
-{
-    struct client_input *input = owner;
-
-    if (--input->n_refs == 0) {
-        fb_slice_release(&input->slice);
-        fb_free(input);
-    }
-}
-
 static void conn_drop_input(struct client_conn *conn)
 {
-    if (conn->input != NULL) {
-        input_unref(conn->input);
-        conn->input = NULL;
-    }
+    fb_client_input_unref(conn->input);
+    conn->input = NULL;
     conn->rest = FB_STR_NONE;
 }
 
-int fb_client_conn_fill(struct client_conn *conn)
+/* More input into `rest`, which is empty; as fb_reader_next(). */
+static int conn_fill(struct client_conn *conn)
 {
     struct fb_slice slice;
 
@@ -54,54 +41,55 @@ int fb_client_conn_fill(struct client_conn *conn)
     if (err < 0) {
         return err;
     }
-    conn->input = FB_NEW(struct client_input);
-    conn->input->slice = slice;
-    conn->input->n_refs = 1;
+    conn->input = fb_client_input_new(slice);
     conn->rest = slice.bytes;
     return FB_OK;
 }
 
-void fb_client_conn_watch(struct client_conn *conn)
+/* Makes sure that incoming bytes are noticed. */
+static void conn_watch(struct client_conn *conn)
 {
     if (fb_op_is_idle(&conn->wait)) {
         fb_reader_wait(&conn->stream->reader, &conn->wait);
     }
 }
 
-/* However a connection is lost, the caller sees that the peer closed it. */
-static int conn_lost(int err)
-{
-    return err == FB_E_END || err == -ECONNRESET || err == -EPIPE ? FB_E_CLOSED : err;
-}
-
-int fb_client_conn_content(struct client_conn *conn, struct fb_slice *ret_slice)
+/* As client_carrier_ops has it. */
+static int conn_content(struct client_conn *conn, struct fb_slice *ret_slice)
 {
     for (;;) {
         struct fb_str piece;
         int err = fb_http1_body_next(&conn->body, &conn->rest, &piece);
         if (err == FB_OK) {
             if (ret_slice != NULL) {
-                conn->input->n_refs++;
-                *ret_slice =
-                    (struct fb_slice){.bytes = piece, .release = input_unref, .owner = conn->input};
+                *ret_slice = fb_client_input_slice(conn->input, piece);
             }
             return FB_OK;
         }
         if (err != FB_E_LATER) {
             return err;
         }
-        err = fb_client_conn_fill(conn);
+        err = conn_fill(conn);
         if (err == FB_E_LATER) {
             return FB_E_LATER;
         }
         if (err < 0) {
             /* A reset is never how content ends. */
-            return err == FB_E_END ? fb_http1_body_close(&conn->body) : conn_lost(err);
+            return err == FB_E_END ? fb_http1_body_close(&conn->body) : fb_client_input_err(err);
         }
     }
 }
 
 /* ---- life ---------------------------------------------------------------- */
+
+static void conn_move(struct client_conn *conn, enum client_conn_state state)
+{
+    if (conn->machine.state == CONN_CONNECTING) {
+        conn->carrier.is_opening = false;
+        conn->upstream->n_opening--;
+    }
+    fb_machine_move(&conn->machine, state);
+}
 
 void fb_client_conn_try_free(struct client_conn *conn)
 {
@@ -122,7 +110,7 @@ void fb_client_conn_close(struct client_conn *conn)
     bool was_idle = conn->machine.state == CONN_IDLE;
     bool is_last = upstream->client->is_closed;
 
-    fb_machine_move(&conn->machine, CONN_CLOSED);
+    conn_move(conn, CONN_CLOSED);
     fb_list_remove(&conn->link);
     if (was_idle) {
         fb_list_remove(&conn->idle_link);
@@ -176,14 +164,14 @@ static void conn_keep(struct client_conn *conn)
     uint64_t idle_ms = conn_idle_ms(conn);
 
     conn_drop_input(conn);
-    fb_machine_move(&conn->machine, CONN_IDLE);
+    conn_move(conn, CONN_IDLE);
     fb_list_prepend(&upstream->idle, &conn->idle_link);
     upstream->n_idle++;
     if (idle_ms == 0) {
         fb_client_conn_close(conn);
         return;
     }
-    fb_client_conn_watch(conn);
+    conn_watch(conn);
     fb_timer_set(&conn->timer, idle_ms);
     if (upstream->n_idle > upstream->client->limits.max_idle) {
         struct fb_list *oldest = upstream->idle.prev;
@@ -197,10 +185,10 @@ static void conn_drain(struct client_conn *conn)
     int err = FB_OK;
 
     while (err == FB_OK && !fb_http1_body_is_whole(&conn->body)) {
-        err = fb_client_conn_content(conn, NULL);
+        err = conn_content(conn, NULL);
     }
     if (err == FB_E_LATER) {
-        fb_client_conn_watch(conn);
+        conn_watch(conn);
     } else if (err == FB_OK && conn->rest.len == 0) {
         conn_keep(conn);
     } else {
@@ -208,11 +196,19 @@ static void conn_drain(struct client_conn *conn)
     }
 }
 
-void fb_client_conn_release(struct client_conn *conn)
+static struct client_conn *conn_of(struct client_carrier *carrier)
 {
+    return FB_CONTAINER_OF(carrier, struct client_conn, carrier);
+}
+
+/* Keeps the connection if it can be used again or soon will be, or closes it. */
+static void carrier_release(struct client_carrier *carrier, int err)
+{
+    struct client_conn *conn = conn_of(carrier);
     bool is_clean = conn->machine.state == CONN_BODY && conn->keeps_alive && conn->send.is_done &&
                     fb_client_send_is_idle(conn);
 
+    (void)err;
     conn->request = NULL;
     if (conn->machine.state == CONN_CONNECTING &&
         (!fb_op_is_idle(&conn->connect.op) || conn->shake != NULL)) {
@@ -222,13 +218,40 @@ void fb_client_conn_release(struct client_conn *conn)
         conn_keep(conn);
     } else if (is_clean && conn->body.framing == FB_HTTP1_LENGTH &&
                conn->body.left <= CONN_MAX_DRAIN && conn->body.left > 0) {
-        fb_machine_move(&conn->machine, CONN_DRAIN);
+        conn_move(conn, CONN_DRAIN);
         fb_timer_set(&conn->timer, CONN_DRAIN_MS);
         conn_drain(conn);
     } else {
         fb_client_conn_close(conn);
     }
 }
+
+static int carrier_content(struct client_carrier *carrier, struct fb_slice *ret_slice)
+{
+    return conn_content(conn_of(carrier), ret_slice);
+}
+
+static bool carrier_is_whole(struct client_carrier *carrier)
+{
+    return fb_http1_body_is_whole(&conn_of(carrier)->body);
+}
+
+static bool carrier_is_ready(struct client_carrier *carrier)
+{
+    struct client_conn *conn = conn_of(carrier);
+
+    if (conn->rest.len == 0) {
+        conn_watch(conn);
+    }
+    return conn->rest.len > 0;
+}
+
+static const struct client_carrier_ops carrier_ops = {
+    .content = carrier_content,
+    .is_whole = carrier_is_whole,
+    .is_ready = carrier_is_ready,
+    .release = carrier_release,
+};
 
 static void on_timer(struct fb_timer *timer)
 {
@@ -240,10 +263,11 @@ static void on_timer(struct fb_timer *timer)
 /* The connection failed before the head was complete. */
 static void conn_fail(struct client_conn *conn, int err)
 {
-    if (!conn->has_answered && conn->n_served > 1 && fb_client_request_may_retry(conn->request)) {
-        fb_client_request_retry(conn->request);
+    if (!conn->has_answered && conn->n_served > 1 &&
+        fb_client_request_may_retry(conn->request, false)) {
+        fb_client_request_retry(conn->request, 0);
     } else {
-        fb_client_request_fail(conn->request, conn_lost(err));
+        fb_client_request_fail(conn->request, fb_client_input_err(err));
     }
 }
 
@@ -258,7 +282,7 @@ static int conn_parse(struct client_conn *conn, struct fb_http1_response *ret_re
         if (err != FB_E_LATER) {
             return err == FB_E_UNSUPPORTED ? FB_E_MALFORMED : err;
         }
-        err = fb_client_conn_fill(conn);
+        err = conn_fill(conn);
         if (err < 0) {
             return err;
         }
@@ -296,36 +320,39 @@ static void conn_read_head(struct client_conn *conn)
         err = ++conn->n_interim > CONN_MAX_INTERIM ? FB_E_MALFORMED : conn_parse(conn, &response);
     }
     if (err == FB_E_LATER) {
-        fb_client_conn_watch(conn);
+        conn_watch(conn);
         return;
     }
     if (err < 0) {
         conn_fail(conn, err);
         return;
     }
-    fb_machine_move(&conn->machine, CONN_BODY);
+    conn_move(conn, CONN_BODY);
     conn->keeps_alive = response.keeps_alive;
     conn->peer_keeps_ms = conn_read_keep_alive(&response.head.headers);
     fb_http1_body_init(&conn->body, response.framing, response.length);
-    fb_client_request_answer(conn->request, &response);
+    int64_t length = response.framing == FB_HTTP1_LENGTH  ? (int64_t)response.length
+                     : response.framing == FB_HTTP1_EMPTY ? 0
+                                                          : -1;
+    fb_client_request_answer(conn->request, &response.head, length);
 }
 
 static void conn_begin(struct client_conn *conn, struct client_request *request)
 {
-    fb_machine_move(&conn->machine, CONN_HEAD);
+    conn_move(conn, CONN_HEAD);
     conn->request = request;
-    request->conn = conn;
+    request->carrier = &conn->carrier;
     conn->has_answered = false;
     conn->n_interim = 0;
     conn->n_served++;
     fb_client_request_set_timer(request);
-    fb_client_conn_watch(conn);
+    conn_watch(conn);
     fb_client_send_start(conn);
 }
 
 bool fb_client_conn_reuse(struct client_conn *conn, struct client_request *request)
 {
-    int err = fb_client_conn_fill(conn);
+    int err = conn_fill(conn);
     if (err != FB_E_LATER) {
         fb_client_conn_close(conn); /* gone, or talking out of turn */
         return false;
@@ -353,8 +380,8 @@ static void on_readable(struct fb_op *op)
         conn_drain(conn);
         break;
     case CONN_IDLE:
-        if (fb_client_conn_fill(conn) == FB_E_LATER) {
-            fb_client_conn_watch(conn);
+        if (conn_fill(conn) == FB_E_LATER) {
+            conn_watch(conn);
         } else {
             fb_client_conn_close(conn);
         }
@@ -366,81 +393,17 @@ static void on_readable(struct fb_op *op)
     }
 }
 
-/* It is connected, and its handshake done if it has one; or not. */
-static void conn_opened(struct client_conn *conn, int result)
+void fb_client_conn_opened(struct client_conn *conn)
 {
-    struct client_request *request = conn->request;
-
-    if (conn->machine.state == CONN_CLOSED) {
-        fb_stream_close(conn->stream);
-        conn->stream = NULL;
-        fb_client_conn_try_free(conn);
-    } else if (result < 0) {
-        if (request != NULL) {
-            fb_client_request_fail(request, result);
-        } else {
-            fb_client_conn_close(conn);
-        }
-    } else if (request != NULL) {
-        conn_begin(conn, request);
+    if (conn->request != NULL) {
+        conn_begin(conn, conn->request);
     } else {
         conn_keep(conn);
     }
 }
 
-static void on_shaken(struct fb_op *op)
-{
-    struct client_shake *self = FB_CONTAINER_OF(op, struct client_shake, shake.op);
-    struct client_conn *conn = self->conn;
-    struct fb_diag *diag = conn->request != NULL ? conn->request->fetch->diag : NULL;
-    int result = op->result;
-
-    conn->shake = NULL;
-    if (result == FB_OK) {
-        conn->stream = self->shake.stream;
-        fb_client_count(conn->upstream->client, fb_stream_tls(conn->stream)->is_resumed
-                                                    ? CLIENT_TLS_RESUMED
-                                                    : CLIENT_TLS_FULL);
-    } else if (diag != NULL) {
-        *diag = self->shake.diag;
-    }
-    fb_free(self);
-    conn_opened(conn, result);
-}
-
-static void conn_shake(struct client_conn *conn, struct fb_stream *stream)
-{
-    struct client_upstream *upstream = conn->upstream;
-    struct fb_tls_config *config = fb_tls_party_config(upstream->tls);
-    struct client_shake *self = FB_NEW(struct client_shake);
-
-    self->conn = conn;
-    conn->shake = self;
-    fb_op_init(&self->shake.op, upstream->client->loop, on_shaken);
-    self->shake.inner = stream;
-    self->shake.config = config;
-    self->shake.pool = fb_tls_party_pool(upstream->tls);
-    self->shake.server_name = fb_buf_str(&upstream->tls_name);
-    self->shake.timeout_ms = conn->connect.timeout_ms;
-    fb_tls_connect(&self->shake);
-    fb_tls_config_unref(config); /* the handshake has its own reference */
-}
-
-static void on_connected(struct fb_op *op)
-{
-    struct client_conn *conn = FB_CONTAINER_OF(op, struct client_conn, connect.op);
-
-    if (op->result == FB_OK && conn->upstream->tls != NULL && conn->machine.state != CONN_CLOSED) {
-        conn_shake(conn, conn->connect.stream);
-        return;
-    }
-    if (op->result == FB_OK) {
-        conn->stream = conn->connect.stream;
-    }
-    conn_opened(conn, op->result);
-}
-
-void fb_client_conn_open(struct client_upstream *upstream, struct client_request *request)
+struct client_conn *fb_client_conn_new(struct client_upstream *upstream,
+                                       struct client_request *request)
 {
     struct fb_client *client = upstream->client;
     struct client_conn *conn = FB_NEW(struct client_conn);
@@ -451,7 +414,8 @@ void fb_client_conn_open(struct client_upstream *upstream, struct client_request
     conn->request = request;
     conn->opened_ms = fb_loop_now_ms(client->loop);
     conn->peer_keeps_ms = UINT64_MAX;
-    request->conn = conn;
+    conn->carrier = (struct client_carrier){.ops = &carrier_ops, .is_opening = true};
+    request->carrier = &conn->carrier;
     fb_list_init(&conn->link);
     fb_list_init(&conn->idle_link);
     fb_list_append(&upstream->conns, &conn->link);
@@ -460,12 +424,8 @@ void fb_client_conn_open(struct client_upstream *upstream, struct client_request
     fb_client_send_init(conn);
     fb_http1_parser_init(&conn->parser, &limits);
     upstream->n_open++;
+    upstream->n_opening++;
+    upstream->n_opened++;
     client->n_conns++;
-    fb_client_count(client, CLIENT_OPENED);
-    fb_client_count(client, CLIENT_CONNECTIONS);
-    fb_op_init(&conn->connect.op, client->loop, on_connected);
-    conn->connect.host = fb_buf_str(&upstream->host);
-    conn->connect.port = upstream->port;
-    conn->connect.timeout_ms = request->fetch->connect_timeout_ms;
-    fb_tcp_connect(&conn->connect);
+    return conn;
 }

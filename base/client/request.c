@@ -23,7 +23,8 @@ static enum client_metric failure_cause(int err)
 
 static void request_count_failure(struct client_request *request, int err)
 {
-    bool was_connecting = request->conn != NULL && request->conn->machine.state == CONN_CONNECTING;
+    bool was_connecting =
+        request->carrier != NULL ? request->carrier->is_opening : request->shares_fate;
 
     if (err != FB_E_CANCELED) {
         fb_client_count(request->upstream->client, was_connecting && err != FB_E_TIMEOUT
@@ -51,14 +52,14 @@ static void request_finish_wait(struct client_request *request, int result)
     }
 }
 
-/* Gives the connection back, to be kept or not. */
-static void request_release_conn(struct client_request *request)
+/* Gives the connection or stream back, to be kept or not. */
+static void request_release(struct client_request *request, int err)
 {
-    struct client_conn *conn = request->conn;
+    struct client_carrier *carrier = request->carrier;
 
-    if (conn != NULL) {
-        request->conn = NULL;
-        fb_client_conn_release(conn);
+    if (carrier != NULL) {
+        request->carrier = NULL;
+        carrier->ops->release(carrier, err);
     }
 }
 
@@ -79,50 +80,49 @@ void fb_client_request_fail(struct client_request *request, int err)
     fb_list_remove(&request->link);
     if (request->fetch == NULL) {
         request->end = err;
-        request_release_conn(request);
+        request_release(request, err);
         request_finish_wait(request, FB_OK);
         return;
     }
     struct fb_fetch *fetch = request_take_fetch(request);
-    request_release_conn(request);
+    request_release(request, err);
     request_free(request);
     fb_op_finish(&fetch->op, err);
 }
 
-bool fb_client_request_may_retry(const struct client_request *request)
+bool fb_client_request_may_retry(const struct client_request *request, bool is_unseen)
 {
     enum fb_method method = request->fetch->method;
     bool is_idempotent = method == FB_METHOD_GET || method == FB_METHOD_HEAD ||
                          method == FB_METHOD_PUT || method == FB_METHOD_DELETE ||
                          method == FB_METHOD_OPTIONS;
 
-    return is_idempotent && !request->has_content && !request->needs_new;
+    return (is_idempotent || is_unseen) && !request->has_content && !request->needs_new;
 }
 
-void fb_client_request_retry(struct client_request *request)
+void fb_client_request_retry(struct client_request *request, uint64_t newer_than)
 {
     fb_client_count(request->upstream->client, CLIENT_RETRIED);
     request->needs_new = true;
+    request->newer_than = newer_than;
     fb_list_prepend(&request->upstream->queue, &request->link);
-    request_release_conn(request); /* which serves the queue */
+    request_release(request, FB_E_CLOSED); /* which serves the queue */
 }
 
 /* ---- the head ------------------------------------------------------------ */
 
-void fb_client_request_answer(struct client_request *request,
-                              const struct fb_http1_response *response)
+void fb_client_request_answer(struct client_request *request, const struct fb_response_head *head,
+                              int64_t length)
 {
     struct fb_fetch *fetch = request_take_fetch(request);
 
-    fetch->response = response->head;
-    fetch->length = response->framing == FB_HTTP1_LENGTH  ? (int64_t)response->length
-                    : response->framing == FB_HTTP1_EMPTY ? 0
-                                                          : -1;
+    fetch->response = *head;
+    fetch->length = length;
     fetch->body = &request->reader;
     fb_timer_clear(&request->timer);
-    if (fb_http1_body_is_whole(&request->conn->body)) {
+    if (request->carrier->ops->is_whole(request->carrier)) {
         request->end = FB_E_END;
-        request_release_conn(request);
+        request_release(request, FB_OK);
     }
     fb_op_finish(&fetch->op, FB_OK);
 }
@@ -155,17 +155,18 @@ static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
     if (request->end != FB_OK) {
         return request->end;
     }
-    int err = fb_client_conn_content(request->conn, ret_slice);
+    struct client_carrier *carrier = request->carrier;
+    int err = carrier->ops->content(carrier, ret_slice);
     if (err == FB_E_LATER) {
         return err;
     }
-    if (err == FB_E_END || (err == FB_OK && fb_http1_body_is_whole(&request->conn->body))) {
+    if (err == FB_E_END || (err == FB_OK && carrier->ops->is_whole(carrier))) {
         request->end = FB_E_END;
-        request_release_conn(request);
+        request_release(request, FB_OK);
     } else if (err < 0) {
         request_count_failure(request, err);
         request->end = err;
-        request_release_conn(request);
+        request_release(request, err);
     }
     return err;
 }
@@ -181,13 +182,12 @@ static void body_wait(struct fb_reader *reader, struct fb_op *op)
 
     FB_REQUIRE(request->waiter == NULL);
     fb_op_begin(op, wait_cancel);
-    if (request->end != FB_OK || request->conn->rest.len > 0) {
+    if (request->end != FB_OK || request->carrier->ops->is_ready(request->carrier)) {
         fb_op_finish(op, FB_OK);
         return;
     }
     op->provider = request;
     request->waiter = op;
-    fb_client_conn_watch(request->conn);
     fb_timer_set(&request->timer, request->body_timeout_ms);
 }
 
@@ -195,7 +195,7 @@ static void body_close(struct fb_reader *reader)
 {
     struct client_request *request = FB_CONTAINER_OF(reader, struct client_request, reader);
 
-    request_release_conn(request);
+    request_release(request, FB_E_CANCELED);
     request_free(request);
 }
 
@@ -275,7 +275,9 @@ void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch)
     if (fb_list_empty(&request->link)) {
         return;
     }
-    fb_client_count(client, CLIENT_WAITED);
+    if (!fb_client_upstream_awaits(upstream)) {
+        fb_client_count(client, CLIENT_WAITED);
+    }
     if (fb_client_upstream_is_crowded(upstream)) {
         fb_client_request_fail(request, FB_E_BUSY);
     }

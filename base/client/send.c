@@ -15,7 +15,7 @@ static struct client_conn *conn_of(struct client_send *send)
 
 /* ---- the head ------------------------------------------------------------ */
 
-static void send_host(struct fb_buf *buf, const struct fb_fetch *fetch)
+void fb_client_write_host(struct fb_buf *buf, const struct fb_fetch *fetch)
 {
     if (fetch->host_header.ptr != NULL) {
         fb_buf_append(buf, fetch->host_header);
@@ -38,7 +38,7 @@ static void send_head(struct client_send *send, const struct fb_fetch *fetch)
     FB_AUTO(fb_buf_done) struct fb_buf host = {0};
     bool has_length = fetch->request_body != NULL && fetch->request_length >= 0;
 
-    send_host(&host, fetch);
+    fb_client_write_host(&host, fetch);
     struct fb_http1_request_out out = {
         .method = fb_method_text(fetch->method),
         .target = fetch->url.target,

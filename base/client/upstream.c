@@ -10,7 +10,7 @@ struct client_upstream *fb_client_upstream_get(struct fb_client *client,
     struct fb_str host = fetch->url.host;
     struct fb_str tls_name = fetch->tls_name.ptr != NULL ? fetch->tls_name : host;
 
-    fb_buf_printf(&key, "%u ", (unsigned)fetch->url.port);
+    fb_buf_printf(&key, "%u %d ", (unsigned)fetch->url.port, (int)fetch->protocol);
     fb_buf_append(&key, host);
     if (fetch->tls != NULL) {
         fb_buf_printf(&key, " %p ", (void *)fetch->tls);
@@ -23,9 +23,13 @@ struct client_upstream *fb_client_upstream_get(struct fb_client *client,
         fb_buf_append(&upstream->host, host);
         upstream->port = fetch->url.port;
         upstream->tls = fetch->tls;
+        upstream->protocol = fetch->protocol;
+        upstream->is_alone = fetch->protocol == FB_CLIENT_HTTP1 ||
+                             (fetch->protocol == FB_CLIENT_AUTO && fetch->tls == NULL);
         fb_buf_append(&upstream->tls_name, tls_name);
         fb_list_init(&upstream->conns);
         fb_list_init(&upstream->idle);
+        fb_list_init(&upstream->shared);
         fb_list_init(&upstream->queue);
         (void)fb_map_put(client->upstreams, fb_buf_str(&key), upstream);
     }
@@ -34,21 +38,21 @@ struct client_upstream *fb_client_upstream_get(struct fb_client *client,
 
 void fb_client_upstream_free(struct client_upstream *upstream)
 {
-    FB_REQUIRE(fb_list_empty(&upstream->conns) && fb_list_empty(&upstream->queue));
+    FB_REQUIRE(fb_list_empty(&upstream->conns) && fb_list_empty(&upstream->shared) &&
+               fb_list_empty(&upstream->queue));
     fb_buf_done(&upstream->host);
     fb_buf_done(&upstream->tls_name);
     fb_free(upstream);
 }
 
-/* Gives a connection to the first in the queue; false if there is none. The
- * most recently used one is the least likely to have been closed by its peer. */
-static bool upstream_serve_one(struct client_upstream *upstream)
+bool fb_client_upstream_awaits(const struct client_upstream *upstream)
 {
-    struct fb_list *node = fb_list_first(&upstream->queue);
-    if (node == NULL) {
-        return false;
-    }
-    struct client_request *request = FB_CONTAINER_OF(node, struct client_request, link);
+    return !upstream->is_alone && upstream->n_opening > 0;
+}
+
+/* The most recently used one is the least likely to have been closed by its peer. */
+static bool upstream_reuse(struct client_upstream *upstream, struct client_request *request)
+{
     while (!request->needs_new && !fb_list_empty(&upstream->idle)) {
         struct client_conn *conn =
             FB_CONTAINER_OF(upstream->idle.next, struct client_conn, idle_link);
@@ -57,6 +61,23 @@ static bool upstream_serve_one(struct client_upstream *upstream)
             return true;
         }
         fb_list_prepend(&upstream->queue, &request->link);
+    }
+    return false;
+}
+
+/* Gives a connection to the first in the queue; false if there is none. */
+static bool upstream_serve_one(struct client_upstream *upstream)
+{
+    struct fb_list *node = fb_list_first(&upstream->queue);
+    if (node == NULL) {
+        return false;
+    }
+    struct client_request *request = FB_CONTAINER_OF(node, struct client_request, link);
+    if (fb_client_h2_join(upstream, request) || upstream_reuse(upstream, request)) {
+        return true;
+    }
+    if (fb_client_upstream_awaits(upstream)) {
+        return false; /* it may have room for all */
     }
     if (upstream->n_open >= upstream->client->limits.max_connections &&
         !fb_list_empty(&upstream->idle)) {
@@ -80,6 +101,23 @@ void fb_client_upstream_serve(struct client_upstream *upstream)
     while (upstream_serve_one(upstream)) {
     }
     upstream->is_serving = false;
+}
+
+void fb_client_upstream_fail(struct client_upstream *upstream, int err, const struct fb_diag *diag)
+{
+    struct fb_list *node = NULL;
+
+    if (upstream->is_alone || !fb_list_empty(&upstream->shared)) {
+        return; /* those have other connections to wait for */
+    }
+    while ((node = fb_list_first(&upstream->queue)) != NULL) {
+        struct client_request *request = FB_CONTAINER_OF(node, struct client_request, link);
+        if (request->fetch->diag != NULL && diag != NULL) {
+            *request->fetch->diag = *diag;
+        }
+        request->shares_fate = true;
+        fb_client_request_fail(request, err);
+    }
 }
 
 bool fb_client_upstream_is_crowded(const struct client_upstream *upstream)

@@ -43,18 +43,24 @@ static void on_secure_accepted(void *ctx, struct fb_stream *stream)
     fb_tls_accept(&shaking->shake);
 }
 
-static struct secure secure_new(struct fixture *f)
+/* `protocol` is what the upstream chooses by ALPN, of HTTP/2 and HTTP/1.1; NULL: nothing. */
+static struct secure secure_new(struct fixture *f, const char *protocol)
 {
+    static const char *const offered[] = {"h2", "http/1.1"};
     const struct fb_tls_certificate certificate = {PEM(TEST_SERVER_PEM), PEM(TEST_SERVER_KEY)};
     struct secure s = {.f = f};
     struct fb_tls_config *client = NULL;
 
     assert_int_equal(fb_tls_config_new(&(struct fb_tls_options){.certificates = &certificate,
-                                                                .n_certificates = 1},
+                                                                .n_certificates = 1,
+                                                                .protocols = &protocol,
+                                                                .n_protocols = protocol != NULL},
                                        &s.server, NULL),
                      FB_OK);
     assert_int_equal(fb_tls_config_new(&(struct fb_tls_options){.is_client = true,
-                                                                .authorities = PEM(TEST_CA_PEM)},
+                                                                .authorities = PEM(TEST_CA_PEM),
+                                                                .protocols = offered,
+                                                                .n_protocols = 2},
                                        &client, NULL),
                      FB_OK);
     s.party = fb_tls_party_new(client, NULL, 0);
@@ -93,7 +99,7 @@ static void get_secure(struct get *get, struct secure *s, struct fb_str name)
 static void content_comes_over_tls_on_a_kept_connection(void **state)
 {
     struct fixture *f = *state;
-    struct secure s = secure_new(f);
+    struct secure s = secure_new(f, NULL);
 
     secure_listen(&s);
     for (unsigned i = 0; i < 2; i++) {
@@ -112,7 +118,7 @@ static void content_comes_over_tls_on_a_kept_connection(void **state)
 static void connections_are_not_shared_with_who_asks_for_another_name(void **state)
 {
     struct fixture *f = *state;
-    struct secure s = secure_new(f);
+    struct secure s = secure_new(f, NULL);
     struct fb_diag diag = {.err = FB_OK};
     struct get get;
 
@@ -135,6 +141,65 @@ static void connections_are_not_shared_with_who_asks_for_another_name(void **sta
     secure_done(&s);
 }
 
+static void http2_is_spoken_where_the_upstream_chooses_it(void **state)
+{
+    struct fixture *f = *state;
+    struct secure s = secure_new(f, "h2");
+    struct get get;
+
+    secure_listen(&s);
+    f->answer = FB_STR_NONE;
+    get_secure(&get, &s, FB_STR_NONE);
+    UNTIL(f, f->n_peers == 1 && f->peers[0]->in.len > 24);
+    assert_true(fb_str_starts_with(fb_buf_str(&f->peers[0]->in),
+                                   FB_STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")));
+    fb_op_cancel(&get.fetch.op);
+    UNTIL(f, get.end != FB_OK);
+    get_done(&get);
+    secure_done(&s);
+}
+
+static void all_get_connections_of_their_own_where_it_chooses_http1(void **state)
+{
+    struct fixture *f = *state;
+    struct secure s = secure_new(f, "http/1.1");
+    struct get gets[3];
+
+    secure_listen(&s);
+    for (unsigned i = 0; i < 3; i++) {
+        get_secure(&gets[i], &s, FB_STR_NONE);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        UNTIL(f, gets[i].end != FB_OK);
+        assert_int_equal(gets[i].end, FB_E_END);
+        get_done(&gets[i]);
+    }
+    assert_in_range(s.n_shaking, 2, 3);
+    secure_done(&s);
+}
+
+static void http2_that_is_asked_for_and_not_spoken_is_a_failure(void **state)
+{
+    struct fixture *f = *state;
+    struct secure s = secure_new(f, NULL);
+    struct fb_diag diag = {.err = FB_OK};
+    struct get get;
+
+    secure_listen(&s);
+    get_init(&get, f);
+    get.fetch.diag = &diag;
+    get.fetch.protocol = FB_CLIENT_HTTP2;
+    get.fetch.url.scheme = FB_STR("https");
+    get.fetch.url.port = s.port;
+    get.fetch.tls = s.party;
+    fb_client_fetch(f->client, &get.fetch);
+    UNTIL(f, get.end != FB_OK);
+    assert_int_equal(get.end, FB_E_UNSUPPORTED);
+    assert_non_null(strstr(diag.text, "HTTP/2"));
+    get_done(&get);
+    secure_done(&s);
+}
+
 static void https_without_tls_is_not_supported(void **state)
 {
     struct fixture *f = *state;
@@ -152,7 +217,7 @@ static void https_without_tls_is_not_supported(void **state)
 static void fetch_may_be_canceled_at_any_time(void **state)
 {
     struct fixture *f = *state;
-    struct secure s = secure_new(f);
+    struct secure s = secure_new(f, NULL);
     bool was_done = false;
 
     secure_listen(&s);
@@ -178,6 +243,12 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(connections_are_not_shared_with_who_asks_for_another_name,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(http2_is_spoken_where_the_upstream_chooses_it, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(all_get_connections_of_their_own_where_it_chooses_http1,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(http2_that_is_asked_for_and_not_spoken_is_a_failure, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(https_without_tls_is_not_supported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fetch_may_be_canceled_at_any_time, set_up, tear_down),
     };
