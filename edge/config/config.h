@@ -52,7 +52,8 @@ struct edge_conf_admin {
 
 struct edge_conf_upstream {
     struct fb_str url;
-    int tier; /* enum edge_tier */
+    int protocol; /* enum fb_client_protocol */
+    int tier;     /* enum edge_tier */
     int64_t weight;
     struct fb_str check; /* ptr NULL: none of its own */
     struct fb_str tls;   /* of an https URL: the name of one; ptr NULL: what the system trusts */

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "base/client/client.h"
 #include "base/core/arena.h"
 #include "edge/config/config.h"
 #include "edge/fresh/rule.h"
@@ -72,9 +73,10 @@ FB_MUST_CHECK int edge_conf_check_tls_server(const struct edge_conf *conf,
 /* The entry of `tls`, or NULL. */
 const struct edge_conf_tls *edge_conf_find_tls(const struct edge_conf *conf, struct fb_str name);
 
-/* For upstreams, with the files as they are now; NULL: what the system trusts, and no certificate.
- */
+/* For upstreams that speak `protocol`, with the files as they are now; NULL: what the system
+ * trusts, and no certificate. */
 FB_MUST_CHECK int edge_conf_tls_client(const struct edge_conf_tls *conf,
+                                       enum fb_client_protocol protocol,
                                        struct fb_tls_config **ret_config, struct fb_diag *diag);
 
 /* For listeners, with the files as they are now. `tickets` may be NULL. */

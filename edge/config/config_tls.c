@@ -279,10 +279,20 @@ bool edge_conf_has_tls(const struct edge_conf *conf)
 /* What Debian's package ca-certificates keeps. */
 static const char *const system_authorities = "/etc/ssl/certs/ca-certificates.crt";
 
-int edge_conf_tls_client(const struct edge_conf_tls *conf, struct fb_tls_config **ret_config,
-                         struct fb_diag *diag)
+/* Those that are offered to an upstream; the first `n` of what is returned. */
+static const char *const *offered(enum fb_client_protocol protocol, size_t *ret_n)
 {
-    static const char *const protocols[] = {"http/1.1"};
+    static const char *const names[] = {"h2", "http/1.1"};
+
+    *ret_n = protocol == FB_CLIENT_AUTO ? 2 : 1;
+    return protocol == FB_CLIENT_HTTP1 ? names + 1 : names;
+}
+
+int edge_conf_tls_client(const struct edge_conf_tls *conf, enum fb_client_protocol protocol,
+                         struct fb_tls_config **ret_config, struct fb_diag *diag)
+{
+    size_t n_protocols = 0;
+    const char *const *protocols = offered(protocol, &n_protocols);
     struct edge_conf_tls system = {
         .name = FB_STR("of the system"),
         .authorities = {system_authorities, strlen(system_authorities)},
@@ -297,7 +307,7 @@ int edge_conf_tls_client(const struct edge_conf_tls *conf, struct fb_tls_config 
         .is_client = true,
         .n_certificates = FB_MIN(system.certificates.n, 1),
         .protocols = protocols,
-        .n_protocols = FB_ARRAY_LEN(protocols),
+        .n_protocols = n_protocols,
     };
     return tls_config_new(&system, &options, conf, ret_config, diag);
 }

@@ -79,10 +79,17 @@ static const char *const forwarded_names[] = {[EDGE_FORWARDING_OFF] = "off",
 static const char *const tier_names[] =
     {[EDGE_TIER_ORIGIN] = "origin", [EDGE_TIER_REGIONAL] = "regional", NULL};
 
+static const char *const protocol_names[] =
+    {[FB_CLIENT_AUTO] = "auto", [FB_CLIENT_HTTP1] = "h1", [FB_CLIENT_HTTP2] = "h2", NULL};
+
 static const struct fb_conf_item upstream_items[] = {
     {"url", FB_CONF_STRING, AT(edge_conf_upstream, url), .is_required = true,
      .check = edge_upstream_check_url,
      .help = "`http://host` or `http://host:port`, or with `https`."},
+    {"protocol", FB_CONF_ENUM, AT(edge_conf_upstream, protocol), .names = protocol_names,
+     .preset = "auto",
+     .help = "`auto`: by `https`, HTTP/2 where the upstream chooses it (ALPN), else HTTP/1.1. "
+             "`h1`: HTTP/1.1. `h2`: HTTP/2 or nothing; by `http`, without asking first."},
     {"tls", FB_CONF_STRING, AT(edge_conf_upstream, tls),
      .help =
          "For `https`: the name of the entry of `tls` whose `authorities` must have signed its "
@@ -274,6 +281,7 @@ int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstr
         const struct edge_conf_upstream *from = FB_CONF_AT(struct edge_conf_upstream, *list, i);
         specs[i] = (struct edge_upstream_spec){
             .url = from->url,
+            .protocol = (enum fb_client_protocol)from->protocol,
             .tier = (enum edge_tier)from->tier,
             .weight = (uint32_t)from->weight,
             .check = from->check,
@@ -281,7 +289,7 @@ int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstr
             .forwarding = (enum edge_forwarding)from->forwarded,
         };
         if (edge_conf_is_https(from)) {
-            specs[i].tls = edge_tls_client(tls, from->tls);
+            specs[i].tls = edge_tls_client(tls, from->tls, specs[i].protocol);
             specs[i].tls_name = from->tls_name;
         }
     }

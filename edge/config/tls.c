@@ -38,7 +38,8 @@ struct tls_entry {
 /* What upstreams name, as long as the program runs. */
 struct tls_client {
     struct tls_client *next;
-    char *name;                 /* owned; "": what the system trusts */
+    char *name; /* owned; "": what the system trusts */
+    enum fb_client_protocol protocol;
     struct fb_tls_party *party; /* owned */
 };
 
@@ -198,11 +199,13 @@ static int entry_make(struct edge_tls *tls, const struct edge_conf_tls *from, st
 
 /* ---- clients ------------------------------------------------------------- */
 
-struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name)
+struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name,
+                                     enum fb_client_protocol protocol)
 {
     struct tls_client *client = tls != NULL ? tls->clients : NULL;
 
-    while (client != NULL && !fb_str_equal(name, fb_str_from(client->name))) {
+    while (client != NULL &&
+           (client->protocol != protocol || !fb_str_equal(name, fb_str_from(client->name)))) {
         client = client->next;
     }
     return client != NULL ? client->party : NULL;
@@ -210,7 +213,8 @@ struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name)
 
 /* The configuration of upstreams that name `name`, which may be empty. */
 static int client_load(const struct edge_conf *conf, const struct fb_str *name,
-                       struct fb_tls_config **ret_config, struct fb_diag *diag)
+                       enum fb_client_protocol protocol, struct fb_tls_config **ret_config,
+                       struct fb_diag *diag)
 {
     const struct edge_conf_tls *from = edge_conf_find_tls(conf, *name);
 
@@ -219,7 +223,7 @@ static int client_load(const struct edge_conf *conf, const struct fb_str *name,
             fb_diag_set(diag, FB_E_MALFORMED, "there is no '%.*s' among 'tls'", FB_STR_ARG(*name));
         return fb_diag_blame(diag, err, name);
     }
-    return edge_conf_tls_client(from, ret_config, diag);
+    return edge_conf_tls_client(from, protocol, ret_config, diag);
 }
 
 static int clients_add(struct edge_tls *tls, const struct edge_conf *conf,
@@ -228,16 +232,18 @@ static int clients_add(struct edge_tls *tls, const struct edge_conf *conf,
     for (size_t i = 0; i < upstreams->n; i++) {
         const struct edge_conf_upstream *from =
             FB_CONF_AT(struct edge_conf_upstream, *upstreams, i);
+        enum fb_client_protocol protocol = (enum fb_client_protocol)from->protocol;
         struct fb_tls_config *config = NULL;
-        if (!edge_conf_is_https(from) || edge_tls_client(tls, from->tls) != NULL) {
+        if (!edge_conf_is_https(from) || edge_tls_client(tls, from->tls, protocol) != NULL) {
             continue;
         }
-        int err = client_load(conf, &from->tls, &config, diag);
+        int err = client_load(conf, &from->tls, protocol, &config, diag);
         if (err < 0) {
             return err;
         }
         struct tls_client *client = FB_NEW(struct tls_client);
         client->name = fb_str_dup(from->tls);
+        client->protocol = protocol;
         client->party = fb_tls_party_new(config, tls->options.pool, 0);
         fb_tls_config_unref(config); /* the party has its own reference */
         client->next = tls->clients;
@@ -368,7 +374,7 @@ static int news_load_clients(struct edge_tls_news *news, struct edge_tls *tls,
         if (name.len > 0 && edge_conf_find_tls(conf, name) == NULL) {
             continue; /* no upstream names it any more */
         }
-        int err = client_load(conf, &name, &config, diag);
+        int err = client_load(conf, &name, client->protocol, &config, diag);
         if (err < 0) {
             return err;
         }

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "base/client/client.h"
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 #include "base/core/str.h"
@@ -54,9 +55,10 @@ void edge_tls_free(struct edge_tls *tls); /* accepts NULL */
 /* What the entry `name` is served with; NULL if `name` is empty. */
 struct fb_tls_party *edge_tls_server(struct edge_tls *tls, struct fb_str name);
 
-/* What upstreams that name `name` are asked with, "" being what the system trusts; NULL if no
- * upstream did when it was made or last loaded, or `tls` is NULL. */
-struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name);
+/* What upstreams that name `name` and speak `protocol` are asked with, "" being what the system
+ * trusts; NULL if no upstream did when it was made or last loaded, or `tls` is NULL. */
+struct fb_tls_party *edge_tls_client(struct edge_tls *tls, struct fb_str name,
+                                     enum fb_client_protocol protocol);
 
 /* Appends the keys of tickets, for the process that takes over, to what may have `max` bytes. */
 void edge_tls_tell(struct edge_tls *tls, struct fb_buf *words, size_t max);

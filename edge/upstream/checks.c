@@ -98,9 +98,13 @@ static bool check_find_url(struct check *check, struct fb_fetch *io)
     if (own.url.len > 0 && fb_url_parse(own.url, &io->url, NULL) < 0) {
         return false;
     }
-    if (fb_str_equal(io->url.scheme, FB_STR("https"))) {
+    bool is_secure = fb_str_equal(io->url.scheme, FB_STR("https"));
+    if (is_secure) {
         io->tls = own.tls;
         io->tls_name = own.tls_name;
+    }
+    if (is_secure || own.url.len == 0) {
+        io->protocol = own.protocol; /* another address may speak another one */
     }
     return true;
 }

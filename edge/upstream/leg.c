@@ -149,6 +149,7 @@ struct uplink_leg *edge_leg_start(struct uplink_try *try, size_t place, bool is_
         .io =
             {
                 .url = member->server->url,
+                .protocol = member->protocol,
                 .tls = member->tls,
                 .tls_name = fb_str_from(member->tls_name),
                 .method = fetch->request->method,

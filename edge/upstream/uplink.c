@@ -24,7 +24,7 @@ static const struct fb_state uplink_states[] = {
 
 /* Requests that may be sent again each second whatever the share, and hedged ones that
  * may be saved up. */
-enum { RETRIES_PER_SECOND = 10, HEDGES_SAVED = 10 };
+enum { RETRIES_PER_SECOND = 10, HEDGES_SAVED = 10, ONE_CLIENTS_WINDOW = 256 * 1024 };
 
 enum { US_PER_MS = 1000 };
 
@@ -410,6 +410,8 @@ struct edge_uplink *edge_uplink_new(struct edge_upstreams *upstreams, struct fb_
     uplink->upstreams = upstreams;
     uplink->loop = loop;
     uplink->for_all = fb_client_new(loop, &limits, upstreams->metrics);
+    limits.min_window = ONE_CLIENTS_WINDOW; /* a slow client leaves it full */
+    limits.max_window = ONE_CLIENTS_WINDOW;
     uplink->for_one = fb_client_new(loop, &limits, upstreams->metrics);
     /* All that may be under way to a server that dies get a second chance. */
     edge_allowance_init(&uplink->retries, options->max_connections, fb_loop_now_ms(loop));

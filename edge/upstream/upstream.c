@@ -143,12 +143,12 @@ static bool pool_equals(const struct edge_pool *pool, const struct edge_upstream
         struct fb_str tls_name =
             member->tls_name != NULL ? fb_str_from(member->tls_name) : FB_STR_NONE;
         struct fb_str host = member->host != NULL ? fb_str_from(member->host) : FB_STR_NONE;
-        is_equal = fb_str_equal(fb_str_from(member->server->text), servers[i].url) &&
-                   member->tier == servers[i].tier && member->weight == spec_weight(&servers[i]) &&
-                   member->tls == servers[i].tls && fb_str_equal(check, servers[i].check) &&
-                   fb_str_equal(tls_name, servers[i].tls_name) &&
-                   fb_str_equal(host, servers[i].host) &&
-                   member->forwarding == servers[i].forwarding;
+        is_equal =
+            fb_str_equal(fb_str_from(member->server->text), servers[i].url) &&
+            member->tier == servers[i].tier && member->weight == spec_weight(&servers[i]) &&
+            member->tls == servers[i].tls && member->protocol == servers[i].protocol &&
+            fb_str_equal(check, servers[i].check) && fb_str_equal(tls_name, servers[i].tls_name) &&
+            fb_str_equal(host, servers[i].host) && member->forwarding == servers[i].forwarding;
     }
     return is_equal;
 }
@@ -165,6 +165,7 @@ static struct edge_pool *pool_new(struct edge_upstreams *upstreams,
             .tier = servers[i].tier,
             .weight = spec_weight(&servers[i]),
             .check = servers[i].check.len > 0 ? fb_str_dup(servers[i].check) : NULL,
+            .protocol = servers[i].protocol,
             .tls = servers[i].tls,
             .tls_name = servers[i].tls_name.len > 0 ? fb_str_dup(servers[i].tls_name) : NULL,
             .host = servers[i].host.len > 0 ? fb_str_dup(servers[i].host) : NULL,
@@ -241,6 +242,7 @@ static void upstreams_add_used(struct edge_upstreams *upstreams, const struct po
     server->tier = member->tier;
     server->weight = member->weight;
     server->check = member->check != NULL ? fb_str_from(member->check) : FB_STR_NONE;
+    server->protocol = member->protocol;
     server->tls = member->tls;
     server->tls_name = member->tls_name != NULL ? fb_str_from(member->tls_name) : FB_STR_NONE;
     server->host = member->host != NULL ? fb_str_from(member->host) : FB_STR_NONE;
@@ -289,6 +291,7 @@ struct edge_server *edge_upstreams_used(struct edge_upstreams *upstreams, size_t
         server = upstreams->used[index];
         *ret_check = (struct upstream_check){
             .url = server->check,
+            .protocol = server->protocol,
             .tls = server->tls,
             .tls_name = server->tls_name,
             .host = server->host,

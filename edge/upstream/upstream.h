@@ -48,14 +48,15 @@
  *            what it began with. A server that is in no pool in use any more keeps its
  *            numbers for when it comes back; its connections end idle.
  * Threads    Upstreams and pools: any. An uplink and its fetches: their loop's.
- * Limits     Those of base/client; EDGE_UPSTREAMS_MAX servers in a pool.
- * Failures   FB_E_UNAVAILABLE, FB_E_TIMEOUT if it was time that ran out with
- *            the last server, FB_E_MALFORMED if its answer could not be understood or
- *            was more than is taken, FB_E_BUSY if all were full or their connections
- *            taken, FB_E_CANCELED. What each server did is logged.
+ * Limits     Those of base/client, with smaller windows for what goes at one client's pace;
+ * EDGE_UPSTREAMS_MAX servers in a pool. Failures   FB_E_UNAVAILABLE, FB_E_TIMEOUT if it was time
+ * that ran out with the last server, FB_E_MALFORMED if its answer could not be understood or was
+ * more than is taken, FB_E_BUSY if all were full or their connections taken, FB_E_CANCELED. What
+ * each server did is logged.
  */
 #pragma once
 
+#include "base/client/client.h"
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 #include "base/core/str.h"
@@ -79,9 +80,10 @@ enum { EDGE_UPSTREAMS_MAX = 16 };
 enum edge_tier { EDGE_TIER_ORIGIN, EDGE_TIER_REGIONAL };
 
 struct edge_upstream_spec {
-    struct fb_str url;        /* http://host[:port], or https; borrowed for the call */
-    struct fb_tls_party *tls; /* of https; outlives the uplinks */
-    struct fb_str tls_name;   /* that its certificate must be for; ptr NULL: the host */
+    struct fb_str url;                /* http://host[:port], or https; borrowed for the call */
+    enum fb_client_protocol protocol; /* that is spoken with it, and for its checks */
+    struct fb_tls_party *tls;         /* of https; outlives the uplinks */
+    struct fb_str tls_name;           /* that its certificate must be for; ptr NULL: the host */
     enum edge_tier tier;
     uint32_t weight;     /* [1] of a regional node among its like; at most 1000 */
     struct fb_str check; /* URL for active checks; none: the path of the options */

@@ -61,6 +61,7 @@ struct edge_server {
     enum edge_tier tier;
     uint32_t weight;
     struct fb_str check;
+    enum fb_client_protocol protocol;
     struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
     struct fb_str tls_name;
     struct fb_str host;
@@ -91,7 +92,8 @@ struct pool_member {
     struct edge_server *server;
     enum edge_tier tier;
     uint32_t weight;
-    char *check;              /* owned; NULL: none */
+    char *check; /* owned; NULL: none */
+    enum fb_client_protocol protocol;
     struct fb_tls_party *tls; /* borrowed; NULL: without TLS */
     char *tls_name;           /* owned; NULL: the host */
     char *host;               /* owned; NULL: the client's */
@@ -131,6 +133,7 @@ const struct edge_upstreams_options *edge_upstreams_options(struct edge_upstream
 /* How a server is checked; strings live as long as the upstreams. */
 struct upstream_check {
     struct fb_str url; /* of length 0: none of its own */
+    enum fb_client_protocol protocol;
     struct fb_tls_party *tls;
     struct fb_str tls_name;
     struct fb_str host; /* to name if it has no URL; of length 0: the server's */
