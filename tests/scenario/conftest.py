@@ -8,6 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from lab import Lab  # noqa: E402
 from lab_script import Stage  # noqa: E402
+from lab_tls import Authority  # noqa: E402
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -39,6 +40,18 @@ def module_lab(request):
 def stage(module_lab):
     """See tests/support/lab_script.py."""
     return Stage(module_lab)
+
+
+@pytest.fixture(scope="module")
+def authority(module_lab):
+    """Signs certificates, and is trusted: see tests/support/lab_tls.py."""
+    return Authority(module_lab.dir / "ca")
+
+
+@pytest.fixture(scope="module")
+def stranger(module_lab):
+    """Signs certificates that nobody trusts."""
+    return Authority(module_lab.dir / "stranger", "Nobody")
 
 
 @pytest.fixture(scope="module")

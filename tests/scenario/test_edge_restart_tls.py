@@ -4,14 +4,9 @@ import ssl
 import pytest
 from lab import until
 from lab_h2 import DATA, END_STREAM, GOAWAY, NO_ERROR, WIDE, WIDE_CONNECTION, Frames
-from lab_tls import Authority, TlsClient, context, entry, tls_edge
+from lab_tls import TlsClient, context, entry, tls_edge
 
 SEGMENT = bytes(i * 7 % 251 for i in range(1 << 20))
-
-
-@pytest.fixture(scope="module")
-def authority(module_lab):
-    return Authority(module_lab.dir / "ca")
 
 
 @pytest.fixture

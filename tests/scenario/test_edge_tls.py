@@ -7,22 +7,12 @@ import time
 
 import pytest
 from lab import BUILD, Client, Cut, get, until
-from lab_tls import Authority, TlsClient, context, entry, tls_edge, versions
+from lab_tls import TlsClient, context, entry, tls_edge, versions
 
 VERSIONS = versions()
 HAS_13 = ssl.TLSVersion.TLSv1_3 in VERSIONS
 
 SEGMENT = bytes(i * 7 % 251 for i in range(1 << 20))
-
-
-@pytest.fixture(scope="module")
-def authority(module_lab):
-    return Authority(module_lab.dir / "ca")
-
-
-@pytest.fixture(scope="module")
-def stranger(module_lab):
-    return Authority(module_lab.dir / "stranger", "Nobody")
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,9 @@ import threading
 
 import pytest
 from lab import Client, get
-from lab_tls import Authority, entry, tls_edge
+from lab_tls import entry, tls_edge
 
 SEGMENT = bytes(i * 11 % 251 for i in range(700000))
-
-
-@pytest.fixture(scope="module")
-def authority(module_lab):
-    return Authority(module_lab.dir / "ca")
-
-
-@pytest.fixture(scope="module")
-def stranger(module_lab):
-    return Authority(module_lab.dir / "stranger", "Nobody")
 
 
 @pytest.fixture(scope="module")

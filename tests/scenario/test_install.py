@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 from lab import BUILD
-from lab_tls import Authority
 
 PROGRAMS = ("forebay-edge", "forebay-origin", "forebay-worker")
 
@@ -44,8 +43,8 @@ def test_the_examples_are_good(root):
         assert ran.returncode == 0, ran.stderr
 
 
-def test_what_is_written_for_whoever_comes_from_nginx_is_good(root, module_lab):
-    chain, key = Authority(module_lab.dir / "ca").issue("video.example")
+def test_what_is_written_for_whoever_comes_from_nginx_is_good(root, module_lab, authority):
+    chain, key = authority.issue("video.example")
     text = re.search(r"```yaml\n(.*?)```", find(root, "from-nginx.md").read_text(), re.S)[1]
     for there, here in (("/etc/forebay/video.pem", chain), ("/etc/forebay/video.key", key),
                         ("/srv/cache", module_lab.dir)):

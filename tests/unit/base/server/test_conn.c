@@ -134,14 +134,36 @@ static void drain_on_done(struct fb_op *op)
     (void)op;
 }
 
+static void drain_begin(struct fixture *f, struct fb_op *drain)
+{
+    fb_op_init(drain, f->wire.loop, drain_on_done);
+    fb_server_drain(f->wire.server, 1000, drain);
+}
+
+static void retreat_begin(struct fixture *f, struct fb_op *retreat)
+{
+    fb_op_init(retreat, f->wire.loop, drain_on_done);
+    fb_server_retreat(f->wire.server, 1000, retreat);
+}
+
+/* It is over, and a drain finds nothing left to wait for. */
+static void retreat_is_over(struct fixture *f, const struct fb_op *retreat)
+{
+    struct fb_op drain;
+
+    assert_true(fb_op_is_idle(retreat));
+    drain_begin(f, &drain);
+    wire_turn(&f->wire);
+    assert_true(fb_op_is_idle(&drain));
+}
+
 static void draining_waits_for_requests_and_then_cuts(void **state)
 {
     struct fixture *f = *state;
     struct fb_op drain;
 
     wire_send(&f->wire, GET("/later"));
-    fb_op_init(&drain, f->wire.loop, drain_on_done);
-    fb_server_drain(f->wire.server, 1000, &drain);
+    drain_begin(f, &drain);
     wire_turn(&f->wire);
     assert_false(fb_op_is_idle(&drain));
     wire_advance_ms(&f->wire, 1001);
@@ -157,8 +179,7 @@ static void draining_closes_after_the_response(void **state)
     struct fb_op drain;
 
     wire_send(&f->wire, GET("/later"));
-    fb_op_init(&drain, f->wire.loop, drain_on_done);
-    fb_server_drain(f->wire.server, 1000, &drain);
+    drain_begin(f, &drain);
     respond_text(f->pending, "hello");
     wire_turn(&f->wire);
     has(f, "Connection: close");
@@ -170,58 +191,40 @@ static void a_retreat_answers_what_comes_on_connections_that_stand(void **state)
 {
     struct fixture *f = *state;
     struct fb_op retreat;
-    struct fb_op drain;
 
     wire_send(&f->wire, GET("/later"));
-    fb_op_init(&retreat, f->wire.loop, drain_on_done);
-    fb_server_retreat(f->wire.server, 1000, &retreat);
+    retreat_begin(f, &retreat);
     respond_text(f->pending, "hello");
     wire_turn(&f->wire);
     has(f, "Connection: close");
     wire_hang_up(&f->wire);
-    assert_true(fb_op_is_idle(&retreat));
-    fb_op_init(&drain, f->wire.loop, drain_on_done);
-    fb_server_drain(f->wire.server, 1000, &drain);
-    wire_turn(&f->wire);
-    assert_true(fb_op_is_idle(&drain));
+    retreat_is_over(f, &retreat);
 }
 
 static void a_retreat_waits_for_who_has_not_asked_yet(void **state)
 {
     struct fixture *f = *state;
     struct fb_op retreat;
-    struct fb_op drain;
 
-    fb_op_init(&retreat, f->wire.loop, drain_on_done);
-    fb_server_retreat(f->wire.server, 1000, &retreat);
+    retreat_begin(f, &retreat);
     wire_turn(&f->wire);
     assert_int_equal(f->wire.end, FB_OK);
     wire_send(&f->wire, GET("/"));
     has(f, "Connection: close");
     wire_hang_up(&f->wire);
-    assert_true(fb_op_is_idle(&retreat));
-    fb_op_init(&drain, f->wire.loop, drain_on_done);
-    fb_server_drain(f->wire.server, 1000, &drain);
-    wire_turn(&f->wire);
-    assert_true(fb_op_is_idle(&drain));
+    retreat_is_over(f, &retreat);
 }
 
 static void a_retreat_ends_though_connections_stand_idle(void **state)
 {
     struct fixture *f = *state;
     struct fb_op retreat;
-    struct fb_op drain;
 
-    fb_op_init(&retreat, f->wire.loop, drain_on_done);
-    fb_server_retreat(f->wire.server, 1000, &retreat);
+    retreat_begin(f, &retreat);
     wire_advance_ms(&f->wire, 1001);
-    assert_true(fb_op_is_idle(&retreat));
     assert_int_equal(f->wire.end, FB_OK);
-    fb_op_init(&drain, f->wire.loop, drain_on_done);
-    fb_server_drain(f->wire.server, 1000, &drain);
-    wire_turn(&f->wire);
+    retreat_is_over(f, &retreat);
     assert_int_equal(f->wire.end, FB_E_END);
-    assert_true(fb_op_is_idle(&drain));
 }
 
 /* ---- sweep --------------------------------------------------------------- */
