@@ -39,7 +39,8 @@ function(fb_program name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endfunction()
 
-# One binary for each tests/unit/<layer folder>/test_*.c, linked to that layer.
+# One binary for each tests/unit/<layer folder>/test_*.c, linked to that layer. Rooms with threads
+# have the label `threads` too: what ThreadSanitizer looks at.
 function(fb_unit_tests)
     get_property(layers GLOBAL PROPERTY fb_layer_names)
     foreach(layer IN LISTS layers)
@@ -51,7 +52,12 @@ function(fb_unit_tests)
             add_executable(${name} ${test})
             target_link_libraries(${name} PRIVATE fb_flags ${layer} tests_support PkgConfig::CMOCKA)
             add_test(NAME unit.${name} COMMAND ${name})
-            set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 240)
+            set(labels unit)
+            if(name MATCHES "^(base\\.(loop|disk|net|client|server)|edge)\\.")
+                list(APPEND labels threads)
+                set_property(GLOBAL APPEND PROPERTY fb_threads ${name})
+            endif()
+            set_tests_properties(unit.${name} PROPERTIES LABELS "${labels}" TIMEOUT 240)
         endforeach()
     endforeach()
 endfunction()
