@@ -2,6 +2,7 @@
 #include "base/core/check.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/net/stream.h"
 #include "base/server/h1_internal.h"
 #include "base/server/h2_internal.h"
 
@@ -177,6 +178,26 @@ static void refuse_bytes(struct h1_conn *conn, struct h1_exchange *exchange, uns
     fb_exchange_reject(&exchange->base, status, detail, true);
 }
 
+/* A connection that begins with a record of TLS (RFC 8446 section 5.1): no method begins so. */
+static bool speaks_tls(const struct h1_conn *conn)
+{
+    enum { HANDSHAKE_RECORD = 0x16 };
+
+    return conn->machine.state == CONN_IDLE && conn->base.n_requests == 0 &&
+           conn->rest.ptr[0] == HANDSHAKE_RECORD && fb_stream_tls(conn->base.stream) == NULL;
+}
+
+static void refuse_tls(struct h1_conn *conn)
+{
+    static const struct fb_http1_request nothing = {
+        .head = {.method = FB_METHOD_OTHER, .version_minor = 1}};
+    struct h1_exchange *exchange = take_exchange(conn);
+
+    fb_server_tell_tls(&conn->base);
+    begin_exchange(conn, exchange, &nothing);
+    fb_exchange_reject(&exchange->base, 400, "This port speaks no TLS: use http instead.", true);
+}
+
 static void on_request(struct h1_conn *conn, struct h1_exchange *exchange,
                        const struct fb_http1_request *request)
 {
@@ -245,6 +266,10 @@ static void conn_run(struct h1_conn *conn)
         }
         if (err < 0) {
             fb_h1_kill(conn, false);
+            return;
+        }
+        if (speaks_tls(conn)) {
+            refuse_tls(conn);
             return;
         }
         struct h1_exchange *exchange = take_exchange(conn);

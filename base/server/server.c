@@ -5,6 +5,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/http/date.h"
+#include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "base/net/tcp.h"
 #include "base/server/h1_internal.h"
@@ -114,6 +115,22 @@ void fb_server_count(struct fb_server *server, enum server_metric row)
 {
     if (server->metrics != NULL) {
         fb_metrics_add(server->metrics, row, 1);
+    }
+}
+
+void fb_server_tell_tls(const struct server_conn *conn)
+{
+    enum { QUIET_MS = 60 * 1000 };
+    struct fb_server *server = conn->server;
+    uint64_t now_ms = fb_clock_mono_ms(fb_loop_clock(server->loop));
+    struct fb_address peer = fb_stream_peer(conn->stream);
+    char text[FB_ADDRESS_TEXT_MAX];
+
+    if (now_ms >= server->quiet_until_ms) {
+        server->quiet_until_ms = now_ms + QUIET_MS;
+        FB_LOG(WARN, "server",
+               "a client speaks TLS to an address without; for a minute no other is told of",
+               FB_LOG_TEXT("client", fb_address_text(&peer, text)));
     }
 }
 

@@ -128,10 +128,11 @@ struct fb_server {
     struct exchange_pool h1_pool;
     struct exchange_pool h2_pool;
 
-    int64_t date_s;  /* of the text below */
-    char lines[128]; /* "Server: …" and "Date: …" with CRLF each */
-    size_t n_server; /* bytes of the first */
-    size_t n_lines;  /* of both */
+    uint64_t quiet_until_ms; /* about clients that speak TLS */
+    int64_t date_s;          /* of the text below */
+    char lines[128];         /* "Server: …" and "Date: …" with CRLF each */
+    size_t n_server;         /* bytes of the first */
+    size_t n_lines;          /* of both */
 
     bool is_retreating; /* connections are told to close when they are used next */
     bool is_draining;
@@ -203,6 +204,9 @@ struct fb_exchange {
 /* ---- server.c ------------------------------------------------------------ */
 
 void fb_server_count(struct fb_server *server, enum server_metric row);
+
+/* Logs that the connection's client speaks TLS where there is none, once a minute. */
+void fb_server_tell_tls(const struct server_conn *conn);
 
 /* drain.c: its timer; its listeners; whether the last connection is gone. */
 void fb_server_drain_init(struct fb_server *server);

@@ -151,6 +151,16 @@ def test_plain_http_is_told_so(edge):
         assert answer.status == 400 and "https" in answer.json()["detail"]
 
 
+def test_tls_on_a_plain_port_is_told_so(edge, authority):
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"):
+            TlsClient(edge.port, "a.example", authority)
+    with socket.create_connection(("127.0.0.1", edge.port), 20) as sock:
+        sock.sendall(b"\x16")
+        assert sock.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert "a client speaks TLS to an address without" in edge.log()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_versions_are_refused(edge, authority, version):

@@ -54,6 +54,27 @@ static void a_client_that_takes_nothing_is_cut(void **state)
     assert_true(f->outcome.result < 0);
 }
 
+/* ---- clients that are wrong here ----------------------------------------- */
+
+static void a_client_that_speaks_tls_is_told_that_nobody_does(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_send(&f->wire, "\x16\x03\x01\x02\x01\x01");
+    has(f, "HTTP/1.1 400 ");
+    has(f, "use http instead");
+    assert_int_equal(f->wire.end, FB_E_END);
+}
+
+static void the_first_byte_of_tls_says_nothing_later(void **state)
+{
+    struct fixture *f = *state;
+
+    wire_send(&f->wire, GET("/"));
+    wire_send(&f->wire, "\x16\x03\x01");
+    has(f, "not well-formed");
+}
+
 /* ---- clients that leave -------------------------------------------------- */
 
 static void a_client_that_resets_aborts_the_handler(void **state)
@@ -266,6 +287,8 @@ int main(void)
         SERVER_TEST(an_idle_connection_is_closed_without_a_word),
         SERVER_TEST(slow_content_times_out),
         SERVER_TEST(a_client_that_takes_nothing_is_cut),
+        SERVER_TEST(a_client_that_speaks_tls_is_told_that_nobody_does),
+        SERVER_TEST(the_first_byte_of_tls_says_nothing_later),
         SERVER_TEST(a_client_that_resets_aborts_the_handler),
         SERVER_TEST(a_client_that_only_stops_sending_gets_its_response),
         SERVER_TEST(a_client_that_stops_sending_while_it_waits_has_left),
