@@ -274,6 +274,8 @@ def run(bench, wanted):
         waits.measure_tail(bench, caches)
     if wanted(waits.DELAY):
         waits.measure_delay(bench, [edge, *peers], SEGMENTS[0])
+    if wanted(waits.BURST):
+        waits.measure_burst(bench, [edge, *peers], SEGMENTS[0])
     bench.stop()
 
 
@@ -314,7 +316,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.list:
         print("\n".join([*(line.title for line in LINES), FOLLOWERS, IDLE, waits.TAIL, waits.DELAY,
-                         waits.INDEX, sharing.TITLE]))
+                         waits.BURST, waits.INDEX, sharing.TITLE]))
         return 0
     if not arguments.inside:
         namespace(sys.argv[1:])

@@ -1,18 +1,23 @@
 """Lines that are no CPU time: how long clients wait, and what an object that is kept costs."""
+import contextlib
+import os
 import queue
+import re
 import socket
 import statistics
+import subprocess
 import threading
 import time
 
 import load
 from lab import until
-from servers import Edge, Nginx
+from servers import LOAD_CPU, Edge, Nginx
 
 MIB = 1 << 20
 TAIL = "cold tail range of a 32 MiB object"
 DELAY = "1 MiB hit at 50 ms"
 INDEX = "memory of an object on disk"
+BURST = "transfers during a burst of handshakes"
 
 
 # ---- the end of what nobody has ------------------------------------------------
@@ -119,6 +124,61 @@ def measure_delay(bench, servers, path):
             shown.append(f"{statistics.median(times):.1f}" if got == version else "-")
         delay.close()
         print(f"  {server.name:<38}{shown[0]:>14}{shown[1]:>12}", flush=True)
+
+
+# ---- a burst of handshakes --------------------------------------------------------
+
+@contextlib.contextmanager
+def first_in_line():
+    """Nothing else of this CPU is before who measures."""
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def transfers(sock, path, seconds):
+    """ms of each, one after the other, sorted."""
+    times, into, end = [], bytearray(MIB), time.monotonic() + seconds
+    with first_in_line():
+        while time.monotonic() < end:
+            start = time.monotonic()
+            load.fetch(sock, path, into)
+            times.append((time.monotonic() - start) * 1e3)
+            time.sleep(0.003)
+    return sorted(times)
+
+
+def during_burst(sock, path, port, seconds):
+    """(transfers, handshakes a second): 8 clients shake hands as often as they can."""
+    command = ["taskset", "-c", str(LOAD_CPU), "openssl", "s_time", "-new", "-tls1_2",
+               "-connect", f"127.0.0.1:{port}", "-time", str(int(seconds) + 1)]
+    crowd = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+             for _ in range(8)]
+    time.sleep(0.3)
+    times = transfers(sock, path, seconds)
+    found = [re.search(r"(\d+) connections in (\d+) real", one.communicate()[0]) for one in crowd]
+    return times, sum(int(one[1]) / int(one[2]) for one in found if one)
+
+
+def measure_burst(bench, servers, path):
+    print(f"\n{BURST:<40}{'p50, ms':>9}{'p99':>7}{'then p50':>10}{'p99':>7}{'shakes/s':>10}")
+    for server in servers:
+        if "https" not in server.ports:
+            continue
+        rounds = []
+        for _ in range(min(3, bench.arguments.rounds)):
+            context = load.tls_context("http/1.1")
+            with context.wrap_socket(load.connect(server.ports["https"])) as sock:
+                load.fetch(sock, path)
+                quiet = transfers(sock, path, 1.5)
+                busy, rate = during_burst(sock, path, server.ports["https"], 2)
+            rounds.append([times[len(times) * share // 100] for times in (quiet, busy)
+                           for share in (50, 99)] + [rate])
+        p50, p99, then_p50, then_p99, rate = map(statistics.median, zip(*rounds))
+        print(f"  {server.name:<38}{p50:>9.1f}{p99:>7.1f}{then_p50:>10.1f}{then_p99:>7.1f}{rate:>10.0f}",
+              flush=True)
 
 
 # ---- kept -----------------------------------------------------------------------
