@@ -1,11 +1,10 @@
 /*
- * forebay-edge: the rooms of the edge, put together.
+ * forebay-edge: the rooms of the edge, put together. What the node does while it lives: edge/node.
  */
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/daemon/daemon.h"
-#include "base/daemon/handover.h"
 #include "base/log/log.h"
 #include "base/loop/loop.h"
 #include "base/loop/work.h"
@@ -19,6 +18,7 @@
 #include "edge/config/config.h"
 #include "edge/config/tls.h"
 #include "edge/fill/fill.h"
+#include "edge/node/node.h"
 #include "edge/purge/purge.h"
 #include "edge/replay/command.h"
 #include "edge/serve/crew.h"
@@ -26,7 +26,6 @@
 #include "edge/store/store.h"
 #include "edge/store/sweeper.h"
 #include "edge/tool/tool.h"
-#include "edge/upstream/checks.h"
 #include "edge/upstream/upstream.h"
 #include "edge/volume/volumes.h"
 
@@ -34,33 +33,6 @@
 
 /* Tokens that wait to be verified; a thread verifies some thousands a second. */
 enum { TOKENS_QUEUED_MAX = 1024, HANDSHAKES_QUEUED_MAX = 512, BITS_A_BYTE = 8 };
-
-/* For what was accepted just before a new process took over to ask what it came for. */
-enum { HEIR_LINGER_MS = 1000 };
-
-/* Everything of one node; made in the order of its members. */
-struct edge_node {
-    struct fb_daemon *daemon;         /* borrowed */
-    const struct edge_conf *conf;     /* borrowed from the daemon */
-    struct fb_metrics *metrics;       /* borrowed from the daemon */
-    struct edge_upstreams *upstreams; /* owned, as all that follows */
-    struct edge_checks *checks;       /* while it serves */
-    struct edge_purges *purges;
-    struct edge_volumes *volumes; /* NULL: memory alone */
-    struct edge_store *store;
-    struct edge_sweeper *sweeper;
-    struct edge_fill_table *fills;
-    struct fb_clients *clients;         /* NULL: no client has bounds of its own */
-    struct edge_access_log *access_log; /* NULL: none */
-    struct fb_pool *pool;               /* verifies tokens */
-    struct fb_pool *tls_pool;           /* makes handshakes */
-    struct edge_tls *tls;
-    struct edge_crew *crew;
-    struct edge_admin admin;
-    bool was_ready; /* a drive that comes back later takes nobody out of service */
-    struct edge_purges_hold hold;
-    struct fb_op *held; /* the daemon's, until it is done */
-};
 
 static void node_stop(void *ctx)
 {
@@ -345,165 +317,6 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     return FB_OK;
 }
 
-/* ---- from one process to the next -------------------------------------------- */
-
-static int node_share(void *ctx, struct fb_sockets *sockets)
-{
-    return edge_crew_share(((struct edge_node *)ctx)->crew, sockets);
-}
-
-static void node_tell(void *ctx, struct fb_buf *words)
-{
-    edge_tls_tell(((struct edge_node *)ctx)->tls, words, FB_HANDOVER_WORDS_MAX);
-}
-
-static void node_on_held(struct fb_op *op)
-{
-    struct edge_node *node = FB_CONTAINER_OF(op, struct edge_node, hold.op);
-
-    fb_op_finish(node->held, op->result);
-}
-
-/* No purge may be lost between the two: the new process reads the log when this is done, and takes
- * purges itself when no request begins here any more. What is still written to the volumes is
- * judged by its age when it is read again, as after a crash. */
-static void node_hold(void *ctx, struct fb_op *op)
-{
-    struct edge_node *node = ctx;
-
-    fb_op_begin(op, NULL);
-    node->held = op;
-    fb_op_init(&node->hold.op, fb_daemon_loop(node->daemon), node_on_held);
-    edge_purges_hold(node->purges, &node->hold);
-}
-
-static void node_release(void *ctx)
-{
-    edge_purges_release(((struct edge_node *)ctx)->purges);
-}
-
-static int node_serve(void *ctx, struct fb_diag *diag)
-{
-    struct edge_node *node = ctx;
-
-    int err = fb_daemon_is_heir(node->daemon) ? edge_purges_catch_up(node->purges, diag) : FB_OK;
-    if (err == FB_OK) {
-        err = edge_crew_start(node->crew, diag);
-    }
-    if (err == FB_OK) {
-        node->checks = edge_checks_new(node->upstreams, fb_daemon_loop(node->daemon));
-    }
-    return err;
-}
-
-/* It serves from memory until they are ready. */
-static void node_own(void *ctx)
-{
-    struct edge_node *node = ctx;
-
-    if (node->volumes != NULL) {
-        edge_volumes_start(node->volumes);
-    }
-}
-
-static const struct fb_daemon_succession node_succession = {
-    .share = node_share,
-    .tell = node_tell,
-    .hold = node_hold,
-    .release = node_release,
-    .serve = node_serve,
-    .own = node_own,
-};
-
-/* ---- its end, its state, its configuration ------------------------------------ */
-
-static void node_drain(void *ctx, struct fb_op *op)
-{
-    struct edge_node *node = ctx;
-
-    edge_checks_close(node->checks);
-    node->checks = NULL;
-    edge_crew_drain(node->crew, fb_daemon_has_heir(node->daemon) ? HEIR_LINGER_MS : 0, op);
-}
-
-/* What the volumes hold counts: without it, all would be asked of the upstream. */
-static bool node_is_ready(void *ctx)
-{
-    struct edge_node *node = ctx;
-
-    node->was_ready |= node->volumes == NULL || edge_volumes_are_started(node->volumes);
-    return node->was_ready;
-}
-
-static void node_status(void *ctx, struct fb_json *status)
-{
-    struct edge_node *node = ctx;
-
-    edge_admin_status(&node->admin, status);
-    edge_tls_status(node->tls, status);
-}
-
-static void node_purge(void *ctx, struct fb_exchange *exchange)
-{
-    edge_admin_purge(&((struct edge_node *)ctx)->admin, exchange);
-}
-
-static void node_list_purges(void *ctx, struct fb_exchange *exchange)
-{
-    edge_admin_list_purges(&((struct edge_node *)ctx)->admin, exchange);
-}
-
-/* Sites and upstreams are made anew, beside those in force: only when all of it is good does
- * anything change. */
-static void node_reload(void *ctx, struct fb_daemon_reload *reload)
-{
-    struct edge_node *node = ctx;
-    const struct edge_conf *conf = reload->conf;
-    struct edge_upstreams_options options = edge_conf_upstream_options(conf);
-    struct edge_sites *sites = NULL;
-    struct edge_tls_news *tls = NULL;
-
-    int err = edge_tls_load(node->tls, conf, &tls, &reload->diag);
-    if (err == FB_OK) {
-        err = edge_conf_sites(conf, node->upstreams, node->tls, fb_random_u64(), &sites,
-                              &reload->diag);
-    }
-    if (err == FB_OK) {
-        err = edge_conf_use_upstreams(conf, &options, node->upstreams, node->tls, &reload->diag);
-    }
-    if (err < 0) {
-        edge_tls_news_free(tls);
-        edge_sites_unref(sites);
-        fb_op_begin(&reload->op, NULL);
-        fb_op_finish(&reload->op, err);
-        return;
-    }
-    edge_tls_use(tls);
-    edge_crew_reload(node->crew, sites, &reload->op);
-    edge_sites_unref(sites); /* the crew has its own reference */
-}
-
-static void node_reopen_logs(void *ctx)
-{
-    edge_access_log_reopen(((struct edge_node *)ctx)->access_log);
-}
-
-/* What the tables cannot tell, such as whether the files of keys hold any. */
-static int node_check(const void *conf, struct fb_diag *diag)
-{
-    struct edge_sites *sites = NULL;
-    struct edge_tls *tls = NULL;
-
-    int err = edge_conf_sites(conf, NULL, NULL, 0, &sites, diag);
-    edge_sites_unref(sites);
-    if (err == FB_OK) {
-        err =
-            edge_tls_new(conf, &(struct edge_tls_options){.clock = fb_clock_system()}, &tls, diag);
-        edge_tls_free(tls);
-    }
-    return err;
-}
-
 static struct fb_str node_admin_address(const void *conf)
 {
     return ((const struct edge_conf *)conf)->admin.address;
@@ -517,8 +330,8 @@ static struct fb_tls_party *node_admin_tls(void *ctx)
 }
 
 static const struct fb_route node_routes[] = {
-    {.method = FB_METHOD_POST, .pattern = "/purge", .handle = node_purge},
-    {.method = FB_METHOD_GET, .pattern = "/purges", .handle = node_list_purges},
+    {.method = FB_METHOD_POST, .pattern = "/purge", .handle = edge_node_purge},
+    {.method = FB_METHOD_GET, .pattern = "/purges", .handle = edge_node_list_purges},
 };
 
 static const struct fb_daemon_command node_commands[] = {
@@ -534,15 +347,15 @@ static const struct fb_daemon_program program = {
     .conf = &edge_conf_section,
     .admin_address = node_admin_address,
     .admin_tls = node_admin_tls,
-    .check = node_check,
+    .check = edge_node_check,
     .start = node_start,
-    .drain = node_drain,
+    .drain = edge_node_drain,
     .stop = node_stop,
-    .reload = node_reload,
-    .succession = &node_succession,
-    .reopen_logs = node_reopen_logs,
-    .is_ready = node_is_ready,
-    .status = node_status,
+    .reload = edge_node_reload,
+    .succession = &edge_node_succession,
+    .reopen_logs = edge_node_reopen_logs,
+    .is_ready = edge_node_is_ready,
+    .status = edge_node_status,
     .routes = node_routes,
     .n_routes = FB_ARRAY_LEN(node_routes),
     .commands = node_commands,
