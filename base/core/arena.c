@@ -48,7 +48,8 @@ void fb_arena_reset(struct fb_arena *arena)
     fb_arena_done(arena);
 }
 
-void *fb_arena_alloc(struct fb_arena *arena, size_t size)
+/* As fb_arena_alloc(), but what is there stays: a kept block holds the last exchange's bytes. */
+static void *take(struct fb_arena *arena, size_t size)
 {
     size_t need =
         arena_shares_blocks ? (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1) : size;
@@ -64,16 +65,21 @@ void *fb_arena_alloc(struct fb_arena *arena, size_t size)
     void *piece = block->bytes + block->used;
     block->used += need;
     arena->n_bytes += size;
-    memset(piece, 0, size); /* a kept block holds the last exchange's bytes */
     return piece;
+}
+
+void *fb_arena_alloc(struct fb_arena *arena, size_t size)
+{
+    return memset(take(arena, size), 0, size);
 }
 
 struct fb_str fb_arena_dup(struct fb_arena *arena, struct fb_str str)
 {
-    char *copy = fb_arena_alloc(arena, str.len + 1);
+    char *copy = take(arena, str.len + 1);
     if (str.len > 0) {
         memcpy(copy, str.ptr, str.len);
     }
+    copy[str.len] = '\0';
     return (struct fb_str){copy, str.len};
 }
 

@@ -57,24 +57,86 @@ size_t fb_str_find_control(struct fb_str str)
     return str.len;
 }
 
-/* ---- comparing ----------------------------------------------------------- */
+static uint64_t word_at(const char *at)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* With 32 more in each byte that is a capital letter. */
+static uint64_t word_lower(uint64_t word)
+{
+    uint64_t low = word & EVERY(0x7f);
+    uint64_t from_a = low + EVERY(0x80 - 'A');
+    uint64_t past_z = low + EVERY(0x7f - 'Z');
+
+    return word | ((from_a & ~past_z & ~word & EVERY(0x80)) >> 2);
+}
 
 static char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-bool fb_str_equal_nocase(struct fb_str a, struct fb_str b)
+static void put_word_lower(char *to, const char *from)
 {
-    if (a.len != b.len) {
-        return false;
+    uint64_t word = word_lower(word_at(from));
+    memcpy(to, &word, sizeof(word));
+}
+
+void fb_str_put_lower(char *to, struct fb_str str)
+{
+    const size_t n_word = sizeof(uint64_t);
+
+    if (str.len < n_word) {
+        for (size_t i = 0; i < str.len; i++) {
+            to[i] = ascii_lower(str.ptr[i]);
+        }
+        return;
     }
-    for (size_t i = 0; i < a.len; i++) {
-        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i])) {
+    for (size_t at = 0; at + n_word < str.len; at += n_word) {
+        put_word_lower(to + at, str.ptr + at);
+    }
+    put_word_lower(to + str.len - n_word, str.ptr + str.len - n_word); /* some of it again */
+}
+
+/* ---- comparing ----------------------------------------------------------- */
+
+/* All bytes of fewer than eight, some of them twice. */
+static uint64_t short_word(const char *at, size_t len)
+{
+    uint32_t first = 0;
+    uint32_t last = 0;
+
+    if (len >= sizeof(first)) {
+        memcpy(&first, at, sizeof(first));
+        memcpy(&last, at + len - sizeof(last), sizeof(last));
+        return (uint64_t)last << 32 | first;
+    }
+    return (uint64_t)(unsigned char)at[len / 2] << 16 | (uint64_t)(unsigned char)at[len - 1] << 8 |
+           (unsigned char)at[0];
+}
+
+static bool words_are_alike(const char *a, const char *b)
+{
+    return word_lower(word_at(a)) == word_lower(word_at(b));
+}
+
+bool fb_str_equal_nocase_rest(struct fb_str a, struct fb_str b)
+{
+    const size_t n_word = sizeof(uint64_t);
+
+    if (a.len < n_word) {
+        return word_lower(short_word(a.ptr, a.len)) == word_lower(short_word(b.ptr, b.len));
+    }
+    for (size_t at = 0; at + n_word < a.len; at += n_word) {
+        if (!words_are_alike(a.ptr + at, b.ptr + at)) {
             return false;
         }
     }
-    return true;
+    return words_are_alike(a.ptr + a.len - n_word, b.ptr + a.len - n_word);
 }
 
 int fb_str_compare(struct fb_str a, struct fb_str b)

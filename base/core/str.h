@@ -36,7 +36,20 @@ static inline bool fb_str_equal(struct fb_str a, struct fb_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-bool fb_str_equal_nocase(struct fb_str a, struct fb_str b);
+/* For fb_str_equal_nocase(), of the same length. */
+bool fb_str_equal_nocase_rest(struct fb_str a, struct fb_str b);
+
+/* Most that are compared differ in their length or in their first byte. */
+static inline bool fb_str_equal_nocase(struct fb_str a, struct fb_str b)
+{
+    if (a.len != b.len || a.len == 0) {
+        return a.len == b.len;
+    }
+    return ((a.ptr[0] ^ b.ptr[0]) & ~0x20) == 0 && fb_str_equal_nocase_rest(a, b);
+}
+
+/* Writes its bytes to `to`, with capital letters as small ones. */
+void fb_str_put_lower(char *to, struct fb_str str);
 
 /* Orders by bytes, as memcmp; a prefix comes first. */
 int fb_str_compare(struct fb_str a, struct fb_str b);

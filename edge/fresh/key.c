@@ -39,12 +39,10 @@ static char *put_host(char *at, struct fb_str host)
     size_t n_name = fb_str_find(host, ':');
     bool has_dot = n_name > 1 && host.ptr[n_name - 1] == '.';
 
-    for (size_t i = 0; i < host.len; i++) {
-        if (!has_dot || i + 1 != n_name) {
-            *at++ = to_lower(host.ptr[i]);
-        }
-    }
-    return at;
+    fb_str_put_lower(at, fb_str_first(host, n_name));
+    at += has_dot ? n_name - 1 : n_name;
+    fb_str_put_lower(at, fb_str_skip(host, n_name));
+    return at + host.len - n_name;
 }
 
 static char *put(char *at, struct fb_str str)

@@ -48,6 +48,31 @@ static void case_is_ignored_in_ascii_alone(void **state)
     assert_false(fb_str_equal_nocase(FB_STR("a"), FB_STR("ab")));
 }
 
+/* At every place of strings of every length up to some words of the machine. */
+static void any_byte_at_any_place_is_told_from_its_like(void **state)
+{
+    char plain[20];
+    char other[20];
+    char low[20];
+
+    (void)state;
+    memset(plain, '-', sizeof(plain));
+    for (size_t len = 1; len <= sizeof(plain); len++) {
+        for (unsigned i = 0; i < 256 * len; i++) {
+            unsigned char byte = (unsigned char)(i / len);
+            unsigned char small = byte >= 'A' && byte <= 'Z' ? byte + 32 : byte;
+            struct fb_str str = {plain, len};
+            memset(other, '-', sizeof(other));
+            other[i % len] = (char)byte;
+            fb_str_put_lower(low, (struct fb_str){other, len});
+            assert_int_equal((unsigned char)low[i % len], small);
+            assert_true(
+                fb_str_equal_nocase((struct fb_str){other, len}, (struct fb_str){low, len}));
+            assert_int_equal(fb_str_equal_nocase(str, (struct fb_str){other, len}), byte == '-');
+        }
+    }
+}
+
 static void parts_are_found(void **state)
 {
     (void)state;
@@ -157,6 +182,7 @@ int main(void)
         cmocka_unit_test(empty_strings_are_equal_wherever_they_point),
         cmocka_unit_test(order_is_by_bytes_and_a_prefix_comes_first),
         cmocka_unit_test(case_is_ignored_in_ascii_alone),
+        cmocka_unit_test(any_byte_at_any_place_is_told_from_its_like),
         cmocka_unit_test(parts_are_found),
         cmocka_unit_test(cut_visits_every_part_and_then_none),
         cmocka_unit_test(numbers_are_digits_alone_and_bounded),
