@@ -3,23 +3,35 @@
  *
  * session.c   life, frames in, the end of streams
  * request.c   heads of requests
- * response.c  heads and content out, gathering
- * client.c    the other side: requests out, heads of responses
+ * response.c  content out, gathering
+ * respond.c   heads of responses out
+ * hpack.c     their encoding
+ * client.c    the other side: requests out, heads of responses in
  * guard.c     what a peer may do that only makes work
+ * memory.c    what the library allocates
  */
 #pragma once
 
 #include "base/core/buf.h"
 #include "base/http2/client.h"
+#include "base/http2/hpack.h"
 #include "base/http2/session.h"
 
 #include <nghttp2/nghttp2.h>
 
 enum {
+    HTTP2_FRAME_HEAD_BYTES = 9,
     HTTP2_MAX_FRAMES_BYTES = 32 * 1024, /* of frames without content in one gathering */
     HTTP2_MAX_CONTINUATIONS = 8,
     HTTP2_FIELD_MAX_NUMBER = 24,
-    HTTP2_BOMB_FACTOR = 8 /* this many times the limit of a head ends the connection */
+    HTTP2_BOMB_FACTOR = 8, /* this many times the limit of a head ends the connection */
+    HTTP2_N_STEPS = 16     /* of sizes of small blocks */
+};
+
+/* Small blocks that the library gave back. */
+struct http2_memory {
+    struct http2_block *kept[HTTP2_N_STEPS]; /* owned */
+    size_t n_bytes;
 };
 
 /* Tokens that come back with time. */
@@ -37,6 +49,7 @@ struct http2_guard {
 };
 
 struct fb_http2_session {
+    struct http2_memory memory;
     nghttp2_session *h2; /* owned */
     struct fb_http2_limits limits;
     struct fb_http2_events events;
@@ -45,7 +58,13 @@ struct fb_http2_session {
     struct http2_guard guard;
     bool is_told; /* the peer, of the fault */
     bool is_client;
-    bool has_settings; /* of the server's, of a client */
+    bool has_settings;              /* of the server's, of a client */
+    struct fb_http2_stream *newest; /* whose head comes, or came last; NULL: none that lives */
+
+    /* Heads of responses. */
+    struct fb_hpack hpack;
+    bool has_head;        /* one is in `frames` whose frame the library gives next */
+    size_t n_before_head; /* of `frames` */
 
     /* The gathering. */
     uint64_t gathering; /* how many there were */
@@ -85,6 +104,14 @@ FB_MUST_CHECK bool fb_http2_guard_field(struct fb_http2_session *session, size_t
 /* Content was sent, which frames of the peer answer; or a request. */
 void fb_http2_guard_sent(struct fb_http2_session *session);
 void fb_http2_guard_asked(struct fb_http2_session *session);
+
+/* ---- memory.c ------------------------------------------------------------ */
+
+/* For the library; borrows `memory`, which is zero. */
+nghttp2_mem fb_http2_memory_init(struct http2_memory *memory);
+
+/* Frees what is kept. */
+void fb_http2_memory_trim(struct http2_memory *memory);
 
 /* ---- session.c ----------------------------------------------------------- */
 
@@ -136,3 +163,14 @@ FB_MUST_CHECK int fb_http2_set_client_settings(struct fb_http2_session *session)
 
 /* The stream is closed with `code`: what that says of the response. */
 void fb_http2_call_close(struct fb_http2_stream *stream, uint32_t code);
+
+/* ---- respond.c ----------------------------------------------------------- */
+
+void fb_http2_set_head_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* The client's settings, which have come, are in force. */
+void fb_http2_resize(struct fb_http2_session *session, const nghttp2_settings *settings);
+
+/* Adds what the library wants to send, which is not content, to `frames`; returns how many bytes
+ * of them are new. */
+size_t fb_http2_put_frame(struct fb_http2_session *session, struct fb_str frame);

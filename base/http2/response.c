@@ -4,8 +4,6 @@
 #include "base/core/err.h"
 #include "base/http2/http2_internal.h"
 
-enum { FRAME_HEAD_BYTES = 9 };
-
 /* ---- slices -------------------------------------------------------------- */
 
 /* Keeps a slice until what was gathered is sent. */
@@ -110,15 +108,15 @@ static void add_piece(struct fb_http2_session *session, struct fb_str piece)
     session->pieces[session->n_pieces++] = piece;
 }
 
-static void add_frame_bytes(struct fb_http2_session *session, struct fb_str bytes)
+/* The last `n` bytes of `frames` are new. */
+static void add_frames(struct fb_http2_session *session, size_t n)
 {
     struct fb_str *last = session->n_pieces > 0 ? &session->pieces[session->n_pieces - 1] : NULL;
 
-    fb_buf_append(&session->frames, bytes);
     if (last != NULL && last->ptr == NULL) {
-        last->len += bytes.len;
+        last->len += n;
     } else {
-        add_piece(session, (struct fb_str){NULL, bytes.len});
+        add_piece(session, (struct fb_str){NULL, n});
     }
 }
 
@@ -163,7 +161,8 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
         stream->n_before = stream->n_gathered;
     }
     stream->n_gathered += length;
-    add_frame_bytes(session, (struct fb_str){(const char *)head, FRAME_HEAD_BYTES});
+    fb_buf_append(&session->frames, (struct fb_str){(const char *)head, HTTP2_FRAME_HEAD_BYTES});
+    add_frames(session, HTTP2_FRAME_HEAD_BYTES);
     add_content(session, stream, length);
     fb_http2_guard_sent(session);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
@@ -199,7 +198,8 @@ size_t fb_http2_gather(struct fb_http2_session *session, size_t max_bytes, struc
     while (n > 0 && !is_full(session)) {
         n = nghttp2_session_mem_send(session->h2, &bytes);
         if (n > 0) {
-            add_frame_bytes(session, (struct fb_str){(const char *)bytes, (size_t)n});
+            struct fb_str frame = {(const char *)bytes, (size_t)n};
+            add_frames(session, fb_http2_put_frame(session, frame));
         }
     }
     at = session->frames.ptr;
@@ -258,7 +258,7 @@ void fb_http2_retract(struct fb_http2_session *session, struct fb_http2_stream *
     stream->body_ended = false;
 }
 
-/* ---- heads out ----------------------------------------------------------- */
+/* ---- for heads ----------------------------------------------------------- */
 
 nghttp2_nv fb_http2_field(struct fb_str name, struct fb_str value)
 {
@@ -302,44 +302,7 @@ nghttp2_data_provider fb_http2_provider(struct fb_http2_stream *stream)
     return (nghttp2_data_provider){.source = {.ptr = stream}, .read_callback = on_read};
 }
 
-void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *stream,
-                      const struct fb_http2_response *response)
-{
-    size_t max_fields = response->n_headers + response->n_extra + 2;
-    nghttp2_nv *fields = fb_arena_alloc(stream->arena, max_fields * sizeof(*fields));
-    nghttp2_data_provider provider = fb_http2_provider(stream);
-    const struct http2_field_list own = {response->headers, response->n_headers,
-                                         response->n_checked};
-    const struct http2_field_list extra = {response->extra, response->n_extra, response->n_extra};
-    char status[HTTP2_FIELD_MAX_NUMBER];
-    char length[HTTP2_FIELD_MAX_NUMBER];
-    size_t n = 0;
-
-    FB_REQUIRE(!stream->is_closed);
-    fields[n++] = fb_http2_field(FB_STR(":status"), fb_http2_digits(response->status, status));
-    n = fb_http2_add_fields(fields, n, &own);
-    n = fb_http2_add_fields(fields, n, &extra);
-    if (response->says_length) {
-        fields[n++] = fb_http2_field(FB_STR("content-length"),
-                                     fb_http2_digits((uint64_t)response->length, length));
-    }
-    stream->body = response->body;
-    stream->length = response->length;
-    int err = nghttp2_submit_response(session->h2, stream->id, fields, n,
-                                      response->body != NULL ? &provider : NULL);
-    if (err < 0) {
-        stream->body_err = FB_E_FOREIGN;
-        fb_http2_reset(session, stream);
-    }
-}
-
-void fb_http2_continue(struct fb_http2_session *session, struct fb_http2_stream *stream)
-{
-    nghttp2_nv field = fb_http2_field(FB_STR(":status"), FB_STR("100"));
-
-    /* Without it the client sends its content after a while. */
-    (void)nghttp2_submit_headers(session->h2, NGHTTP2_FLAG_NONE, stream->id, NULL, &field, 1, NULL);
-}
+/* ---- the end ------------------------------------------------------------- */
 
 void fb_http2_reset(struct fb_http2_session *session, struct fb_http2_stream *stream)
 {

@@ -34,6 +34,7 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
     int32_t id = frame->hd.stream_id;
 
     fb_http2_guard_head(session);
+    session->newest = NULL;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
     }
@@ -43,6 +44,7 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
     }
     stream->id = id;
     stream->request.method = FB_METHOD_OTHER;
+    session->newest = stream;
     return nghttp2_session_set_stream_user_data(h2, id, stream);
 }
 
@@ -52,15 +54,16 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
                      void *ctx)
 {
     struct fb_http2_session *session = ctx;
-    struct fb_http2_stream *stream = http2_stream_of(session, frame->hd.stream_id);
 
     (void)h2;
+    (void)frame;
     (void)flags;
     if (!fb_http2_guard_field(session, name_len + value_len)) {
         return NGHTTP2_ERR_PAUSE;
     }
-    if (stream != NULL && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        fb_http2_request_field(session, stream, str_of(name, name_len), str_of(value, value_len));
+    if (session->newest != NULL) { /* else it is a trailer's, or of a stream that is refused */
+        fb_http2_request_field(session, session->newest, str_of(name, name_len),
+                               str_of(value, value_len));
     }
     return 0;
 }
@@ -118,6 +121,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
         frame->hd.length <= frame->data.padlen + 1) {
         fb_http2_guard_tiny(session);
     }
+    if (frame->hd.type == NGHTTP2_SETTINGS) {
+        fb_http2_resize(session, &frame->settings);
+    }
     if (stream == NULL || stream->is_closed) {
         return 0;
     }
@@ -138,6 +144,7 @@ static int on_close(nghttp2_session *h2, int32_t id, uint32_t code, void *ctx)
 
     (void)h2;
     if (stream != NULL) {
+        session->newest = session->newest == stream ? NULL : session->newest;
         fb_http2_drop_slices(session, stream);
         fb_buf_done(&stream->cookie);
         stream->body = NULL;
@@ -212,6 +219,8 @@ static int set_up_server(struct fb_http2_session *session)
 static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *callbacks,
                   nghttp2_option *option)
 {
+    nghttp2_mem memory = fb_http2_memory_init(&session->memory);
+
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -222,16 +231,17 @@ static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *c
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
     fb_http2_set_send_callbacks(callbacks);
+    fb_http2_set_head_callbacks(callbacks);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     nghttp2_option_set_max_send_header_block_length(option, FB_HTTP2_MAX_RESPONSE_HEAD);
     nghttp2_option_set_max_outbound_ack(option, MAX_QUEUED_FRAMES);
     if (session->is_client) {
         fb_http2_set_client_callbacks(callbacks);
-        int err = nghttp2_session_client_new2(&session->h2, callbacks, session, option);
+        int err = nghttp2_session_client_new3(&session->h2, callbacks, session, option, &memory);
         return err < 0 ? -ENOMEM : fb_http2_set_client_settings(session);
     }
-    int err = nghttp2_session_server_new2(&session->h2, callbacks, session, option);
+    int err = nghttp2_session_server_new3(&session->h2, callbacks, session, option, &memory);
     return err < 0 ? -ENOMEM : set_up_server(session);
 }
 
@@ -281,9 +291,23 @@ void fb_http2_session_free(struct fb_http2_session *session)
     }
     fb_http2_sent(session);
     nghttp2_session_del(session->h2);
+    fb_http2_memory_trim(&session->memory);
+    fb_hpack_done(&session->hpack);
     fb_buf_done(&session->frames);
     fb_free(session->kept);
     fb_free(session);
+}
+
+void fb_http2_rest(struct fb_http2_session *session)
+{
+    fb_http2_memory_trim(&session->memory);
+    fb_hpack_done(&session->hpack); /* the client may remember what it likes */
+    if (!session->is_gathered) {
+        fb_buf_done(&session->frames);
+        fb_free(session->kept);
+        session->kept = NULL;
+        session->max_kept = 0;
+    }
 }
 
 void fb_http2_stream_done(struct fb_http2_session *session, struct fb_http2_stream *stream)

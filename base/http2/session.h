@@ -79,6 +79,11 @@ struct fb_http2_stream {
 
     /* Private to base/http2. */
     struct fb_buf cookie;
+    const struct fb_header *fields_out; /* of the head that is to be sent; in `arena` */
+    size_t n_fields_out;
+    size_t room_out;                                /* that they take at most */
+    unsigned status_out;                            /* 0 once it is gathered */
+    bool has_continue;                              /* a status of 100 is to be sent before */
     struct fb_slice slices[FB_HTTP2_STREAM_SLICES]; /* taken from `body`, not all sent */
     size_t n_slices;
     size_t n_used;    /* bytes of the first that were gathered */
@@ -127,6 +132,9 @@ FB_MUST_CHECK int fb_http2_session_new(const struct fb_http2_limits *limits,
  * each. Accepts NULL. */
 void fb_http2_session_free(struct fb_http2_session *session);
 
+/* Frees what is kept for the next streams: none are expected soon. */
+void fb_http2_rest(struct fb_http2_session *session);
+
 /* Lets go of what a stream has taken, for its session goes away. */
 void fb_http2_stream_done(struct fb_http2_session *session, struct fb_http2_stream *stream);
 
@@ -158,10 +166,11 @@ void fb_http2_shut_down(struct fb_http2_session *session, bool is_final);
 
 struct fb_http2_response {
     unsigned status;
-    const struct fb_header *headers; /* as for HTTP/1; names in any case; copied */
+    const struct fb_header *headers; /* as for HTTP/1; names in any case; the array is copied, its
+                                      * bytes stay as long as the stream's arena */
     size_t n_headers;
     size_t n_checked;              /* of these, the first: fb_header_may_be_sent() is known */
-    const struct fb_header *extra; /* such as Date; checked */
+    const struct fb_header *extra; /* such as Date; checked; their bytes stay for ever */
     size_t n_extra;
     bool says_length;       /* Content-Length: `length` */
     int64_t length;         /* of what `body` gives, or FB_LENGTH_UNKNOWN */
@@ -169,7 +178,7 @@ struct fb_http2_response {
 };
 
 /* Queues the response. Fields that belong to HTTP/1's framing are left out, and such as could
- * not be written in HTTP/1. The stream of a head beyond FB_HTTP2_MAX_RESPONSE_HEAD, counted with 12
+ * not be written in HTTP/1. The stream of a head beyond FB_HTTP2_MAX_RESPONSE_HEAD, counted with 24
  * bytes more for each field, is reset with INTERNAL_ERROR. Not for closed streams. */
 void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *stream,
                       const struct fb_http2_response *response);

@@ -91,6 +91,7 @@ static void watch_idle(struct h2_conn *conn, uint64_t now_ms)
     struct fb_server *server = conn->base.server;
     uint64_t until_ms = conn->idle_since_ms + server->options.limits.idle_timeout_ms;
 
+    fb_http2_rest(conn->session);
     if (now_ms >= until_ms) {
         fb_server_count(server, METRIC_TIMEOUT_IDLE);
         fb_h2_shut_down(conn);

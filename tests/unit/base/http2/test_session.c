@@ -4,9 +4,11 @@
  */
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/http2/session.h"
 
+#include <nghttp2/nghttp2.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -328,6 +330,75 @@ static void respond_with_fields(struct fixture *f, struct stream *stream, size_t
     fb_http2_respond(f->session, &stream->part, &response);
 }
 
+/* Reads all heads of what can be sent, whose table is of `table_bytes`; returns how many fields
+ * they have. */
+static size_t read_heads(struct fixture *f, size_t table_bytes)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf bytes = {0};
+    nghttp2_hd_inflater *inflater = NULL;
+    size_t n_fields = 0;
+    size_t n = 0;
+
+    assert_int_equal(nghttp2_hd_inflate_new(&inflater), 0);
+    assert_int_equal(nghttp2_hd_inflate_change_table_size(inflater, table_bytes), 0);
+    while ((n = fb_http2_gather(f->session, BATCH_BYTES, f->pieces)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            fb_buf_append(&bytes, f->pieces[i]);
+        }
+        fb_http2_sent(f->session);
+    }
+    for (const char *at = bytes.ptr; at < bytes.ptr + bytes.len;) {
+        const uint8_t *frame = (const uint8_t *)at;
+        size_t length = (size_t)frame[0] << 16 | (size_t)frame[1] << 8 | frame[2];
+        bool is_head = frame[3] == NGHTTP2_HEADERS || frame[3] == NGHTTP2_CONTINUATION;
+        bool is_last = (frame[4] & NGHTTP2_FLAG_END_HEADERS) != 0;
+        const uint8_t *block = frame + 9;
+        int flags = NGHTTP2_HD_INFLATE_EMIT;
+        assert_true(length <= 16384);
+        while (is_head && (flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
+            nghttp2_nv nv;
+            size_t n_left = (size_t)(frame + 9 + length - block);
+            ssize_t n_read = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, block, n_left, is_last);
+            assert_true(n_read >= 0);
+            block += n_read;
+            n_fields += (flags & NGHTTP2_HD_INFLATE_EMIT) != 0 ? 1 : 0;
+        }
+        if (is_head && is_last) {
+            assert_true((flags & NGHTTP2_HD_INFLATE_FINAL) != 0);
+            assert_int_equal(nghttp2_hd_inflate_end_headers(inflater), 0);
+        }
+        at += 9 + length;
+    }
+    nghttp2_hd_inflate_del(inflater);
+    return n_fields;
+}
+
+static void heads_of_many_frames_are_whole(void **state)
+{
+    struct fixture *f = *state;
+
+    receive(f, FB_STR(WIDE GET("\1") GET("\3")));
+    respond_with_fields(f, &f->streams[0], 200);
+    respond(f, &f->streams[1], 1);
+    assert_int_equal(read_heads(f, 4096), 1 + 200 + 1 + 1);
+    assert_int_equal(f->n_ended, 2);
+}
+
+static void a_client_chooses_how_much_it_remembers(void **state)
+{
+    struct fixture *f = *state;
+
+    receive(f, FB_STR(WIDE FRAME("\6", "\4", "\0", "\0") "\0\1\0\0\0\0" GET("\1") GET("\3")));
+    for (size_t i = 0; i < 2; i++) {
+        const struct fb_header header = {FB_STR("X-Same"), FB_STR("value")};
+        struct stream *stream = &f->streams[i];
+        struct fb_http2_response response = {.status = 404, .headers = &header, .n_headers = 1};
+        fb_http2_respond(f->session, &stream->part, &response);
+    }
+    assert_int_equal(read_heads(f, 0), 4);
+    assert_int_equal(f->n_closed, 2);
+}
+
 static void a_head_of_any_length_that_an_upstream_may_send_is_sent(void **state)
 {
     struct fixture *f = *state;
@@ -367,6 +438,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_waits_for_a_window_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_while_content_is_gathered_keeps_what_was, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(heads_of_many_frames_are_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_client_chooses_how_much_it_remembers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_head_of_any_length_that_an_upstream_may_send_is_sent,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_head_beyond_the_limit_resets_its_stream_alone, set_up,
