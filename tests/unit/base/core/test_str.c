@@ -59,8 +59,8 @@ static void any_byte_at_any_place_is_told_from_its_like(void **state)
     memset(plain, '-', sizeof(plain));
     for (size_t len = 1; len <= sizeof(plain); len++) {
         for (unsigned i = 0; i < 256 * len; i++) {
-            unsigned char byte = (unsigned char)(i / len);
-            unsigned char small = byte >= 'A' && byte <= 'Z' ? byte + 32 : byte;
+            unsigned byte = i / (unsigned)len;
+            unsigned small = byte >= 'A' && byte <= 'Z' ? byte + 32U : byte;
             struct fb_str str = {plain, len};
             memset(other, '-', sizeof(other));
             other[i % len] = (char)byte;
