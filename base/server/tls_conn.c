@@ -63,8 +63,8 @@ static enum server_metric metric_of_sealer(const char *sealer)
     if (strcmp(sealer, "kernel") == 0) {
         return METRIC_TLS_BY_KERNEL;
     }
-    if (strcmp(sealer, "vaes") == 0) {
-        return METRIC_TLS_BY_VAES;
+    if (strcmp(sealer, "gcrypt") == 0) {
+        return METRIC_TLS_BY_GCRYPT;
     }
     return strcmp(sealer, "ipsec-mb") == 0 ? METRIC_TLS_BY_IPSEC_MB : METRIC_TLS_BY_MBEDTLS;
 }

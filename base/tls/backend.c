@@ -2,7 +2,7 @@
 
 #include "base/core/attr.h"
 
-extern const struct fb_tls_backend fb_tls_backend_vaes;
+extern const struct fb_tls_backend fb_tls_backend_gcrypt;
 extern const struct fb_tls_backend fb_tls_backend_ipsecmb;
 extern const struct fb_tls_backend fb_tls_backend_mbedtls;
 
@@ -13,11 +13,6 @@ struct order {
     const struct fb_tls_backend *backends[N_BACKENDS];
 };
 
-#ifdef __x86_64__
-#define VAES &fb_tls_backend_vaes
-#else
-#define VAES NULL
-#endif
 #ifdef FB_HAS_IPSEC_MB
 #define IPSECMB &fb_tls_backend_ipsecmb
 #else
@@ -27,9 +22,10 @@ struct order {
 /* Where a processor does four blocks at a time, the multi-buffer library has that too. */
 static const struct order *order_get(void)
 {
-    static const struct order by_two = {{VAES, IPSECMB, &fb_tls_backend_mbedtls}};
+    static const struct order by_two = {{&fb_tls_backend_gcrypt, IPSECMB, &fb_tls_backend_mbedtls}};
 #ifdef __x86_64__
-    static const struct order by_four = {{IPSECMB, VAES, &fb_tls_backend_mbedtls}};
+    static const struct order by_four = {
+        {IPSECMB, &fb_tls_backend_gcrypt, &fb_tls_backend_mbedtls}};
 
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma")) {

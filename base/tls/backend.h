@@ -1,8 +1,8 @@
 /*
  * Backends: what seals and opens records.
  *
- *     vaes       our own AES-GCM, where the processor has instructions that do two blocks of AES at
- *                a time; the best, but for AVX-512
+ *     gcrypt     Libgcrypt, for AES where the processor has instructions that do two blocks at a
+ *                time; the best, but for AVX-512
  *     ipsec-mb   Intel's multi-buffer library, where it was built in and the processor has
  *                instructions for AES; the best with AVX-512
  *     mbedtls    everywhere
