@@ -103,7 +103,8 @@ bool fb_tls_kernel_take(const struct fb_stream *inner, const struct fb_tls_keys 
     int fd = fb_tls_socket_of(inner);
     union kernel_keys info = {.aes_128 = {.info = {0}}};
 
-    /* The kernel's records are of the full size. */
+    /* The kernel's records are of the full size. The keys of TLS 1.3 have to be replaced when the
+     * peer asks for that, which no Linux before 6.14 lets us. */
     if (fd < 0 || !kernel_offers() || keys->version != FB_TLS_1_2 ||
         keys->max_content < FB_TLS_RECORD_MAX) {
         return false;

@@ -41,8 +41,8 @@ struct fb_stream;
 struct fb_tls_config;
 struct tls_shaking;
 
-/* What seals the records of a TCP connection with this cipher: "kernel" where Linux' module `tls`
- * is loaded, which then needs no copy of what is sent; else a backend (base/tls/backend.h). */
+/* What seals the records of a TCP connection with this cipher: "kernel", of TLS 1.2, where Linux'
+ * module `tls` is loaded, which then needs no copy of what is sent; else a backend (backend.h). */
 const char *fb_tls_sealer_name(enum fb_tls_aead aead);
 
 /* Both sides' operation: a config for servers accepts, one for clients connects. Cancelable. */

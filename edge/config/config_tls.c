@@ -92,11 +92,14 @@ static const struct fb_conf_item tls_items[] = {
      .help = "A PEM file. Whoever connects must have a certificate signed by one of these; so "
              "must upstreams, which by preset are held against what the system trusts."},
     {"min_version", FB_CONF_ENUM, AT(edge_conf_tls, min_version), .names = version_names,
-     .preset = "1.2", .help = "The oldest version of TLS that is spoken."},
+     .preset = "1.2",
+     .help = "The oldest version of TLS that is spoken; the newest is 1.3 with mbedTLS 3.6, "
+             "else 1.2, as `--version` tells."},
     {"ciphers", FB_CONF_STRINGS, AT(edge_conf_tls, ciphers), .check = conf_check_cipher,
      .max = FB_TLS_MAX_CIPHERS, .check_all = fb_conf_check_distinct,
      .help = "Of TLS 1.2, most wanted first; all have forward secrecy and authenticate what they "
-             "seal. Unset: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, each with ECDSA and RSA."},
+             "seal. TLS 1.3 takes its own from what these seal with. Unset: AES-128-GCM, "
+             "AES-256-GCM, ChaCha20-Poly1305, each with ECDSA and RSA."},
     {"tickets", FB_CONF_DURATION, AT(edge_conf_tls, tickets), .max = 7 * DAY_MS, .preset = "12h",
      .help = "How long a client may resume a session without a full handshake; the key of the "
              "tickets changes as often. 0: never. With `authorities` none are given."},

@@ -280,12 +280,14 @@ class Lab:
                   f"workers: {workers}\n{extra}")
         return self.program("forebay-origin", name, config, port, admin, start)
 
-    def system(self, memory="256MiB", workers=2):
+    def system(self, memory="256MiB", workers=2, secure=None):
         """An origin behind a regional node behind an edge: (origin, regional, edge).
-        The origin serves the watch page of this build."""
+        The origin serves the watch page of this build. `secure` is given the edge before it
+        starts, and returns the URL that players have."""
         volumes = [("volume", "512MiB")]
         edge = self.edge([], name="edge-1", memory=memory, volumes=volumes, start=False)
-        origin = self.origin(public_url=edge.url, workers=workers, extra=f"web: {BUILD / 'web'}\n")
+        public_url = secure(edge) if secure else edge.url
+        origin = self.origin(public_url=public_url, workers=workers, extra=f"web: {BUILD / 'web'}\n")
         regional = self.edge([origin.url], name="regional-1", role="regional", memory=memory,
                              volumes=volumes)
         edge.config_path.write_text(edge.config_path.read_text().replace(

@@ -57,13 +57,20 @@ def entry(name, pairs, **keys):
     return text + "".join(f"    {key}: {value}\n" for key, value in keys.items())
 
 
-def tls_edge(lab, origin, tls, listen="players", extra="", **options):
-    """An edge that listens on `edge.tls_port` too, with the entry named `listen`."""
-    edge = lab.edge(upstreams=[origin.url], extra=f"tls:\n{tls}{extra}", start=False, **options)
+def add_tls(edge, tls, listen="players"):
+    """Has an edge that is not yet started listen on `edge.tls_port` too. Returns the URL."""
     edge.tls_port = free_port()
     config = edge.config_path.read_text()
     edge.config_path.write_text(config.replace(
-        "listen:\n", f"listen:\n  - {{address: '127.0.0.1:{edge.tls_port}', tls: {listen}}}\n"))
+        "listen:\n", f"listen:\n  - {{address: '127.0.0.1:{edge.tls_port}', tls: {listen}}}\n") +
+        f"tls:\n{tls}")
+    return f"https://127.0.0.1:{edge.tls_port}"
+
+
+def tls_edge(lab, origin, tls, listen="players", **options):
+    """An edge that listens on `edge.tls_port` too, with the entry named `listen`."""
+    edge = lab.edge(upstreams=[origin.url], start=False, **options)
+    add_tls(edge, tls, listen)
     return edge.start()
 
 
