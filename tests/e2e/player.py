@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
 from lab import BUILD, Lab  # noqa: E402
+from lab_tls import Authority, add_tls, entry  # noqa: E402
 from studio import Studio  # noqa: E402
 
 SECONDS = 16
@@ -56,19 +57,26 @@ def main():
     shutil.copy(HERE / "dash.html", shots / "dash.html")
     shutil.copy(modules / "node_modules/dashjs/dist/modern/umd/dash.all.min.js", shots / "dash.js")
     with Lab() as lab:
-        origin, regional, edge = lab.system()
+        # hls.js has the segments over TLS and HTTP/2, dash.js over neither.
+        pair = Authority(lab.dir / "ca").issue("127.0.0.1")
+        origin, regional, edge = lab.system(secure=lambda edge: add_tls(edge, entry("players",
+                                                                                    [pair])))
         clip = lab.clip("-c:a", "aac", seconds=SECONDS, size="854x480")
         studio = Studio(origin.url)
         studio.sign_up()
         video = studio.publish(clip, title="A test card, counted in sixteen seconds",
                                description="Sound: one steady tone.", tags=["test", "card"])
-        mpd = urllib.parse.quote(studio.manifest(video, "dash"), safe="")
+        manifest = studio.manifest(video, "dash").replace(
+            f"https://127.0.0.1:{edge.tls_port}", edge.url)
+        mpd = urllib.parse.quote(manifest, safe="")
         done = subprocess.run(
             ["node", str(HERE / "player.mjs"), str(modules), f"{origin.url}/watch/{video}",
              f"{serve(shots)}/dash.html?mpd={mpd}", str(shots), "edge-1", "regional-1"],
             env={**os.environ, "CLIP_SECONDS": str(SECONDS)}, timeout=400)
         assert done.returncode == 0, "the players failed"
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
+        for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
+            assert edge.metric(row + "server=\"forebay-edge\"}") > 0, "it did not come by TLS"
     return 0
 
 
