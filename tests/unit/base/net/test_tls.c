@@ -252,9 +252,8 @@ static void begin_again(struct fixture *f)
     end_init(f, &f->client);
 }
 
-static void next_connection_resumes_the_session(void **state)
+static void resume_twice(struct fixture *f)
 {
-    struct fixture *f = *state;
     const struct fb_str text = FB_STR("text");
 
     for (int i = 0; i < 3; i++) {
@@ -269,6 +268,27 @@ static void next_connection_resumes_the_session(void **state)
         assert_string_equal(f->client.got.ptr, "text");
         begin_again(f);
     }
+}
+
+static void next_connection_resumes_the_session(void **state)
+{
+    resume_twice(*state);
+}
+
+/* Its hash is another. */
+static void session_of_aes_256_is_resumed_too(void **state)
+{
+    static const struct fb_str name = {"TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384", 39};
+    struct fixture *f = *state;
+
+    fb_tls_config_unref(f->client_config);
+    assert_int_equal(fb_tls_config_new(&(struct fb_tls_options){.is_client = true,
+                                                                .authorities = PEM(TEST_CA_PEM),
+                                                                .ciphers = &name,
+                                                                .n_ciphers = 1},
+                                       &f->client_config, NULL),
+                     FB_OK);
+    resume_twice(f);
 }
 
 static void session_that_the_server_forgot_costs_a_full_handshake(void **state)
@@ -428,6 +448,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_go_both_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(costly_steps_run_on_a_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(next_connection_resumes_the_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(session_of_aes_256_is_resumed_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(session_that_the_server_forgot_costs_a_full_handshake,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_cut_off_a_write_is_not_read, set_up, tear_down),
