@@ -11,6 +11,7 @@ enum {
     DEFAULT_HEAD_BYTES = 32 * 1024,
     DEFAULT_HEADERS = 100,
     DEFAULT_STREAMS = 128,
+    DEFAULT_WINDOW = 1024 * 1024,
     MAX_QUEUED_FRAMES = 256
 };
 
@@ -281,6 +282,7 @@ int fb_http2_session_new(const struct fb_http2_limits *limits, const struct fb_h
     own.max_head_bytes = own.max_head_bytes != 0 ? own.max_head_bytes : DEFAULT_HEAD_BYTES;
     own.max_headers = own.max_headers != 0 ? own.max_headers : DEFAULT_HEADERS;
     own.max_streams = own.max_streams != 0 ? own.max_streams : DEFAULT_STREAMS;
+    own.window = own.window != 0 ? own.window : DEFAULT_WINDOW;
     return fb_http2_session_make(&own, events, ctx, false, ret_session);
 }
 
@@ -396,9 +398,9 @@ void fb_http2_widen(struct fb_http2_session *session, struct fb_http2_stream *st
     }
     /* What cannot be announced stays as it was. */
     (void)nghttp2_session_set_local_window_size(session->h2, NGHTTP2_FLAG_NONE, stream->id,
-                                                FB_HTTP2_WIDE_WINDOW);
+                                                (int32_t)session->limits.window);
     (void)nghttp2_session_set_local_window_size(session->h2, NGHTTP2_FLAG_NONE, 0,
-                                                FB_HTTP2_WIDE_WINDOW);
+                                                (int32_t)session->limits.window);
 }
 
 void fb_http2_use(struct fb_http2_session *session, struct fb_http2_stream *stream, size_t n)

@@ -43,8 +43,7 @@ enum {
     FB_HTTP2_STREAM_SLICES = 4, /* that a stream has taken and not sent, at most */
     FB_HTTP2_MAX_PIECES = 64,   /* of one gathering */
     FB_HTTP2_MAX_RESPONSE_HEAD = 256 * 1024,
-    FB_HTTP2_WINDOW = 64 * 1024 - 1,
-    FB_HTTP2_WIDE_WINDOW = 1024 * 1024
+    FB_HTTP2_WINDOW = 64 * 1024 - 1
 };
 
 /* Zero means the default in brackets. */
@@ -52,7 +51,8 @@ struct fb_http2_limits {
     uint32_t max_head_bytes; /* [32 KiB] names and values: `status` 431 or 414 */
     uint32_t max_headers;    /* [100] fields: `status` 431 */
     uint32_t max_streams;    /* [128] open at once; others are refused */
-    uint32_t window;         /* of clients alone: [1 MiB] of each stream at first */
+    uint32_t window;         /* [1 MiB] of a client, of each stream at first; of a server, of
+                              * the connection too once somebody reads a request's content */
 };
 
 /* The session's part of a request and its response. */
@@ -76,12 +76,12 @@ struct fb_http2_stream {
     bool is_closed;         /* `closed` has run */
     int body_err;           /* why `body` broke, which reset the stream; else FB_OK */
     uint64_t n_gathered;    /* bytes of content */
+    size_t room_out;        /* what its head takes, at most */
 
     /* Private to base/http2. */
     struct fb_buf cookie;
     const struct fb_header *fields_out; /* of the head that is to be sent; in `arena` */
     size_t n_fields_out;
-    size_t room_out;                                /* that they take at most */
     unsigned status_out;                            /* 0 once it is gathered */
     bool has_continue;                              /* a status of 100 is to be sent before */
     struct fb_slice slices[FB_HTTP2_STREAM_SLICES]; /* taken from `body`, not all sent */
@@ -193,7 +193,7 @@ void fb_http2_reset(struct fb_http2_session *session, struct fb_http2_stream *st
 /* The body that had to be waited for has news. */
 void fb_http2_resume(struct fb_http2_session *session, struct fb_http2_stream *stream);
 
-/* Somebody reads the request's content: opens the windows to FB_HTTP2_WIDE_WINDOW. */
+/* Somebody reads the request's content: opens the windows to the limit of them. */
 void fb_http2_widen(struct fb_http2_session *session, struct fb_http2_stream *stream);
 
 /* `n` bytes of content were used, so as many may come. For closed streams too. */

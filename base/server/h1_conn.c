@@ -242,6 +242,12 @@ static void begin_head(struct h1_conn *conn)
     }
 }
 
+static bool becomes_http2(const struct h1_conn *conn)
+{
+    return conn->parser.is_http2 && conn->base.n_requests == 0 &&
+           !conn->base.server->options.limits.has_no_http2;
+}
+
 /* The client begins as one does that knows us to speak HTTP/2. */
 static void become_http2(struct h1_conn *conn)
 {
@@ -278,7 +284,7 @@ static void conn_run(struct h1_conn *conn)
             on_request(conn, exchange, &request);
             return;
         }
-        if (err != FB_E_LATER && conn->parser.is_http2 && conn->base.n_requests == 0) {
+        if (err != FB_E_LATER && becomes_http2(conn)) {
             fb_server_give_exchange(&conn->base.server->h1_pool, &exchange->base);
             become_http2(conn);
             return;

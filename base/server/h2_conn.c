@@ -109,8 +109,8 @@ static void count_newest(struct h2_conn *conn)
 
     conn->newest = NULL;
     if (stream != NULL) {
-        stream->n_head_bytes = stream->part.n_head_bytes + H2_FIELD_BYTES * stream->part.n_fields;
-        conn->n_heads_bytes += stream->n_head_bytes;
+        fb_h2_stream_count(stream,
+                           stream->part.n_head_bytes + H2_FIELD_BYTES * stream->part.n_fields);
     }
 }
 
@@ -119,7 +119,7 @@ static struct fb_http2_stream *on_opened(void *ctx)
     struct h2_conn *conn = ctx;
 
     count_newest(conn); /* no head begins before the last is whole or given up */
-    if (conn->n_streams >= (size_t)2 * H2_MAX_STREAMS) {
+    if (conn->n_streams >= (size_t)2 * conn->base.server->options.limits.max_streams) {
         return NULL; /* handlers are still busy with requests that were canceled */
     }
     if (conn->n_heads_bytes >= H2_MAX_HEADS_BYTES) {
@@ -425,7 +425,8 @@ static struct h2_conn *conn_new(struct fb_server *server, const struct server_pe
     struct fb_http2_limits limits = {
         .max_head_bytes = server->options.limits.max_head_bytes,
         .max_headers = server->options.limits.max_headers,
-        .max_streams = H2_MAX_STREAMS,
+        .max_streams = server->options.limits.max_streams,
+        .window = server->options.limits.h2_window,
     };
 
     fb_server_conn_init(server, &conn->base, &protocol, peer);

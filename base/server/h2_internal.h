@@ -23,11 +23,12 @@
 #include "base/server/server_internal.h"
 
 enum {
-    H2_MAX_STREAMS = 128,
-    H2_MAX_HEADS_BYTES = 512 * 1024, /* of requests that have memory; reached, more are refused */
+    H2_MAX_HEADS_BYTES = 512 * 1024, /* of streams that have memory; reached, more are refused */
     H2_FIELD_BYTES = 32,             /* besides its name and its value */
+    H2_SMALL_HEAD_BYTES = 4 * 1024,  /* a response's that counts for nothing, as most of its bytes
+                                      * are the store's */
     H2_BATCH_BYTES = 128 * 1024,     /* as much as the kernel keeps unsent */
-    H2_SLOW_BYTES = 32 * 1024,       /* at once to a slow client */
+    H2_SLOW_BYTES = 1,               /* at once to a slow client: a frame, of 16 KiB at most */
     H2_MAX_SLICES = 4,               /* of input before anything is sent */
     H2_WARNING_MS = 500              /* from the warning of a drain to the last request */
 };
@@ -132,6 +133,9 @@ void fb_h2_shut_down(struct h2_conn *conn);
 /* ---- h2_stream.c --------------------------------------------------------- */
 
 struct h2_stream *fb_h2_stream_new(struct h2_conn *conn);
+
+/* Its heads hold so many bytes more, for as long as it lives. */
+void fb_h2_stream_count(struct h2_stream *stream, size_t n_bytes);
 
 /* To be looked at by fb_h2_run_news(). */
 void fb_h2_stream_note(struct h2_stream *stream);

@@ -48,6 +48,12 @@ static void free_if_done(struct h2_stream *stream)
     fb_h2_stream_gone(conn);
 }
 
+void fb_h2_stream_count(struct h2_stream *stream, size_t n_bytes)
+{
+    stream->n_head_bytes += n_bytes;
+    stream->conn->n_heads_bytes += n_bytes;
+}
+
 void fb_h2_stream_note(struct h2_stream *stream)
 {
     fb_list_remove(&stream->note);
@@ -209,5 +215,8 @@ void fb_h2_respond(struct fb_exchange *exchange, const struct fb_response *respo
     }
     out.n_extra = fb_server_fields(conn->base.server, response, extra);
     fb_http2_respond(conn->session, &stream->part, &out);
+    if (stream->part.room_out > H2_SMALL_HEAD_BYTES) {
+        fb_h2_stream_count(stream, stream->part.room_out);
+    }
     fb_h2_flush_soon(conn);
 }

@@ -144,6 +144,7 @@ static void fill_in(struct fb_server_limits *limits)
         {&limits->max_headers, 100},        {&limits->head_timeout_ms, 10000},
         {&limits->body_timeout_ms, 30000},  {&limits->idle_timeout_ms, 60000},
         {&limits->write_timeout_ms, 30000}, {&limits->max_requests, UINT32_MAX},
+        {&limits->max_streams, 128},
     };
 
     for (size_t i = 0; i < FB_ARRAY_LEN(presets); i++) {

@@ -16,6 +16,7 @@
 #include "base/loop/op.h"
 #include "base/net/address.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fb_clients;
@@ -41,6 +42,9 @@ struct fb_server_limits {
     uint32_t write_timeout_ms; /* [30 s] without the client taking a byte */
     uint32_t max_requests;     /* [unlimited] per connection */
     uint64_t least_rate;       /* [no bound] bit/s; who takes less over a minute is cut */
+    bool has_no_http2;         /* without TLS; with it, the party should not offer it either */
+    uint32_t max_streams;      /* [128] HTTP/2: requests at once of a connection */
+    uint32_t h2_window;        /* [1 MiB] HTTP/2: content of requests, ahead of who reads it */
 };
 
 struct fb_server_options {

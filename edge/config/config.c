@@ -105,7 +105,7 @@ static const struct fb_conf_section listen_section = {
     .name = "listen",
     .help =
         "Where clients connect. They speak HTTP/1.1 or HTTP/2, which is agreed on by ALPN with `tls` "
-        "and known beforehand without.",
+        "and known beforehand without (`http2`).",
     .size = sizeof(struct edge_conf_listen),
     .items = listen_items,
 };
@@ -152,6 +152,25 @@ static const struct fb_conf_section limits_section = {
     .help = "What all clients together may use.",
     .size = sizeof(struct edge_conf_limits),
     .items = limit_items,
+};
+
+static const struct fb_conf_item http2_items[] = {
+    {"enabled", FB_CONF_BOOL, AT(edge_conf_http2, enabled), .preset = "true",
+     .help = "Without it clients are spoken to by HTTP/1.1 alone, with and without TLS."},
+    {"streams", FB_CONF_INT, AT(edge_conf_http2, streams), .min = 1, .max = 1024, .preset = "128",
+     .help = "Requests at once on a connection; further ones are refused, which clients repeat."},
+    {"window", FB_CONF_SIZE, AT(edge_conf_http2, window), .min = 65536, .max = 67108864,
+     .preset = "1MiB",
+     .help = "What a client may send of a request's content ahead of who takes it: a connection "
+             "holds as much at most. Responses go as far as the client's own windows."},
+    {0},
+};
+
+static const struct fb_conf_section http2_section = {
+    .name = "http2",
+    .help = "Connections of clients that speak HTTP/2. A change needs a restart.",
+    .size = sizeof(struct edge_conf_http2),
+    .items = http2_items,
 };
 
 #define TIMEOUT(name, standard, live, text)                                                    \
@@ -220,6 +239,8 @@ static const struct fb_conf_item root_items[] = {
      .help = "What holds for the hosts that clients name; for others, the root's `rules`."},
     {"limits", FB_CONF_SECTION, AT(edge_conf, limits), .section = &limits_section,
      .help = "What all clients together may use."},
+    {"http2", FB_CONF_SECTION, AT(edge_conf, http2), .section = &http2_section,
+     .help = "How clients may speak HTTP/2."},
     {"clients", FB_CONF_SECTION, AT(edge_conf, clients), .section = &edge_conf_clients_section,
      .help = "What one client may use."},
     {"fills", FB_CONF_SECTION, AT(edge_conf, fills), .section = &edge_conf_fills_section,

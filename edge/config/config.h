@@ -187,6 +187,12 @@ struct edge_conf_limits {
     int64_t upstream_connections;
 };
 
+struct edge_conf_http2 {
+    bool enabled;
+    int64_t streams;
+    uint64_t window;
+};
+
 struct edge_conf_timeouts {
     uint64_t head;
     uint64_t body;
@@ -275,6 +281,7 @@ struct edge_conf {
     struct fb_conf_list rules; /* of struct edge_conf_rule */
     struct fb_conf_list sites; /* of struct edge_conf_site */
     struct edge_conf_limits limits;
+    struct edge_conf_http2 http2;
     struct edge_conf_clients clients;
     struct edge_conf_fills fills;
     struct edge_conf_timeouts timeouts;

@@ -79,8 +79,9 @@ FB_MUST_CHECK int edge_conf_tls_client(const struct edge_conf_tls *conf,
                                        enum fb_client_protocol protocol,
                                        struct fb_tls_config **ret_config, struct fb_diag *diag);
 
-/* For listeners, with the files as they are now. `tickets` may be NULL. */
-FB_MUST_CHECK int edge_conf_tls_server(const struct edge_conf_tls *conf,
+/* For listeners, with the files as they are now; HTTP/2 is offered if `has_http2`. `tickets` may be
+ * NULL. */
+FB_MUST_CHECK int edge_conf_tls_server(const struct edge_conf_tls *conf, bool has_http2,
                                        struct fb_tls_tickets *tickets,
                                        struct fb_tls_config **ret_config, struct fb_diag *diag);
 

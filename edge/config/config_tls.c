@@ -244,15 +244,16 @@ static int tls_config_new(const struct edge_conf_tls *from, struct fb_tls_option
     return err < 0 ? fb_diag_prefix(diag, err, "tls '%.*s'", FB_STR_ARG(from->name)) : FB_OK;
 }
 
-int edge_conf_tls_server(const struct edge_conf_tls *conf, struct fb_tls_tickets *tickets,
-                         struct fb_tls_config **ret_config, struct fb_diag *diag)
+int edge_conf_tls_server(const struct edge_conf_tls *conf, bool has_http2,
+                         struct fb_tls_tickets *tickets, struct fb_tls_config **ret_config,
+                         struct fb_diag *diag)
 {
     /* What both sides may agree on after the handshake, most wanted first. */
     static const char *const protocols[] = {"h2", "http/1.1"};
     struct fb_tls_options options = {
         .n_certificates = conf->certificates.n,
-        .protocols = protocols,
-        .n_protocols = FB_ARRAY_LEN(protocols),
+        .protocols = has_http2 ? protocols : protocols + 1,
+        .n_protocols = has_http2 ? FB_ARRAY_LEN(protocols) : 1,
         .tickets = tickets,
     };
 

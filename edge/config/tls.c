@@ -46,6 +46,7 @@ struct tls_client {
 struct edge_tls {
     struct edge_tls_options options;
     uint32_t timeout_ms;
+    bool has_http2;            /* is offered to clients; a change needs a restart */
     struct tls_entry *entries; /* owned */
     size_t n;
     struct tls_client *clients; /* owned each */
@@ -182,7 +183,7 @@ static int entry_make(struct edge_tls *tls, const struct edge_conf_tls *from, st
         entry_go_on(entry, tls->options.told);
     }
     tls->n++;
-    int err = edge_conf_tls_server(from, entry->tickets, &config, diag);
+    int err = edge_conf_tls_server(from, tls->has_http2, entry->tickets, &config, diag);
     if (err < 0) {
         return err;
     }
@@ -275,6 +276,7 @@ int edge_tls_new(const struct edge_conf *conf, const struct edge_tls_options *op
 
     tls->options = *options;
     tls->timeout_ms = (uint32_t)conf->timeouts.head;
+    tls->has_http2 = conf->http2.enabled;
     tls->entries = fb_alloc_array(conf->tls.n, sizeof(*tls->entries));
     for (size_t i = 0; i < conf->tls.n && err == FB_OK; i++) {
         const struct edge_conf_tls *from = FB_CONF_AT(struct edge_conf_tls, conf->tls, i);
@@ -356,7 +358,7 @@ static int news_load_entries(struct edge_tls_news *news, struct edge_tls *tls,
                    FB_LOG_TEXT("tls", entry->name));
             continue;
         }
-        int err = edge_conf_tls_server(from, entry->tickets, &config, diag);
+        int err = edge_conf_tls_server(from, tls->has_http2, entry->tickets, &config, diag);
         if (err < 0) {
             return err;
         }

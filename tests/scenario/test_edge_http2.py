@@ -55,12 +55,13 @@ def test_a_segment_comes_whole_and_in_parts(edge):
     assert "hit" in head[head.index("cache-status"):]
 
 
-def test_a_head_as_long_as_an_origin_may_send_comes(edge, origin):
-    def long_head(exchange):
-        fields = "".join(f"x-{n:03}: {'a' * 675}\r\n" for n in range(95))
-        exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: max-age=60\r\n"
-                      + fields + "\r\nhi")
+def long_head(exchange):
+    fields = "".join(f"x-{n:03}: {'a' * 675}\r\n" for n in range(95))
+    exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: max-age=60\r\n"
+                  + fields + "\r\nhi")
 
+
+def test_a_head_as_long_as_an_origin_may_send_comes(edge, origin):
     origin.on("/long-head", long_head)
     for _ in range(2):
         assert h2(edge, "/long-head") == b"hi"
@@ -97,6 +98,19 @@ def test_http_2_is_agreed_on_over_tls(module_lab, origin):
     got = curl("--cacert", str(authority.path), "--resolve", f"a.example:{edge.tls_port}:127.0.0.1",
                "-w", "%{http_version}", f"https://a.example:{edge.tls_port}/list.m3u8")
     assert got == b"#EXTM3U\n2"
+
+
+def test_without_it_http_1_is_spoken(module_lab, origin):
+    authority = Authority(module_lab.dir / "ca-1")
+    edge = tls_edge(module_lab, origin, entry("players", [authority.issue("a.example")]),
+                    name="box-1-only", extra="http2: { enabled: false }\n")
+    got = curl("--cacert", str(authority.path), "--resolve", f"a.example:{edge.tls_port}:127.0.0.1",
+               "-w", "%{http_version}", f"https://a.example:{edge.tls_port}/list.m3u8")
+    assert got == b"#EXTM3U\n1.1"
+    assert curl("--http1.1", "-w", "%{http_version}", edge.url + "/list.m3u8") == b"#EXTM3U\n1.1"
+    with Frames(edge.port) as peer:
+        peer.sock.settimeout(20)
+        assert peer.sock.recv(100).startswith(b"HTTP/1.1 505")
 
 
 # ---- in which order ---------------------------------------------------------
@@ -216,6 +230,16 @@ def test_too_many_requests_at_once_are_refused(module_lab, edge, origin):
         assert len(order_of_ends(peer, 128)) == 128
 
 
+def test_the_configuration_says_how_many_come_at_once(module_lab, origin):
+    edge = module_lab.edge(upstreams=[origin.url], name="box-2", extra="http2: { streams: 2 }\n")
+    bring(edge, "/seg.m4s")
+    with Frames(edge.port) as peer:  # whose window lets none of them end
+        peer.send(b"".join(frame(HEADERS, END_STREAM | END_HEADERS, stream, request("/seg.m4s"))
+                           for stream in (1, 3, 5)))
+        refused = peer.read_until(lambda got: got.type == RST_STREAM)[-1]
+        assert (refused.stream, refused.payload) == (5, REFUSED_STREAM.to_bytes(4, "big"))
+
+
 def memory_kib(edge):
     status = pathlib.Path(f"/proc/{edge.pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
@@ -243,6 +267,20 @@ def test_heads_that_are_small_on_the_wire_alone_have_a_limit(edge):
         for peer in peers:
             peer.sock.close()
     assert h2(edge, "/seg.m4s") == SEGMENT
+
+
+def test_long_heads_of_responses_have_a_limit_too(edge, origin):
+    """Also of a client that takes them, but none of the content."""
+    origin.on("/long-head", long_head)
+    bring(edge, "/long-head")
+    with Frames(edge.port, settings=b"\0\4\0\0\0\0") as peer:
+        for stream in range(1, 17, 2):
+            peer.get(stream, "/long-head")
+            peer.read_until(lambda got, stream=stream: got.stream == stream and
+                            got.flags & END_HEADERS)
+        peer.get(17, "/long-head")
+        refused = peer.read_until(lambda got: got.stream == 17)[-1]
+        assert (refused.type, refused.payload) == (RST_STREAM, REFUSED_STREAM.to_bytes(4, "big"))
 
 
 # ---- the end ----------------------------------------------------------------
