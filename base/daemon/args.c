@@ -1,4 +1,5 @@
 #include "base/core/err.h"
+#include "base/core/option.h"
 #include "base/daemon/daemon_internal.h"
 
 enum option_id {
@@ -12,41 +13,22 @@ enum option_id {
     OPTION_HELP
 };
 
-struct option_row {
-    const char *name;
-    const char *value; /* what it is called in the manual, or NULL */
-    const char *help;
-};
-
-static const struct option_row option_rows[] = {
-    [OPTION_CONFIG] = {"--config", "FILE", "Read the configuration from FILE (YAML)."},
-    [OPTION_CHECK] = {"--check", NULL, "Check the configuration and exit."},
+static const struct fb_option option_rows[] = {
+    [OPTION_CONFIG] = {"--config", "FILE", "Read the configuration from FILE (YAML).", 0},
+    [OPTION_CHECK] = {"--check", NULL, "Check the configuration and exit.", 0},
     [OPTION_PRINT_CONFIG] = {"--print-config", NULL,
-                             "Print the configuration with all presets filled in, and exit."},
+                             "Print the configuration with all presets filled in, and exit.", 0},
     [OPTION_PRINT_REFERENCE] = {"--print-reference", NULL,
-                                "Print all keys of the configuration as Markdown, and exit."},
+                                "Print all keys of the configuration as Markdown, and exit.", 0},
     [OPTION_LOG_LEVEL] = {"--log-level", "LEVEL",
-                          "Log from this level on: debug, info (preset), warn or error."},
+                          "Log from this level on: debug, info (preset), warn or error.", 0},
     [OPTION_LOG_FORMAT] = {"--log-format", "FORMAT",
-                           "text, json, or auto (preset): text on a terminal, else JSON lines."},
-    [OPTION_VERSION] = {"--version", NULL, "Print the version and exit."},
-    [OPTION_HELP] = {"--help", NULL, "Print this page and exit."},
+                           "text, json, or auto (preset): text on a terminal, else JSON lines.", 0},
+    [OPTION_VERSION] = {"--version", NULL, "Print the version and exit.", 0},
+    [OPTION_HELP] = {"--help", NULL, "Print this page and exit.", 0},
 };
 
-/* The row whose name `arg` begins with, up to its end or a '='. */
-static int option_find(struct fb_str arg, enum option_id *ret_id, struct fb_diag *diag)
-{
-    struct fb_str name = fb_str_first(arg, fb_str_find(arg, '='));
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
-        if (fb_str_equal(name, fb_str_from(option_rows[i].name))) {
-            *ret_id = (enum option_id)i;
-            return FB_OK;
-        }
-    }
-    return fb_diag_set(diag, FB_E_MALFORMED, "unknown option '%.*s' (--help lists all)",
-                       FB_STR_ARG(name));
-}
+static const struct fb_options options = {.rows = option_rows, .n = FB_ARRAY_LEN(option_rows)};
 
 /* The index of `text` in `words`, or FB_E_MALFORMED. */
 static int word_find(const char *const *words, size_t n, struct fb_str text, const char *option,
@@ -106,27 +88,14 @@ int fb_daemon_args_parse(int argc, char **argv, struct fb_daemon_args *ret_args,
                          struct fb_diag *diag)
 {
     struct fb_daemon_args args = {.log_level = FB_LOG_INFO, .log_format = FB_LOG_FORMAT_AUTO};
+    int at = 1;
 
-    for (int i = 1; i < argc; i++) {
-        enum option_id id = OPTION_HELP;
-        struct fb_str arg = fb_str_from(argv[i]);
-        size_t equals = fb_str_find(arg, '=');
-        const char *value = equals < arg.len ? argv[i] + equals + 1 : NULL;
-
-        int err = option_find(arg, &id, diag);
-        if (err < 0) {
-            return err;
+    while (at < argc) {
+        struct fb_option_given given;
+        int err = fb_option_read(&options, argc, argv, &at, &given, diag);
+        if (err == FB_OK) {
+            err = option_apply(&args, (enum option_id)given.row, given.value, diag);
         }
-        const struct option_row *row = &option_rows[id];
-        if (row->value != NULL && value == NULL && i + 1 < argc) {
-            value = argv[++i];
-        }
-        if ((row->value != NULL) != (value != NULL)) {
-            return fb_diag_set(diag, FB_E_MALFORMED, "%s takes %s%s", row->name,
-                               row->value != NULL ? "a value: " : "no value",
-                               row->value != NULL ? row->value : "");
-        }
-        err = option_apply(&args, id, value, diag);
         if (err < 0) {
             return err;
         }
@@ -159,11 +128,7 @@ void fb_daemon_args_help(const struct fb_daemon_program *program, struct fb_buf 
                       program->commands[i].summary);
     }
     fb_buf_append(buf, FB_STR("\nOPTIONS\n"));
-    for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
-        const struct option_row *row = &option_rows[i];
-        fb_buf_printf(buf, "    %s%s%s\n        %s\n", row->name, row->value != NULL ? " " : "",
-                      row->value != NULL ? row->value : "", row->help);
-    }
+    fb_options_print(&options, buf);
     fb_buf_append(buf, FB_STR("\n"
                               "SIGNALS\n"
                               "    SIGTERM, SIGINT\n"

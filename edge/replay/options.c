@@ -2,6 +2,7 @@
 
 #include "base/conf/conf.h"
 #include "base/core/err.h"
+#include "base/core/option.h"
 
 enum { SHARE_MAX_DIGITS = 6 };
 
@@ -82,24 +83,21 @@ uint64_t edge_replay_size_of(const struct edge_replay_size *size, uint64_t footp
 
 enum option_id { OPTION_CONFIG, OPTION_MEMORY, OPTION_VOLUMES, OPTION_DAILY, OPTION_HELP };
 
-struct option_row {
-    const char *name;
-    const char *value; /* what it is called in the manual, or NULL */
-    const char *help;
-};
-
-static const struct option_row option_rows[] = {
+static const struct fb_option option_rows[] = {
     [OPTION_CONFIG] = {"--config", "FILE",
-                       "The configuration of the edge: its `store` section is what is replayed."},
+                       "The configuration of the edge: its `store` section is what is replayed.",
+                       0},
     [OPTION_MEMORY] = {"--memory", "SHARE|SIZE",
                        "Instead of store.memory: a size such as 8GiB, or a share of each trace's\n"
-                       "        footprint such as 1% or 0.01."},
+                       "        footprint such as 1% or 0.01.",
+                       0},
     [OPTION_VOLUMES] = {"--volumes", "SHARE|SIZE",
                         "Instead of store.volumes: one volume of this size. Their endurance does\n"
                         "        not count then, since a trace's days are not to the scale of a\n"
-                        "        drive's; --daily sets a budget."},
-    [OPTION_DAILY] = {"--daily", "SHARE|SIZE", "What may be written to the volumes in a day."},
-    [OPTION_HELP] = {"--help", NULL, "Print this page and exit."},
+                        "        drive's; --daily sets a budget.",
+                        0},
+    [OPTION_DAILY] = {"--daily", "SHARE|SIZE", "What may be written to the volumes in a day.", 0},
+    [OPTION_HELP] = {"--help", NULL, "Print this page and exit.", 0},
 };
 
 static int option_apply(struct edge_replay_args *args, enum option_id id, const char *value,
@@ -127,37 +125,7 @@ static int option_apply(struct edge_replay_args *args, enum option_id id, const 
     return err < 0 ? fb_diag_prefix(diag, err, "%s", option_rows[id].name) : FB_OK;
 }
 
-/* Reads the option at argv[*at], and its value behind it, and steps over both. */
-static int option_read(int argc, char **argv, int *at, struct edge_replay_args *args,
-                       struct fb_diag *diag)
-{
-    struct fb_str arg = fb_str_from(argv[*at]);
-    size_t equals = fb_str_find(arg, '=');
-    const char *value = equals < arg.len ? argv[*at] + equals + 1 : NULL;
-    size_t id = 0;
-
-    while (id < FB_ARRAY_LEN(option_rows) &&
-           !fb_str_equal(fb_str_first(arg, equals), fb_str_from(option_rows[id].name))) {
-        id++;
-    }
-    if (id == FB_ARRAY_LEN(option_rows)) {
-        return fb_diag_set(diag, FB_E_MALFORMED,
-                           "unknown option '%.*s' (forebay-edge replay --help lists all)",
-                           FB_STR_ARG(fb_str_first(arg, equals)));
-    }
-    const struct option_row *row = &option_rows[id];
-    if (row->value != NULL && value == NULL && *at + 1 < argc) {
-        *at += 1;
-        value = argv[*at];
-    }
-    if ((row->value != NULL) != (value != NULL)) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "%s takes %s%s", row->name,
-                           row->value != NULL ? "a value: " : "no value",
-                           row->value != NULL ? row->value : "");
-    }
-    *at += 1;
-    return option_apply(args, (enum option_id)id, value, diag);
-}
+static const struct fb_options options = {.rows = option_rows, .n = FB_ARRAY_LEN(option_rows)};
 
 int edge_replay_args_parse(int argc, char **argv, struct edge_replay_args *ret_args,
                            struct fb_diag *diag)
@@ -166,7 +134,11 @@ int edge_replay_args_parse(int argc, char **argv, struct edge_replay_args *ret_a
     int at = 1;
 
     while (at < argc && fb_str_starts_with(fb_str_from(argv[at]), FB_STR("--"))) {
-        int err = option_read(argc, argv, &at, &args, diag);
+        struct fb_option_given given;
+        int err = fb_option_read(&options, argc, argv, &at, &given, diag);
+        if (err == FB_OK) {
+            err = option_apply(&args, (enum option_id)given.row, given.value, diag);
+        }
         if (err < 0) {
             return err;
         }
@@ -210,11 +182,7 @@ void edge_replay_help(struct fb_buf *buf)
                               "    each number means.\n"
                               "\n"
                               "OPTIONS\n"));
-    for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
-        const struct option_row *row = &option_rows[i];
-        fb_buf_printf(buf, "    %s%s%s\n        %s\n", row->name, row->value != NULL ? " " : "",
-                      row->value != NULL ? row->value : "", row->help);
-    }
+    fb_options_print(&options, buf);
     fb_buf_append(buf, FB_STR("\n"
                               "EXIT STATUS\n"
                               "    0   All traces were replayed.\n"

@@ -1,5 +1,6 @@
 #include "base/conf/conf.h"
 #include "base/core/err.h"
+#include "base/core/option.h"
 #include "edge/tool/tool_internal.h"
 
 enum option_id {
@@ -17,33 +18,27 @@ enum option_id {
 };
 
 #define OF(verb) (1U << (verb))
-#define OF_ALL   (OF(TOOL_VERBS) - 1)
 
-struct option_row {
-    const char *name;
-    const char *value; /* what it is called on the page, or NULL */
-    unsigned verbs;
-    const char *help;
-};
-
-static const struct option_row option_rows[] = {
-    [OPTION_JSON] = {"--json", NULL, OF(TOOL_INSPECT) | OF(TOOL_BENCH), "Print one JSON document."},
-    [OPTION_ZONE] = {"--zone", "N", OF(TOOL_INSPECT), "List the records of zone N instead."},
-    [OPTION_RATE] = {"--rate", "SIZE", OF(TOOL_VERIFY),
-                     "Read at most so much a second, such as 100MiB."},
-    [OPTION_QUIET] = {"--quiet", NULL, OF(TOOL_VERIFY), "Do not tell how far it is."},
-    [OPTION_NODE] = {"--node", "NAME", OF(TOOL_FORMAT),
-                     "Whose volume it will be: `node` in the configuration of the edge."},
-    [OPTION_SIZE] = {"--size", "SIZE", OF(TOOL_FORMAT) | OF(TOOL_BENCH),
+static const struct fb_option option_rows[] = {
+    [OPTION_JSON] = {"--json", NULL, "Print one JSON document.", OF(TOOL_INSPECT) | OF(TOOL_BENCH)},
+    [OPTION_ZONE] = {"--zone", "N", "List the records of zone N instead.", OF(TOOL_INSPECT)},
+    [OPTION_RATE] = {"--rate", "SIZE", "Read at most so much a second, such as 100MiB.",
+                     OF(TOOL_VERIFY)},
+    [OPTION_QUIET] = {"--quiet", NULL, "Do not tell how far it is.", OF(TOOL_VERIFY)},
+    [OPTION_NODE] = {"--node", "NAME",
+                     "Whose volume it will be: `node` in the configuration of the edge.",
+                     OF(TOOL_FORMAT)},
+    [OPTION_SIZE] = {"--size", "SIZE",
                      "How long to make a file that is not there, such as 100GiB. Its room is\n"
-                     "        reserved."},
-    [OPTION_OBJECT] = {"--object", "SIZE", OF(TOOL_BENCH),
-                       "Bytes of an object, at most 4MiB (1MiB)."},
-    [OPTION_SECONDS] = {"--seconds", "N", OF(TOOL_BENCH), "How long each part takes (5)."},
-    [OPTION_KEEP] = {"--keep", NULL, OF(TOOL_BENCH),
-                     "Leave the volume as it was written, of node 'bench'."},
-    [OPTION_FORCE] = {"--force", NULL, OF(TOOL_FORMAT) | OF(TOOL_BENCH), "Give up what is there."},
-    [OPTION_HELP] = {"--help", NULL, OF_ALL, "Print this page and exit."},
+                     "        reserved.",
+                     OF(TOOL_FORMAT) | OF(TOOL_BENCH)},
+    [OPTION_OBJECT] = {"--object", "SIZE", "Bytes of an object, at most 4MiB (1MiB).",
+                       OF(TOOL_BENCH)},
+    [OPTION_SECONDS] = {"--seconds", "N", "How long each part takes (5).", OF(TOOL_BENCH)},
+    [OPTION_KEEP] = {"--keep", NULL, "Leave the volume as it was written, of node 'bench'.",
+                     OF(TOOL_BENCH)},
+    [OPTION_FORCE] = {"--force", NULL, "Give up what is there.", OF(TOOL_FORMAT) | OF(TOOL_BENCH)},
+    [OPTION_HELP] = {"--help", NULL, "Print this page and exit.", 0},
 };
 
 enum { TOOL_RATE_MIN = 1024 * 1024 }; /* bytes per second; less is a forgotten unit */
@@ -130,45 +125,24 @@ static int option_apply(struct tool_args *args, enum option_id id, const char *v
 
 /* ---- arguments ----------------------------------------------------------- */
 
-static int option_find(struct fb_str name, enum tool_verb verb, enum option_id *ret_id,
-                       struct fb_diag *diag)
+static struct fb_options options_of(enum tool_verb verb)
 {
-    for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
-        if ((option_rows[i].verbs & OF(verb)) != 0 &&
-            fb_str_equal(name, fb_str_from(option_rows[i].name))) {
-            *ret_id = (enum option_id)i;
-            return FB_OK;
-        }
-    }
-    return fb_diag_set(diag, FB_E_MALFORMED, "unknown option '%.*s' (--help lists all)",
-                       FB_STR_ARG(name));
+    return (struct fb_options){
+        .rows = option_rows, .n = FB_ARRAY_LEN(option_rows), .kind = OF(verb)};
 }
 
 /* Reads the option at argv[*at], and its value behind it, and steps over both. */
 static int option_read(int argc, char **argv, int *at, struct tool_args *args, struct fb_diag *diag)
 {
-    struct fb_str arg = fb_str_from(argv[*at]);
-    size_t equals = fb_str_find(arg, '=');
-    const char *value = equals < arg.len ? argv[*at] + equals + 1 : NULL;
-    enum option_id id = OPTION_HELP;
+    const struct fb_options options = options_of(args->verb);
+    struct fb_option_given given;
 
-    int err = option_find(fb_str_first(arg, equals), args->verb, &id, diag);
+    int err = fb_option_read(&options, argc, argv, at, &given, diag);
     if (err < 0) {
         return err;
     }
-    const struct option_row *row = &option_rows[id];
-    if (row->value != NULL && value == NULL && *at + 1 < argc) {
-        *at += 1;
-        value = argv[*at];
-    }
-    if ((row->value != NULL) != (value != NULL)) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "%s takes %s%s", row->name,
-                           row->value != NULL ? "a value: " : "no value",
-                           row->value != NULL ? row->value : "");
-    }
-    *at += 1;
-    err = option_apply(args, id, value, diag);
-    return err < 0 ? fb_diag_prefix(diag, err, "%s", row->name) : FB_OK;
+    err = option_apply(args, (enum option_id)given.row, given.value, diag);
+    return err < 0 ? fb_diag_prefix(diag, err, "%s", option_rows[given.row].name) : FB_OK;
 }
 
 int edge_tool_args_parse(int argc, char **argv, enum tool_verb verb, struct tool_args *ret_args,
@@ -204,11 +178,7 @@ int edge_tool_args_parse(int argc, char **argv, enum tool_verb verb, struct tool
 
 void edge_tool_args_help(struct fb_buf *buf, enum tool_verb verb)
 {
-    for (size_t i = 0; i < FB_ARRAY_LEN(option_rows); i++) {
-        const struct option_row *row = &option_rows[i];
-        if ((row->verbs & OF(verb)) != 0) {
-            fb_buf_printf(buf, "    %s%s%s\n        %s\n", row->name, row->value != NULL ? " " : "",
-                          row->value != NULL ? row->value : "", row->help);
-        }
-    }
+    const struct fb_options options = options_of(verb);
+
+    fb_options_print(&options, buf);
 }

@@ -120,7 +120,7 @@ static void help_needs_nothing_else(void **state)
 static void wrong_arguments_are_named(void **state)
 {
     (void)state;
-    REFUSED("unknown option '--memroy' (forebay-edge replay --help lists all)", "--memroy=1%");
+    REFUSED("unknown option '--memroy' (--help lists all)", "--memroy=1%");
     REFUSED("--config takes a value: FILE", "--config");
     REFUSED("--help takes no value", "--help=1");
     REFUSED("--config FILE is missing (forebay-edge replay --help tells more)", "a.fbt");
