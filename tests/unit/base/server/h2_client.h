@@ -295,3 +295,33 @@ static inline int64_t frame_error(const struct wire *wire, unsigned type)
     }
     return error;
 }
+
+/* ---- frames as literal bytes --------------------------------------------- */
+
+static inline struct fb_buf begun(void)
+{
+    struct fb_buf bytes = {0};
+
+    fb_buf_append(&bytes, PREFACE);
+    return bytes;
+}
+
+/* Sends all in pieces, as they would come from the network. */
+static inline void send_frames(struct fixture *f, struct fb_buf *bytes)
+{
+    struct fb_str rest = fb_buf_str(bytes);
+
+    while (rest.len > 0 && f->wire.end == FB_OK) {
+        struct fb_str piece = fb_str_first(rest, 1000);
+        wire_send_bytes(&f->wire, piece);
+        rest = fb_str_skip(rest, piece.len);
+    }
+    fb_buf_done(bytes);
+}
+
+static inline void add_post(struct fb_buf *bytes)
+{
+    frame_add(bytes, NGHTTP2_HEADERS, 4, 1,
+              FB_STR("\x83\x86\x44\x05/echo\x41\x01"
+                     "a"));
+}
