@@ -176,6 +176,7 @@ static int node_make_tls(struct edge_node *node, struct fb_diag *diag)
         if (err < 0) {
             return fb_diag_set(diag, err, "start a thread: %s", fb_err_text(err));
         }
+        fb_pool_give_way(node->tls_pool);
     }
     const struct edge_tls_options options = {
         .clock = fb_clock_system(),

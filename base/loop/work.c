@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 enum { POOL_MAX_THREADS = 256, POOL_N_CLIENTS = 1024, POOL_SHARE = 2 };
 
@@ -20,6 +21,7 @@ struct fb_pool {
     unsigned max_queued;
     unsigned n_of[POOL_N_CLIENTS]; /* of these, a client's; under lock */
     bool is_closing;               /* under lock */
+    bool gives_way;                /* under lock */
     unsigned n_threads;
     struct fb_thread *threads[POOL_MAX_THREADS]; /* owned */
 };
@@ -79,23 +81,32 @@ static struct fb_work *queue_take(struct fb_pool *pool)
 /* ---- threads ------------------------------------------------------------- */
 
 /* The next piece of work, or NULL when the pool closes. */
-static struct fb_work *pool_next(struct fb_pool *pool)
+static struct fb_work *pool_next(struct fb_pool *pool, bool *ret_gives_way)
 {
     (void)pthread_mutex_lock(&pool->lock);
     while (pool->n_queued == 0 && !pool->is_closing) {
         (void)pthread_cond_wait(&pool->changed, &pool->lock);
     }
     struct fb_work *work = queue_take(pool);
+    *ret_gives_way = pool->gives_way;
     (void)pthread_mutex_unlock(&pool->lock);
     return work;
 }
 
 static void pool_thread(void *ctx)
 {
+    enum { NICE = 5 };
     struct fb_pool *pool = ctx;
     struct fb_work *work = NULL;
+    bool gives_way = false;
+    bool is_nice = false;
 
-    while ((work = pool_next(pool)) != NULL) {
+    while ((work = pool_next(pool, &gives_way)) != NULL) {
+        if (gives_way && !is_nice) {
+            is_nice = true;
+            /* Of this thread alone; lowering is nobody's privilege. */
+            (void)setpriority(PRIO_PROCESS, 0, NICE);
+        }
         work->outcome = work->run(work);
         fb_loop_post(work->op.loop, &work->post);
     }
@@ -125,6 +136,13 @@ int fb_pool_new(const char *name, unsigned n_threads, unsigned max_queued,
     }
     *ret_pool = pool;
     return FB_OK;
+}
+
+void fb_pool_give_way(struct fb_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->gives_way = true;
+    (void)pthread_mutex_unlock(&pool->lock);
 }
 
 void fb_pool_free(struct fb_pool *pool)

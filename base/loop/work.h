@@ -42,6 +42,11 @@ struct fb_work {
 FB_MUST_CHECK int fb_pool_new(const char *name, unsigned n_threads, unsigned max_queued,
                               struct fb_pool **ret_pool);
 
+/* Its threads give way to loops: where both want a core, the loop has three quarters of it, and has
+ * it at once when it wakes. For work that comes in bursts, such as handshakes. Called before the
+ * first work. */
+void fb_pool_give_way(struct fb_pool *pool);
+
 /* Waits for running work, whose `done` must have been awaited before. */
 void fb_pool_free(struct fb_pool *pool);
 

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -68,6 +69,13 @@ static int run_in_order(struct fb_work *work)
 
     task->order = ++task->f->n_ordered;
     return run_plain(work);
+}
+
+/* Its own nice value as the result. */
+static int run_and_tell_nice(struct fb_work *work)
+{
+    (void)run_plain(work);
+    return getpriority(PRIO_PROCESS, 0);
 }
 
 static void until_held(struct fixture *f, unsigned n)
@@ -142,6 +150,19 @@ static void work_runs_once_and_its_result_comes_back(void **state)
     turn_until_done(f, 2);
     assert_int_equal(task.n_runs, 2);
     assert_int_equal(task.work.op.result, -5);
+}
+
+static void threads_that_give_way_are_behind_loops(void **state)
+{
+    struct fixture *f = *state;
+    int of_loop = getpriority(PRIO_PROCESS, 0);
+    struct task task;
+
+    fb_pool_give_way(f->pool);
+    start(&task, f, run_and_tell_nice);
+    turn_until_done(f, 1);
+    assert_int_equal(task.work.op.result, of_loop < 5 ? 5 : of_loop);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), of_loop);
 }
 
 static void more_than_the_queue_holds_is_busy(void **state)
@@ -258,6 +279,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(work_runs_once_and_its_result_comes_back),
+        TEST(threads_that_give_way_are_behind_loops),
         TEST(more_than_the_queue_holds_is_busy),
         TEST(a_client_with_much_work_does_not_hold_up_the_next),
         TEST(queued_work_is_canceled_and_running_work_is_not),
