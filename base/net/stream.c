@@ -24,6 +24,13 @@ size_t fb_stream_retract(struct fb_stream *stream)
     return stream->ops->retract(stream);
 }
 
+void fb_stream_pace(struct fb_stream *stream, uint64_t rate)
+{
+    if (stream->ops->pace != NULL) {
+        stream->ops->pace(stream, rate);
+    }
+}
+
 void fb_stream_shut(struct fb_stream *stream)
 {
     stream->ops->shut(stream);

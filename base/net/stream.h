@@ -53,7 +53,8 @@ struct fb_stream_ops {
     size_t (*retract)(struct fb_stream *stream);
     struct fb_address (*peer)(const struct fb_stream *stream);
     const struct fb_tls_facts *(*tls)(const struct fb_stream *stream); /* NULL: it has none */
-    int (*socket)(const struct fb_stream *stream); /* NULL: it is none of its own */
+    int (*socket)(const struct fb_stream *stream);         /* NULL: it is none of its own */
+    void (*pace)(struct fb_stream *stream, uint64_t rate); /* NULL: it cannot */
 };
 
 /* Sends; one write at a time. Cancel only by closing, after which nothing more
@@ -72,6 +73,10 @@ size_t fb_stream_unacked(const struct fb_stream *stream);
  * which are copied: from here on its pieces are not read any more. It finishes when those are
  * sent. Returns how many bytes at its end were cut off. Nothing happens without a write. */
 size_t fb_stream_retract(struct fb_stream *stream);
+
+/* From now on sends at most `rate` bytes a second, evenly; 0: as fast as it goes. Where the kernel
+ * does not let it, nothing changes. */
+void fb_stream_pace(struct fb_stream *stream, uint64_t rate);
 
 /* Sends FIN after what was written; reading goes on. */
 void fb_stream_shut(struct fb_stream *stream);

@@ -394,6 +394,14 @@ static int tcp_socket(const struct fb_stream *stream)
     return uv_fileno((const uv_handle_t *)&self->handle, &fd) < 0 ? -1 : fd;
 }
 
+static void tcp_pace(struct fb_stream *stream, uint64_t rate)
+{
+    uint64_t value = rate != 0 ? rate : UINT64_MAX;
+
+    /* Who is not paced is served all the same. */
+    (void)setsockopt(tcp_socket(stream), SOL_SOCKET, SO_MAX_PACING_RATE, &value, sizeof(value));
+}
+
 static const struct fb_stream_ops tcp_ops = {
     .write = tcp_write,
     .shut = tcp_shut,
@@ -403,6 +411,7 @@ static const struct fb_stream_ops tcp_ops = {
     .retract = tcp_retract,
     .peer = tcp_peer,
     .socket = tcp_socket,
+    .pace = tcp_pace,
 };
 
 int fb_tcp_stream_new(struct fb_loop *loop, struct tcp_stream **ret_stream)

@@ -23,6 +23,12 @@ static const struct fb_tls_facts *tls_facts(const struct fb_stream *stream)
     return self->facts;
 }
 
+static void tls_pace(struct fb_stream *stream, uint64_t rate)
+{
+    struct tls_stream *self = (struct tls_stream *)(void *)stream;
+    fb_stream_pace(self->inner, rate);
+}
+
 static const struct fb_stream_ops tls_ops = {
     .write = fb_tls_send_write,
     .shut = fb_tls_send_shut,
@@ -32,6 +38,7 @@ static const struct fb_stream_ops tls_ops = {
     .retract = fb_tls_send_retract,
     .peer = tls_peer,
     .tls = tls_facts,
+    .pace = tls_pace,
 };
 
 /* Bytes that came with the last of the handshake are the first to be opened. */

@@ -55,6 +55,11 @@ void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchang
     exchange->hooks = *hooks;
 }
 
+void fb_exchange_pace(struct fb_exchange *exchange, uint64_t rate)
+{
+    exchange->pace = rate;
+}
+
 void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response *response)
 {
     exchange->conn->protocol->respond(exchange, response);
@@ -132,6 +137,7 @@ void fb_exchange_problem(struct fb_exchange *exchange, unsigned status, const ch
 void fb_exchange_begin(struct fb_exchange *exchange, struct server_conn *conn)
 {
     exchange->conn = conn;
+    exchange->pace = 0;
     exchange->started_ns = fb_clock_mono_ns(fb_loop_clock(conn->server->loop));
     conn->n_requests++;
 }

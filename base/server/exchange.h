@@ -89,6 +89,11 @@ struct fb_exchange_hooks {
 };
 void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchange_hooks *hooks);
 
+/* Before the response: it is sent with at most `rate` bytes a second, evenly, or fewer if its
+ * listener says so; 0: with no bound of its own. In HTTP/2 a connection sends what those of its
+ * responses may that are under way, all together, and has no bound while one of them has none. */
+void fb_exchange_pace(struct fb_exchange *exchange, uint64_t rate);
+
 /* Sends the response. Date is added unless given; Connection and framing
  * fields are the server's. A body that breaks closes the connection with a
  * reset, so that it never passes for whole. */

@@ -342,6 +342,7 @@ void fb_h1_respond(struct fb_exchange *base, const struct fb_response *response)
         }
         return;
     }
+    fb_pace_set(&conn->base, exchange->base.pace);
     out.closes = exchange->closes;
     out.says_keep_alive = !exchange->closes && exchange->base.request.version_minor == 0;
     out.extra = fb_server_lines(conn->base.server, response);

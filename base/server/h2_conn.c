@@ -472,8 +472,10 @@ void fb_h2_open(struct fb_server *server, const struct server_peer *peer)
 
 void fb_h2_take_over(struct server_conn *old, struct fb_str rest)
 {
-    struct server_peer peer = {
-        .stream = old->stream, .client = old->client, .is_trusted = old->is_trusted};
+    struct server_peer peer = {.stream = old->stream,
+                               .client = old->client,
+                               .is_trusted = old->is_trusted,
+                               .listener = old->listener};
 
     old->stream = NULL;
     old->client = NULL;

@@ -59,6 +59,7 @@ struct h2_conn {
     bool is_last;           /* the last request was named */
     bool is_lingering;
     bool is_faulty; /* counted */
+    bool has_paces; /* responses with a rate of their own came */
 };
 
 /* The request's content; base.content reads it. */

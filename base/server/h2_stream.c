@@ -126,6 +126,27 @@ void fb_h2_stream_settle(struct h2_stream *stream)
 
 /* ---- the response -------------------------------------------------------- */
 
+/* What the responses under way may take together. */
+static void set_pace(struct h2_conn *conn)
+{
+    uint64_t rate = 0;
+
+    if (!conn->has_paces) {
+        return;
+    }
+    FB_LIST_EACH(node, &conn->streams) {
+        struct h2_stream *stream = FB_CONTAINER_OF(node, struct h2_stream, link);
+        if (stream->base.has_responded && !stream->is_over && stream->body != NULL) {
+            if (stream->base.pace == 0) {
+                rate = 0;
+                break;
+            }
+            rate += stream->base.pace;
+        }
+    }
+    fb_pace_set(&conn->base, rate);
+}
+
 void fb_h2_stream_end(struct h2_stream *stream, int result)
 {
     struct h2_conn *conn = stream->conn;
@@ -135,6 +156,9 @@ void fb_h2_stream_end(struct h2_stream *stream, int result)
     fb_reader_close(stream->body);
     stream->body = NULL;
     stream->is_over = true;
+    if (is_alive) {
+        set_pace(conn);
+    }
     fb_exchange_finish(&stream->base, result,
                        is_alive ? fb_http2_n_sent(conn->session, &stream->part) : stream->n_sent);
     if (is_alive && !stream->part.is_closed && !stream->part.has_all_content) {
@@ -214,6 +238,8 @@ void fb_h2_respond(struct fb_exchange *exchange, const struct fb_response *respo
         return;
     }
     out.n_extra = fb_server_fields(conn->base.server, response, extra);
+    conn->has_paces |= exchange->pace != 0;
+    set_pace(conn);
     fb_http2_respond(conn->session, &stream->part, &out);
     if (stream->part.room_out > H2_SMALL_HEAD_BYTES) {
         fb_h2_stream_count(stream, stream->part.room_out);

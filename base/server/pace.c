@@ -7,6 +7,9 @@
  * What a client takes is what its own kernel has acknowledged, so neither a large send
  * buffer here makes a dead client look alive, nor one that fills in large steps a slow one
  * look dead.
+ *
+ * How fast it is sent at most is another matter: the listener's bound, or a lower one that what is
+ * sent now has of its own.
  */
 #include "base/core/err.h"
 #include "base/server/server_internal.h"
@@ -98,4 +101,18 @@ void fb_pace_on_timer(struct server_conn *conn)
         conn->protocol->retract(conn);
     }
     pace_set_timer(conn, now_ms);
+}
+
+void fb_pace_set(struct server_conn *conn, uint64_t rate)
+{
+    uint64_t most = 0;
+
+    if (rate == 0 && !conn->is_paced) {
+        return;
+    }
+    if (conn->listener > 0) {
+        most = conn->server->listeners[conn->listener - 1].max_rate;
+    }
+    conn->is_paced = rate != 0;
+    fb_stream_pace(conn->stream, rate == 0 || (most != 0 && most < rate) ? most : rate);
 }

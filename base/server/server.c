@@ -321,7 +321,10 @@ void fb_server_serve(struct fb_server *server, struct fb_stream *stream)
 static void on_accepted(void *ctx, struct fb_stream *stream)
 {
     const struct server_listener *listener = ctx;
-    struct server_peer peer = {.stream = stream};
+    struct server_peer peer = {
+        .stream = stream,
+        .listener = (uint8_t)(listener - listener->server->listeners + 1),
+    };
 
     if (!admit(listener->server, &peer)) {
         return;
@@ -393,6 +396,7 @@ int fb_server_share(const struct fb_server *server, struct fb_sockets *sockets)
 int fb_server_tune(struct fb_server *server, const struct fb_tcp_tuning *tuning)
 {
     FB_REQUIRE(server->n_listeners > 0);
+    server->listeners[server->n_listeners - 1].max_rate = tuning->max_rate;
     return fb_listener_tune(server->listeners[server->n_listeners - 1].listener, tuning);
 }
 
@@ -404,6 +408,7 @@ void fb_server_conn_init(struct fb_server *server, struct server_conn *conn,
     conn->stream = peer->stream;
     conn->client = peer->client;
     conn->is_trusted = peer->is_trusted;
+    conn->listener = peer->listener;
     fb_list_init(&conn->link);
     fb_list_append(&server->conns, &conn->link);
     server->n_conns++;

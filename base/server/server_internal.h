@@ -102,6 +102,7 @@ struct server_listener {
     struct fb_server *server;
     struct fb_listener *listener; /* owned */
     struct fb_tls_party *tls;     /* borrowed; NULL: without TLS */
+    uint64_t max_rate;            /* bytes a second of each connection; 0: no bound */
 };
 
 /* Where a new connection leads, and what its client may do. */
@@ -109,6 +110,7 @@ struct server_peer {
     struct fb_stream *stream; /* taken over */
     struct fb_client *client; /* entered, or NULL */
     bool is_trusted;
+    uint8_t listener; /* its place among the server's, from 1; 0: it came otherwise */
 };
 
 /* Exchanges of one version that wait to be used again. */
@@ -179,7 +181,9 @@ struct server_conn {
     struct conn_pace pace;
     struct fb_client *client; /* whose bounds hold; NULL: nobody's */
     uint32_t n_requests;
-    bool is_trusted; /* no least rate holds */
+    bool is_trusted;  /* no least rate holds */
+    bool is_paced;    /* by what is sent now */
+    uint8_t listener; /* as of struct server_peer */
 };
 
 /* A request and its response; the first member of h1_exchange and h2_stream. */
@@ -195,6 +199,7 @@ struct fb_exchange {
     struct fb_address peer;   /* once the connection is dead */
     struct fb_reader content; /* the request's */
     int64_t content_length;   /* FB_LENGTH_UNKNOWN: its end will tell */
+    uint64_t pace;            /* of fb_exchange_pace() */
     unsigned status;
     bool has_responded;
     bool is_aborted;
@@ -264,6 +269,9 @@ void fb_pace_end(struct server_conn *conn);
 /* The timer has come over it. Cuts the connection of a client that takes nothing, or too
  * little. */
 void fb_pace_on_timer(struct server_conn *conn);
+
+/* From now on the connection sends at most `rate` bytes a second; 0: as its listener says. */
+void fb_pace_set(struct server_conn *conn, uint64_t rate);
 
 /* ---- exchange.c ---------------------------------------------------------- */
 

@@ -6,6 +6,8 @@
  *     /empty   nothing                     /stream  f->body, of unknown length
  *     /echo    what the request brought    /ten     f->body, said to be of ten bytes
  *     /large   LARGE_BYTES of zeros
+ *
+ * A query `pace=N` bounds the response to N bytes a second.
  */
 #pragma once
 
@@ -181,6 +183,17 @@ static inline void echo_on_content(struct fb_op *op)
     echo_read(FB_CONTAINER_OF(op, struct fixture, echo_wait));
 }
 
+static inline void set_pace(struct fb_exchange *exchange)
+{
+    struct fb_str query = fb_exchange_request(exchange)->query;
+    uint64_t rate = 0;
+
+    if (fb_str_starts_with(query, FB_STR("pace="))) {
+        assert_int_equal(fb_str_to_u64(fb_str_skip(query, 5), &rate), FB_OK);
+    }
+    fb_exchange_pace(exchange, rate);
+}
+
 static inline void handle(void *ctx, struct fb_exchange *exchange)
 {
     struct fixture *f = ctx;
@@ -189,6 +202,7 @@ static inline void handle(void *ctx, struct fb_exchange *exchange)
 
     f->n_requests++;
     fb_exchange_set_hooks(exchange, &hooks);
+    set_pace(exchange);
     if (fb_str_equal(path, FB_STR("/later"))) {
         f->pending = exchange;
     } else if (fb_str_equal(path, FB_STR("/stream"))) {

@@ -20,7 +20,8 @@
 enum { WIRE_CAPACITY = 256 * 1024, WIRE_TURNS = 12 };
 
 struct wire {
-    size_t capacity; /* of the pair; 0: WIRE_CAPACITY */
+    size_t capacity;                             /* of the pair; 0: WIRE_CAPACITY */
+    void (*connected)(struct fb_stream *served); /* before it is; NULL: nobody looks */
     struct test_clock clock;
     struct fb_loop *loop;
     struct fb_server *server;
@@ -72,6 +73,9 @@ static inline void wire_connect(struct wire *wire)
     wire->end = FB_OK;
     fb_stream_pair(wire->loop, wire->capacity != 0 ? wire->capacity : WIRE_CAPACITY, &wire->client,
                    &served);
+    if (wire->connected != NULL) {
+        wire->connected(served);
+    }
     fb_server_serve(wire->server, served);
 }
 
