@@ -164,6 +164,12 @@ struct edge_conf_hsts {
     bool preload;
 };
 
+struct edge_conf_pace {
+    int64_t bitrate; /* percent; 0: off */
+    bool rtp;
+    uint64_t least; /* bit/s */
+};
+
 struct edge_conf_site {
     struct fb_conf_list hosts; /* of struct fb_str */
     struct edge_conf_key key;
@@ -175,6 +181,7 @@ struct edge_conf_site {
     struct edge_conf_access access;
     struct edge_conf_cors cors;
     struct edge_conf_hsts hsts;
+    struct edge_conf_pace pace;
 };
 
 struct edge_conf_limits {

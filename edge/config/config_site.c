@@ -86,6 +86,8 @@ int edge_conf_check_sites(const struct fb_conf_list *sites, size_t *ret_entry, s
 
 #define AT(type, member) offsetof(struct type, member)
 
+enum { BITS_A_BYTE = 8 };
+
 static const char *const query_names[] =
     {[EDGE_KEY_WHOLE] = "whole", [EDGE_KEY_ALL] = "all", [EDGE_KEY_NONE] = "none", NULL};
 
@@ -150,6 +152,27 @@ static int site_check_demand(struct fb_str value, struct fb_diag *diag)
     return FB_OK;
 }
 
+static const struct fb_conf_item pace_items[] = {
+    {"bitrate", FB_CONF_INT, AT(edge_conf_pace, bitrate), .min = 0, .max = 10000, .preset = "0",
+     .help = "Percent of the bitrate of what is fetched (`br`), such as 150: less than 125 leaves "
+             "a player little to catch up with. 0: that does not matter."},
+    {"rtp", FB_CONF_BOOL, AT(edge_conf_pace, rtp), .preset = "false",
+     .help = "Whether what a player asks for itself (`rtp`) holds, before `bitrate`."},
+    {"least", FB_CONF_RATE, AT(edge_conf_pace, least), .min = 8000, .max = 100000000000,
+     .preset = "1Mbit/s", .help = "But never slower than this."},
+    {0},
+};
+
+static const struct fb_conf_section pace_section = {
+    .name = "pace",
+    .help = "How fast media is sent to players that say by CMCD (CTA-5004) what they need, so that "
+            "it comes evenly and not in bursts. One that begins (`su`) or has run dry (`bs`) gets "
+            "all there is, as does one that says nothing. `rate` of the listener bounds all. On a "
+            "connection of HTTP/2 the responses under way have their sum.",
+    .size = sizeof(struct edge_conf_pace),
+    .items = pace_items,
+};
+
 static const struct fb_conf_item site_items[] = {
     {"hosts", FB_CONF_STRINGS, AT(edge_conf_site, hosts), .min = 1, .is_required = true,
      .check = edge_site_check_host, .check_all = fb_conf_check_distinct,
@@ -180,6 +203,9 @@ static const struct fb_conf_item site_items[] = {
      .help = "Which pages may read its responses; what the upstream says if it has no `origins`."},
     {"hsts", FB_CONF_SECTION, AT(edge_conf_site, hsts), .section = &edge_conf_hsts_section,
      .help = "Keeps browsers from asking its hosts without TLS again."},
+    {"pace", FB_CONF_SECTION, AT(edge_conf_site, pace), .section = &pace_section,
+     .help = "How fast media is sent to players that say what they need; as fast as it goes if "
+             "neither `bitrate` nor `rtp` is written."},
     {0},
 };
 
@@ -223,6 +249,9 @@ static int site_spec(const struct edge_conf *conf, const struct edge_conf_site *
                 .edits = edge_conf_edits(arena, &from->headers),
                 .cors = edge_conf_cors(arena, &from->cors),
                 .hsts = edge_conf_hsts(arena, &from->hsts),
+                .pace = {.bitrate = (uint32_t)from->pace.bitrate,
+                         .obeys_rtp = from->pace.rtp,
+                         .least = from->pace.least / BITS_A_BYTE},
             },
     };
     int err = edge_conf_access(&from->access, *FB_CONF_AT(struct fb_str, from->hosts, 0),

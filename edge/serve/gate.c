@@ -1,5 +1,7 @@
 #include "base/core/err.h"
+#include "base/server/exchange.h"
 #include "edge/serve/guard.h"
+#include "edge/serve/player.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/upstream/cdn_loop.h"
 
@@ -98,6 +100,7 @@ void edge_serve_start(struct serve_request *request)
     if (!edge_guard_enter(request)) {
         return;
     }
+    fb_exchange_pace(request->exchange, edge_player_rate(&request->site->pace, request->client));
     int err = gate_read_target(request);
     if (err == FB_E_LIMIT) {
         edge_serve_fail(request, 414, "the target is too long");

@@ -40,6 +40,13 @@ struct edge_sites;
 /* Labels of a wildcard are bounded too. */
 enum { EDGE_SITE_HOSTS_MAX = 65536, EDGE_SITE_HOST_BYTES = 253, EDGE_SITE_DEPTH_MAX = 30 };
 
+/* How fast media is sent to players that say what they need (CTA-5004). */
+struct edge_pace {
+    uint32_t bitrate; /* percent of `br`; 0: that does not matter */
+    bool obeys_rtp;   /* `rtp` goes before it */
+    uint64_t least;   /* bytes a second, whatever they say */
+};
+
 /* What holds for one site. In a specification it is borrowed; in what
  * edge_sites_find() gives it lives as long as the sites. */
 struct edge_site {
@@ -53,6 +60,7 @@ struct edge_site {
     struct fb_str hsts;         /* Strict-Transport-Security over TLS; "": what the upstream says */
     struct edge_access *access; /* NULL: everybody; the sites take a reference */
     const struct edge_cors *cors; /* NULL: what the upstream says */
+    struct edge_pace pace;        /* zero: as fast as it goes */
 };
 
 struct edge_site_spec {

@@ -86,6 +86,12 @@ struct fb_reader *fb_exchange_body(struct fb_exchange *exchange)
     return exchange->content_reader;
 }
 
+void fb_exchange_pace(struct fb_exchange *exchange, uint64_t rate)
+{
+    (void)exchange;
+    (void)rate;
+}
+
 void fb_exchange_set_hooks(struct fb_exchange *exchange, const struct fb_exchange_hooks *hooks)
 {
     exchange->hooks = *hooks;
