@@ -34,6 +34,13 @@ void fb_reader_unread(struct fb_reader *reader, uint64_t n)
     reader->ops->unread(reader, n);
 }
 
+void fb_reader_prefer_files(struct fb_reader *reader)
+{
+    if (reader->ops->prefer_files != NULL) {
+        reader->ops->prefer_files(reader);
+    }
+}
+
 void fb_reader_close(struct fb_reader *reader)
 {
     if (reader != NULL) {

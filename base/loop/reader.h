@@ -31,11 +31,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Memory that is a part of a file, whose pages can be sent as they are instead of a copy. They are
+ * never written to again: what the kernel still has of them when the slice is released stays as
+ * it was (base/disk/frozen.h). */
+struct fb_slice_file {
+    int fd;
+    uint64_t offset;   /* in the file, of `begin` */
+    const char *begin; /* the slice begins here, or later */
+};
+
 /* Memory kept alive for whoever holds the slice. */
 struct fb_slice {
     struct fb_str bytes;          /* never empty */
     void (*release)(void *owner); /* NULL: static or otherwise kept memory */
     void *owner;
+    const struct fb_slice_file *file; /* NULL, or where they lie; borrowed until released */
 };
 
 /* Gives the slice back and leaves it zero; safe on zero. */
@@ -56,6 +66,10 @@ struct fb_reader_ops {
     /* Steps back over the last `n` bytes that were given: they are given again, next. Their
      * slices are the caller's to release as ever. No wait is under way. NULL: it cannot. */
     void (*unread)(struct fb_reader *reader, uint64_t n);
+
+    /* Whoever takes the slices sends them as they are, and prefers those that are files. NULL: all
+     * the same to the reader. */
+    void (*prefer_files)(struct fb_reader *reader);
 };
 
 /* The first member of every reader. */
@@ -70,6 +84,9 @@ void fb_reader_wait(struct fb_reader *reader, struct fb_op *op);
  * their memory meanwhile. */
 bool fb_reader_can_unread(const struct fb_reader *reader);
 void fb_reader_unread(struct fb_reader *reader, uint64_t n);
+
+/* From here on slices with a `file` are worth more than others. */
+void fb_reader_prefer_files(struct fb_reader *reader);
 
 /* Accepts NULL. */
 void fb_reader_close(struct fb_reader *reader);

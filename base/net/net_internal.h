@@ -77,8 +77,20 @@ struct tcp_stream {
     size_t n_write;                /* of its bytes that are to be sent */
     char *tail;                    /* owned; copied, and libuv's to send */
     uv_write_t tail_request;
-    bool wants_shut; /* after the write under way */
+    bool wants_shut;   /* after the write under way */
+    bool denies_files; /* the kernel would not send one */
 };
 
 /* A stream without a connection yet. */
 FB_MUST_CHECK int fb_tcp_stream_new(struct fb_loop *loop, struct tcp_stream **ret_stream);
+
+/* ---- tcp_send.c ---------------------------------------------------------- */
+
+/* As struct fb_stream_ops tells. */
+void fb_tcp_write(struct fb_stream *stream, struct fb_stream_write *write);
+void fb_tcp_shut(struct fb_stream *stream);
+size_t fb_tcp_unsent(const struct fb_stream *stream);
+size_t fb_tcp_retract(struct fb_stream *stream);
+
+/* Finishes the write under way, if there is one. */
+void fb_tcp_end_write(struct tcp_stream *self, int result);

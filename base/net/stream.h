@@ -27,6 +27,7 @@
 #include <stdbool.h>
 
 struct fb_loop;
+struct fb_slice_file;
 struct fb_tls_facts;
 
 struct fb_stream {
@@ -42,9 +43,14 @@ struct fb_stream_write {
     struct fb_op op;
     const struct fb_str *pieces; /* in: borrowed, with their bytes, until done */
     size_t n_pieces;             /* in: at most FB_STREAM_MAX_PIECES */
+
+    /* In: NULL, or for each piece the file that it is a part of, or NULL: as struct fb_slice says,
+     * borrowed likewise. Of use where fb_stream_takes_files(). */
+    const struct fb_slice_file *const *files;
 };
 
 struct fb_stream_ops {
+    bool takes_files;
     void (*write)(struct fb_stream *stream, struct fb_stream_write *write);
     void (*shut)(struct fb_stream *stream);
     void (*close)(struct fb_stream *stream, bool is_reset);
@@ -60,6 +66,13 @@ struct fb_stream_ops {
 /* Sends; one write at a time. Cancel only by closing, after which nothing more
  * is read from the pieces. */
 void fb_stream_write(struct fb_stream *stream, struct fb_stream_write *write);
+
+/* True if large pieces that lie in files are sent without a copy. The kernel then refers to the
+ * files' pages until the peer has said that it has their bytes. */
+static inline bool fb_stream_takes_files(const struct fb_stream *stream)
+{
+    return stream->ops->takes_files;
+}
 
 /* How much of the write under way the kernel has not taken yet. */
 size_t fb_stream_unsent(const struct fb_stream *stream);

@@ -171,178 +171,6 @@ static const struct fb_reader_ops tcp_reader_ops = {.next = tcp_next,
                                                     .wait = tcp_wait,
                                                     .close = tcp_close_reader};
 
-/* ---- sending ------------------------------------------------------------- */
-
-static void tcp_shut_now(struct tcp_stream *self)
-{
-    int fd = -1;
-
-    /* Past libuv, whose own shutdown costs a poll for writability. */
-    if (uv_fileno((uv_handle_t *)&self->handle, &fd) == 0) {
-        (void)shutdown(fd, SHUT_WR);
-    }
-}
-
-static void tcp_end_write(struct tcp_stream *self, int result)
-{
-    struct fb_stream_write *write = self->write;
-
-    self->write = NULL;
-    if (write == NULL) {
-        return;
-    }
-    if (result == FB_OK && self->tail != NULL) { /* else libuv may yet have it */
-        fb_free(self->tail);
-        self->tail = NULL;
-    }
-    fb_op_finish(&write->op, result);
-    if (self->wants_shut && result == FB_OK) {
-        tcp_shut_now(self);
-    }
-}
-
-/* The write's bytes from `from` to `to`. */
-static unsigned tcp_pieces(const struct fb_stream_write *write, size_t from, size_t to,
-                           uv_buf_t *bufs)
-{
-    unsigned n_bufs = 0;
-    size_t begin = 0;
-
-    for (size_t i = 0; i < write->n_pieces && begin < to; i++) {
-        struct fb_str piece = fb_str_first(write->pieces[i], to - begin);
-        begin += piece.len;
-        piece = begin > from ? fb_str_skip(piece, piece.len - FB_MIN(piece.len, begin - from))
-                             : FB_STR_NONE;
-        if (piece.len > 0) {
-            /* libuv only reads what its type says it might write. */
-            union {
-                const char *borrowed;
-                char *base;
-            } ptr = {.borrowed = piece.ptr};
-            bufs[n_bufs++] = (uv_buf_t){.base = ptr.base, .len = piece.len};
-        }
-    }
-    return n_bufs;
-}
-
-static void on_tail_written(uv_write_t *request, int status);
-
-/* What the kernel has no room for stays in the pieces, so that they can be taken back: libuv
- * gets a copy of the beginning, and says when that has gone. */
-static int tcp_wait_for_room(struct tcp_stream *self)
-{
-    uv_buf_t bufs[FB_STREAM_MAX_PIECES];
-    size_t end = FB_MIN(self->n_write, self->n_taken + FB_STREAM_MAX_KEPT);
-    unsigned n_bufs = tcp_pieces(self->write, self->n_taken, end, bufs);
-    size_t n_tail = 0;
-
-    if (self->tail == NULL) {
-        self->tail = fb_alloc(FB_STREAM_MAX_KEPT);
-    }
-    for (unsigned i = 0; i < n_bufs; i++) {
-        memcpy(self->tail + n_tail, bufs[i].base, bufs[i].len);
-        n_tail += bufs[i].len;
-    }
-    self->n_taken += n_tail;
-    uv_buf_t tail = uv_buf_init(self->tail, (unsigned)n_tail);
-    return uv_write(&self->tail_request, (uv_stream_t *)&self->handle, &tail, 1, on_tail_written);
-}
-
-/* Sends what the kernel takes of the write. */
-static void tcp_push(struct tcp_stream *self)
-{
-    uv_buf_t bufs[FB_STREAM_MAX_PIECES];
-    unsigned n_bufs = tcp_pieces(self->write, self->n_taken, self->n_write, bufs);
-    int n_sent = n_bufs == 0 ? 0 : uv_try_write((uv_stream_t *)&self->handle, bufs, n_bufs);
-    int err = FB_OK;
-
-    if (n_sent > 0) {
-        self->n_taken += (size_t)n_sent;
-    } else if (n_sent < 0 && n_sent != UV_EAGAIN) {
-        err = n_sent;
-    }
-    if (err == FB_OK && self->n_taken < self->n_write) {
-        err = tcp_wait_for_room(self);
-        if (err == FB_OK) {
-            return;
-        }
-    }
-    tcp_end_write(self, err);
-}
-
-static void on_tail_written(uv_write_t *request, int status)
-{
-    struct tcp_stream *self = FB_CONTAINER_OF(request, struct tcp_stream, tail_request);
-
-    if (self->write == NULL) {
-        return; /* closed meanwhile */
-    }
-    if (status < 0 || self->n_taken == self->n_write) {
-        tcp_end_write(self, status);
-    } else {
-        tcp_push(self);
-    }
-}
-
-static void tcp_write(struct fb_stream *stream, struct fb_stream_write *write)
-{
-    struct tcp_stream *self = tcp_of(stream);
-
-    FB_REQUIRE(self->write == NULL && !self->wants_shut);
-    fb_op_begin(&write->op, NULL);
-    self->write = write;
-    self->n_taken = 0;
-    self->n_write = 0;
-    for (size_t i = 0; i < write->n_pieces; i++) {
-        self->n_write += write->pieces[i].len;
-    }
-    tcp_push(self);
-}
-
-static size_t tcp_retract(struct fb_stream *stream)
-{
-    struct tcp_stream *self = tcp_of(stream);
-
-    if (self->write == NULL) {
-        return 0;
-    }
-    size_t n_cut = self->n_write - self->n_taken;
-    self->n_write = self->n_taken;
-    return n_cut;
-}
-
-static size_t tcp_unacked(const struct fb_stream *stream)
-{
-    const struct tcp_stream *self = (const struct tcp_stream *)(const void *)stream;
-    int fd = -1;
-    int n = 0;
-
-    if (uv_fileno((const uv_handle_t *)&self->handle, &fd) < 0 || ioctl(fd, SIOCOUTQ, &n) < 0) {
-        return 0;
-    }
-    return n > 0 ? (size_t)n : 0;
-}
-
-static size_t tcp_unsent(const struct fb_stream *stream)
-{
-    const struct tcp_stream *self = (const struct tcp_stream *)(const void *)stream;
-    size_t n_queued = uv_stream_get_write_queue_size((const uv_stream_t *)&self->handle);
-    return self->write == NULL ? 0 : self->n_write - self->n_taken + n_queued;
-}
-
-static void tcp_shut(struct fb_stream *stream)
-{
-    struct tcp_stream *self = tcp_of(stream);
-
-    if (self->wants_shut) {
-        return;
-    }
-    self->wants_shut = true;
-    if (self->write == NULL) {
-        tcp_shut_now(self);
-    }
-}
-
 /* ---- life ---------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle)
@@ -361,7 +189,7 @@ static void tcp_close(struct fb_stream *stream, bool is_reset)
         self->waiter = NULL;
         fb_op_finish(waiter, FB_E_CANCELED);
     }
-    tcp_end_write(self, FB_E_CANCELED);
+    fb_tcp_end_write(self, FB_E_CANCELED);
     while (self->first != NULL) {
         struct net_block *block = self->first;
         self->first = block->next;
@@ -370,6 +198,18 @@ static void tcp_close(struct fb_stream *stream, bool is_reset)
     if (!is_reset || uv_tcp_close_reset(&self->handle, on_closed) < 0) {
         uv_close((uv_handle_t *)&self->handle, on_closed);
     }
+}
+
+static size_t tcp_unacked(const struct fb_stream *stream)
+{
+    const struct tcp_stream *self = (const struct tcp_stream *)(const void *)stream;
+    int fd = -1;
+    int n = 0;
+
+    if (uv_fileno((const uv_handle_t *)&self->handle, &fd) < 0 || ioctl(fd, SIOCOUTQ, &n) < 0) {
+        return 0;
+    }
+    return n > 0 ? (size_t)n : 0;
 }
 
 static struct fb_address tcp_peer(const struct fb_stream *stream)
@@ -403,12 +243,13 @@ static void tcp_pace(struct fb_stream *stream, uint64_t rate)
 }
 
 static const struct fb_stream_ops tcp_ops = {
-    .write = tcp_write,
-    .shut = tcp_shut,
+    .takes_files = true,
+    .write = fb_tcp_write,
+    .shut = fb_tcp_shut,
     .close = tcp_close,
-    .unsent = tcp_unsent,
+    .unsent = fb_tcp_unsent,
     .unacked = tcp_unacked,
-    .retract = tcp_retract,
+    .retract = fb_tcp_retract,
     .peer = tcp_peer,
     .socket = tcp_socket,
     .pace = tcp_pace,

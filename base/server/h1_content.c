@@ -25,7 +25,8 @@ static struct fb_slice slice_of(struct h1_conn *conn, struct fb_str piece)
 {
     if (conn->hold == NULL && conn->rest.len == 0) {
         /* The last of it: the input's own slice moves on to the handler. */
-        struct fb_slice slice = {piece, conn->slice.release, conn->slice.owner};
+        struct fb_slice slice = {
+            .bytes = piece, .release = conn->slice.release, .owner = conn->slice.owner};
         conn->slice = (struct fb_slice){0};
         return slice;
     }
@@ -36,7 +37,7 @@ static struct fb_slice slice_of(struct h1_conn *conn, struct fb_str piece)
         conn->slice = (struct fb_slice){0};
     }
     conn->hold->n_refs++;
-    return (struct fb_slice){piece, hold_release, conn->hold};
+    return (struct fb_slice){.bytes = piece, .release = hold_release, .owner = conn->hold};
 }
 
 /* ---- the reader ---------------------------------------------------------- */

@@ -85,6 +85,7 @@ struct h1_exchange {
     size_t n_slices;
     struct fb_slice slices[SEND_MAX_SLICES];
     struct fb_str pieces[FB_STREAM_MAX_PIECES];
+    const struct fb_slice_file *files[FB_STREAM_MAX_PIECES]; /* of the slices */
     char chunk_head[FB_HTTP1_CHUNK_HEAD_MAX];
 };
 

@@ -46,8 +46,10 @@ struct batch {
     int err;          /* why gathering stopped: FB_OK (full), LATER, END, or broken */
 };
 
-static void batch_add(struct h1_exchange *exchange, struct batch *batch, struct fb_str piece)
+static void batch_add(struct h1_exchange *exchange, struct batch *batch, struct fb_str piece,
+                      const struct fb_slice_file *file)
 {
+    exchange->files[batch->n_pieces] = file;
     exchange->pieces[batch->n_pieces++] = piece;
 }
 
@@ -77,7 +79,7 @@ static int take_slice(struct h1_exchange *exchange, struct batch *batch)
         return FB_E_CORRUPT;
     }
     batch->n_bytes += slice->bytes.len;
-    batch_add(exchange, batch, slice->bytes);
+    batch_add(exchange, batch, slice->bytes, slice->file);
     return FB_OK;
 }
 
@@ -103,12 +105,13 @@ static void gather_content(struct h1_exchange *exchange, struct batch *batch)
     }
     if (batch->n_bytes > 0) {
         exchange->pieces[chunk_place] = fb_http1_chunk_head(exchange->chunk_head, batch->n_bytes);
-        batch_add(exchange, batch, FB_STR("\r\n"));
+        exchange->files[chunk_place] = NULL;
+        batch_add(exchange, batch, FB_STR("\r\n"), NULL);
     } else {
         batch->n_pieces--;
     }
     if (exchange->has_ended) {
-        batch_add(exchange, batch, fb_http1_chunk_last());
+        batch_add(exchange, batch, fb_http1_chunk_last(), NULL);
     }
 }
 
@@ -120,6 +123,7 @@ static void start_write(struct h1_exchange *exchange, size_t n_pieces)
 
     exchange->write.pieces = exchange->pieces;
     exchange->write.n_pieces = n_pieces;
+    exchange->write.files = exchange->files;
     for (size_t i = 0; i < n_pieces; i++) {
         fb_pace_add(&conn->base, exchange->pieces[i].len);
     }
@@ -140,7 +144,7 @@ static void send_more(struct h1_exchange *exchange)
     struct batch batch = {0};
 
     if (exchange->base.head.len > 0) {
-        batch_add(exchange, &batch, fb_buf_str(&exchange->base.head));
+        batch_add(exchange, &batch, fb_buf_str(&exchange->base.head), NULL);
     }
     if (exchange->body != NULL) {
         gather_content(exchange, &batch);
@@ -238,6 +242,7 @@ void fb_h1_send_continue(struct h1_exchange *exchange)
     exchange->is_continuing = true;
     exchange->n_batch = 0;
     exchange->pieces[0] = fb_http1_continue();
+    exchange->files[0] = NULL;
     start_write(exchange, 1);
 }
 
@@ -348,6 +353,9 @@ void fb_h1_respond(struct fb_exchange *base, const struct fb_response *response)
     out.extra = fb_server_lines(conn->base.server, response);
     fb_buf_clear(&exchange->base.head);
     fb_http1_write_response(&exchange->base.head, &out);
+    if (exchange->body != NULL && fb_stream_takes_files(conn->base.stream)) {
+        fb_reader_prefer_files(exchange->body);
+    }
     if (!exchange->is_continuing) {
         send_more(exchange);
     }

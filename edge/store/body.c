@@ -112,6 +112,29 @@ int edge_buffer_new_aligned(struct edge_store *store, size_t n, struct store_buf
     return FB_OK;
 }
 
+int edge_buffer_new_frozen(struct edge_store *store, struct fb_str bytes,
+                           const struct store_extent *extent, struct store_buffer **ret_buffer)
+{
+    size_t charge = edge_buffer_cost(0) + fb_frozen_cost(bytes.len);
+    struct fb_slice_file file;
+
+    int err = edge_room_claim_beside(store, charge, extent);
+    if (err < 0) {
+        return err;
+    }
+    err = fb_frozen_take(store->frozen, bytes, &file);
+    if (err < 0) {
+        edge_room_release(store, charge);
+        return err;
+    }
+    struct store_buffer *buffer = FB_NEW(struct store_buffer);
+    buffer_init(buffer, store, charge);
+    buffer->cap = (uint32_t)bytes.len;
+    buffer->file = file;
+    *ret_buffer = buffer;
+    return FB_OK;
+}
+
 struct store_buffer *edge_buffer_ref(struct store_buffer *buffer)
 {
     atomic_fetch_add_explicit(&buffer->refs, 1, memory_order_relaxed);
@@ -127,6 +150,9 @@ void edge_buffer_unref(struct store_buffer *buffer)
     size_t charge = buffer->charge;
     size_t n_run = buffer->n_run;
     char *memory = buffer->memory;
+    if (buffer->file.begin != NULL) {
+        fb_frozen_give(store->frozen, &buffer->file, buffer->cap);
+    }
     fb_free(buffer);
     if (n_run > 0) {
         edge_room_release_run(store, charge - n_run, n_run, memory);

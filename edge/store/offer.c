@@ -221,7 +221,8 @@ static int offer_submit(struct offer *offer, struct edge_object *object,
     for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
         if (offer->buffers[i] != NULL) {
             write.head.mask |= (uint8_t)(1U << i);
-            write.chunks[i] = (struct fb_str){offer->buffers[i]->bytes, offer->n_bytes[i]};
+            write.chunks[i] =
+                (struct fb_str){edge_buffer_bytes(offer->buffers[i]), offer->n_bytes[i]};
         }
     }
     int err = offer_write(object, &write);

@@ -106,6 +106,7 @@ static bool reader_enter(struct body_reader *self, struct store_extent *extent, 
 struct reader_after {
     bool is_hit;
     bool wants_next; /* chunk last + 1, from a volume */
+    bool is_hot;     /* chunk last should be frozen */
 };
 
 /* Under the lock: will the reader come to the chunk after the one it is in, and find
@@ -131,18 +132,23 @@ static struct reader_after reader_take(struct body_reader *self, struct store_ex
     unsigned i = (unsigned)(number % EDGE_EXTENT_CHUNKS);
     uint64_t within = self->offset % EDGE_CHUNK_BYTES;
     const struct store_chunk *chunk = &extent->chunks[i];
+    bool is_file = chunk->buffer->file.begin != NULL;
     uint64_t n = FB_MIN(chunk->n_filled - within, self->end - self->offset);
 
-    n = FB_MIN(n, (uint64_t)READER_SLICE_BYTES);
+    if (!is_file || !self->prefers_files) {
+        n = FB_MIN(n, (uint64_t)READER_SLICE_BYTES);
+    }
     *ret_slice = (struct fb_slice){
-        .bytes = {chunk->buffer->bytes + within, (size_t)n},
+        .bytes = {edge_buffer_bytes(chunk->buffer) + within, (size_t)n},
         .release = slice_release,
         .owner = edge_buffer_ref(chunk->buffer),
+        .file = is_file ? &chunk->buffer->file : NULL,
     };
     after.is_hit = reader_enter(self, extent, i);
     if (after.is_hit && edge_policy_hit_is_free(body->store->policy)) {
         edge_policy_hit(body->store->policy, &extent->node.node);
     }
+    after.is_hot = self->prefers_files && edge_chunk_is_hot(body->store, extent, i);
     if (self->last != number) {
         self->last = number;
         after.wants_next = body->store->volumes != NULL && reader_wants_next(self);
@@ -162,6 +168,9 @@ static void reader_follow_up(struct body_reader *self, const struct reader_after
 
     if (after->is_hit && !edge_policy_hit_is_free(store->policy)) {
         edge_room_hit(object->body, self->extent);
+    }
+    if (after->is_hot) {
+        self->prefers_files = edge_chunk_freeze(object, self->last);
     }
     if (after->wants_next) {
         FB_IGNORE(edge_chunk_fetch(object, self->loop, self->last + 1)); /* or when it is there */
@@ -215,6 +224,11 @@ static void body_reader_unread(struct fb_reader *reader, uint64_t n)
     (void)pthread_mutex_lock(&body->lock);
     self->offset -= n;
     (void)pthread_mutex_unlock(&body->lock);
+}
+
+static void body_reader_prefer_files(struct fb_reader *reader)
+{
+    reader_of(reader)->prefers_files = true;
 }
 
 /* ---- asking, under the body's lock -------------------------------------- */
@@ -402,12 +416,14 @@ static void body_reader_close(struct fb_reader *reader)
  * rest could not be had. */
 static const struct fb_reader_ops weak_reader_ops = {.next = body_reader_next,
                                                      .wait = body_reader_wait,
-                                                     .close = body_reader_close};
+                                                     .close = body_reader_close,
+                                                     .prefer_files = body_reader_prefer_files};
 
 static const struct fb_reader_ops strong_reader_ops = {.next = body_reader_next,
                                                        .wait = body_reader_wait,
                                                        .close = body_reader_close,
-                                                       .unread = body_reader_unread};
+                                                       .unread = body_reader_unread,
+                                                       .prefer_files = body_reader_prefer_files};
 
 struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop *loop,
                                      uint64_t offset, int64_t length, struct edge_source *source)

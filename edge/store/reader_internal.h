@@ -45,6 +45,7 @@ struct body_reader {
     uint64_t end;               /* UINT64_MAX: of the body */
     uint64_t last;              /* the chunk it took from last */
     bool is_trailing;           /* counted as one that waits */
+    bool prefers_files;
     bool is_closed;
 
     uint64_t offset;

@@ -89,8 +89,17 @@ static void anchor_link(struct edge_body *body)
     }
 }
 
-/* Under the room's lock. False if there is nothing to evict. */
-static bool room_evict(struct edge_store *store, struct room_waste *waste)
+/* What somebody wants: bytes that will be allocated, and a run of the huge pages. */
+struct room_claim {
+    uint64_t n_bytes;
+    size_t n_run;                     /* 0: none */
+    const struct store_extent *keeps; /* not worth this one; or NULL */
+    char *run;                        /* out */
+};
+
+/* Under the room's lock. False if there is nothing to evict for this. */
+static bool room_evict(struct edge_store *store, const struct room_claim *claim,
+                       struct room_waste *waste)
 {
     struct edge_policy_node *found = edge_policy_evict(store->policy);
 
@@ -99,6 +108,10 @@ static bool room_evict(struct edge_store *store, struct room_waste *waste)
     }
     struct store_node *node = FB_CONTAINER_OF(found, struct store_node, node);
     struct edge_body *body = node->body;
+    if (node->extent != NULL && node->extent == claim->keeps) {
+        edge_policy_insert(store->policy, found);
+        return false;
+    }
     (void)pthread_mutex_lock(&body->lock);
     if (node->extent != NULL) {
         evict_extent(node->extent, waste);
@@ -118,13 +131,6 @@ static bool room_evict(struct edge_store *store, struct room_waste *waste)
 }
 
 /* ---- claiming ---------------------------------------------------------- */
-
-/* What somebody wants: bytes that will be allocated, and a run of the huge pages. */
-struct room_claim {
-    uint64_t n_bytes;
-    size_t n_run; /* 0: none */
-    char *run;    /* out */
-};
 
 static uint64_t room_used(const struct edge_store *store)
 {
@@ -178,11 +184,11 @@ static bool room_is_possible(const struct edge_store *store, const struct room_c
 }
 
 /* Under the room's lock, which is let go of meanwhile. False if there is nothing to evict. */
-static bool room_make(struct edge_store *store)
+static bool room_make(struct edge_store *store, const struct room_claim *claim)
 {
     struct room_waste waste = {0};
 
-    if (!room_evict(store, &waste)) {
+    if (!room_evict(store, claim, &waste)) {
         return false;
     }
     store->n_evicting++;
@@ -200,7 +206,8 @@ static int room_claim(struct edge_store *store, struct room_claim *claim)
 
     (void)pthread_mutex_lock(&store->room_lock);
     while (!room_grant(store, claim)) {
-        if (room_trim(store, claim) || (room_is_possible(store, claim) && room_make(store))) {
+        if (room_trim(store, claim) ||
+            (room_is_possible(store, claim) && room_make(store, claim))) {
             continue;
         }
         if (store->n_evicting == 0) {
@@ -218,6 +225,13 @@ static int room_claim(struct edge_store *store, struct room_claim *claim)
 int edge_room_claim(struct edge_store *store, uint64_t n)
 {
     struct room_claim claim = {.n_bytes = n};
+
+    return room_claim(store, &claim);
+}
+
+int edge_room_claim_beside(struct edge_store *store, uint64_t n, const struct store_extent *extent)
+{
+    struct room_claim claim = {.n_bytes = n, .keeps = extent};
 
     return room_claim(store, &claim);
 }

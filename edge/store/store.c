@@ -24,6 +24,8 @@ static const struct fb_metric store_rows[STORE_N_METRICS] = {
                        "Extents given to volumes to write."},
     [STORE_PURGED] = {"edge_store_purged_total", FB_METRIC_COUNTER, NULL,
                       "Responses that left memory because of a purge."},
+    [STORE_FROZEN] = {"edge_store_frozen_total", FB_METRIC_COUNTER, NULL,
+                      "Chunks that were put where they are sent from without a copy."},
     [STORE_DECLINED] = {"edge_store_declined_total", FB_METRIC_COUNTER, NULL,
                         "Extents that were not worth a write, or for which there was no room."},
 };
@@ -85,6 +87,13 @@ static bool uses_huge_pages(const struct edge_store_options *options)
     return options->memory_bytes >= from;
 }
 
+static bool may_freeze(const struct edge_store_options *options)
+{
+    uint64_t from = options->freeze_from != 0 ? options->freeze_from : EDGE_STORE_FREEZE_FROM;
+
+    return options->memory_bytes >= from;
+}
+
 struct edge_store *edge_store_new(const struct edge_store_options *options)
 {
     FB_REQUIRE(options->memory_bytes >= EDGE_STORE_MIN_BYTES);
@@ -98,6 +107,7 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
     store->clock = options->clock;
     store->volumes = options->volumes;
     store->memory = uses_huge_pages(options) ? fb_disk_memory_new() : NULL;
+    store->frozen = may_freeze(options) ? fb_frozen_pool_new(options->memory_bytes) : NULL;
     (void)pthread_mutex_init(&store->purge_lock, NULL);
     fb_list_init(&store->purges);
     (void)pthread_mutex_init(&store->admission_lock, NULL);
@@ -134,6 +144,7 @@ void edge_store_free(struct edge_store *store)
         edge_room_release(store, fb_disk_memory_held(store->memory));
         fb_disk_memory_free(store->memory);
     }
+    fb_frozen_pool_free(store->frozen);
     edge_room_release(store, store->own_bytes);
     FB_REQUIRE(atomic_load(&store->used) == 0);
     edge_notes_free(store->notes);

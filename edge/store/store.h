@@ -23,6 +23,8 @@
  *            and loads, a few hundred bytes for each request; and what of the C library's heap
  *            lies idle between blocks below 128 KiB.
  *            EDGE_STORE_MAX_VARIANTS per key in memory, of which the oldest gives way.
+ *            What the kernel has yet to deliver of a chunk that left memory is the kernel's, as
+ *            it is where bytes are copied: each connection's send buffer bounds it.
  * Failures   FB_E_BUSY: nothing left to evict.
  */
 #pragma once
@@ -46,13 +48,16 @@ struct fb_metrics;
 enum {
     EDGE_STORE_MAX_VARIANTS = 16,
     EDGE_STORE_MIN_BYTES = 4 * 1024 * 1024,
-    EDGE_STORE_HUGE_FROM = 256 * 1024 * 1024
+    EDGE_STORE_HUGE_FROM = 256 * 1024 * 1024,
+    EDGE_STORE_FREEZE_FROM = 64 * 1024 * 1024
 };
 
 struct edge_store_options {
     uint64_t memory_bytes; /* at least EDGE_STORE_MIN_BYTES */
     uint64_t huge_from;    /* [EDGE_STORE_HUGE_FROM] memory_bytes from which on large chunks are in
                             * huge pages */
+    uint64_t freeze_from;  /* [EDGE_STORE_FREEZE_FROM] memory_bytes from which chunks that are sent
+                            * often are frozen (base/disk/frozen.h) */
     enum edge_policy_kind policy;
     uint64_t seed;                /* of the index' hash; drawn by the program */
     struct edge_volumes *volumes; /* borrowed; NULL: memory alone */

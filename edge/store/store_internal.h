@@ -16,6 +16,7 @@
  *     sweep.c   freeing what is purged; sweeper.c when
  *     cause.c   what left, and why
  *     fetch.c   a chunk of a body from a volume
+ *     freeze.c  chunks that are sent often, without a copy
  *     load.c    an object from a volume
  *     offer.c   an extent to a volume, if admission says so
  *     meta.c    heads as they stand on volumes
@@ -30,6 +31,7 @@
 #pragma once
 
 #include "base/core/list.h"
+#include "base/disk/frozen.h"
 #include "base/loop/loop.h"
 #include "base/loop/reader.h"
 #include "edge/policy/admission.h"
@@ -45,6 +47,7 @@
 
 struct fb_metrics_table;
 struct body_reader;
+struct store_extent;
 struct store_notes;
 
 enum { STORE_N_SHARDS = 64, SHARD_FIRST_BUCKETS = 64 };
@@ -65,6 +68,7 @@ enum store_metric {
     STORE_OFFERED,
     STORE_DECLINED,
     STORE_PURGED,
+    STORE_FROZEN,
     STORE_N_METRICS
 };
 
@@ -76,10 +80,17 @@ struct store_buffer {
     _Atomic unsigned refs;
     uint32_t cap;  /* bytes at `bytes` */
     size_t charge; /* what it weighs; claimed, but for a run of store->memory */
-    char *bytes;   /* in this very block, or in `memory` */
+    char *bytes;   /* in this very block, or in `memory`; NULL if it is frozen */
     char *memory;  /* owned; NULL, or what was read from a volume */
     size_t n_run;  /* `memory` is a run of store->memory of that length; 0: a block of its own */
+    struct fb_slice_file file; /* of store->frozen, if `begin` is not NULL */
 };
+
+/* Where its bytes are for whoever reads them. */
+static inline const char *edge_buffer_bytes(const struct store_buffer *buffer)
+{
+    return buffer->file.begin != NULL ? buffer->file.begin : buffer->bytes;
+}
 
 /* Memory that a buffer of `cap` bytes takes. */
 size_t edge_buffer_cost(size_t cap);
@@ -92,6 +103,11 @@ FB_MUST_CHECK int edge_buffer_new(struct edge_store *store, size_t cap,
  * `bytes` lie. */
 FB_MUST_CHECK int edge_buffer_new_aligned(struct edge_store *store, size_t n,
                                           struct store_buffer **ret_buffer);
+
+/* The same with a frozen copy of `bytes`, which are in `extent`; that is not given up for it. */
+FB_MUST_CHECK int edge_buffer_new_frozen(struct edge_store *store, struct fb_str bytes,
+                                         const struct store_extent *extent,
+                                         struct store_buffer **ret_buffer);
 struct store_buffer *edge_buffer_ref(struct store_buffer *buffer);
 
 /* Accepts NULL. */
@@ -268,6 +284,7 @@ struct edge_store {
     struct store_notes *notes;        /* owned */
     const struct fb_clock *clock;     /* borrowed */
     struct fb_disk_memory *memory;    /* owned; NULL: no huge pages */
+    struct fb_frozen_pool *frozen;    /* owned; NULL: all is copied when it is sent */
     _Atomic uint64_t n_versions;      /* made of objects that are not strong */
 
     pthread_mutex_t purge_lock;
@@ -341,8 +358,12 @@ struct edge_object *edge_store_publish_loaded(struct edge_store *store, struct e
 /* Claims `n` bytes, evicting as needed. FB_E_BUSY. Without locks. */
 FB_MUST_CHECK int edge_room_claim(struct edge_store *store, uint64_t n);
 
-/* The same, and takes a run of `n_run` bytes of store->memory, which counts by the huge pages
- * that are held. */
+/* The same, but FB_E_BUSY too if `extent`, which is pinned, is what would have to go next. */
+FB_MUST_CHECK int edge_room_claim_beside(struct edge_store *store, uint64_t n,
+                                         const struct store_extent *extent);
+
+/* The same as claim, and takes a run of `n_run` bytes of store->memory, which counts by the huge
+ * pages that are held. */
 FB_MUST_CHECK int edge_room_claim_run(struct edge_store *store, uint64_t n, size_t n_run,
                                       char **ret_run);
 
@@ -405,6 +426,15 @@ FB_MUST_CHECK int edge_chunk_fetch(struct edge_object *object, struct fb_loop *l
  * there or on its way; takes the reference over. */
 void edge_chunk_install(struct edge_object *object, uint64_t chunk, struct store_buffer *buffer,
                         uint32_t n);
+
+/* ---- freeze.c ------------------------------------------------------------ */
+
+/* Under the body's lock: is chunk `i` sent so often that a frozen copy of it pays? */
+bool edge_chunk_is_hot(const struct edge_store *store, const struct store_extent *extent,
+                       unsigned i);
+
+/* Puts a frozen copy in the place of `chunk`. False if there was no room for it. Without locks. */
+bool edge_chunk_freeze(struct edge_object *object, uint64_t chunk);
 
 /* ---- offer.c ------------------------------------------------------------- */
 

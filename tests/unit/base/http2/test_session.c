@@ -52,7 +52,8 @@ static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
         return FB_E_END;
     }
     size_t from = (size_t)(body->n_given % SLICE_BYTES);
-    *ret_slice = (struct fb_slice){{zeros + from, SLICE_BYTES - from}, slice_release, body};
+    *ret_slice = (struct fb_slice){
+        .bytes = {zeros + from, SLICE_BYTES - from}, .release = slice_release, .owner = body};
     body->n_given += ret_slice->bytes.len;
     body->n_held++;
     return FB_OK;

@@ -1,0 +1,298 @@
+/*
+ * What TCP streams send: memory by a copy, and what lies in files as the pages that it is.
+ */
+#include "base/core/alloc.h"
+#include "base/core/check.h"
+#include "base/core/err.h"
+#include "base/loop/reader.h"
+#include "base/net/net_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+/* Less is copied: that costs no more than the call does. */
+enum { TCP_FILE_BYTES = 32 * 1024, TCP_PAGE_BYTES = 4096 };
+
+static struct tcp_stream *tcp_of(struct fb_stream *stream)
+{
+    return FB_CONTAINER_OF(stream, struct tcp_stream, stream);
+}
+
+static int tcp_fd(const struct tcp_stream *self)
+{
+    int fd = -1;
+
+    return uv_fileno((const uv_handle_t *)&self->handle, &fd) < 0 ? -1 : fd;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void tcp_shut_now(struct tcp_stream *self)
+{
+    /* Past libuv, whose own shutdown costs a poll for writability. */
+    (void)shutdown(tcp_fd(self), SHUT_WR);
+}
+
+void fb_tcp_end_write(struct tcp_stream *self, int result)
+{
+    struct fb_stream_write *write = self->write;
+
+    self->write = NULL;
+    if (write == NULL) {
+        return;
+    }
+    if (result == FB_OK && self->tail != NULL) { /* else libuv may yet have it */
+        fb_free(self->tail);
+        self->tail = NULL;
+    }
+    fb_op_finish(&write->op, result);
+    if (self->wants_shut && result == FB_OK) {
+        tcp_shut_now(self);
+    }
+}
+
+/* ---- pieces -------------------------------------------------------------- */
+
+/* A run of bytes in a file. */
+struct tcp_run {
+    int fd;
+    uint64_t offset;
+    size_t len;
+};
+
+/* The write's bytes from `from` to `to`. */
+static unsigned tcp_pieces(const struct fb_stream_write *write, size_t from, size_t to,
+                           uv_buf_t *bufs)
+{
+    unsigned n_bufs = 0;
+    size_t begin = 0;
+
+    for (size_t i = 0; i < write->n_pieces && begin < to; i++) {
+        struct fb_str piece = fb_str_first(write->pieces[i], to - begin);
+        begin += piece.len;
+        piece = begin > from ? fb_str_skip(piece, piece.len - FB_MIN(piece.len, begin - from))
+                             : FB_STR_NONE;
+        if (piece.len > 0) {
+            /* libuv only reads what its type says it might write. */
+            union {
+                const char *borrowed;
+                char *base;
+            } ptr = {.borrowed = piece.ptr};
+            bufs[n_bufs++] = (uv_buf_t){.base = ptr.base, .len = piece.len};
+        }
+    }
+    return n_bufs;
+}
+
+/* Adds `piece` of `file` to the run; false if it does not go on there. */
+static bool run_add(struct tcp_run *run, const struct fb_slice_file *file, struct fb_str piece)
+{
+    uint64_t offset = file->offset + (uint64_t)(piece.ptr - file->begin);
+
+    if (run->len == 0) {
+        run->fd = file->fd;
+        run->offset = offset;
+    } else if (run->fd != file->fd || run->offset + run->len != offset) {
+        return false;
+    }
+    run->len += piece.len;
+    return true;
+}
+
+/* What follows at n_taken: a run in a file, or *ret_end: how far there is none. */
+static struct tcp_run tcp_run_of(const struct tcp_stream *self, size_t *ret_end)
+{
+    const struct fb_stream_write *write = self->write;
+    struct tcp_run run = {.fd = -1};
+    size_t begin = 0;
+
+    *ret_end = self->n_write;
+    if (write->files == NULL || self->denies_files) {
+        return run;
+    }
+    for (size_t i = 0; i < write->n_pieces && begin < self->n_write; i++) {
+        struct fb_str piece = fb_str_first(write->pieces[i], self->n_write - begin);
+        size_t end = begin + piece.len;
+        if (end > self->n_taken && begin > self->n_taken && run.len == 0 &&
+            write->files[i] != NULL) {
+            *ret_end = begin;
+            break;
+        }
+        if (end > self->n_taken && write->files[i] != NULL) {
+            piece = fb_str_skip(piece, self->n_taken - FB_MIN(begin, self->n_taken));
+            if (!run_add(&run, write->files[i], piece)) {
+                break;
+            }
+        } else if (run.len > 0) {
+            break;
+        }
+        begin = end;
+    }
+    return run;
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+static void on_tail_written(uv_write_t *request, int status);
+
+/* What the kernel has no room for stays in the pieces, so that they can be taken back: libuv
+ * gets a copy of the beginning, and says when that has gone. Of a file it is the rest of a page,
+ * so that the kernel is given whole ones. */
+static int tcp_wait_for_room(struct tcp_stream *self)
+{
+    uv_buf_t bufs[FB_STREAM_MAX_PIECES];
+    size_t end = 0;
+    struct tcp_run run = tcp_run_of(self, &end);
+    size_t n_kept = run.len > 0 ? TCP_PAGE_BYTES - (size_t)(run.offset % TCP_PAGE_BYTES)
+                                : (size_t)FB_STREAM_MAX_KEPT;
+    size_t n_tail = 0;
+
+    end = FB_MIN(self->n_write, self->n_taken + n_kept);
+    unsigned n_bufs = tcp_pieces(self->write, self->n_taken, end, bufs);
+    if (self->tail == NULL) {
+        self->tail = fb_alloc(FB_STREAM_MAX_KEPT);
+    }
+    for (unsigned i = 0; i < n_bufs; i++) {
+        memcpy(self->tail + n_tail, bufs[i].base, bufs[i].len);
+        n_tail += bufs[i].len;
+    }
+    self->n_taken += n_tail;
+    uv_buf_t tail = uv_buf_init(self->tail, (unsigned)n_tail);
+    return uv_write(&self->tail_request, (uv_stream_t *)&self->handle, &tail, 1, on_tail_written);
+}
+
+/* A negated errno for what the kernel said, 0 for no room. */
+static ssize_t tcp_result(ssize_t n)
+{
+    if (n >= 0) {
+        return n;
+    }
+    return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
+}
+
+static ssize_t tcp_send_file(struct tcp_stream *self, const struct tcp_run *run)
+{
+    off_t offset = (off_t)run->offset;
+
+    ssize_t n = tcp_result(sendfile(tcp_fd(self), run->fd, &offset, run->len));
+    if (n < 0) { /* a copy will do, or tell what is wrong */
+        self->denies_files = true;
+        return 0;
+    }
+    return n;
+}
+
+/* What lies in memory up to `end`, after which more comes at once if `more`. */
+static ssize_t tcp_send_memory(struct tcp_stream *self, size_t end, bool more)
+{
+    uv_buf_t bufs[FB_STREAM_MAX_PIECES];
+    unsigned n_bufs = tcp_pieces(self->write, self->n_taken, end, bufs);
+
+    if (!more) {
+        int n = uv_try_write((uv_stream_t *)&self->handle, bufs, n_bufs);
+        return n == UV_EAGAIN ? 0 : n;
+    }
+    /* uv_buf_t is laid out as struct iovec is. */
+    struct msghdr message = {.msg_iov = (struct iovec *)(void *)bufs, .msg_iovlen = n_bufs};
+    return tcp_result(sendmsg(tcp_fd(self), &message, MSG_NOSIGNAL | MSG_MORE));
+}
+
+/* Sends what the kernel takes of the write. */
+static void tcp_push(struct tcp_stream *self)
+{
+    ssize_t n_sent = 0;
+    size_t n_wanted = 0;
+
+    while (self->n_taken < self->n_write) {
+        size_t end = 0;
+        struct tcp_run run = tcp_run_of(self, &end);
+        if (run.len >= TCP_FILE_BYTES) {
+            n_wanted = run.len;
+            n_sent = tcp_send_file(self, &run);
+        } else {
+            end = run.len > 0 ? self->n_taken + run.len : end;
+            n_wanted = end - self->n_taken;
+            n_sent = tcp_send_memory(self, end, end < self->n_write);
+        }
+        if (n_sent < 0) {
+            fb_tcp_end_write(self, (int)n_sent);
+            return;
+        }
+        self->n_taken += (size_t)n_sent;
+        if ((size_t)n_sent < n_wanted) { /* no room for more, or it has to be tried by a copy */
+            break;
+        }
+    }
+    int err = FB_OK;
+    if (self->n_taken < self->n_write) {
+        err = tcp_wait_for_room(self);
+        if (err == FB_OK) {
+            return;
+        }
+    }
+    fb_tcp_end_write(self, err);
+}
+
+static void on_tail_written(uv_write_t *request, int status)
+{
+    struct tcp_stream *self = FB_CONTAINER_OF(request, struct tcp_stream, tail_request);
+
+    if (self->write == NULL) {
+        return; /* closed meanwhile */
+    }
+    if (status < 0 || self->n_taken == self->n_write) {
+        fb_tcp_end_write(self, status);
+    } else {
+        tcp_push(self);
+    }
+}
+
+void fb_tcp_write(struct fb_stream *stream, struct fb_stream_write *write)
+{
+    struct tcp_stream *self = tcp_of(stream);
+
+    FB_REQUIRE(self->write == NULL && !self->wants_shut);
+    fb_op_begin(&write->op, NULL);
+    self->write = write;
+    self->n_taken = 0;
+    self->n_write = 0;
+    for (size_t i = 0; i < write->n_pieces; i++) {
+        self->n_write += write->pieces[i].len;
+    }
+    tcp_push(self);
+}
+
+size_t fb_tcp_retract(struct fb_stream *stream)
+{
+    struct tcp_stream *self = tcp_of(stream);
+
+    if (self->write == NULL) {
+        return 0;
+    }
+    size_t n_cut = self->n_write - self->n_taken;
+    self->n_write = self->n_taken;
+    return n_cut;
+}
+
+size_t fb_tcp_unsent(const struct fb_stream *stream)
+{
+    const struct tcp_stream *self = (const struct tcp_stream *)(const void *)stream;
+    size_t n_queued = uv_stream_get_write_queue_size((const uv_stream_t *)&self->handle);
+
+    return self->write == NULL ? 0 : self->n_write - self->n_taken + n_queued;
+}
+
+void fb_tcp_shut(struct fb_stream *stream)
+{
+    struct tcp_stream *self = tcp_of(stream);
+
+    if (self->wants_shut) {
+        return;
+    }
+    self->wants_shut = true;
+    if (self->write == NULL) {
+        tcp_shut_now(self);
+    }
+}
