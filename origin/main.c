@@ -12,11 +12,8 @@
 #include "base/core/err.h"
 #include "base/core/text.h"
 #include "base/daemon/daemon.h"
-#include "base/json/json.h"
 #include "base/log/log.h"
-#include "base/loop/loop.h"
 #include "base/loop/work.h"
-#include "base/metrics/metrics.h"
 #include "base/net/address.h"
 #include "base/net/sockets.h"
 #include "base/net/tcp.h"
@@ -30,50 +27,17 @@
 #include "origin/config/config.h"
 #include "origin/delivery/delivery.h"
 #include "origin/jobs/jobs.h"
+#include "origin/node/node.h"
 #include "origin/objects/objects.h"
 #include "origin/upload/upload.h"
 #include "origin/worker/worker.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
-enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4, PATH_SIZE = 512 };
-
-/* For what was accepted just before a new process took over to ask what it came for. */
-enum { HEIR_LINGER_MS = 1000 };
+enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4 };
 
 #define REGION "forebay"
-
-/* Everything of one origin; made in the order of its members. */
-struct origin_node {
-    struct fb_daemon *daemon;       /* borrowed */
-    const struct origin_conf *conf; /* borrowed from the daemon */
-    struct fb_loop *loop;           /* borrowed from the daemon */
-    struct fb_metrics *metrics;     /* borrowed from the daemon */
-    char data[PATH_SIZE];           /* the folder of keys and scratch */
-    char *upload_secret;            /* owned, as all that follows */
-    struct origin_presigner signer;
-    struct origin_catalog *catalog;
-    struct origin_objects *objects;
-    struct origin_auth *auth;
-    struct origin_jobs *jobs;
-    struct fb_pool *pool;
-    struct origin_upload *upload;
-    struct origin_api *api;
-    struct origin_delivery *delivery;
-    struct fb_router *api_router;
-    struct fb_router *jobs_router;
-    struct fb_router *upload_router;
-    struct fb_router *delivery_router;
-    struct fb_server *server;
-    _Atomic(struct origin_workers *) workers; /* NULL before and after they run; read by the pool */
-    struct fb_op *drained;                    /* the daemon's, until it is done */
-    struct fb_op phase;                       /* of the server */
-    struct fb_work join;                      /* of the workers */
-    struct origin_workers *leaving;           /* of it; NULL once they have ended */
-};
 
 /* ---- rooms ----------------------------------------------------------------------- */
 
@@ -91,13 +55,14 @@ static int node_find_data(struct origin_node *node, struct fb_diag *diag)
         data = data.len > 0 ? data : FB_STR(".");
     }
     int n = snprintf(node->data, sizeof(node->data), "%.*s", FB_STR_ARG(data));
-    return n < PATH_SIZE ? FB_OK : fb_diag_set(diag, FB_E_LIMIT, "the data folder's path is long");
+    return n < ORIGIN_NODE_PATH ? FB_OK
+                                : fb_diag_set(diag, FB_E_LIMIT, "the data folder's path is long");
 }
 
 static int node_load_secret(struct origin_node *node, const char *name,
                             uint8_t secret[ORIGIN_SECRET_BYTES], struct fb_diag *diag)
 {
-    char folder[PATH_SIZE + 8];
+    char folder[ORIGIN_NODE_PATH + 8];
 
     (void)snprintf(folder, sizeof(folder), "%s/keys", node->data);
     return origin_secret_load(folder, name, secret, diag);
@@ -298,55 +263,6 @@ static int node_listen(struct origin_node *node, struct fb_diag *diag)
     return FB_OK;
 }
 
-/* ---- workers ---------------------------------------------------------------------- */
-
-/* A share of the cores for each worker, unless the configuration says otherwise. */
-static uint32_t node_worker_threads(const struct origin_conf *conf)
-{
-    if (conf->worker_threads != FB_CONF_AUTO) {
-        return (uint32_t)conf->worker_threads;
-    }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > conf->workers ? (uint32_t)(cores / conf->workers) : 1;
-}
-
-static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
-{
-    const struct origin_conf *conf = node->conf;
-    char scratch[PATH_SIZE + 16];
-    struct origin_workers *workers = NULL;
-    uint32_t n = 0;
-
-    int err = origin_jobs_reclaim(node->jobs, conf->node, &n);
-    if (err < 0) {
-        /* A full disk, say. Their leases expire; what is there can be served. */
-        FB_LOG(WARN, "origin", "could not take back the jobs of an earlier run",
-               FB_LOG_TEXT("cause", fb_err_text(err)));
-    }
-    if (n > 0) {
-        FB_LOG(INFO, "origin", "took back jobs of an earlier run", FB_LOG_INT("jobs", n));
-    }
-    if (conf->workers == 0) {
-        return FB_OK;
-    }
-    (void)snprintf(scratch, sizeof(scratch), "%s/scratch", node->data);
-    err = origin_workers_start(
-        &(struct origin_workers_options){
-            .source = origin_jobs_source(node->jobs),
-            .objects = node->objects,
-            .clock = fb_clock_system(),
-            .name = conf->node,
-            .scratch = fb_str_from(scratch),
-            .n_workers = (uint32_t)conf->workers,
-            .n_threads = node_worker_threads(conf),
-        },
-        &workers, diag);
-    if (err == FB_OK) {
-        atomic_store(&node->workers, workers);
-    }
-    return err;
-}
-
 /* ---- the daemon -------------------------------------------------------------------- */
 
 static void node_stop(void *ctx)
@@ -405,142 +321,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     return FB_OK;
 }
 
-/* ---- draining -------------------------------------------------------------------- */
-
-static int node_run_join(struct fb_work *work)
-{
-    struct origin_node *node = FB_CONTAINER_OF(work, struct origin_node, join);
-
-    origin_workers_join(node->leaving);
-    node->leaving = NULL;
-    return FB_OK;
-}
-
-static void node_on_joined(struct fb_op *op)
-{
-    struct fb_work *work = FB_CONTAINER_OF(op, struct fb_work, op);
-
-    fb_op_finish(FB_CONTAINER_OF(work, struct origin_node, join)->drained, FB_OK);
-}
-
-/* No request runs any more. What the workers hold has been given back when they have ended: only
- * then may the next process take back what nobody holds. */
-static void node_on_drained(struct fb_op *op)
-{
-    struct origin_node *node = FB_CONTAINER_OF(op, struct origin_node, phase);
-
-    node->leaving = atomic_exchange(&node->workers, NULL);
-    node->join.run = node_run_join;
-    fb_op_init(&node->join.op, node->loop, node_on_joined);
-    fb_work_start(node->pool, &node->join);
-}
-
-static void node_drain_server(struct origin_node *node)
-{
-    fb_op_init(&node->phase, node->loop, node_on_drained);
-    fb_server_drain(node->server, (uint32_t)node->conf->drain, &node->phase);
-}
-
-static void node_on_retreated(struct fb_op *op)
-{
-    node_drain_server(FB_CONTAINER_OF(op, struct origin_node, phase));
-}
-
-/* Nothing that begins here is in the way of the next process: it need not wait. */
-static void node_drain(void *ctx, struct fb_op *op)
-{
-    struct origin_node *node = ctx;
-
-    fb_op_begin(op, NULL);
-    node->drained = op;
-    fb_daemon_tell_quiet(node->daemon);
-    if (node->workers != NULL) {
-        origin_workers_stop(node->workers);
-    }
-    if (!fb_daemon_has_heir(node->daemon)) {
-        node_drain_server(node);
-        return;
-    }
-    fb_op_init(&node->phase, node->loop, node_on_retreated);
-    fb_server_retreat(node->server, HEIR_LINGER_MS, &node->phase);
-}
-
-/* ---- from one process to the next ------------------------------------------------ */
-
-static int node_share(void *ctx, struct fb_sockets *sockets)
-{
-    return fb_server_share(((struct origin_node *)ctx)->server, sockets);
-}
-
-/* All that the two share is in the catalog and among the objects, which bear it. */
-static void node_hold(void *ctx, struct fb_op *op)
-{
-    (void)ctx;
-    fb_op_begin(op, NULL);
-    fb_op_finish(op, FB_OK);
-}
-
-static void node_release(void *ctx)
-{
-    (void)ctx;
-}
-
-static int node_serve(void *ctx, struct fb_diag *diag)
-{
-    struct origin_node *node = ctx;
-
-    return fb_daemon_is_heir(node->daemon) ? FB_OK : node_start_workers(node, diag);
-}
-
-/* The jobs and the scratch folder were the other process' until now. */
-static void node_own(void *ctx)
-{
-    struct origin_node *node = ctx;
-    struct fb_diag diag = {0};
-
-    if (!fb_daemon_is_heir(node->daemon)) {
-        return; /* they were started where that may fail */
-    }
-    if (node_start_workers(node, &diag) < 0) {
-        FB_LOG(ERROR, "origin", "could not start the workers, the program ends",
-               FB_LOG_TEXT("reason", diag.text));
-        fb_daemon_quit(node->daemon, FB_EXIT_FAILED);
-    }
-}
-
-static const struct fb_daemon_succession node_succession = {
-    .share = node_share,
-    .hold = node_hold,
-    .release = node_release,
-    .serve = node_serve,
-    .own = node_own,
-};
-
-/* ---- its state ------------------------------------------------------------------- */
-
-static void node_status(void *ctx, struct fb_json *status)
-{
-    struct origin_node *node = ctx;
-    struct fb_metrics *metrics = node->metrics;
-
-    fb_json_set_str(status, "node", node->conf->node);
-    fb_json_set_text(status, "role", "origin");
-    struct fb_json *requests = fb_json_set_object(status, "requests");
-    fb_json_set_int(requests, "total",
-                    (int64_t)fb_metrics_sum(metrics, "origin_media_requests_total"));
-    fb_json_set_int(requests, "hits", 0);
-    fb_json_set_int(requests, "misses", 0);
-    fb_json_set_int(requests, "errors",
-                    (int64_t)fb_metrics_sum(metrics, "origin_media_errors_total"));
-    struct fb_json *bytes = fb_json_set_object(status, "bytes");
-    fb_json_set_int(bytes, "served",
-                    (int64_t)fb_metrics_sum(metrics, "origin_media_bytes_served_total"));
-    fb_json_set_int(bytes, "from_upstream", 0);
-    struct fb_json *workers = fb_json_set_object(status, "workers");
-    fb_json_set_int(workers, "total", node->conf->workers);
-    fb_json_set_int(workers, "busy",
-                    node->workers != NULL ? origin_workers_busy(node->workers) : 0);
-}
+/* ---- the program ------------------------------------------------------------------ */
 
 static struct fb_str node_admin_address(const void *conf)
 {
@@ -553,10 +334,10 @@ static const struct fb_daemon_program program = {
     .conf = &origin_conf_section,
     .admin_address = node_admin_address,
     .start = node_start,
-    .drain = node_drain,
+    .drain = origin_node_drain,
     .stop = node_stop,
-    .succession = &node_succession,
-    .status = node_status,
+    .succession = &origin_node_succession,
+    .status = origin_node_status,
 };
 
 int main(int argc, char **argv)
