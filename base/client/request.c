@@ -272,7 +272,9 @@ void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch)
     struct client_upstream *upstream = request->upstream;
     fb_list_append(&upstream->queue, &request->link);
     fb_client_upstream_serve(upstream);
-    if (fb_list_empty(&request->link)) {
+    /* Sending has begun where there was a connection, and may have failed by the content: only
+     * `fetch` is there for certain. */
+    if (fetch->request == NULL || fb_list_empty(&request->link)) {
         return;
     }
     if (!fb_client_upstream_awaits(upstream)) {

@@ -166,6 +166,26 @@ static void content_that_breaks_or_is_not_as_long_as_told_breaks_the_request(voi
     }
 }
 
+/* Where a connection is at hand, sending begins inside the call that asks for it. */
+static void content_that_is_broken_from_the_start_breaks_the_request_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct source source = {.end = FB_E_MALFORMED};
+    struct get get;
+
+    get_start(&get, f);
+    UNTIL(f, get.end != FB_OK);
+    assert_int_equal(get.end, FB_E_END);
+    get_done(&get);
+    quiet(f);
+    put_start(&get, f, &source, -1);
+    UNTIL(f, get.end != FB_OK);
+    assert_int_equal(get.end, FB_E_MALFORMED);
+    assert_int_equal(f->n_peers, 1);
+    assert_true(source.is_closed);
+    get_done(&get);
+}
+
 static void an_early_response_is_delivered_and_the_connection_not_kept(void **state)
 {
     struct fixture *f = *state;
@@ -236,6 +256,7 @@ int main(void)
         TEST(content_is_sent_with_its_length),
         TEST(content_without_length_is_sent_in_chunks),
         TEST(content_that_breaks_or_is_not_as_long_as_told_breaks_the_request),
+        TEST(content_that_is_broken_from_the_start_breaks_the_request_alone),
         TEST(an_early_response_is_delivered_and_the_connection_not_kept),
         TEST(an_answer_before_the_connection_breaks_is_still_read),
         TEST(a_fetch_with_content_can_be_canceled_at_any_turn),
