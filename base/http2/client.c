@@ -59,7 +59,8 @@ static void take_field(const struct fb_http2_session *session, struct fb_http2_c
     }
     if (is_pseudo) {
         /* nghttp2 sees to it that it is three digits, and comes first. */
-        call->response.status = fb_str_to_u64(value, &status) == FB_OK ? (unsigned)status : 0;
+        bool is_known = fb_str_to_u64(value, &status) == FB_OK && status < 600;
+        call->response.status = is_known ? (unsigned)status : 0;
     } else if (call->response.status >= 200) {
         fb_headers_add(&call->response.headers, stream->arena, fb_arena_dup(stream->arena, name),
                        fb_arena_dup(stream->arena, value));

@@ -90,6 +90,11 @@ static void responses_that_are_none_are_malformed(void **state)
     assert_int_equal(answered_with(f, &bytes), FB_E_MALFORMED);
     assert_true(was_kept);
 
+    ADD(&bytes, FRAME_HEADERS, FLAG_END_HEADERS | FLAG_END_STREAM, 1,
+        "\x08\x03"
+        "600");
+    assert_int_equal(answered_with(f, &bytes), FB_E_MALFORMED);
+
     add_field(&head, "x-without", "status");
     add_frame(&bytes, FRAME_HEADERS, FLAG_END_HEADERS | FLAG_END_STREAM, 1, fb_buf_str(&head));
     assert_int_equal(answered_with(f, &bytes), FB_E_MALFORMED);
