@@ -479,7 +479,6 @@ void fb_h2_take_over(struct server_conn *old, struct fb_str rest)
 
     old->stream = NULL;
     old->client = NULL;
-    fb_server_count(old->server, METRIC_CONNECTIONS_OPEN);
     struct h2_conn *conn = conn_new(old->server, &peer);
     if (conn == NULL) {
         return;

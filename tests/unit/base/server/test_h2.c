@@ -69,6 +69,7 @@ static void a_preface_in_pieces_is_understood(void **state)
     for (size_t i = 0; i < bytes.len; i++) {
         wire_send_bytes(&h2->base->wire, (struct fb_str){bytes.ptr + i, 1});
     }
+    assert_int_equal(fb_metrics_sum(h2->base->metrics, "http_connections"), 1);
     assert_int_equal(h2->base->n_finished, 1);
     assert_int_equal(h2->base->outcome.result, FB_OK);
     fb_buf_done(&bytes);
