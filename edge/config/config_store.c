@@ -7,6 +7,7 @@
 #include "edge/volume/volumes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 enum {
     THOUSANDTHS = 1000,
@@ -55,6 +56,15 @@ static int conf_check_drive_writes(struct fb_str value, struct fb_diag *diag)
     return FB_OK;
 }
 
+/* Who left the unit out sees it by the bytes. */
+static int say_too_small(const char *key, uint64_t bytes, struct fb_diag *diag)
+{
+    return fb_diag_set(diag, FB_E_MALFORMED,
+                       "'%s' is too small, %" PRIu64 " bytes: at least 64MiB is expected, such as "
+                       "500GB",
+                       key, bytes);
+}
+
 static int conf_check_endurance(const void *conf, struct fb_diag *diag)
 {
     const struct edge_conf_endurance *endurance = conf;
@@ -64,8 +74,7 @@ static int conf_check_endurance(const void *conf, struct fb_diag *diag)
                            "'drive_writes_per_day' and 'bytes_per_day' say the same: write one");
     }
     if (endurance->bytes_per_day != 0 && endurance->bytes_per_day < MIN_VOLUME_BYTES) {
-        int err = fb_diag_set(diag, FB_E_MALFORMED,
-                              "'bytes_per_day' needs a unit and at least 64MiB, such as 500GB");
+        int err = say_too_small("bytes_per_day", endurance->bytes_per_day, diag);
         return fb_diag_blame(diag, err, &endurance->bytes_per_day);
     }
     return FB_OK;
@@ -84,8 +93,7 @@ static int conf_check_volume(const void *conf, struct fb_diag *diag)
     const struct edge_conf_volume *volume = conf;
 
     if (volume->size != 0 && volume->size < MIN_VOLUME_BYTES) {
-        int err = fb_diag_set(diag, FB_E_MALFORMED,
-                              "'size' needs a unit and at least 64MiB, such as 500GB");
+        int err = say_too_small("size", volume->size, diag);
         return fb_diag_blame(diag, err, &volume->size);
     }
     return FB_OK;
