@@ -302,6 +302,9 @@ extern const struct fb_conf_section edge_conf_section;
 /* "edge" or "regional". */
 const char *edge_role_name(int role);
 
+/* Logs what is allowed but probably not meant, such as a private key that everybody can read. */
+void edge_conf_warn(const struct edge_conf *conf);
+
 /* The volumes in the form that edge/volume reads: `conf->store.volumes.n` of them, freed by
  * the caller with fb_free(); their paths are borrowed. */
 struct edge_volume_spec *edge_conf_volumes(const struct edge_conf *conf);

@@ -1,14 +1,12 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/http/url.h"
-#include "base/log/log.h"
 #include "base/sys/file.h"
 #include "edge/access/access.h"
 #include "edge/access/cors.h"
 #include "edge/config/config_internal.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -274,56 +272,6 @@ int edge_conf_access(const struct edge_conf_access *conf, struct fb_str name,
         }
     }
     return err < 0 ? fb_diag_prefix(diag, err, "site '%.*s'", FB_STR_ARG(name)) : FB_OK;
-}
-
-/* ---- warnings -------------------------------------------------------------- */
-
-static void key_warn_if_open(const struct edge_conf_access_key *key, struct fb_str site)
-{
-    const char *path = key->secret_file.ptr != NULL ? key->secret_file.ptr : key->key_file.ptr;
-    struct stat status;
-
-    if (path == NULL || key->algorithm == EDGE_ACCESS_ES256) {
-        return;
-    }
-    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
-        FB_LOG(WARN, "access", "everybody on this machine can read a secret",
-               FB_LOG_STR("site", site), FB_LOG_STR("key", key->id), FB_LOG_TEXT("file", path));
-    }
-}
-
-/* What a site guards must not be had under another name. */
-static void access_warn_of_way_round(const struct edge_conf *conf)
-{
-    const struct edge_conf_site *guarded = NULL;
-
-    for (size_t i = 0; i < conf->sites.n; i++) {
-        const struct edge_conf_site *site = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
-        if (site->access.keys.n > 0 && site->upstreams.items == NULL) {
-            guarded = site;
-        }
-        for (size_t j = 0; j < site->hosts.n; j++) {
-            if (fb_str_equal(*FB_CONF_AT(struct fb_str, site->hosts, j), FB_STR("*"))) {
-                return;
-            }
-        }
-    }
-    if (guarded != NULL) {
-        FB_LOG(WARN, "access", "hosts that no site names reach the same upstream without a token",
-               FB_LOG_STR("site", *FB_CONF_AT(struct fb_str, guarded->hosts, 0)));
-    }
-}
-
-void edge_conf_warn_of_access(const struct edge_conf *conf)
-{
-    for (size_t i = 0; i < conf->sites.n; i++) {
-        const struct edge_conf_site *site = FB_CONF_AT(struct edge_conf_site, conf->sites, i);
-        for (size_t j = 0; j < site->access.keys.n; j++) {
-            key_warn_if_open(FB_CONF_AT(struct edge_conf_access_key, site->access.keys, j),
-                             *FB_CONF_AT(struct fb_str, site->hosts, 0));
-        }
-    }
-    access_warn_of_way_round(conf);
 }
 
 /* ---- CORS ---------------------------------------------------------------- */

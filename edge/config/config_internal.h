@@ -48,9 +48,6 @@ extern const struct fb_conf_section edge_conf_cors_section;
 FB_MUST_CHECK int edge_conf_access(const struct edge_conf_access *conf, struct fb_str name,
                                    struct edge_access **ret_access, struct fb_diag *diag);
 
-/* Logs what of it is probably not meant. */
-void edge_conf_warn_of_access(const struct edge_conf *conf);
-
 /* NULL if nothing is said; in the arena, and borrowed from the configuration. */
 const struct edge_cors *edge_conf_cors(struct fb_arena *arena, const struct edge_conf_cors *conf);
 

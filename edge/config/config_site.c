@@ -288,9 +288,6 @@ int edge_conf_sites(const struct edge_conf *conf, struct edge_upstreams *upstrea
     for (size_t i = 0; i < conf->sites.n; i++) {
         edge_access_unref(sites[i].site.access); /* the sites have references of their own */
     }
-    if (err == FB_OK && upstreams != NULL) {
-        edge_conf_warn_of_access(conf);
-    }
     return err;
 }
 

@@ -98,5 +98,8 @@ int edge_node_check(const void *conf, struct fb_diag *diag)
             edge_tls_new(conf, &(struct edge_tls_options){.clock = fb_clock_system()}, &tls, diag);
         edge_tls_free(tls);
     }
+    if (err == FB_OK) {
+        edge_conf_warn(conf);
+    }
     return err;
 }

@@ -66,5 +66,5 @@ void edge_node_purge(void *ctx, struct fb_exchange *exchange);
 void edge_node_list_purges(void *ctx, struct fb_exchange *exchange);
 
 /* Of a struct edge_conf: what its tables cannot tell, such as whether the files of keys hold any.
- */
+ * What is probably not meant is logged. */
 int edge_node_check(const void *conf, struct fb_diag *diag);

@@ -218,6 +218,22 @@ def test_a_key_that_cannot_be_used_is_told_before_the_start(lab):
     assert edge.log().count("hosts that no site names") == 1
 
 
+def test_a_secret_that_everybody_can_read_is_told_before_the_start(lab):
+    _, edge = guarded(lab)
+
+    def told(mode):
+        (lab.dir / "k1.secret").chmod(mode)
+        done = subprocess.run([BUILD / "forebay-edge", "--config", edge.config_path, "--check"],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stderr.count("everybody on this machine can read a secret")
+
+    assert [told(0o640), told(0o644)] == [0, 1]
+    assert "can read a secret" not in edge.log()
+    edge.restart()
+    assert edge.log().count("can read a secret") == 1
+
+
 def test_other_sites_and_open_paths_need_nothing(lab):
     _, edge = guarded(lab, "{keys: [{id: k1, secret: %r}], open: [/v2/]}" % SECRET)
     assert ask(edge, "/v2/1.m4s").status == 200

@@ -300,6 +300,18 @@ def test_check_names_what_is_wrong(lab, edge, old, new, words):
     assert got.returncode == 2 and re.search(told, got.stderr), got.stderr
 
 
+@pytest.mark.parametrize("mode, n", [(0o640, 0), (0o644, 1)])
+def test_a_private_key_that_everybody_can_read_is_told(lab, origin, authority, mode, n):
+    pair = authority.issue("a.example")
+    pair[1].chmod(mode)
+    edge = tls_edge(lab, origin, entry("players", [pair]))
+    got = subprocess.run([BUILD / "forebay-edge", "--check", "--config", edge.config_path],
+                         capture_output=True, text=True, check=False)
+    assert got.returncode == 0, got.stderr
+    told = "everybody on this machine can read a private key"
+    assert [got.stderr.count(told), edge.log().count(told)] == [n, n]
+
+
 # ---- crowds -----------------------------------------------------------------
 
 def test_handshakes_of_one_address_leave_room_for_others(lab, origin, authority, pairs):
