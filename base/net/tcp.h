@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/core/attr.h"
+#include "base/core/diag.h"
 #include "base/core/str.h"
 #include "base/loop/op.h"
 #include "base/net/address.h"
@@ -54,6 +55,10 @@ struct fb_tcp_tuning {
  * -EPERM: it is not for everybody. */
 FB_MUST_CHECK int fb_listener_tune(struct fb_listener *listener,
                                    const struct fb_tcp_tuning *tuning);
+
+/* Says what keeps this process from the congestion control, if anything does: -ENOENT and -EPERM as
+ * above. Blocks for a moment; who may administer the network has its module loaded by that. */
+FB_MUST_CHECK int fb_tcp_try_congestion(struct fb_str name, struct fb_diag *diag);
 
 /* The bound address, with the port that the kernel picked. */
 struct fb_address fb_listener_address(const struct fb_listener *listener);

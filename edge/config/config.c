@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/http/node_name.h"
 #include "base/net/address.h"
+#include "base/net/tcp.h"
 #include "base/sys/file.h"
 #include "edge/config/config_internal.h"
 #include "edge/upstream/upstream.h"
@@ -42,7 +43,7 @@ static int conf_check_congestion(struct fb_str value, struct fb_diag *diag)
         char c = value.ptr[i];
         is_good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     }
-    return is_good ? FB_OK
+    return is_good ? fb_tcp_try_congestion(value, diag)
                    : fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' is no congestion control's name",
                                  FB_STR_ARG(value));
 }
@@ -93,7 +94,8 @@ static const struct fb_conf_item listen_items[] = {
     {"congestion", FB_CONF_STRING, AT(edge_conf_listen, congestion), .check = conf_check_congestion,
      .help = "The congestion control of its connections, as the kernel names it, such as `bbr` or "
              "`cubic`; unset: the system's. Over paths that lose packets, `bbr` keeps segments "
-             "coming."},
+             "coming. The kernel must have it, and let the node's user have it: `--check`, start "
+             "and reload try."},
     {"rate", FB_CONF_RATE, AT(edge_conf_listen, rate), .max = 100000000000, .preset = "0",
      .help = "At most so much is sent on each connection, evenly; 0: no bound. A player needs some "
              "multiple of the highest bitrate, and what comes in bursts costs others their "

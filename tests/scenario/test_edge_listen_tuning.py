@@ -30,6 +30,7 @@ def test_a_congestion_control_that_the_kernel_does_not_have_is_named_at_start(la
     edge = edge_with(lab, lab.scripted_origin(), "congestion: no_such_control", start=False)
     edge.start(wait=False)
     until(lambda: not edge.is_running(), "it has left")
-    assert "congestion control 'no_such_control'" in edge.log()
-    assert edge.wait() != 0
+    assert "edge.yaml:" in edge.log()
+    assert "the kernel has no congestion control 'no_such_control': it offers" in edge.log()
+    assert edge.wait() == 2
     edge.process = None

@@ -421,6 +421,38 @@ static void an_address_is_listened_on_once(void **state)
     }
 }
 
+static void a_congestion_control_is_tried_with_the_configuration(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *sentence; /* its beginning; NULL: every kernel has it */
+    } cases[] = {
+        {"reno", NULL},
+        {"Reno", "e.yaml:2:38: 'congestion': 'Reno' is no congestion control's name"},
+        {"no_such_one",
+         "e.yaml:2:38: 'congestion': the kernel has no congestion control 'no_such_one': it offers "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        struct edge_conf conf;
+        struct fb_diag diag = {0};
+        FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+        fb_buf_printf(&text,
+                      "node: n\nlisten: [{address: ':0', congestion: %s}]\n"
+                      "upstreams: [{url: 'http://127.0.0.1:1'}]\n",
+                      cases[i].name);
+        int err = fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag);
+        if (err == FB_OK) {
+            assert_null(cases[i].sentence);
+            fb_conf_done(&edge_conf_section, &conf);
+        } else {
+            assert_non_null(cases[i].sentence);
+            assert_ptr_equal(strstr(diag.text, cases[i].sentence), diag.text);
+        }
+    }
+}
+
 static void mistakes_are_answered_with_a_sentence(void **state)
 {
     (void)state;
@@ -463,6 +495,7 @@ int main(void)
         cmocka_unit_test(no_secret_is_printed),
         cmocka_unit_test(a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own),
         cmocka_unit_test(an_address_is_listened_on_once),
+        cmocka_unit_test(a_congestion_control_is_tried_with_the_configuration),
         cmocka_unit_test(mistakes_are_answered_with_a_sentence),
         cmocka_unit_test(a_name_must_do_for_via_and_cache_status),
     };
