@@ -57,6 +57,18 @@ def test_what_is_written_for_whoever_comes_from_nginx_is_good(root, module_lab, 
     assert ran.returncode == 0, ran.stderr
 
 
+def test_what_a_document_links_to_is_installed_too(root):
+    documents = list(root.rglob("*.md"))
+    assert len(documents) > 10
+    links = [(document, link) for document in documents
+             for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text())
+             if "://" not in link]
+    assert links
+    dead = [f"{document.name}: {link}" for document, link in links
+            if not (document.parent / link).exists()]
+    assert not dead, dead
+
+
 def test_the_units_are_as_systemd_wants_them_and_shut_in(root, module_lab):
     if shutil.which("systemd-analyze") is None:
         return  # no machine without it reads them either
