@@ -114,8 +114,10 @@ static const struct fb_conf_section listen_section = {
 
 static const struct fb_conf_item admin_items[] = {
     {"address", FB_CONF_STRING, AT(edge_conf_admin, address), .check = fb_address_check,
-     .help = "Where `/metrics`, `/healthz`, `/readyz`, `/status` and `/purge` are; none if unset. "
-             "It has no access control: keep it on loopback or a management network."},
+     .help =
+         "Where `/metrics`, `/healthz`, `/readyz`, `/status`, `/reload`, `/restart`, `/purge` and "
+         "`/purges` are; none if unset. It has no access control: keep it on loopback or a "
+         "management network."},
     {"tls", FB_CONF_STRING, AT(edge_conf_admin, tls),
      .help = "The name of the entry of `tls` that it is secured with; with `authorities`, only "
              "those whose certificate they signed may connect. Unset: plain HTTP."},

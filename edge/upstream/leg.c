@@ -1,3 +1,8 @@
+/*
+ * Legs: one request of a fetch to one server, what its end tells of that server's health, and the
+ * body that comes of it. uplink.c begins them: the first, one more for a hedge, the next after a
+ * failure.
+ */
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/clock.h"

@@ -1,3 +1,7 @@
+/*
+ * Uplinks: one fetch, from the choice of a server to the head of a response. Whom to ask next, when
+ * to hedge and whether the budget allows it is decided here; each request is a leg (leg.c).
+ */
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/clock.h"

@@ -3,13 +3,14 @@
  *
  *     choice.c     which server a key goes to; pure
  *     delays.c     how long heads took lately
- *     allowance.c  how many extra requests may be made
+ *     allowance.c  how many extra requests may be made: the budgets of retries and of hedges
  *     server.c     one server: its health, its numbers
  *     upstream.c   all servers, the pools, what was configured
  *     checks.c     active checks of their health
- *     uplink.c     one fetch, from the choice to the head
+ *     uplink.c     one fetch, from the choice to the head: tries again, hedges
  *     leg.c        one request of it, and the body that comes of it
  *     via.c, cdn_loop.c    the way that a request has gone; pure
+ *     forwarded.c  who the client was; pure
  */
 #pragma once
 
