@@ -17,6 +17,9 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+/* What a program says as it ends waits so long for a reader. */
+enum { DAEMON_LAST_WORDS_MS = 100 };
+
 /* ---- drain and stop ------------------------------------------------------------- */
 
 static void daemon_on_admin_drained(struct fb_op *op)
@@ -214,6 +217,7 @@ static int daemon_live(struct fb_daemon *daemon)
             err = daemon_serve(daemon, &diag);
         }
     }
+    fb_log_end(DAEMON_LAST_WORDS_MS);
     if (err < 0) {
         FB_LOG(ERROR, "daemon", "could not start", FB_LOG_TEXT("reason", diag.text));
         fb_heir_refuse(&daemon->heir, false, diag.text);
@@ -238,7 +242,10 @@ static int daemon_print(struct fb_buf *text)
 
 static int daemon_usage(const struct fb_daemon_program *program, const struct fb_diag *diag)
 {
-    (void)fprintf(stderr, "%s: %s\n", program->name, diag->text);
+    FB_AUTO(fb_buf_done) struct fb_buf line = {0};
+
+    fb_buf_printf(&line, "%s: %s\n", program->name, diag->text);
+    (void)fb_log_write_lines(fb_buf_str(&line), DAEMON_LAST_WORDS_MS);
     return FB_EXIT_USAGE;
 }
 

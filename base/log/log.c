@@ -4,9 +4,8 @@
 #include "base/core/buf.h"
 #include "base/core/clock.h"
 #include "base/core/text.h"
+#include "base/log/sink.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -23,18 +22,15 @@ static const char *const level_marks[] = {
     [FB_LOG_ERROR] = "ERROR", [FB_LOG_NEVER] = "NEVER",
 };
 
-/* The sink. The lock keeps lines longer than PIPE_BUF whole on a pipe. */
-static atomic_int sink_fd = STDERR_FILENO;
 static atomic_int sink_level = FB_LOG_INFO;
 static atomic_bool sink_is_text = true;
-static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void fb_log_open(int fd, enum fb_log_format format, enum fb_log_level level)
 {
     bool is_text =
         format == FB_LOG_FORMAT_TEXT || (format == FB_LOG_FORMAT_AUTO && isatty(fd) == 1);
 
-    atomic_store(&sink_fd, fd);
+    fb_log_sink_open(fd);
     atomic_store(&sink_is_text, is_text);
     atomic_store(&sink_level, (int)level);
 }
@@ -191,15 +187,25 @@ static void line_end(struct log_line *line)
     fb_buf_append(&line->buf, line->is_text ? FB_STR("\n") : FB_STR("}\n"));
 }
 
-void fb_log_write_lines(struct fb_str lines)
+size_t fb_log_write_lines(struct fb_str lines, unsigned wait_ms)
 {
-    pthread_mutex_lock(&sink_lock);
-    ssize_t n = 0;
-    do {
-        /* A log that cannot be written has nowhere to say so. */
-        n = write(atomic_load(&sink_fd), lines.ptr, lines.len);
-    } while (n < 0 && errno == EINTR);
-    pthread_mutex_unlock(&sink_lock);
+    return fb_log_sink_write(lines, wait_ms);
+}
+
+void fb_log_end(unsigned wait_ms)
+{
+    fb_log_sink_end(wait_ms);
+}
+
+void fb_log_tell_dropped(struct fb_buf *buf, uint64_t n)
+{
+    struct log_line line = {.is_text = atomic_load(&sink_is_text)};
+
+    line_begin(&line, FB_LOG_WARN, "log", "lines were dropped, nobody read the log");
+    line_add(&line, &FB_LOG_INT("lines", n));
+    line_end(&line);
+    fb_buf_append(buf, fb_buf_str(&line.buf));
+    fb_buf_done(&line.buf);
 }
 
 void fb_log_write(enum fb_log_level level, const char *subject, const char *message, ...)
@@ -218,6 +224,6 @@ void fb_log_write(enum fb_log_level level, const char *subject, const char *mess
     }
     va_end(args);
     line_end(&line);
-    fb_log_write_lines(fb_buf_str(&line.buf));
+    (void)fb_log_sink_write(fb_buf_str(&line.buf), 0); /* those dropped are told of later */
     fb_buf_done(&line.buf);
 }

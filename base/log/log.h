@@ -11,7 +11,11 @@
  *            FB_LOG_STR("key", key), FB_LOG_INT("offset", offset));
  *
  * The sink is the one piece of static mutable data besides the registry of
- * metrics. Each line goes out in one write(2).
+ * metrics.
+ *
+ * Nobody waits for a reader: lines that find no room in a pipe, a socket or a
+ * terminal are dropped whole, and a line tells how many when there is room
+ * again (sink.h).
  *
  * Threads    Any.
  * Limits     A line is cut at 8 KiB.
@@ -57,8 +61,13 @@ bool fb_log_is_on(enum fb_log_level level);
 /* The fields follow as struct fb_log_field, FB_LOG_LAST last. Call FB_LOG(). */
 void fb_log_write(enum fb_log_level level, const char *subject, const char *message, ...);
 
-/* Whole lines of another kind of record, as they are, whatever the level. */
-void fb_log_write_lines(struct fb_str lines);
+/* Whole lines of another kind of record, as they are, whatever the level. Waits for room up to
+ * `wait_ms` in all, for which others do not wait: a loop says 0. Returns how many were dropped. */
+size_t fb_log_write_lines(struct fb_str lines, unsigned wait_ms);
+
+/* The program ends, and its last words are worth a moment: until `wait_ms` have passed, lines
+ * wait for room. */
+void fb_log_end(unsigned wait_ms);
 
 #define FB_LOG_LAST ((struct fb_log_field){.kind = FB_LOG_KIND_END})
 

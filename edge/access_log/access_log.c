@@ -18,7 +18,7 @@
 
 enum { LOG_LINES, LOG_DROPPED, LOG_FAILED, LOG_N_ROWS };
 
-enum { LOG_TURN_MS = 200, LOG_FILE_MODE = 0640 };
+enum { LOG_TURN_MS = 200, LOG_WAIT_MS = 100, LOG_FILE_MODE = 0640 };
 
 static const struct fb_metric log_rows[LOG_N_ROWS] = {
     [LOG_LINES] = {"edge_access_log_lines_total", FB_METRIC_COUNTER, NULL,
@@ -63,10 +63,10 @@ struct edge_access_log {
     bool wants_reopen;
 };
 
-static void log_count(struct fb_metrics_table *metrics, size_t row)
+static void log_count(struct fb_metrics_table *metrics, size_t row, size_t n)
 {
     if (metrics != NULL) {
-        fb_metrics_add(metrics, row, 1);
+        fb_metrics_add(metrics, row, n);
     }
 }
 
@@ -74,7 +74,7 @@ static void log_count(struct fb_metrics_table *metrics, size_t row)
 
 static void log_failed(struct edge_access_log *log, const char *what, int err)
 {
-    log_count(log->metrics, LOG_FAILED);
+    log_count(log->metrics, LOG_FAILED, 1);
     if (!log->is_failing) {
         FB_LOG(WARN, "access_log", what, FB_LOG_TEXT("path", log->path),
                FB_LOG_TEXT("error", fb_err_text(err)));
@@ -98,7 +98,8 @@ static void log_write(struct edge_access_log *log, struct fb_str lines)
         return;
     }
     if (log->fd < 0) {
-        fb_log_write_lines(lines);
+        /* More at once than a pipe has room for: its reader gets a moment. */
+        log_count(log->metrics, LOG_DROPPED, fb_log_write_lines(lines, LOG_WAIT_MS));
         return;
     }
     /* The line that a full disk cut is lost, the one after it must not be. */
@@ -397,7 +398,7 @@ void edge_access_writer_add(struct edge_access_writer *writer,
     }
     size_t after = writer->waiting.len;
     (void)pthread_mutex_unlock(&writer->lock);
-    log_count(writer->metrics, fits ? LOG_LINES : LOG_DROPPED);
+    log_count(writer->metrics, fits ? LOG_LINES : LOG_DROPPED, 1);
     if (before < EDGE_ACCESS_LOG_BUFFER / 2 && after >= EDGE_ACCESS_LOG_BUFFER / 2) {
         log_tell(log, &log->has_news);
     }

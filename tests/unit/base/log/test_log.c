@@ -1,14 +1,18 @@
+#include "base/core/attr.h"
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/log/log.h"
 #include "base/loop/thread.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,6 +155,168 @@ static void lines_of_threads_stay_whole(void **state)
     close(file);
 }
 
+/* ---- a reader that stops -------------------------------------------------------- */
+
+enum { LONG_WAIT_MS = 60000 };
+
+static struct fb_str all_read(struct fb_buf *text)
+{
+    struct fb_str more;
+
+    while ((more = logged()).len > 0) {
+        fb_buf_append(text, more);
+    }
+    return fb_buf_str(text);
+}
+
+/* A pipe of `size` bytes, as a shell makes it: writing to it waits. */
+static void open_pipe_that_blocks(int size)
+{
+    assert_int_equal(fcntl(pipe_fds[1], F_SETPIPE_SZ, size), size);
+    assert_int_equal(fcntl(pipe_fds[1], F_SETFL, 0), 0);
+    fb_log_open(pipe_fds[1], FB_LOG_FORMAT_JSON, FB_LOG_INFO);
+}
+
+static int count_whole_lines(struct fb_str text)
+{
+    struct fb_str line;
+    int n = 0;
+
+    assert_true(fb_str_ends_with(text, FB_STR("}\n")));
+    while (text.len > 0 && fb_str_cut(&text, '\n', &line)) {
+        assert_true(fb_str_starts_with(line, FB_STR("{\"time\":")));
+        assert_int_equal(line.ptr[line.len - 1], '}');
+        n++;
+    }
+    return n;
+}
+
+static void log_bytes(size_t n)
+{
+    static const char big[8000];
+    FB_LOG(INFO, "fill", "done", FB_LOG_STR("a", ((struct fb_str){big, n / 6}))); /* \u0000 */
+}
+
+static void assert_tells_of(struct fb_str text, int n)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf want = {0};
+
+    fb_buf_printf(&want, "\"message\":\"lines were dropped, nobody read the log\",\"lines\":%d}\n",
+                  n);
+    assert_non_null(memmem(text.ptr, text.len, want.ptr, want.len));
+}
+
+static void full_pipe_drops_whole_lines_and_says_how_many(void **state)
+{
+    enum { N = 40 };
+    FB_AUTO(fb_buf_done) struct fb_buf before = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf after = {0};
+    (void)state;
+    open_pipe_that_blocks(8192);
+    for (int i = 0; i < N; i++) {
+        log_bytes(600);
+    }
+    int n = count_whole_lines(all_read(&before));
+    assert_true(n > 0 && n < N);
+
+    FB_LOG(INFO, "fill", "again");
+    struct fb_str text = all_read(&after);
+    assert_int_equal(count_whole_lines(text), 2);
+    assert_tells_of(text, N - n);
+    FB_LOG(INFO, "fill", "again");
+    assert_int_equal(count_whole_lines(logged()), 1); /* told once */
+}
+
+static void line_that_has_begun_is_ended_before_all_else(void **state)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    (void)state;
+    open_pipe_that_blocks(8192);
+    log_bytes(60);
+    log_bytes(7000); /* PIPE_BUF of it go out */
+    log_bytes(60);
+    assert_false(fb_str_ends_with(all_read(&text), FB_STR("\n")));
+
+    log_bytes(600);
+    assert_int_equal(count_whole_lines(all_read(&text)), 4);
+    assert_tells_of(fb_buf_str(&text), 1);
+}
+
+static void socket_is_not_waited_for_either(void **state)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    int n_gone = 0;
+    (void)state;
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipe_fds), 0);
+    assert_int_equal(fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK), 0);
+    fb_log_open(pipe_fds[1], FB_LOG_FORMAT_JSON, FB_LOG_INFO);
+    while (fb_log_write_lines(FB_STR("{\"time\":0}\n{\"time\":1}\n"), 0) == 0) {
+        n_gone += 2;
+    }
+    (void)all_read(&text);
+    log_bytes(60);
+    assert_int_equal(count_whole_lines(all_read(&text)), n_gone + 2);
+    assert_tells_of(fb_buf_str(&text), 2);
+}
+
+static void lines_without_a_reader_are_dropped(void **state)
+{
+    (void)state;
+    open_pipe_that_blocks(8192);
+    (void)signal(SIGPIPE, SIG_IGN);
+    close(pipe_fds[0]);
+    assert_int_equal(fb_log_write_lines(FB_STR("a\nb\n"), LONG_WAIT_MS), 2);
+    pipe_fds[0] = -1;
+}
+
+/* Reads until it finds the line "end". */
+static void read_to_the_end(void *ctx)
+{
+    struct fb_buf *text = ctx;
+    struct pollfd poller = {.fd = pipe_fds[0], .events = POLLIN};
+
+    while (!fb_str_ends_with(fb_buf_str(text), FB_STR("end\n"))) {
+        assert_int_equal(poll(&poller, 1, -1), 1);
+        (void)all_read(text);
+    }
+}
+
+static void who_may_wait_gets_more_through_than_a_pipe_holds(void **state)
+{
+    enum { N = 50000 };
+    FB_AUTO(fb_buf_done) struct fb_buf lines = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    struct fb_thread *reader = NULL;
+    (void)state;
+    open_pipe_that_blocks(4096);
+    for (int i = 0; i < N; i++) {
+        fb_buf_printf(&lines, "%d\n", i);
+    }
+    fb_buf_append(&lines, FB_STR("end\n"));
+    assert_int_equal(fb_thread_start_body("reader", read_to_the_end, &text, &reader), FB_OK);
+    assert_int_equal(fb_log_write_lines(fb_buf_str(&lines), LONG_WAIT_MS), 0);
+    fb_thread_join(reader);
+    assert_true(fb_str_equal(fb_buf_str(&text), fb_buf_str(&lines)));
+}
+
+static void last_words_wait_for_a_reader(void **state)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    struct fb_thread *reader = NULL;
+    (void)state;
+    open_pipe_that_blocks(4096);
+    while (fb_log_write_lines(FB_STR("{}\n"), 0) == 0) {
+    }
+    assert_int_equal(fb_log_write_lines(FB_STR("{}\n"), 1), 1); /* a bounded wait */
+    fb_log_end(LONG_WAIT_MS);
+    assert_int_equal(fb_thread_start_body("reader", read_to_the_end, &text, &reader), FB_OK);
+    assert_int_equal(fb_log_write_lines(FB_STR("end\n"), 0), 0);
+    fb_thread_join(reader);
+    assert_tells_of(fb_buf_str(&text), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -161,6 +327,12 @@ int main(void)
         TEST(long_line_is_cut_and_stays_valid),
         TEST(many_fields_are_cut_too),
         TEST(lines_of_threads_stay_whole),
+        TEST(full_pipe_drops_whole_lines_and_says_how_many),
+        TEST(line_that_has_begun_is_ended_before_all_else),
+        TEST(socket_is_not_waited_for_either),
+        TEST(lines_without_a_reader_are_dropped),
+        TEST(who_may_wait_gets_more_through_than_a_pipe_holds),
+        TEST(last_words_wait_for_a_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
