@@ -21,7 +21,7 @@ static struct fb_str kernel_list(const char *path, struct fb_buf *buf)
 static int refuse(struct fb_str name, int err, struct fb_diag *diag)
 {
     FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
-    struct fb_str list = FB_STR_NONE;
+    struct fb_str list;
 
     switch (err) {
     case -ENOENT:
