@@ -54,6 +54,11 @@ bool fb_tls_cipher_is_known(struct fb_str name)
     return cipher_find(name) != NULL;
 }
 
+struct fb_str fb_tls_cipher_name(size_t i)
+{
+    return i < FB_ARRAY_LEN(ciphers) ? ciphers[i].name : FB_STR_NONE;
+}
+
 /* The n-th that is wanted; NULL after the last, or if there is none of that name. */
 static const struct cipher *cipher_at(const struct fb_tls_options *options, size_t n)
 {

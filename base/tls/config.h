@@ -91,3 +91,6 @@ void fb_tls_wipe(void *bytes, size_t size);
 
 /* The name of a cipher as `ciphers` has it is known; for tables of a configuration. */
 bool fb_tls_cipher_is_known(struct fb_str name);
+
+/* The `i`-th of those names, most wanted first; FB_STR_NONE after the last. */
+struct fb_str fb_tls_cipher_name(size_t i);

@@ -18,9 +18,17 @@ enum { PEM_FILE_MAX = 1024 * 1024 };
 
 static int conf_check_cipher(struct fb_str value, struct fb_diag *diag)
 {
-    return fb_tls_cipher_is_known(value)
-               ? FB_OK
-               : fb_diag_set(diag, FB_E_MALFORMED, "there is no cipher '%.*s'", FB_STR_ARG(value));
+    FB_AUTO(fb_buf_done) struct fb_buf names = {0};
+    struct fb_str name;
+
+    if (fb_tls_cipher_is_known(value)) {
+        return FB_OK;
+    }
+    for (size_t i = 0; (name = fb_tls_cipher_name(i)).len > 0; i++) {
+        fb_buf_printf(&names, "%s%.*s", i > 0 ? ", " : "", FB_STR_ARG(name));
+    }
+    return fb_diag_set(diag, FB_E_MALFORMED, "there is no cipher '%.*s'; there are %.*s",
+                       FB_STR_ARG(value), FB_STR_ARG(fb_buf_str(&names)));
 }
 
 int edge_conf_check_tls(const struct fb_conf_list *list, size_t *ret_entry, struct fb_diag *diag)
@@ -98,8 +106,13 @@ static const struct fb_conf_item tls_items[] = {
     {"ciphers", FB_CONF_STRINGS, AT(edge_conf_tls, ciphers), .check = conf_check_cipher,
      .max = FB_TLS_MAX_CIPHERS, .check_all = fb_conf_check_distinct,
      .help = "Of TLS 1.2, most wanted first; all have forward secrecy and authenticate what they "
-             "seal. TLS 1.3 takes its own from what these seal with. Unset: AES-128-GCM, "
-             "AES-256-GCM, ChaCha20-Poly1305, each with ECDSA and RSA."},
+             "seal. TLS 1.3 takes its own from what these seal with. Unset: "
+             "`TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256`, "
+             "`TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256`, "
+             "`TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384`, "
+             "`TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384`, "
+             "`TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256`, "
+             "`TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256`; there are no others."},
     {"tickets", FB_CONF_DURATION, AT(edge_conf_tls, tickets), .max = 7 * DAY_MS, .preset = "12h",
      .help = "How long a client may resume a session without a full handshake; the key of the "
              "tickets changes as often. 0: never. With `authorities` none are given."},

@@ -58,6 +58,11 @@ static void unknown_cipher_is_named(void **state)
     assert_non_null(strstr(diag.text, "RC4"));
     assert_false(fb_tls_cipher_is_known(name));
     assert_true(fb_tls_cipher_is_known(FB_STR("TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256")));
+    size_t n = 0;
+    for (; fb_tls_cipher_name(n).len > 0; n++) {
+        assert_true(fb_tls_cipher_is_known(fb_tls_cipher_name(n)));
+    }
+    assert_int_equal(n, 6);
 }
 
 static void the_first_end_of_a_certificate_is_told(void **state)
