@@ -9,6 +9,8 @@
 #include "edge/config/config_internal.h"
 #include "edge/upstream/upstream.h"
 
+#include <inttypes.h>
+
 /* ---- checks ------------------------------------------------------------ */
 
 int edge_conf_probe_read(const char *path, struct fb_diag *diag)
@@ -62,6 +64,38 @@ static int conf_check_free(const struct edge_conf *edge, size_t n, const struct 
     return FB_OK;
 }
 
+/* That nobody is cut as too slow for what this node itself holds back. `what` is the key of `rate`.
+ */
+static int conf_check_rate(const struct edge_conf *edge, const uint64_t *rate, const char *what,
+                           struct fb_diag *diag)
+{
+    if (*rate > edge->clients.least_rate || edge->clients.least_rate == 0) {
+        return FB_OK;
+    }
+    int err = fb_diag_set(diag, FB_E_MALFORMED,
+                          "'%s' is not above 'clients.least_rate' (%" PRIu64
+                          " bit/s): who is held to it would be cut as too slow",
+                          what, edge->clients.least_rate);
+    return fb_diag_blame(diag, err, rate);
+}
+
+static int conf_check_rates(const struct edge_conf *edge, struct fb_diag *diag)
+{
+    int err = FB_OK;
+
+    for (size_t i = 0; i < edge->listen.n && err == FB_OK; i++) {
+        const struct edge_conf_listen *one = FB_CONF_AT(struct edge_conf_listen, edge->listen, i);
+        err = one->rate != 0 ? conf_check_rate(edge, &one->rate, "rate", diag) : FB_OK;
+    }
+    for (size_t i = 0; i < edge->sites.n && err == FB_OK; i++) {
+        const struct edge_conf_pace *pace =
+            &FB_CONF_AT(struct edge_conf_site, edge->sites, i)->pace;
+        bool is_on = pace->bitrate != 0 || pace->rtp;
+        err = is_on ? conf_check_rate(edge, &pace->least, "pace.least", diag) : FB_OK;
+    }
+    return err;
+}
+
 static int conf_check_root(const void *conf, struct fb_diag *diag)
 {
     const struct edge_conf *edge = conf;
@@ -76,7 +110,10 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
             return err;
         }
     }
-    int err = conf_check_free(edge, edge->listen.n, &edge->admin.address, diag);
+    int err = conf_check_rates(edge, diag);
+    if (err == FB_OK) {
+        err = conf_check_free(edge, edge->listen.n, &edge->admin.address, diag);
+    }
     return err < 0 ? err : edge_conf_check_tls_server(edge, &edge->admin.tls, diag);
 }
 
@@ -97,7 +134,8 @@ static const struct fb_conf_item listen_items[] = {
              "coming. The kernel must have it, and let the node's user have it: `--check`, start "
              "and reload try."},
     {"rate", FB_CONF_RATE, AT(edge_conf_listen, rate), .max = 100000000000, .preset = "0",
-     .help = "At most so much is sent on each connection, evenly; 0: no bound. A player needs some "
+     .help = "At most so much is sent on each connection, evenly; 0: no bound. It has to be above "
+             "`clients.least_rate`. A player needs some "
              "multiple of the highest bitrate, and what comes in bursts costs others their "
              "packets."},
     {0},

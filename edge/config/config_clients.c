@@ -33,7 +33,8 @@ static const struct fb_conf_item clients_items[] = {
      .help = "So many bits of an IPv6 address make a client: a subscriber has at least a /64."},
     {"least_rate", FB_CONF_RATE, AT(least_rate), .max = 1000000000, .preset = "16kbit/s",
      .help = "A client that takes less, over a minute in which bytes wait for it, is cut; 0: none "
-             "is. Below that not even sound plays."},
+             "is. Below that not even sound plays. `listen[].rate` and the `least` of a site's "
+             "`pace` have to be above it."},
     {"trusted", FB_CONF_STRINGS, AT(trusted), .check = fb_network_check, .max = 256,
      .help = "Networks that none of this holds for, such as those of tiers below: "
              "`192.0.2.0/24`, `2001:db8::/32`. What they say of their own clients is passed on to "

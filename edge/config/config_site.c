@@ -152,14 +152,29 @@ static int site_check_demand(struct fb_str value, struct fb_diag *diag)
     return FB_OK;
 }
 
+static int site_check_pace(const void *conf, struct fb_diag *diag)
+{
+    enum { PLAYED = 100 };
+    const struct edge_conf_pace *pace = conf;
+
+    if (pace->bitrate != 0 && pace->bitrate < PLAYED) {
+        int err = fb_diag_set(diag, FB_E_MALFORMED,
+                              "'bitrate' is a percentage: below 100 media comes more slowly than "
+                              "it is played, and players stall");
+        return fb_diag_blame(diag, err, &pace->bitrate);
+    }
+    return FB_OK;
+}
+
 static const struct fb_conf_item pace_items[] = {
     {"bitrate", FB_CONF_INT, AT(edge_conf_pace, bitrate), .min = 0, .max = 10000, .preset = "0",
      .help = "Percent of the bitrate of what is fetched (`br`), such as 150: less than 125 leaves "
-             "a player little to catch up with. 0: that does not matter."},
+             "a player little to catch up with, and with less than 100, which is refused, it "
+             "stalls. 0: that does not matter."},
     {"rtp", FB_CONF_BOOL, AT(edge_conf_pace, rtp), .preset = "false",
      .help = "Whether what a player asks for itself (`rtp`) holds, before `bitrate`."},
     {"least", FB_CONF_RATE, AT(edge_conf_pace, least), .min = 8000, .max = 100000000000,
-     .preset = "1Mbit/s", .help = "But never slower than this."},
+     .preset = "1Mbit/s", .help = "But never slower than this; above `clients.least_rate`."},
     {0},
 };
 
@@ -171,6 +186,7 @@ static const struct fb_conf_section pace_section = {
             "connection of HTTP/2 the responses under way have their sum.",
     .size = sizeof(struct edge_conf_pace),
     .items = pace_items,
+    .check = site_check_pace,
 };
 
 static const struct fb_conf_item site_items[] = {

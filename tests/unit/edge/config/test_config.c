@@ -287,6 +287,17 @@ static const struct {
     {"admin: {address: ':9', tls: t}\ntls: [{name: t}]\n",
      "e.yaml:4:29: 't' among 'tls' has no certificates"},
     {"tls: [{name: a}, {name: b}, {name: a}]\n", "e.yaml:4:29: 'tls': name 'a' is listed twice"},
+    {"sites: [{hosts: [a], pace: {bitrate: 99}}]\n",
+     "e.yaml:4:38: 'bitrate' is a percentage: below 100"},
+    {"sites: [{hosts: [a], pace: {bitrate: 100, least: 16kbit/s}}]\n",
+     "e.yaml:4:50: 'pace.least' is not above 'clients.least_rate' (16000 bit/s)"},
+    {"clients: {least_rate: 2Mbit/s}\nsites: [{hosts: [a], pace: {rtp: true}}]\n",
+     "'pace.least' is not above 'clients.least_rate' (2000000 bit/s)"},
+    {"tls: [{name: a, ciphers: [RC4]}]\n",
+     "e.yaml:4:27: 'ciphers': there is no cipher 'RC4'; there are "
+     "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256, TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256, "
+     "TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384, TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384, "
+     "TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256, TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256"},
     {"store: {endurance: {drive_writes_per_day: 0.0}}\n", "0.001"},
     {"store: {endurance: {drive_writes_per_day: .8}}\n", "0.001"},
     {"store: {endurance: {drive_writes_per_day: 0.12345}}\n", "0.001"},
@@ -453,6 +464,44 @@ static void a_congestion_control_is_tried_with_the_configuration(void **state)
     }
 }
 
+static void what_a_node_holds_back_is_above_what_it_cuts(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *sentence; /* NULL: it is */
+    } cases[] = {
+        {"listen: [{address: ':0', rate: 16001bit/s}]\n", NULL},
+        {"listen: [{address: ':0', rate: 0}]\n", NULL},
+        {"listen: [{address: ':0'}, {address: ':0', rate: 16kbit/s}]\n",
+         "e.yaml:3:49: 'rate' is not above 'clients.least_rate' (16000 bit/s): who is held to it "
+         "would be cut as too slow"},
+        {"listen: [{address: ':0', rate: 8kbit/s}]\nclients: {least_rate: 0}\n", NULL},
+        {"listen: [{address: ':0'}]\nclients: {least_rate: 2Mbit/s}\nsites: [{hosts: [a]}]\n",
+         NULL},
+        {"listen: [{address: ':0'}]\n"
+         "sites: [{hosts: [a], pace: {bitrate: 100, least: 17kbit/s}}]\n",
+         NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
+        struct edge_conf conf;
+        struct fb_diag diag = {0};
+        FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+        fb_buf_printf(&text, "node: n\nupstreams: [{url: 'http://127.0.0.1:1'}]\n%s",
+                      cases[i].text);
+        int err = fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag);
+        if (err == FB_OK) {
+            assert_null(cases[i].sentence);
+            fb_conf_done(&edge_conf_section, &conf);
+        } else if (cases[i].sentence == NULL) {
+            fail_msg("%s gave: %s", cases[i].text, diag.text);
+        } else {
+            assert_string_equal(diag.text, cases[i].sentence);
+        }
+    }
+}
+
 static void mistakes_are_answered_with_a_sentence(void **state)
 {
     (void)state;
@@ -496,6 +545,7 @@ int main(void)
         cmocka_unit_test(a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own),
         cmocka_unit_test(an_address_is_listened_on_once),
         cmocka_unit_test(a_congestion_control_is_tried_with_the_configuration),
+        cmocka_unit_test(what_a_node_holds_back_is_above_what_it_cuts),
         cmocka_unit_test(mistakes_are_answered_with_a_sentence),
         cmocka_unit_test(a_name_must_do_for_via_and_cache_status),
     };
