@@ -152,30 +152,14 @@ static bool admin_is_own(const struct fb_daemon_admin *admin, struct fb_str path
     return false;
 }
 
-/* True if a page of another site has an operator's browser send this (RFC 6454 section 7.3):
- * the address may be out of everybody's reach but that browser's. */
-static bool admin_is_foreign(const struct fb_request_head *request)
-{
-    struct fb_str origin = fb_headers_find(&request->headers, FB_STR("origin"));
-    struct fb_str site = fb_headers_find(&request->headers, FB_STR("sec-fetch-site"));
-    struct fb_str host = fb_str_skip(origin, FB_MIN(fb_str_find(origin, '/') + 2, origin.len));
-    bool is_safe = request->method == FB_METHOD_GET || request->method == FB_METHOD_HEAD;
-
-    if (is_safe) {
-        return false;
-    }
-    return (origin.ptr != NULL && !fb_str_equal_nocase(host, request->host)) ||
-           (site.ptr != NULL && !fb_str_equal(site, FB_STR("same-origin")) &&
-            !fb_str_equal(site, FB_STR("none")));
-}
-
 static void admin_handle(void *ctx, struct fb_exchange *exchange)
 {
     const struct fb_daemon_admin *admin = ctx;
 
-    if (admin_is_foreign(fb_exchange_request(exchange))) {
+    if (fb_daemon_is_foreign(fb_exchange_request(exchange))) {
         fb_exchange_problem(exchange, 403, NULL,
-                            "A page of another site may not tell this address to do anything.");
+                            "A browser is obeyed only from a page of this address itself, opened "
+                            "by its IP address or as localhost.");
         return;
     }
     bool is_own =

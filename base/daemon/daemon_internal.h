@@ -13,6 +13,7 @@
 
 struct fb_daemon_restart;
 struct fb_exchange;
+struct fb_request_head;
 
 /* ---- arguments: args.c ------------------------------------------------------ */
 
@@ -142,6 +143,13 @@ void fb_daemon_admin_drain(struct fb_daemon_admin *admin, struct fb_op *op);
 
 /* Accepts NULL. */
 void fb_daemon_admin_free(struct fb_daemon_admin *admin);
+
+/* ---- whose orders are taken: foreign.c ------------------------------------------ */
+
+/* True if a page that is not of the admin address may have an operator's browser send this: the
+ * address may be out of everybody's reach but that browser's. What only reads is never foreign,
+ * nor is what no browser sent. Requires a host that fb_host_is_valid(), or none. */
+bool fb_daemon_is_foreign(const struct fb_request_head *request);
 
 /* ---- the process itself: process.c ---------------------------------------------- */
 

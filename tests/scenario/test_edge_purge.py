@@ -149,7 +149,9 @@ def test_a_purge_is_soft_as_it_says(edge, soft, is_soft):
 
 
 @pytest.mark.parametrize("fields", [{"Origin": "http://evil.example"}, {"Origin": "null"},
-                                    {"Sec-Fetch-Site": "cross-site"}])
+                                    {"Sec-Fetch-Site": "cross-site"},
+                                    {"Host": "evil.example", "Origin": "http://evil.example",
+                                     "Sec-Fetch-Site": "same-origin"}])
 def test_a_page_of_another_site_purges_nothing(edge, fields):
     before = get(edge.admin + "/purges").json()["epoch"]
     answer = get(f"{edge.admin}/purge?tag=t", "POST", headers=fields)
@@ -162,6 +164,10 @@ def test_a_page_of_its_own_purges(edge):
     own = edge.admin.removeprefix("http://")
     fields = {"Origin": edge.admin, "Host": own, "Sec-Fetch-Site": "same-origin"}
     receipt(get(f"{edge.admin}/purge?tag=t", "POST", headers=fields))
+
+
+def test_a_script_purges_by_any_name_of_the_node(edge):
+    receipt(get(f"{edge.admin}/purge?tag=t", "POST", headers={"Host": "node.example:9100"}))
 
 
 def test_without_a_folder_a_node_with_volumes_purges_urls_alone(lab, origin):
