@@ -55,12 +55,19 @@ int fb_db_fail(const struct fb_db *db)
 
     FB_LOG(DEBUG, "db", "statement failed", FB_LOG_INT("sqlite_code", code),
            FB_LOG_TEXT("reason", sqlite3_errmsg(db->raw)));
-    return fb_db_translate(code);
+    /* What a full drive refuses comes as SQLITE_FULL only where the file itself grows. */
+    bool is_full = (code & 0xff) == SQLITE_IOERR && sqlite3_system_errno(db->raw) == ENOSPC;
+    return is_full ? -ENOSPC : fb_db_translate(code);
+}
+
+const char *fb_db_reason(const struct fb_db *db, int err)
+{
+    return err == -ENOSPC ? fb_err_text(err) : sqlite3_errmsg(db->raw);
 }
 
 static int db_open_fail(const struct fb_db *db, int err, const char *path, struct fb_diag *diag)
 {
-    return fb_diag_set(diag, err, "open the database '%s': %s", path, sqlite3_errmsg(db->raw));
+    return fb_diag_set(diag, err, "open the database '%s': %s", path, fb_db_reason(db, err));
 }
 
 static void db_closep(struct fb_db **db)

@@ -29,3 +29,6 @@ int fb_db_translate(int code);
 
 /* The last failure of `db` as one of ours; its raw form goes to the log. */
 int fb_db_fail(const struct fb_db *db);
+
+/* The last failure of `db`, which is `err`, in words for people; until the next call. */
+const char *fb_db_reason(const struct fb_db *db, int err);

@@ -19,7 +19,7 @@ static int db_version(struct fb_db *db, int64_t *ret_version)
 static int migrate_fail(struct fb_db *db, int err, int64_t from, struct fb_diag *diag)
 {
     return fb_diag_set(diag, err, "migrate the schema from version %lld: %s", (long long)from,
-                       sqlite3_errmsg(db->raw));
+                       fb_db_reason(db, err));
 }
 
 /* Reads the version again inside the transaction: another process may have
@@ -58,7 +58,7 @@ int fb_db_migrate(struct fb_db *db, const char *const *migrations, size_t n, str
 
     int err = db_version(db, &version);
     if (err < 0) {
-        return fb_diag_set(diag, err, "read the schema's version: %s", sqlite3_errmsg(db->raw));
+        return fb_diag_set(diag, err, "read the schema's version: %s", fb_db_reason(db, err));
     }
     if (version < 0 || (uint64_t)version > n) {
         return fb_diag_set(diag, FB_E_UNSUPPORTED,
