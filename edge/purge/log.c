@@ -146,7 +146,9 @@ static int log_open_at(const char *path, uint64_t now, struct fb_db **ret_db,
         return err;
     }
     err = fb_db_migrate(db, log_migrations, FB_ARRAY_LEN(log_migrations), diag);
-    if (err == FB_OK) {
+    if (err < 0) {
+        err = fb_diag_prefix(diag, err, "'%s'", path);
+    } else {
         err = log_begin(db, now, &state);
         if (err < 0) {
             err = fb_diag_set(diag, err, "'%s': %s", path, fb_err_text(err));
