@@ -66,6 +66,11 @@ struct fb_disk_ops {
 FB_MUST_CHECK int fb_disk_open(const char *path, const struct fb_disk_options *options,
                                struct fb_disk **ret_disk, struct fb_diag *diag);
 
+/* Whether fb_disk_open() with `size` would have to make the file, and what of its room would keep
+ * it from that, if anything. Changes nothing. */
+FB_MUST_CHECK int fb_disk_rehearse(const char *path, uint64_t size, bool *ret_is_made,
+                                   struct fb_diag *diag);
+
 /* A disk of `size` bytes whose work `ops` (borrowed until closed) does; `name`
  * stands for the path. */
 struct fb_disk *fb_disk_new(struct fb_disk_ops *ops, const char *name, uint64_t size);

@@ -37,6 +37,11 @@ static int say_no_room(const char *path, uint64_t size, struct fb_diag *diag)
                        (unsigned long long)size, path);
 }
 
+static bool lacks_room(const struct statvfs *room, uint64_t size)
+{
+    return size / room->f_frsize > room->f_bavail;
+}
+
 /* All room is taken now, so that no write can lack it later. */
 static int reserve(int fd, const char *path, uint64_t size, struct fb_diag *diag)
 {
@@ -47,7 +52,7 @@ static int reserve(int fd, const char *path, uint64_t size, struct fb_diag *diag
         return fb_diag_set(diag, FB_E_LIMIT, "make '%s': its size is too large", path);
     }
     /* Asked first, rather than to fill the file system in order to find out. */
-    if (fstatvfs(fd, &room) == 0 && size / room.f_frsize > room.f_bavail) {
+    if (fstatvfs(fd, &room) == 0 && lacks_room(&room, size)) {
         return say_no_room(path, size, diag);
     }
     do {
@@ -65,13 +70,18 @@ static int reserve(int fd, const char *path, uint64_t size, struct fb_diag *diag
     return FB_OK;
 }
 
-static int sync_folder_of(const char *path)
+/* The caller's. */
+static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        return fb_dir_sync(AT_FDCWD, ".");
-    }
-    FB_AUTO(fb_freep) char *folder = fb_memdup0(path, (size_t)(slash - path) + 1);
+
+    return slash != NULL ? fb_memdup0(path, (size_t)(slash - path) + 1) : fb_memdup0(".", 1);
+}
+
+static int sync_folder_of(const char *path)
+{
+    FB_AUTO(fb_freep) char *folder = folder_of(path);
+
     return fb_dir_sync(AT_FDCWD, folder);
 }
 
@@ -90,6 +100,12 @@ static int publish(const char *draft, const char *path)
 }
 
 /* ---- a new file -------------------------------------------------------- */
+
+/* False if that is too long. */
+static bool name_draft(const char *path, char draft[PATH_MAX])
+{
+    return snprintf(draft, PATH_MAX, "%s.new", path) < PATH_MAX;
+}
 
 /* False when the one who held the lock before has published the file. */
 static bool is_still_draft(int fd, const char *draft)
@@ -121,7 +137,7 @@ static int make_file(struct fb_disk *disk, uint64_t size, struct fb_diag *diag)
 {
     char draft[PATH_MAX];
 
-    if (snprintf(draft, sizeof(draft), "%s.new", disk->path) >= (int)sizeof(draft)) {
+    if (!name_draft(disk->path, draft)) {
         return fb_diag_set(diag, -ENAMETOOLONG, "make '%s': the path is too long", disk->path);
     }
     FB_AUTO(fb_fd_done) int fd = -1;
@@ -145,6 +161,36 @@ static int make_file(struct fb_disk *disk, uint64_t size, struct fb_diag *diag)
         return err;
     }
     disk->fd = fb_fd_take(&fd);
+    return FB_OK;
+}
+
+/* What it takes is given back before room is reserved. */
+static uint64_t draft_room(const char *path)
+{
+    enum { STAT_BLOCK = 512 };
+    char draft[PATH_MAX];
+    struct stat st;
+
+    bool has_name = name_draft(path, draft);
+    return has_name && lstat(draft, &st) == 0 ? (uint64_t)st.st_blocks * STAT_BLOCK : 0;
+}
+
+int fb_disk_rehearse(const char *path, uint64_t size, bool *ret_is_made, struct fb_diag *diag)
+{
+    FB_AUTO(fb_freep) char *folder = folder_of(path);
+    struct stat st;
+    struct statvfs room;
+
+    bool is_there = stat(path, &st) == 0;
+    bool is_made =
+        size > 0 && (is_there ? S_ISREG(st.st_mode) && st.st_size == 0 : errno == ENOENT);
+    if (is_made && statvfs(is_there ? path : folder, &room) == 0) {
+        uint64_t had = is_there ? 0 : draft_room(path);
+        if (lacks_room(&room, size - FB_MIN(size, had))) {
+            return say_no_room(path, size, diag);
+        }
+    }
+    *ret_is_made = is_made;
     return FB_OK;
 }
 

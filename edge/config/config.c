@@ -117,6 +117,11 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
     return err < 0 ? err : edge_conf_check_tls_server(edge, &edge->admin.tls, diag);
 }
 
+static int conf_probe_root(const void *conf, struct fb_diag *diag)
+{
+    return edge_conf_probe_volumes(conf, diag);
+}
+
 /* ---- tables ------------------------------------------------------------ */
 
 #define AT(type, member) offsetof(struct type, member)
@@ -304,6 +309,7 @@ const struct fb_conf_section edge_conf_section = {
     .size = sizeof(struct edge_conf),
     .items = root_items,
     .check = conf_check_root,
+    .probe = conf_probe_root,
 };
 
 /* ---- what is made of it ------------------------------------------------ */

@@ -85,6 +85,9 @@ FB_MUST_CHECK int edge_conf_tls_server(const struct edge_conf_tls *conf, bool ha
 /* Of struct edge_conf_store. */
 extern const struct fb_conf_section edge_conf_store_section;
 
+/* Says what keeps a volume from being taken into service on this machine, if anything does. */
+FB_MUST_CHECK int edge_conf_probe_volumes(const struct edge_conf *conf, struct fb_diag *diag);
+
 /* Of struct edge_conf_clients. */
 extern const struct fb_conf_section edge_conf_clients_section;
 

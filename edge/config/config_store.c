@@ -4,6 +4,7 @@
 #include "edge/config/config_internal.h"
 #include "edge/policy/policy.h"
 #include "edge/store/store.h"
+#include "edge/volume/opening.h"
 #include "edge/volume/volumes.h"
 
 #include <errno.h>
@@ -113,6 +114,23 @@ static int conf_probe_volume(const void *conf, struct fb_diag *diag)
         err = fb_file_check_use(volume->path.ptr, FB_FILE_APPEND, diag);
     }
     return err < 0 ? fb_diag_blame(diag, err, &volume->path) : FB_OK;
+}
+
+int edge_conf_probe_volumes(const struct edge_conf *conf, struct fb_diag *diag)
+{
+    int err = FB_OK;
+
+    for (size_t i = 0; i < conf->store.volumes.n && err == FB_OK; i++) {
+        const struct edge_conf_volume *volume =
+            FB_CONF_AT(struct edge_conf_volume, conf->store.volumes, i);
+        const struct edge_opening opening = {
+            .path = volume->path.ptr, .size = volume->size, .node = conf->node};
+        err = edge_opening_check(&opening, diag);
+        if (err < 0) {
+            return fb_diag_blame(diag, err, &volume->path);
+        }
+    }
+    return err;
 }
 
 static int conf_check_volumes(const struct fb_conf_list *volumes, size_t *ret_entry,

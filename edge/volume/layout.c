@@ -98,17 +98,28 @@ int edge_layout_write(struct fb_disk *disk, const struct edge_superblock *superb
     return FB_OK;
 }
 
+int edge_layout_plan(const struct fb_disk *disk, struct edge_superblock *ret_superblock,
+                     struct fb_diag *diag)
+{
+    int err = edge_superblock_plan(fb_disk_size(disk), ret_superblock);
+
+    if (err < 0) {
+        return fb_diag_set(diag, err,
+                           "'%s' has %" PRIu64 " bytes, too few for a volume: 64MiB will do",
+                           fb_disk_path(disk), fb_disk_size(disk));
+    }
+    return FB_OK;
+}
+
 int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,
                      struct edge_superblock *ret_superblock, struct fb_diag *diag)
 {
     struct edge_superblock superblock;
 
     FB_REQUIRE(node.len > 0 && node.len <= EDGE_FORMAT_NODE_MAX);
-    int err = edge_superblock_plan(fb_disk_size(disk), &superblock);
+    int err = edge_layout_plan(disk, &superblock, diag);
     if (err < 0) {
-        return fb_diag_set(diag, err,
-                           "'%s' has %" PRIu64 " bytes, too few for a volume: 64MiB will do",
-                           fb_disk_path(disk), fb_disk_size(disk));
+        return err;
     }
     memcpy(superblock.node, node.ptr, node.len);
     superblock.created_ms = wall_ms;

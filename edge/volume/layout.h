@@ -37,6 +37,10 @@ struct edge_layout {
  * that. */
 FB_MUST_CHECK int edge_layout_look(struct fb_disk *disk, struct edge_layout *ret_layout);
 
+/* How a volume lies on a disk as large as this. FB_E_LIMIT: it is too small. */
+FB_MUST_CHECK int edge_layout_plan(const struct fb_disk *disk,
+                                   struct edge_superblock *ret_superblock, struct fb_diag *diag);
+
 /* Makes `disk` an empty volume of `node`, whatever it held. A new uuid turns what it held
  * into nothing, so only the superblocks are written. FB_E_LIMIT: it is too small. */
 FB_MUST_CHECK int edge_layout_make(struct fb_disk *disk, struct fb_str node, int64_t wall_ms,

@@ -55,50 +55,93 @@ static int say_damage(const struct edge_opening *opening, const struct edge_layo
                        opening->path);
 }
 
-static int take_volume(struct edge_opening *opening, const struct edge_layout *layout,
-                       struct fb_disk *disk, struct fb_diag *diag)
+/* Nothing, if it is blank or ours. */
+static int judge(const struct edge_opening *opening, const struct edge_layout *layout,
+                 const struct fb_disk *disk, struct fb_diag *diag)
 {
     const char *node = layout->superblock.node;
 
-    if (!fb_str_equal(fb_str_from(node), opening->node)) {
+    switch (layout->kind) {
+    case EDGE_LAYOUT_BLANK:
+        return FB_OK;
+    case EDGE_LAYOUT_VOLUME:
+        if (fb_str_equal(fb_str_from(node), opening->node)) {
+            return FB_OK;
+        }
         return fb_diag_set(diag, FB_E_CONFLICT, "'%s' is a volume of node '%s', not of '%.*s'",
                            opening->path, node, FB_STR_ARG(opening->node));
+    case EDGE_LAYOUT_OTHER_VERSION:
+        return fb_diag_set(diag, FB_E_UNSUPPORTED, "'%s' is a volume of another format version",
+                           opening->path);
+    case EDGE_LAYOUT_DAMAGED:
+        return say_damage(opening, layout, disk, diag);
+    case EDGE_LAYOUT_FOREIGN:
+        break;
     }
-    if (opening->formats) {
-        return format(opening, disk, diag);
-    }
-    int err = edge_layout_mend(disk, layout);
+    return fb_diag_set(diag, FB_E_MALFORMED, "'%s' holds something else, which is left as it is",
+                       opening->path);
+}
+
+static int look(const struct edge_opening *opening, struct fb_disk *disk,
+                struct edge_layout *ret_layout, struct fb_diag *diag)
+{
+    int err = edge_layout_look(disk, ret_layout);
+
     if (err < 0) {
-        return fb_diag_set(diag, err, "mend the superblock of '%s': %s", opening->path,
-                           fb_err_text(err));
+        return fb_diag_set(diag, err, "read '%s': %s", opening->path, fb_err_text(err));
     }
-    opening->superblock = layout->superblock;
-    return FB_OK;
+    return judge(opening, ret_layout, disk, diag);
 }
 
 static int take(struct edge_opening *opening, struct fb_disk *disk, struct fb_diag *diag)
 {
     struct edge_layout layout;
 
-    int err = edge_layout_look(disk, &layout);
+    int err = look(opening, disk, &layout, diag);
     if (err < 0) {
-        return fb_diag_set(diag, err, "read '%s': %s", opening->path, fb_err_text(err));
+        return err;
     }
-    switch (layout.kind) {
-    case EDGE_LAYOUT_BLANK:
+    if (layout.kind == EDGE_LAYOUT_BLANK || opening->formats) {
         return format(opening, disk, diag);
-    case EDGE_LAYOUT_VOLUME:
-        return take_volume(opening, &layout, disk, diag);
-    case EDGE_LAYOUT_OTHER_VERSION:
-        return fb_diag_set(diag, FB_E_UNSUPPORTED, "'%s' is a volume of another format version",
-                           opening->path);
-    case EDGE_LAYOUT_DAMAGED:
-        return say_damage(opening, &layout, disk, diag);
-    case EDGE_LAYOUT_FOREIGN:
-        break;
     }
-    return fb_diag_set(diag, FB_E_MALFORMED, "'%s' holds something else, which is left as it is",
-                       opening->path);
+    err = edge_layout_mend(disk, &layout);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "mend the superblock of '%s': %s", opening->path,
+                           fb_err_text(err));
+    }
+    opening->superblock = layout.superblock;
+    return FB_OK;
+}
+
+static int open_disk(const struct edge_opening *opening, const struct fb_disk_options *options,
+                     struct fb_disk **ret_disk, struct fb_diag *diag)
+{
+    return opening->open != NULL
+               ? opening->open(opening->ctx, opening->path, options, ret_disk, diag)
+               : fb_disk_open(opening->path, options, ret_disk, diag);
+}
+
+int edge_opening_check(const struct edge_opening *opening, struct fb_diag *diag)
+{
+    const struct fb_disk_options options = {.is_read_only = true};
+    struct edge_layout layout;
+    struct fb_disk *disk = NULL;
+    bool is_made = false;
+
+    int err = fb_disk_rehearse(opening->path, opening->size, &is_made, diag);
+    if (err < 0 || is_made) {
+        return err;
+    }
+    err = open_disk(opening, &options, &disk, diag);
+    if (err < 0) {
+        return err;
+    }
+    err = look(opening, disk, &layout, diag);
+    if (err == FB_OK && layout.kind == EDGE_LAYOUT_BLANK) {
+        err = edge_layout_plan(disk, &layout.superblock, diag);
+    }
+    fb_disk_close(disk);
+    return err;
 }
 
 int edge_opening_run(struct edge_opening *opening, struct fb_diag *diag)
@@ -107,7 +150,7 @@ int edge_opening_run(struct edge_opening *opening, struct fb_diag *diag)
     struct fb_disk *disk = NULL;
 
     opening->was_formatted = false;
-    int err = opening->open(opening->ctx, opening->path, &options, &disk, diag);
+    int err = open_disk(opening, &options, &disk, diag);
     if (err < 0) {
         return err;
     }

@@ -35,7 +35,7 @@ struct edge_opening {
     bool has_log;       /* of purges */
     uint64_t epoch;     /* of purges, now */
 
-    /* fb_disk_open(), or what a test puts in its place. */
+    /* NULL: fb_disk_open(); or what a test puts in its place. */
     int (*open)(void *ctx, const char *path, const struct fb_disk_options *options,
                 struct fb_disk **ret_disk, struct fb_diag *diag);
     void *ctx;
@@ -50,6 +50,10 @@ struct edge_opening {
 };
 
 FB_MUST_CHECK int edge_opening_run(struct edge_opening *opening, struct fb_diag *diag);
+
+/* Says what edge_opening_run() would say, if anything, of what stands behind the path, who else may
+ * be using it; changes nothing there, and nothing that is made of it. */
+FB_MUST_CHECK int edge_opening_check(const struct edge_opening *opening, struct fb_diag *diag);
 
 /* True if waiting does not help: it is not ours to use. */
 bool edge_opening_is_refusal(int err);

@@ -1,6 +1,7 @@
 """The program: its configuration, its addresses, its end."""
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -80,6 +81,14 @@ def test_a_mistake_is_told_with_its_place(lab, before, after, told):
      "18:43: site 'a': key 'k': the secret has less than 16 bytes"),
     ("store: {volumes: [{path: none}]}", "18:26: there is no 'none', and without a 'size' it is not made"),
     ("store: {volumes: [{path: none/v, size: 64MiB}]}", "18:26: cannot write to 'none/v': No such file"),
+    ("store: {volumes: [{path: v, size: 1000TB}]}",
+     "18:26: no room for 1000000000000000 bytes on the file system of 'v'"),
+    ("store: {volumes: [{path: a, size: 64MiB}, {path: file}]}", "18:50: 'file' is empty"),
+    ("store: {volumes: [{path: text, size: 64MiB}]}", "18:26: 'text' is shorter than a block"),
+    ("store: {volumes: [{path: noise, size: 64MiB}]}",
+     "18:26: 'noise' holds something else, which is left as it is"),
+    ("store: {volumes: [{path: blank, size: 64MiB}]}",
+     "18:26: 'blank' has 1048576 bytes, too few for a volume: 64MiB will do"),
     ("tls: [{name: t, certificates: [{chain: none, key: k}]}]",
      "18:40: tls 't': open 'none': No such file"),
     ("tls: [{name: t, certificates: [{chain: file, key: file}]}]",
@@ -88,12 +97,34 @@ def test_a_mistake_is_told_with_its_place(lab, before, after, told):
 def test_what_cannot_be_used_is_told_with_its_place(lab, line, told):
     (lab.dir / "file").write_text("")
     (lab.dir / "folder").mkdir()
+    (lab.dir / "text").write_text("what I have to buy\n")
+    (lab.dir / "noise").write_bytes(random.randbytes(1 << 20))
+    (lab.dir / "blank").write_bytes(bytes(1 << 20))
     path = lab.dir / "edge.yaml"
     contract = CONTRACT.replace("store:\n  memory: 256MiB\n", "#\n#\n")  # as many lines
     path.write_text(contract + line + "\n")
     ran = subprocess.run([str(BUILD / "forebay-edge"), "--config", path, "--check"], cwd=lab.dir,
                          capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 2 and re.search(rf"edge\.yaml:{told}", ran.stderr), ran.stderr
+
+
+def test_a_volume_is_checked_as_the_start_would_and_left_alone(lab):
+    """In use, too: who checks neither locks nor writes."""
+    origin = lab.scripted_origin()
+    edge = lab.edge(upstreams=[origin.url], volumes=[(lab.dir / "volume", "64MiB")])
+    until(lambda: (lab.dir / "volume").exists(), "the volume is made")
+    assert run("--config", edge.config_path, "--check").returncode == 0
+    edge.stop()
+    volume = (lab.dir / "volume").read_bytes()
+    path = lab.dir / "other.yaml"
+    path.write_text(edge.config_path.read_text().replace("node: box-1", "node: box-2"))
+    ran = run("--config", path, "--check")
+    assert ran.returncode == 2 and re.search(
+        r"other\.yaml:\d+:\d+: '.*volume' is a volume of node 'box-1', not of 'box-2'", ran.stderr)
+    assert (lab.dir / "volume").read_bytes() == volume
+    (lab.dir / "volume").unlink()
+    assert run("--config", edge.config_path, "--check").returncode == 0
+    assert not (lab.dir / "volume").exists()
 
 
 def test_what_is_made_when_missing_need_not_be_there(lab):

@@ -160,6 +160,25 @@ static void without_room_nothing_is_left_behind(void **state)
     assert_true(exists(f->path)); /* it was not we who made it */
 }
 
+static void a_rehearsal_tells_what_would_be_made_and_makes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    bool is_made = false;
+
+    assert_int_equal(fb_disk_rehearse(f->path, SIZE, &is_made, NULL), FB_OK);
+    assert_true(is_made);
+    assert_int_equal(fb_disk_rehearse(f->path, 1ULL << 52, &is_made, &f->diag), -ENOSPC);
+    assert_non_null(strstr(f->diag.text, "no room"));
+    assert_int_equal(fb_disk_rehearse(f->path, 0, &is_made, NULL), FB_OK);
+    assert_false(is_made);
+    assert_false(exists(f->path));
+    put_file(f->path, 0, 0);
+    assert_int_equal(fb_disk_rehearse(f->path, 1ULL << 52, &is_made, NULL), -ENOSPC);
+    put_file(f->path, 1, 'x'); /* it keeps its size */
+    assert_int_equal(fb_disk_rehearse(f->path, 1ULL << 52, &is_made, NULL), FB_OK);
+    assert_false(is_made);
+}
+
 static void when_room_cannot_be_taken_nothing_is_left_behind(void **state)
 {
     struct fixture *f = *state;
@@ -347,6 +366,7 @@ int main(void)
         TEST(a_file_without_a_block_is_no_disk),
         TEST(without_a_size_nothing_is_made),
         TEST(without_room_nothing_is_left_behind),
+        TEST(a_rehearsal_tells_what_would_be_made_and_makes_nothing),
         TEST(when_room_cannot_be_taken_nothing_is_left_behind),
         TEST(what_a_crash_left_half_made_is_used_up),
         TEST(a_file_in_the_making_is_left_alone),

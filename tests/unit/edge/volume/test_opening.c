@@ -85,6 +85,9 @@ static void assert_refused(struct test_disk *disk, struct edge_opening *opening,
     assert_int_equal(run(opening, &diag), want);
     assert_true(edge_opening_is_refusal(want));
     assert_non_null(strstr(diag.text, sentence));
+    memset(&diag, 0, sizeof(diag));
+    assert_int_equal(edge_opening_check(opening, &diag), want); /* says the same */
+    assert_non_null(strstr(diag.text, sentence));
     assert_int_equal(test_disk_n_events(disk), n_before);
 }
 
@@ -102,6 +105,23 @@ static void a_blank_disk_is_formatted_once(void **state)
     assert_int_equal(run(&second, NULL), FB_OK);
     assert_false(second.was_formatted);
     assert_same(&second.superblock, &first.superblock);
+    test_disk_free(disk);
+}
+
+static void who_checks_writes_nothing(void **state)
+{
+    struct test_disk *disk = test_disk_new(size);
+    struct edge_opening opening = opening_of(disk);
+
+    (void)state;
+    assert_int_equal(edge_opening_check(&opening, NULL), FB_OK); /* blank */
+    assert_int_equal(test_disk_n_events(disk), 0);
+    assert_int_equal(run(&opening, NULL), FB_OK);
+    size_t n_before = test_disk_n_events(disk);
+    assert_int_equal(edge_opening_check(&opening, NULL), FB_OK); /* ours */
+    write_at(disk, 0, 'x');
+    assert_int_equal(edge_opening_check(&opening, NULL), FB_OK); /* its copy is good */
+    assert_int_equal(test_disk_n_events(disk), n_before + 1);
     test_disk_free(disk);
 }
 
@@ -303,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_blank_disk_is_formatted_once),
+        cmocka_unit_test(who_checks_writes_nothing),
         cmocka_unit_test(foreign_data_is_left_alone),
         cmocka_unit_test(another_nodes_volume_is_left_alone),
         cmocka_unit_test(a_damaged_superblock_is_mended_from_its_copy),
