@@ -47,7 +47,7 @@ def test_what_is_written_for_whoever_comes_from_nginx_is_good(root, module_lab, 
     chain, key = authority.issue("video.example")
     text = re.search(r"```yaml\n(.*?)```", find(root, "from-nginx.md").read_text(), re.S)[1]
     for there, here in (("/etc/forebay/video.pem", chain), ("/etc/forebay/video.key", key),
-                        ("/srv/cache", module_lab.dir)):
+                        ("/srv/cache", module_lab.dir), ("200GiB", "64MiB")):
         assert there in text
         text = text.replace(there, str(here))
     path = module_lab.dir / "from-nginx.yaml"
