@@ -274,7 +274,7 @@ void fb_client_fetch(struct fb_client *client, struct fb_fetch *fetch)
     fb_client_upstream_serve(upstream);
     /* Sending has begun where there was a connection, and may have failed by the content: only
      * `fetch` is there for certain. */
-    if (fetch->request == NULL || fb_list_empty(&request->link)) {
+    if (fetch->request != request || fb_list_empty(&request->link)) {
         return;
     }
     if (!fb_client_upstream_awaits(upstream)) {
