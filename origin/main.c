@@ -28,6 +28,7 @@
 #include "origin/delivery/delivery.h"
 #include "origin/jobs/jobs.h"
 #include "origin/node/node.h"
+#include "origin/node/rounds.h"
 #include "origin/objects/objects.h"
 #include "origin/upload/upload.h"
 #include "origin/worker/worker.h"
@@ -150,6 +151,8 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
         .backoff_ms = (uint32_t)conf->jobs.backoff,
     });
     origin_jobs_on_queued(node->jobs, node_wake_workers, node);
+    node->rounds = origin_rounds_new(&(struct origin_rounds_options){
+        .loop = node->loop, .pool = node->pool, .metrics = node->metrics});
     return FB_OK;
 }
 
@@ -285,6 +288,7 @@ static void node_stop(void *ctx)
         origin_upload_free(node->upload);
     }
     fb_pool_free(node->pool);
+    origin_rounds_free(node->rounds);
     origin_jobs_free(node->jobs);
     origin_auth_close(node->auth);
     origin_objects_close(node->objects);

@@ -9,6 +9,7 @@
 #include "base/server/server.h"
 #include "origin/config/config.h"
 #include "origin/jobs/jobs.h"
+#include "origin/node/rounds.h"
 #include "origin/worker/worker.h"
 
 #include <stdio.h>
@@ -84,9 +85,9 @@ static void node_on_joined(struct fb_op *op)
     fb_op_finish(FB_CONTAINER_OF(work, struct origin_node, join)->drained, FB_OK);
 }
 
-/* No request runs any more. What the workers hold has been given back when they have ended: only
- * then may the next process take back what nobody holds. */
-static void node_on_drained(struct fb_op *op)
+/* What the workers hold has been given back when they have ended: only then may the next process
+ * take back what nobody holds. */
+static void node_on_rounds_stopped(struct fb_op *op)
 {
     struct origin_node *node = FB_CONTAINER_OF(op, struct origin_node, phase);
 
@@ -94,6 +95,15 @@ static void node_on_drained(struct fb_op *op)
     node->join.run = node_run_join;
     fb_op_init(&node->join.op, node->loop, node_on_joined);
     fb_work_start(node->pool, &node->join);
+}
+
+/* No request runs any more. */
+static void node_on_drained(struct fb_op *op)
+{
+    struct origin_node *node = FB_CONTAINER_OF(op, struct origin_node, phase);
+
+    fb_op_init(&node->phase, node->loop, node_on_rounds_stopped);
+    origin_rounds_stop(node->rounds, &node->phase);
 }
 
 static void node_drain_server(struct origin_node *node)
@@ -150,10 +160,17 @@ static int node_serve(void *ctx, struct fb_diag *diag)
 {
     struct origin_node *node = ctx;
 
-    return fb_daemon_is_heir(node->daemon) ? FB_OK : node_start_workers(node, diag);
+    if (fb_daemon_is_heir(node->daemon)) {
+        return FB_OK;
+    }
+    int err = node_start_workers(node, diag);
+    if (err == FB_OK) {
+        origin_rounds_start(node->rounds);
+    }
+    return err;
 }
 
-/* The jobs and the scratch folder were the other process' until now. */
+/* The jobs, the rounds and the scratch folder were the other process' until now. */
 static void node_own(void *ctx)
 {
     struct origin_node *node = ctx;
@@ -166,7 +183,9 @@ static void node_own(void *ctx)
         FB_LOG(ERROR, "origin", "could not start the workers, the program ends",
                FB_LOG_TEXT("reason", diag.text));
         fb_daemon_quit(node->daemon, FB_EXIT_FAILED);
+        return;
     }
+    origin_rounds_start(node->rounds);
 }
 
 const struct fb_daemon_succession origin_node_succession = {

@@ -24,6 +24,7 @@ struct origin_conf;
 struct origin_delivery;
 struct origin_jobs;
 struct origin_objects;
+struct origin_rounds;
 struct origin_upload;
 struct origin_workers;
 
@@ -51,9 +52,10 @@ struct origin_node {
     struct fb_router *upload_router;
     struct fb_router *delivery_router;
     struct fb_server *server;
+    struct origin_rounds *rounds;             /* run while it owns the data (rounds.h) */
     _Atomic(struct origin_workers *) workers; /* NULL before and after they run; read by the pool */
     struct fb_op *drained;                    /* the daemon's, until it is done */
-    struct fb_op phase;                       /* of the server */
+    struct fb_op phase;                       /* of the server, then of the rounds */
     struct fb_work join;                      /* of the workers */
     struct origin_workers *leaving;           /* of it; NULL once they have ended */
 };
