@@ -10,6 +10,11 @@
  *       ▲
  *     renditions, files               what was published of it
  *
+ *     likes, saves, shares, comments  what users do with videos
+ *     follows                         … and with users
+ *     video_counters, user_counters   the sums of these
+ *     idempotency_keys, moderation    answers to repeated requests; decisions and why
+ *
  * Ownership  open → close. What a function gives back is a copy, in the
  *            caller's struct or arena.
  * Threads    Blocking; any thread. Each call takes a connection for its time.

@@ -8,6 +8,7 @@
 #include "base/db/db.h"
 #include "base/db/pool.h"
 #include "origin/catalog/catalog.h"
+#include "origin/catalog/counters.h"
 #include "origin/model/id.h"
 #include "origin/model/task.h"
 
@@ -30,6 +31,13 @@ FB_MUST_CHECK int origin_catalog_renditions_put(struct fb_db *db, const struct o
                                                 const struct origin_result *result);
 FB_MUST_CHECK int origin_catalog_files_put(struct fb_db *db, const struct origin_id *video,
                                            const struct origin_result *result);
+
+/* Add `change` to the sums, in the caller's transaction. FB_E_CONFLICT if there is
+ * no such video or account. */
+FB_MUST_CHECK int origin_catalog_video_counters_add(struct fb_db *db, const struct origin_id *video,
+                                                    const struct origin_video_counters *change);
+FB_MUST_CHECK int origin_catalog_user_counters_add(struct fb_db *db, const struct origin_id *user,
+                                                   const struct origin_user_counters *change);
 
 /* The schema, one text per version. */
 extern const char *const origin_catalog_migrations[];

@@ -92,5 +92,110 @@ static const char first[] =
     "CREATE INDEX jobs_queued ON jobs(run_after_ms) WHERE state = 'queued';"
     "CREATE INDEX jobs_running ON jobs(lease_expires_ms) WHERE state = 'running';";
 
-const char *const origin_catalog_migrations[] = {first};
+/* What people do with videos. Each table has the moment and a keyed hash of the network that the
+ * act came from, so that what is counted for trending can be weighed (origin/catalog/events.h). */
+static const char engagement[] =
+    "ALTER TABLE users ADD COLUMN name TEXT NOT NULL DEFAULT '';" /* shown to others */
+    "ALTER TABLE videos ADD COLUMN category TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE videos ADD COLUMN deactivated_ms INTEGER;" /* by an admin; NULL: active */
+    "ALTER TABLE videos ADD COLUMN deactivated_reason TEXT;"
+
+    /* Lifetime sums. A video without a row has none of anything yet. */
+    "CREATE TABLE video_counters ("
+    "  video TEXT NOT NULL PRIMARY KEY REFERENCES videos(id) ON DELETE CASCADE,"
+    "  views INTEGER NOT NULL DEFAULT 0,"
+    "  watch_ms INTEGER NOT NULL DEFAULT 0,"
+    "  likes INTEGER NOT NULL DEFAULT 0,"
+    "  comments INTEGER NOT NULL DEFAULT 0,"
+    "  shares INTEGER NOT NULL DEFAULT 0,"
+    "  saves INTEGER NOT NULL DEFAULT 0"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE user_counters ("
+    "  user TEXT NOT NULL PRIMARY KEY REFERENCES users(id) ON DELETE CASCADE,"
+    "  followers INTEGER NOT NULL DEFAULT 0,"
+    "  following INTEGER NOT NULL DEFAULT 0"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE likes ("
+    "  user TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+    "  video TEXT NOT NULL REFERENCES videos(id) ON DELETE CASCADE,"
+    "  at_ms INTEGER NOT NULL,"
+    "  network INTEGER NOT NULL,"
+    "  PRIMARY KEY (user, video)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX likes_video ON likes(video);"
+    "CREATE INDEX likes_user ON likes(user, at_ms);"
+    "CREATE INDEX likes_at ON likes(at_ms);"
+    "CREATE TABLE saves ("
+    "  user TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+    "  video TEXT NOT NULL REFERENCES videos(id) ON DELETE CASCADE,"
+    "  at_ms INTEGER NOT NULL,"
+    "  network INTEGER NOT NULL,"
+    "  PRIMARY KEY (user, video)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX saves_video ON saves(video);"
+    "CREATE INDEX saves_user ON saves(user, at_ms);"
+    "CREATE INDEX saves_at ON saves(at_ms);"
+    "CREATE TABLE follows ("
+    "  follower TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+    "  user TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE," /* who is followed */
+    "  at_ms INTEGER NOT NULL,"
+    "  network INTEGER NOT NULL,"
+    "  PRIMARY KEY (follower, user)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX follows_user ON follows(user, at_ms);"
+    "CREATE INDEX follows_follower ON follows(follower, at_ms);"
+    "CREATE TABLE shares ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  user TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+    "  video TEXT NOT NULL REFERENCES videos(id) ON DELETE CASCADE,"
+    "  channel TEXT NOT NULL,"
+    "  at_ms INTEGER NOT NULL,"
+    "  network INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX shares_video ON shares(video);"
+    "CREATE INDEX shares_user ON shares(user);"
+    "CREATE INDEX shares_at ON shares(at_ms);"
+
+    /* A comment that was removed while it had replies stays as a row without text. */
+    "CREATE TABLE comments ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  video TEXT NOT NULL REFERENCES videos(id) ON DELETE CASCADE,"
+    "  user TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+    "  parent TEXT REFERENCES comments(id) ON DELETE CASCADE," /* NULL: of the video itself */
+    "  text TEXT,"                                             /* NULL: removed */
+    "  replies INTEGER NOT NULL DEFAULT 0,"
+    "  at_ms INTEGER NOT NULL,"
+    "  network INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX comments_video ON comments(video, seq) WHERE parent IS NULL;"
+    "CREATE INDEX comments_of_video ON comments(video);"
+    "CREATE INDEX comments_parent ON comments(parent, seq);"
+    "CREATE INDEX comments_user ON comments(user);"
+    "CREATE INDEX comments_at ON comments(at_ms);"
+
+    /* What was answered to a request that may come again (Idempotency-Key). */
+    "CREATE TABLE idempotency_keys ("
+    "  user TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+    "  key TEXT NOT NULL,"
+    "  fingerprint BLOB NOT NULL," /* SHA-256 of what was asked */
+    "  answer TEXT NOT NULL,"
+    "  created_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (user, key)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX idempotency_keys_created ON idempotency_keys(created_ms);"
+
+    /* Who did what to which video, and why: it outlives them all. */
+    "CREATE TABLE moderation ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  video TEXT NOT NULL,"
+    "  admin TEXT NOT NULL,"
+    "  action TEXT NOT NULL CHECK (action IN ('deactivate','activate')),"
+    "  reason TEXT NOT NULL,"
+    "  at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX moderation_video ON moderation(video, seq);";
+
+const char *const origin_catalog_migrations[] = {first, engagement};
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);
