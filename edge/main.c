@@ -19,6 +19,7 @@
 #include "edge/config/tls.h"
 #include "edge/fill/fill.h"
 #include "edge/node/node.h"
+#include "edge/node/signals.h"
 #include "edge/purge/purge.h"
 #include "edge/replay/command.h"
 #include "edge/serve/crew.h"
@@ -39,6 +40,7 @@ static void node_stop(void *ctx)
     struct edge_node *node = ctx;
 
     edge_crew_free(node->crew);
+    edge_signals_close(node);
     edge_tls_free(node->tls);
     fb_pool_free(node->tls_pool);
     fb_pool_free(node->pool);
@@ -141,6 +143,7 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .fills = node->fills,
                 .metrics = node->metrics,
                 .access_log = node->access_log,
+                .views = node->signals->views,
                 .clients = node->clients,
                 .sends_tags = conf->role == EDGE_ROLE_REGIONAL,
                 .pool = node->pool,
@@ -297,6 +300,9 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         err = node_make_upstreams(node, diag);
     }
     if (err == FB_OK) {
+        err = edge_signals_open(node, diag);
+    }
+    if (err == FB_OK) {
         err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);
     }
     if (err == FB_OK) {
@@ -317,6 +323,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .upstreams = node->upstreams,
         .metrics = node->metrics,
     };
+    edge_signals_start(node);
     *ret_ctx = node;
     return FB_OK;
 }

@@ -4,8 +4,8 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/net/network.h"
-#include "edge/access_log/cmcd.h"
 #include "edge/access_log/text.h"
+#include "edge/cmcd/cmcd.h"
 
 enum {
     NETWORK_BITS_V4 = 24,

@@ -3,7 +3,7 @@
 #include "base/core/attr.h"
 #include "base/core/err.h"
 #include "base/core/text.h"
-#include "edge/access_log/cmcd.h"
+#include "edge/cmcd/cmcd.h"
 
 enum { TEXT_DEL = 0x7f, TEXT_C1_LEAD = 0xc2, TEXT_C1_END = 0xa0 };
 

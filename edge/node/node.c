@@ -6,6 +6,7 @@
 #include "edge/access_log/access_log.h"
 #include "edge/config/config.h"
 #include "edge/config/tls.h"
+#include "edge/node/signals.h"
 #include "edge/serve/crew.h"
 #include "edge/site/site.h"
 #include "edge/upstream/checks.h"
@@ -21,6 +22,7 @@ void edge_node_drain(void *ctx, struct fb_op *op)
 
     edge_checks_close(node->checks);
     node->checks = NULL;
+    edge_signals_halt(node);
     edge_crew_drain(node->crew, fb_daemon_has_heir(node->daemon) ? HEIR_LINGER_MS : 0, op);
 }
 
@@ -39,6 +41,7 @@ void edge_node_status(void *ctx, struct fb_json *status)
 
     edge_admin_status(&node->admin, status);
     edge_tls_status(node->tls, status);
+    edge_signals_status(node, status);
 }
 
 void edge_node_purge(void *ctx, struct fb_exchange *exchange)

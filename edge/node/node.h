@@ -17,6 +17,7 @@ struct edge_checks;
 struct edge_conf;
 struct edge_crew;
 struct edge_fill_table;
+struct edge_signals;
 struct edge_store;
 struct edge_sweeper;
 struct edge_tls;
@@ -45,6 +46,7 @@ struct edge_node {
     struct fb_pool *pool;               /* verifies tokens */
     struct fb_pool *tls_pool;           /* makes handshakes */
     struct edge_tls *tls;
+    struct edge_signals *signals;
     struct edge_crew *crew;
     struct edge_admin admin;
     bool was_ready; /* a drive that comes back later takes nobody out of service */

@@ -1,7 +1,7 @@
 #include "edge/serve/player.h"
 
 #include "base/core/err.h"
-#include "edge/access_log/cmcd.h"
+#include "edge/cmcd/cmcd.h"
 
 /* CMCD counts kbit/s. */
 enum { KBIT_BYTES = 125, PERCENT = 100 };

@@ -48,6 +48,7 @@ struct edge_serve;
 struct edge_sites;
 struct edge_store;
 struct edge_uplink;
+struct edge_views;
 struct fb_clients;
 struct fb_exchange;
 struct fb_headers;
@@ -62,6 +63,7 @@ struct edge_serve_options {
     struct edge_fill_table *fills;
     struct fb_metrics *metrics;
     struct edge_access_log *access_log; /* NULL: none */
+    struct edge_views *views;           /* NULL: nothing is counted */
     struct fb_clients *clients;         /* who is trusted, and bounds of each; NULL: nobody, none */
     bool sends_tags;      /* Cache-Tag and the like, to the tiers that ask this node: see
                            * edge_field_is_for_tiers() */

@@ -4,7 +4,7 @@
  * bounded.
  */
 #include "base/core/check.h"
-#include "edge/access_log/cmcd.h"
+#include "edge/cmcd/cmcd.h"
 #include "edge/serve/player.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "edge/access_log/cmcd.h"
+#include "edge/cmcd/cmcd.h"
 
 #include "base/core/attr.h"
 #include "base/core/err.h"

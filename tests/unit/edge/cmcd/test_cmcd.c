@@ -1,5 +1,5 @@
 #include "base/core/arena.h"
-#include "edge/access_log/cmcd.h"
+#include "edge/cmcd/cmcd.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
