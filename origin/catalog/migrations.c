@@ -197,5 +197,135 @@ static const char engagement[] =
     ") STRICT;"
     "CREATE INDEX moderation_video ON moderation(video, seq);";
 
-const char *const origin_catalog_migrations[] = {first, engagement};
+/* What the nodes' reports are merged into. A video is its number here, which is shorter than its
+ * id in tables of many rows; `hour` and `day` are counted from 1970, `slot` in five minutes. */
+#define VIEW_SUMS                  \
+    "  views INTEGER NOT NULL,"    \
+    "  capped INTEGER NOT NULL,"   \
+    "  sessions INTEGER NOT NULL," \
+    "  watch_ms INTEGER NOT NULL," \
+    "  ends INTEGER NOT NULL,"     \
+    "  stalls INTEGER NOT NULL,"   \
+    "  stall_ms INTEGER NOT NULL," \
+    "  bytes INTEGER NOT NULL,"    \
+    "  bytes_missed INTEGER NOT NULL,"
+
+static const char views[] =
+    /* How far each stream of each node has been applied; epoch is a u64 in the bits of an i64. */
+    "CREATE TABLE report_nodes ("
+    "  node TEXT NOT NULL,"
+    "  epoch INTEGER NOT NULL,"
+    "  sequence INTEGER NOT NULL," /* of the last report that was applied */
+    "  digest BLOB,"               /* of its bytes; NULL: it came merged into another node's */
+    "  region TEXT NOT NULL,"
+    "  via TEXT NOT NULL," /* the node that brought it */
+    "  first_ms INTEGER NOT NULL,"
+    "  last_ms INTEGER NOT NULL,"
+    "  reports INTEGER NOT NULL DEFAULT 0,"
+    "  bytes_served INTEGER NOT NULL DEFAULT 0,"
+    "  bytes_missed INTEGER NOT NULL DEFAULT 0,"
+    "  plan_filled INTEGER NOT NULL DEFAULT 0,"
+    "  plan_served INTEGER NOT NULL DEFAULT 0,"
+    "  prefetch_filled INTEGER NOT NULL DEFAULT 0,"
+    "  prefetch_served INTEGER NOT NULL DEFAULT 0,"
+    "  dropped_events INTEGER NOT NULL DEFAULT 0,"
+    "  folded_entries INTEGER NOT NULL DEFAULT 0,"
+    "  PRIMARY KEY (node, epoch)"
+    ") STRICT, WITHOUT ROWID;"
+
+    /* Who takes the reports: one row, drawn when it is first asked for. */
+    "CREATE TABLE report_receiver ("
+    "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+    "  id TEXT NOT NULL"
+    ") STRICT;"
+
+    /* What was not as it should be; one row however often it is repeated. */
+    "CREATE TABLE report_audit ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  node TEXT NOT NULL,"
+    "  epoch INTEGER NOT NULL,"
+    "  sequence INTEGER NOT NULL,"
+    "  reason TEXT NOT NULL,"
+    "  expected INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL DEFAULT 1,"
+    "  first_ms INTEGER NOT NULL,"
+    "  last_ms INTEGER NOT NULL,"
+    "  UNIQUE (node, epoch, sequence, reason)"
+    ") STRICT;"
+
+    "CREATE TABLE regions ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE"
+    ") STRICT;"
+
+    "CREATE TABLE view_hours ("
+    "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+    "  hour INTEGER NOT NULL,"
+    "  region INTEGER NOT NULL REFERENCES regions(id)," VIEW_SUMS
+    "  PRIMARY KEY (video, hour, region)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX view_hours_hour ON view_hours(hour);"
+
+    /* The last hours once more, in finer pieces, for what must be seen within minutes. */
+    "CREATE TABLE view_slots ("
+    "  slot INTEGER NOT NULL,"
+    "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+    "  region INTEGER NOT NULL REFERENCES regions(id)," VIEW_SUMS
+    "  PRIMARY KEY (slot, video, region)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX view_slots_video ON view_slots(video);"
+
+    "CREATE TABLE view_renditions ("
+    "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+    "  day INTEGER NOT NULL,"
+    "  region INTEGER NOT NULL REFERENCES regions(id),"
+    "  rendition TEXT NOT NULL," VIEW_SUMS "  PRIMARY KEY (video, day, region, rendition)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX view_renditions_day ON view_renditions(day, region);"
+
+    /* Sketches of who watched, and from which networks. */
+    "CREATE TABLE view_uniques ("
+    "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+    "  day INTEGER NOT NULL,"
+    "  region INTEGER NOT NULL REFERENCES regions(id),"
+    "  viewers BLOB NOT NULL,"
+    "  networks BLOB NOT NULL,"
+    "  PRIMARY KEY (video, day, region)"
+    ") STRICT;"
+
+    /* Counts by a small number: sources, reasons why not, buckets of the time to start. */
+    "CREATE TABLE view_details ("
+    "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+    "  day INTEGER NOT NULL,"
+    "  region INTEGER NOT NULL REFERENCES regions(id),"
+    "  kind TEXT NOT NULL CHECK (kind IN ('source','uncounted','startup')),"
+    "  which INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL,"
+    "  PRIMARY KEY (video, day, kind, region, which)"
+    ") STRICT, WITHOUT ROWID;"
+
+    /* What nodes told of videos that are not here (any more); '' is all the rest of a day. */
+    "CREATE TABLE view_unknown ("
+    "  day INTEGER NOT NULL,"
+    "  name TEXT NOT NULL," VIEW_SUMS "  PRIMARY KEY (day, name)"
+    ") STRICT, WITHOUT ROWID;";
+
+/* What users who are logged in watched; `event` is the client's own id of it. */
+static const char watch[] = "CREATE TABLE watch_events ("
+                            "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+                            "  user TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+                            "  event TEXT NOT NULL,"
+                            "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+                            "  at_ms INTEGER NOT NULL,"
+                            "  watch_ms INTEGER NOT NULL,"
+                            "  position_ms INTEGER NOT NULL,"
+                            "  completed INTEGER NOT NULL,"
+                            "  source TEXT NOT NULL,"
+                            "  UNIQUE (user, event)"
+                            ") STRICT;"
+                            "CREATE INDEX watch_events_user ON watch_events(user, seq);"
+                            "CREATE INDEX watch_events_video ON watch_events(video, seq);"
+                            "CREATE INDEX watch_events_at ON watch_events(at_ms);";
+
+const char *const origin_catalog_migrations[] = {first, engagement, views, watch};
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);
