@@ -1,6 +1,7 @@
 /*
- * One binary, two CTest entries: without an argument the pool does the work, with `ring` the
- * kernel's ring does. Where io_uring is denied the second says so and is shown as skipped.
+ * One binary, three CTest entries: without an argument the pool does the work, with `ring` the
+ * kernel's ring, with `denied` what a queue falls back to where the kernel denies a ring. Where
+ * it does so by itself, `ring` is the same as `denied`, and says so.
  */
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
@@ -13,12 +14,15 @@
 #include "tests/support/test_folder.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,8 +33,7 @@ enum {
     FILE_BLOCKS = 1024,
     FILE_BYTES = FILE_BLOCKS * FB_DISK_BLOCK,
     MAX_IN_FLIGHT = 16, /* small, so that requests wait */
-    N_MANY = 600,
-    SKIPPED = 77 /* as tests/CMakeLists.txt tells CTest */
+    N_MANY = 600
 };
 
 /* One request of a test, and what it reads or writes. */
@@ -52,7 +55,7 @@ static void on_done(struct fb_op *op)
     FB_CONTAINER_OF(io, struct request, io)->n_done++;
 }
 
-static void set_up(struct fixture *f, bool without_ring)
+static void set_up(struct fixture *f, bool without_ring, bool has_ring)
 {
     char path[TEST_PATH_MAX + 16];
     struct fb_diag diag;
@@ -63,7 +66,7 @@ static void set_up(struct fixture *f, bool without_ring)
     (void)snprintf(path, sizeof(path), "%s/volume", f->folder.path);
     assert_int_equal(fb_loop_new(fb_clock_system(), &f->loop), FB_OK);
     assert_int_equal(fb_disk_queue_new(f->loop, &options, &f->queue), FB_OK);
-    assert_int_equal(fb_disk_queue_has_ring(f->queue), !without_ring);
+    assert_int_equal(fb_disk_queue_has_ring(f->queue), has_ring);
     assert_int_equal(
         fb_disk_open(path, &(struct fb_disk_options){.size = FILE_BYTES}, &f->disk, &diag), FB_OK);
 }
@@ -71,7 +74,16 @@ static void set_up(struct fixture *f, bool without_ring)
 static int set_up_ring(void **state)
 {
     static struct fixture f;
-    set_up(&f, false);
+    set_up(&f, false, true);
+    *state = &f;
+    return 0;
+}
+
+/* A ring is wanted, and denied. */
+static int set_up_denied(void **state)
+{
+    static struct fixture f;
+    set_up(&f, false, false);
     *state = &f;
     return 0;
 }
@@ -79,7 +91,7 @@ static int set_up_ring(void **state)
 static int set_up_pool(void **state)
 {
     static struct fixture f;
-    set_up(&f, true);
+    set_up(&f, true, false);
     *state = &f;
     return 0;
 }
@@ -406,6 +418,21 @@ static bool ring_is_allowed(void)
     return true;
 }
 
+/* As a container's filter does. */
+static void deny_ring(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = FB_ARRAY_LEN(code), .filter = code};
+
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
 #define EITHER_WAY(set_up)                                                                         \
     cmocka_unit_test_setup_teardown(what_was_written_is_read, set_up, tear_down),                  \
         cmocka_unit_test_setup_teardown(many_more_than_fit_are_all_done, set_up, tear_down),       \
@@ -429,8 +456,15 @@ int main(int argc, char **argv)
         EITHER_WAY(set_up_pool),
     };
 
-    if (argc < 2 || strcmp(argv[1], "ring") != 0) {
+    const struct CMUnitTest denied[] = {EITHER_WAY(set_up_denied)};
+
+    if (argc < 2) {
         return cmocka_run_group_tests(by_the_pool, NULL, NULL);
     }
-    return ring_is_allowed() ? cmocka_run_group_tests(by_the_ring, NULL, NULL) : SKIPPED;
+    if (strcmp(argv[1], "denied") == 0) {
+        deny_ring();
+        assert_false(ring_is_allowed());
+    }
+    return ring_is_allowed() ? cmocka_run_group_tests(by_the_ring, NULL, NULL)
+                             : cmocka_run_group_tests(denied, NULL, NULL);
 }
