@@ -3,6 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/disk/forbid_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#ifdef FB_SANITIZED
-#include <sanitizer/asan_interface.h>
-#endif
 
 /* Since Linux 5.14, which the C library's headers may not know. */
 enum { FROZEN_POPULATE_WRITE = 23 };
@@ -35,21 +33,6 @@ struct fb_frozen_pool {
 static size_t whole_pages(size_t n)
 {
     return (n + FROZEN_PAGE_BYTES - 1) / FROZEN_PAGE_BYTES * FROZEN_PAGE_BYTES;
-}
-
-/* Lets AddressSanitizer see who uses what has been given back. */
-static void forbid(const char *bytes, size_t n, bool is_forbidden)
-{
-#ifdef FB_SANITIZED
-    if (is_forbidden) {
-        ASAN_POISON_MEMORY_REGION(bytes, n);
-    } else {
-        ASAN_UNPOISON_MEMORY_REGION(bytes, n);
-    }
-#endif
-    (void)bytes;
-    (void)n;
-    (void)is_forbidden;
 }
 
 size_t fb_frozen_cost(size_t n)
@@ -99,7 +82,7 @@ void fb_frozen_pool_free(struct fb_frozen_pool *pool)
     }
     FB_REQUIRE(pool->n_free + pool->n_lost == pool->n_opened);
     if (pool->bytes != NULL) {
-        forbid(pool->bytes, pool->n_opened * FB_FROZEN_MAX, false);
+        fb_disk_forbid(pool->bytes, pool->n_opened * FB_FROZEN_MAX, false);
         (void)munmap(pool->bytes, pool->n_slots * FB_FROZEN_MAX);
     }
     if (pool->fd >= 0) {
@@ -165,7 +148,7 @@ int fb_frozen_take(struct fb_frozen_pool *pool, struct fb_str bytes, struct fb_s
         slot_give(pool, slot, bytes.len);
         return -ENOMEM;
     }
-    forbid(place, bytes.len, false);
+    fb_disk_forbid(place, bytes.len, false);
     memcpy(place, bytes.ptr, bytes.len);
     *ret_file = (struct fb_slice_file){
         .fd = pool->fd, .offset = (uint64_t)slot * FB_FROZEN_MAX, .begin = place};
@@ -174,6 +157,6 @@ int fb_frozen_take(struct fb_frozen_pool *pool, struct fb_str bytes, struct fb_s
 
 void fb_frozen_give(struct fb_frozen_pool *pool, const struct fb_slice_file *file, size_t n)
 {
-    forbid(file->begin, n, true);
+    fb_disk_forbid(file->begin, n, true);
     slot_give(pool, (size_t)(file->offset / FB_FROZEN_MAX), n);
 }

@@ -3,15 +3,13 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/disk/disk.h"
+#include "base/disk/forbid_internal.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#ifdef FB_SANITIZED
-#include <sanitizer/asan_interface.h>
-#endif
 
 enum {
     REGION_BYTES = 32 << 20,
@@ -47,21 +45,6 @@ struct fb_disk_memory {
     size_t resident_bytes;
     size_t n_idle; /* huge pages */
 };
-
-/* Lets AddressSanitizer see who uses what has been given back. */
-static void forbid(const char *bytes, size_t n, bool is_forbidden)
-{
-#ifdef FB_SANITIZED
-    if (is_forbidden) {
-        ASAN_POISON_MEMORY_REGION(bytes, n);
-    } else {
-        ASAN_UNPOISON_MEMORY_REGION(bytes, n);
-    }
-#endif
-    (void)bytes;
-    (void)n;
-    (void)is_forbidden;
-}
 
 /* ---- blocks of a region ------------------------------------------------ */
 
@@ -255,7 +238,7 @@ static struct region *add_region(struct fb_disk_memory *memory)
 
     region->bytes = bytes;
     forget_runs(region);
-    forbid(bytes, REGION_BYTES, true);
+    fb_disk_forbid(bytes, REGION_BYTES, true);
     memory->regions =
         fb_realloc(memory->regions, (memory->n_regions + 1) * sizeof(struct region *));
     memmove(memory->regions + place + 1, memory->regions + place,
@@ -337,7 +320,7 @@ void fb_disk_memory_free(struct fb_disk_memory *memory)
     }
     FB_REQUIRE(memory->taken_bytes == 0);
     for (size_t i = 0; i < memory->n_regions; i++) {
-        forbid(memory->regions[i]->bytes, REGION_BYTES, false);
+        fb_disk_forbid(memory->regions[i]->bytes, REGION_BYTES, false);
         (void)munmap(memory->regions[i]->bytes, REGION_BYTES);
         fb_free(memory->regions[i]);
     }
@@ -356,7 +339,7 @@ void *fb_disk_memory_take_within(struct fb_disk_memory *memory, size_t n, size_t
     size_t more = held_bytes(memory) - before;
     (void)pthread_mutex_unlock(&memory->lock);
     if (bytes != NULL) {
-        forbid(bytes, n, false);
+        fb_disk_forbid(bytes, n, false);
         *ret_more = more;
     }
     return bytes;
@@ -374,7 +357,7 @@ size_t fb_disk_memory_give(struct fb_disk_memory *memory, void *bytes, size_t n)
     if (bytes == NULL) {
         return 0;
     }
-    forbid(bytes, n, true);
+    fb_disk_forbid(bytes, n, true);
     (void)pthread_mutex_lock(&memory->lock);
     size_t n_released = give_locked(memory, bytes, (unsigned)(n / FB_DISK_BLOCK));
     (void)pthread_mutex_unlock(&memory->lock);

@@ -8,14 +8,7 @@
 
 #include <errno.h>
 
-enum {
-    DEFAULT_HEAD_BYTES = 64 * 1024,
-    DEFAULT_HEADERS = 100,
-    DEFAULT_STREAMS = 100,
-    DEFAULT_WINDOW = 1024 * 1024,
-    MAX_INTERIM = 16,
-    N_PSEUDO = 4
-};
+enum { MAX_INTERIM = 16, N_PSEUDO = 4 };
 
 static struct fb_http2_call *call_at(struct fb_http2_session *session, int32_t id)
 {
@@ -280,11 +273,9 @@ int fb_http2_set_client_settings(struct fb_http2_session *session)
 int fb_http2_client_new(const struct fb_http2_limits *limits, const struct fb_http2_events *events,
                         void *ctx, struct fb_http2_session **ret_session)
 {
-    struct fb_http2_limits own = *limits;
+    static const struct fb_http2_limits presets = {
+        .max_head_bytes = 64 * 1024, .max_headers = 100, .max_streams = 100, .window = 1024 * 1024};
+    struct fb_http2_limits own = fb_http2_preset(limits, &presets);
 
-    own.max_head_bytes = own.max_head_bytes != 0 ? own.max_head_bytes : DEFAULT_HEAD_BYTES;
-    own.max_headers = own.max_headers != 0 ? own.max_headers : DEFAULT_HEADERS;
-    own.max_streams = own.max_streams != 0 ? own.max_streams : DEFAULT_STREAMS;
-    own.window = own.window != 0 ? own.window : DEFAULT_WINDOW;
     return fb_http2_session_make(&own, events, ctx, true, ret_session);
 }

@@ -115,6 +115,10 @@ void fb_http2_memory_trim(struct http2_memory *memory);
 
 /* ---- session.c ----------------------------------------------------------- */
 
+/* `limits`, with the preset in place of each zero. */
+struct fb_http2_limits fb_http2_preset(const struct fb_http2_limits *limits,
+                                       const struct fb_http2_limits *presets);
+
 /* Either side's; as fb_http2_session_new(), with limits that have no zeros. */
 FB_MUST_CHECK int fb_http2_session_make(const struct fb_http2_limits *limits,
                                         const struct fb_http2_events *events, void *ctx,

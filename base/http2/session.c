@@ -7,13 +7,7 @@
 
 #include <errno.h>
 
-enum {
-    DEFAULT_HEAD_BYTES = 32 * 1024,
-    DEFAULT_HEADERS = 100,
-    DEFAULT_STREAMS = 128,
-    DEFAULT_WINDOW = 1024 * 1024,
-    MAX_QUEUED_FRAMES = 256
-};
+enum { MAX_QUEUED_FRAMES = 256 };
 
 static struct fb_str str_of(const uint8_t *bytes, size_t len)
 {
@@ -246,6 +240,18 @@ static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *c
     return err < 0 ? -ENOMEM : set_up_server(session);
 }
 
+struct fb_http2_limits fb_http2_preset(const struct fb_http2_limits *limits,
+                                       const struct fb_http2_limits *presets)
+{
+    struct fb_http2_limits own = *limits;
+
+    own.max_head_bytes = own.max_head_bytes != 0 ? own.max_head_bytes : presets->max_head_bytes;
+    own.max_headers = own.max_headers != 0 ? own.max_headers : presets->max_headers;
+    own.max_streams = own.max_streams != 0 ? own.max_streams : presets->max_streams;
+    own.window = own.window != 0 ? own.window : presets->window;
+    return own;
+}
+
 int fb_http2_session_make(const struct fb_http2_limits *limits,
                           const struct fb_http2_events *events, void *ctx, bool is_client,
                           struct fb_http2_session **ret_session)
@@ -277,12 +283,10 @@ int fb_http2_session_make(const struct fb_http2_limits *limits,
 int fb_http2_session_new(const struct fb_http2_limits *limits, const struct fb_http2_events *events,
                          void *ctx, struct fb_http2_session **ret_session)
 {
-    struct fb_http2_limits own = *limits;
+    static const struct fb_http2_limits presets = {
+        .max_head_bytes = 32 * 1024, .max_headers = 100, .max_streams = 128, .window = 1024 * 1024};
+    struct fb_http2_limits own = fb_http2_preset(limits, &presets);
 
-    own.max_head_bytes = own.max_head_bytes != 0 ? own.max_head_bytes : DEFAULT_HEAD_BYTES;
-    own.max_headers = own.max_headers != 0 ? own.max_headers : DEFAULT_HEADERS;
-    own.max_streams = own.max_streams != 0 ? own.max_streams : DEFAULT_STREAMS;
-    own.window = own.window != 0 ? own.window : DEFAULT_WINDOW;
     return fb_http2_session_make(&own, events, ctx, false, ret_session);
 }
 

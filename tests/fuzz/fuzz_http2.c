@@ -7,6 +7,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/http2/session.h"
+#include "http2_flush.h"
 
 #include <stdint.h>
 
@@ -110,19 +111,6 @@ static void settle(struct all *all, size_t length)
     }
 }
 
-static void flush(struct all *all)
-{
-    struct fb_str pieces[FB_HTTP2_MAX_PIECES];
-    size_t n = 0;
-
-    for (unsigned i = 0; i < 8 && (n = fb_http2_gather(all->session, 65536, pieces)) > 0; i++) {
-        for (size_t k = 0; k < n; k++) {
-            FB_REQUIRE(pieces[k].ptr != NULL && pieces[k].len > 0);
-        }
-        fb_http2_sent(all->session);
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct fb_http2_limits limits = {.max_head_bytes = 4096, .max_headers = 20};
@@ -149,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rest = fb_str_skip(rest, piece.len);
         err = fb_http2_receive(all.session, piece, now_ms++);
         settle(&all, length);
-        flush(&all);
+        flush(all.session);
         settle(&all, length);
     }
     FB_LIST_EACH(node, &all.streams) {

@@ -7,6 +7,7 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/http2/client.h"
+#include "http2_flush.h"
 
 #include <stdint.h>
 
@@ -89,19 +90,6 @@ static void ask(struct all *all, bool has_content)
     }
 }
 
-static void flush(struct all *all)
-{
-    struct fb_str pieces[FB_HTTP2_MAX_PIECES];
-    size_t n = 0;
-
-    for (unsigned i = 0; i < 8 && (n = fb_http2_gather(all->session, 65536, pieces)) > 0; i++) {
-        for (size_t k = 0; k < n; k++) {
-            FB_REQUIRE(pieces[k].ptr != NULL && pieces[k].len > 0);
-        }
-        fb_http2_sent(all->session);
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct fb_http2_limits limits = {.max_head_bytes = 4096, .max_headers = 20};
@@ -120,14 +108,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i <= data[1] % MAX_CALLS; i++) {
         ask(&all, (data[1] & 0x80) != 0);
     }
-    flush(&all);
+    flush(all.session);
     size_t step = (size_t)data[0] + 1;
     struct fb_str rest = {(const char *)data + 2, size - 2};
     while (err == FB_OK && rest.len > 0) {
         struct fb_str piece = fb_str_first(rest, step);
         rest = fb_str_skip(rest, piece.len);
         err = fb_http2_receive(all.session, piece, now_ms++);
-        flush(&all);
+        flush(all.session);
     }
     for (size_t i = 0; i < all.n; i++) {
         fb_http2_stream_done(all.session, &all.ones[i].call.stream);

@@ -19,6 +19,31 @@ static char *make_bytes(void)
     return bytes;
 }
 
+/* Reads from `to` what a write sends, until it is over. */
+static void read_until_written(struct fixture *f, const struct side *side, struct fb_stream *to,
+                               struct fb_buf *got)
+{
+    while (side->n_writes == 0) {
+        struct fb_slice slice = {0};
+        if (fb_reader_next(&to->reader, &slice) == FB_OK) {
+            fb_buf_append(got, slice.bytes);
+            fb_slice_release(&slice);
+        }
+        fb_loop_turn(f->loop);
+    }
+}
+
+/* Reads from `to` to its end, which are MUCH bytes in all, and sees the last of `n_writes` writes
+ * end well. */
+static void read_rest(struct fixture *f, const struct side *side, unsigned n_writes,
+                      struct fb_stream *to, struct fb_buf *got)
+{
+    assert_int_equal(read_all(f, to, got), FB_E_END);
+    turn_until(f, &side->n_writes, n_writes);
+    assert_int_equal(side->write.op.result, FB_OK);
+    assert_int_equal(got->len, MUCH);
+}
+
 /* Writes, takes back what cannot go, makes sure that its memory is not read any more, and
  * sends the rest in a second write. */
 static void write_in_two(struct fixture *f, struct fb_stream *from, struct fb_stream *to)
@@ -37,21 +62,12 @@ static void write_in_two(struct fixture *f, struct fb_stream *from, struct fb_st
     assert_in_range(fb_stream_unsent(from), 0, FB_STREAM_MAX_KEPT); /* the window may open */
     memset(bytes, '!', MUCH);
 
-    while (side.n_writes == 0) {
-        struct fb_slice slice = {0};
-        if (fb_reader_next(&to->reader, &slice) == FB_OK) {
-            fb_buf_append(&got, slice.bytes);
-            fb_slice_release(&slice);
-        }
-        fb_loop_turn(f->loop);
-    }
+    read_until_written(f, &side, to, &got);
     assert_int_equal(side.write.op.result, FB_OK);
     struct fb_str rest = {want + MUCH - n_cut, n_cut};
     side_write(&side, from, &rest, 1);
     fb_stream_shut(from);
-    assert_int_equal(read_all(f, to, &got), FB_E_END);
-    turn_until(f, &side.n_writes, 2);
-    assert_int_equal(got.len, MUCH);
+    read_rest(f, &side, 2, to, &got);
     assert_memory_equal(got.ptr, want, MUCH);
 
     assert_int_equal(fb_stream_unsent(from), 0);
@@ -130,10 +146,7 @@ static void files_and_memory_go_in_their_order(void **state)
     side.write.files = files;
     side_write(&side, server, pieces, FB_ARRAY_LEN(ends));
     fb_stream_shut(server);
-    assert_int_equal(read_all(f, f->client, &got), FB_E_END);
-    turn_until(f, &side.n_writes, 1);
-    assert_int_equal(side.write.op.result, FB_OK);
-    assert_int_equal(got.len, MUCH);
+    read_rest(f, &side, 1, f->client, &got);
     assert_memory_equal(got.ptr, bytes, MUCH);
     fb_free(bytes);
     drop_file(&file);
@@ -157,21 +170,12 @@ static void a_file_can_be_taken_back_and_cut_out(void **state)
     size_t n_cut = fb_stream_retract(server);
     assert_in_range(n_cut, 1, MUCH - 1);
     assert_int_equal(fallocate(file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, MUCH), 0);
-    while (side.n_writes == 0) {
-        struct fb_slice slice = {0};
-        if (fb_reader_next(&f->client->reader, &slice) == FB_OK) {
-            fb_buf_append(&got, slice.bytes);
-            fb_slice_release(&slice);
-        }
-        fb_loop_turn(f->loop);
-    }
+    read_until_written(f, &side, f->client, &got);
     struct fb_str rest = {want + MUCH - n_cut, n_cut};
     side.write.files = NULL;
     side_write(&side, server, &rest, 1);
     fb_stream_shut(server);
-    assert_int_equal(read_all(f, f->client, &got), FB_E_END);
-    turn_until(f, &side.n_writes, 2);
-    assert_int_equal(got.len, MUCH);
+    read_rest(f, &side, 2, f->client, &got);
     assert_memory_equal(got.ptr, want, MUCH);
     fb_free(want);
     drop_file(&file);
@@ -193,10 +197,7 @@ static void what_the_kernel_will_not_send_is_copied(void **state)
     side.write.files = files;
     side_write(&side, server, &piece, 1);
     fb_stream_shut(server);
-    assert_int_equal(read_all(f, f->client, &got), FB_E_END);
-    turn_until(f, &side.n_writes, 1);
-    assert_int_equal(side.write.op.result, FB_OK);
-    assert_int_equal(got.len, MUCH);
+    read_rest(f, &side, 1, f->client, &got);
     assert_memory_equal(got.ptr, bytes, MUCH);
     (void)close(file.fd);
     fb_free(bytes);

@@ -401,6 +401,25 @@ static void a_volume_takes_the_endurance_of_the_store_unless_it_has_its_own(void
     fb_conf_done(&edge_conf_section, &conf);
 }
 
+/* Of a configuration: `text` is refused with `sentence` (what goes on after one that ends in a
+ * space is this machine's affair), or taken if that is NULL. */
+static void assert_answer(const char *text, const char *sentence)
+{
+    struct edge_conf conf;
+    struct fb_diag diag = {0};
+
+    int err = fb_conf_parse(&edge_conf_section, fb_str_from(text), "e.yaml", &conf, &diag);
+    if (err == FB_OK) {
+        fb_conf_done(&edge_conf_section, &conf);
+    }
+    size_t len = sentence == NULL ? 0 : strlen(sentence);
+    size_t n_compared = len > 0 && sentence[len - 1] == ' ' ? len : sizeof(diag.text);
+    if ((err == FB_OK) != (sentence == NULL) ||
+        (err < 0 && strncmp(diag.text, sentence, n_compared) != 0)) {
+        fail_msg("%s gave: %s", text, err < 0 ? diag.text : "nothing");
+    }
+}
+
 static void an_address_is_listened_on_once(void **state)
 {
     (void)state;
@@ -416,19 +435,10 @@ static void an_address_is_listened_on_once(void **state)
     };
 
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
-        struct edge_conf conf;
-        struct fb_diag diag = {0};
         FB_AUTO(fb_buf_done) struct fb_buf text = {0};
         fb_buf_printf(&text, "node: n\nupstreams: [{url: 'http://127.0.0.1:1'}]\n%s",
                       cases[i].text);
-        int err = fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag);
-        if (err == FB_OK) {
-            assert_null(cases[i].sentence);
-            fb_conf_done(&edge_conf_section, &conf);
-        } else {
-            assert_non_null(cases[i].sentence);
-            assert_string_equal(diag.text, cases[i].sentence);
-        }
+        assert_answer(fb_buf_str(&text).ptr, cases[i].sentence);
     }
 }
 
@@ -446,21 +456,12 @@ static void a_congestion_control_is_tried_with_the_configuration(void **state)
 
     (void)state;
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
-        struct edge_conf conf;
-        struct fb_diag diag = {0};
         FB_AUTO(fb_buf_done) struct fb_buf text = {0};
         fb_buf_printf(&text,
                       "node: n\nlisten: [{address: ':0', congestion: %s}]\n"
                       "upstreams: [{url: 'http://127.0.0.1:1'}]\n",
                       cases[i].name);
-        int err = fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag);
-        if (err == FB_OK) {
-            assert_null(cases[i].sentence);
-            fb_conf_done(&edge_conf_section, &conf);
-        } else {
-            assert_non_null(cases[i].sentence);
-            assert_ptr_equal(strstr(diag.text, cases[i].sentence), diag.text);
-        }
+        assert_answer(fb_buf_str(&text).ptr, cases[i].sentence);
     }
 }
 
@@ -485,20 +486,10 @@ static void what_a_node_holds_back_is_above_what_it_cuts(void **state)
 
     (void)state;
     for (size_t i = 0; i < FB_ARRAY_LEN(cases); i++) {
-        struct edge_conf conf;
-        struct fb_diag diag = {0};
         FB_AUTO(fb_buf_done) struct fb_buf text = {0};
         fb_buf_printf(&text, "node: n\nupstreams: [{url: 'http://127.0.0.1:1'}]\n%s",
                       cases[i].text);
-        int err = fb_conf_parse(&edge_conf_section, fb_buf_str(&text), "e.yaml", &conf, &diag);
-        if (err == FB_OK) {
-            assert_null(cases[i].sentence);
-            fb_conf_done(&edge_conf_section, &conf);
-        } else if (cases[i].sentence == NULL) {
-            fail_msg("%s gave: %s", cases[i].text, diag.text);
-        } else {
-            assert_string_equal(diag.text, cases[i].sentence);
-        }
+        assert_answer(fb_buf_str(&text).ptr, cases[i].sentence);
     }
 }
 
