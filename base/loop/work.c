@@ -104,8 +104,11 @@ static void pool_thread(void *ctx)
     while ((work = pool_next(pool, &gives_way)) != NULL) {
         if (gives_way && !is_nice) {
             is_nice = true;
-            /* Of this thread alone; lowering is nobody's privilege. */
-            (void)setpriority(PRIO_PROCESS, 0, NICE);
+            /* Of this thread alone; lowering is nobody's privilege. Who is started behind others
+             * stays there: root would be raised. */
+            if (getpriority(PRIO_PROCESS, 0) < NICE) {
+                (void)setpriority(PRIO_PROCESS, 0, NICE);
+            }
         }
         work->outcome = work->run(work);
         fb_loop_post(work->op.loop, &work->post);

@@ -165,6 +165,24 @@ static void threads_that_give_way_are_behind_loops(void **state)
     assert_int_equal(getpriority(PRIO_PROCESS, 0), of_loop);
 }
 
+/* The last test, for only root can take it back: this process stays behind. */
+static void threads_that_are_behind_already_stay_where_they_are(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_pool *usual = f->pool;
+    int nice = FB_MAX(9, getpriority(PRIO_PROCESS, 0));
+    struct task task;
+
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, nice), 0);
+    assert_int_equal(fb_pool_new("behind", 1, 1, &f->pool), FB_OK);
+    fb_pool_give_way(f->pool);
+    start(&task, f, run_and_tell_nice);
+    turn_until_done(f, 1);
+    assert_int_equal(task.work.op.result, nice);
+    fb_pool_free(f->pool);
+    f->pool = usual;
+}
+
 static void more_than_the_queue_holds_is_busy(void **state)
 {
     struct fixture *f = *state;
@@ -284,6 +302,7 @@ int main(void)
         TEST(a_client_with_much_work_does_not_hold_up_the_next),
         TEST(queued_work_is_canceled_and_running_work_is_not),
         TEST(canceling_at_any_moment_ends_in_one_done),
+        TEST(threads_that_are_behind_already_stay_where_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
