@@ -1,4 +1,8 @@
 """Drives that fail, fill up, rot, go and come back: service goes on."""
+import re
+
+import pytest
+
 from lab import get, until
 from lab_disk import fill_up, own_disk
 from lab_load import Load, bytes_of, publish
@@ -112,6 +116,38 @@ def test_a_file_system_without_room_leaves_the_edge_serving(lab):
     assert volume(edge, 1)["state"] == "offline" and "no room" in volume(edge, 1)["reason"]
     assert hits(fetch(edge, times=2)) == len(PATHS)
     assert not (disk / "huge").exists()
+
+
+def told_at_start(edge, disk, leave):
+    """Starts the edge with so many bytes left on the disk: why it ended, or None if it is ready."""
+    edge.log_path.unlink(missing_ok=True)
+    filler = fill_up(disk, leave)
+    edge.start(wait=False)
+    until(lambda: not edge.is_running() or "ready" in edge.log(), "it is ready or has left")
+    if edge.is_running():
+        edge.stop()
+    else:
+        assert edge.wait() == 1
+        edge.process = None
+    filler.unlink()
+    return next((line for line in edge.log_lines() if "purges.db" in line), None)
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_drive_of_the_state_that_is_full_is_told_with_its_file(lab, is_used):
+    disk = own_disk(lab.dir / "disk", "2m")
+    edge = lab.edge(upstreams=["http://127.0.0.1:1"], start=False,
+                    extra=f"state: {disk / 'state'}\n")
+    if is_used:
+        edge.start().stop()
+        assert (disk / "state" / "purges.db").exists()
+    else:
+        (disk / "state").mkdir()
+    told = [told_at_start(edge, disk, leave) for leave in range(0, 1024 * 1024, 32 * 1024)]
+    assert told[0] is not None and told[-1] is None
+    for line in filter(None, told):
+        assert re.search(rf"'{disk}/state/purges.db': .*No space left on device\"", line), line
+    edge.start()
 
 
 def test_a_disk_that_fills_up_in_mid_zone_costs_its_objects_until_there_is_room(lab):
