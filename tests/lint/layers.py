@@ -32,6 +32,7 @@ OWNERS = {
     "psa/": ("base/crypto", "base/tls"),
     "sqlite3.h": ("base/db",),
     "yaml.h": ("base/conf",),
+    "zstd.h": ("base/compress",),
     "libav": ("origin/media",),
     "libsw": ("origin/media",),
 }

@@ -44,6 +44,7 @@ ONLY_IN = {
     r"mbedtls_\w+|psa_\w+": ("base/crypto", "base/tls"),
     r"imb_\w+|\w+_mb_mgr\w*": ("base/tls",),
     r"yaml_\w+": ("base/conf",),
+    r"ZSTD_\w+": ("base/compress",),
     r"crypto_\w+|sodium_\w+": ("origin/auth",),
     r"cjose_\w+": ("base/jose",),
     r"av_\w+|avcodec_\w+|avformat_\w+|avfilter_\w+|avio_\w+|sws_\w+|swr_\w+": ("origin/media",),
