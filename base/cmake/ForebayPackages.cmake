@@ -16,6 +16,7 @@ pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
 pkg_check_modules(HOGWEED REQUIRED IMPORTED_TARGET hogweed nettle gmp)
 pkg_check_modules(GCRYPT REQUIRED IMPORTED_TARGET libgcrypt)
+pkg_check_modules(GLIB REQUIRED IMPORTED_TARGET glib-2.0)
 pkg_check_modules(CJOSE REQUIRED IMPORTED_TARGET cjose)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET
     libavformat libavcodec libavfilter libavutil libswscale libswresample)

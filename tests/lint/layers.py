@@ -24,6 +24,7 @@ OWNERS = {
     "pcre2.h": ("base/regex",),
     "sodium.h": ("origin/auth",),
     "cjose/": ("base/jose",),
+    "glib.h": ("base/zone",),
     "gcrypt.h": ("base/tls",),
     "gmp.h": ("base/tls",),
     "intel-ipsec-mb.h": ("base/tls",),

@@ -47,6 +47,7 @@ ONLY_IN = {
     r"ZSTD_\w+": ("base/compress",),
     r"crypto_\w+|sodium_\w+": ("origin/auth",),
     r"cjose_\w+": ("base/jose",),
+    r"g_[a-z]\w+": ("base/zone",),
     r"av_\w+|avcodec_\w+|avformat_\w+|avfilter_\w+|avio_\w+|sws_\w+|swr_\w+": ("origin/media",),
 }
 
