@@ -11,6 +11,8 @@
 #include "edge/fresh/fields.h"
 #include "edge/fresh/key.h"
 
+#include <string.h>
+
 static const struct fb_state fill_states[] = {
     [FILL_LOAD] = {"load", FB_TO(FILL_FETCH) | FB_TO(FILL_DONE)},
     [FILL_FETCH] = {"fetch", FB_TO(FILL_PUMP) | FB_TO(FILL_RESUME) | FB_TO(FILL_DONE)},
@@ -148,7 +150,10 @@ void edge_fill_take_answer(struct edge_fill *fill)
     fill->answer->response = fill->fetch.response;
     fill->answer->length = fill->fetch.length;
     fill->answer->body = fill->fetch.body;
-    if (fill->table->options.verifies_digests) {
+    if (fill->ask.sha256 != NULL && fill->fetch.response.status == 200) {
+        fill->claim = (struct edge_digest_claim){.kind = EDGE_DIGEST_SHA256};
+        memcpy(fill->claim.bytes, fill->ask.sha256, FB_SHA256_SIZE);
+    } else if (fill->table->options.verifies_digests) {
         fill->claim = edge_digest_claim_of(&fill->fetch.response, &fill->answer->arena);
     }
 }
@@ -317,6 +322,14 @@ static const struct fb_range_spec *fill_copy_range(struct fb_arena *arena,
     return copy;
 }
 
+static const uint8_t *fill_copy_digest(struct fb_arena *arena, const uint8_t *digest)
+{
+    if (digest == NULL) {
+        return NULL;
+    }
+    return (const uint8_t *)fb_arena_dup(arena, fb_sha256_str(digest)).ptr;
+}
+
 struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *loop,
                                 struct fb_str key, const struct edge_fill_ask *ask)
 {
@@ -346,6 +359,8 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
         .range = fill_copy_range(&fill->arena, ask->range),
         .stale = is_usable ? edge_object_ref(ask->stale) : NULL,
         .partial = ask->partial != NULL ? edge_object_ref(ask->partial) : NULL,
+        .is_planned = ask->is_planned,
+        .sha256 = fill_copy_digest(&fill->arena, ask->sha256),
         .pool = ask->pool,
         .loads_only = ask->loads_only,
         .upstream = ask->upstream,

@@ -29,6 +29,9 @@
  * joiners all left goes on if the response may be kept, and is worth it: see `complete_percent`. A
  * joiner that finds itself given another variant than it may have joins again, by variant.
  *
+ *            A fill for a plan (edge/warm) knows the digest beforehand, and asks whom the plan may
+ *            be had from: a client that joins it and gets nothing joins again, to ask its own.
+ *
  * Parts      A single range of what no tier has is asked for as a Range, rounded
  *            outward to chunks, and makes an object that lacks the rest. Such an
  *            answer counts only with a strong validator and the range that was
@@ -138,12 +141,15 @@ struct edge_fill_ask {
     struct edge_treatment treatment;
     const struct fb_range_spec *range; /* all that is wanted of it; NULL: the whole */
     struct edge_object *stale;         /* what the store had, to be validated; or NULL */
-    struct edge_object *partial;  /* what it had, without the first bytes that are wanted: `range`
-                                   * is what is missing then; or NULL */
-    struct edge_object *lacking;  /* what it had, but without the bytes wanted, and they
-                                   * cannot be fetched alone: to be passed over; or NULL */
-    bool loads_only;              /* what no tier has fresh is not fetched: ALONE, unless a fill
-                                   * runs that brings it */
+    struct edge_object *partial; /* what it had, without the first bytes that are wanted: `range`
+                                  * is what is missing then; or NULL */
+    struct edge_object *lacking; /* what it had, but without the bytes wanted, and they
+                                  * cannot be fetched alone: to be passed over; or NULL */
+    bool loads_only;             /* what no tier has fresh is not fetched: ALONE, unless a fill
+                                  * runs that brings it */
+    bool is_planned;             /* no client wants it yet, but a plan */
+    const uint8_t *sha256; /* what a whole body of 200 has to be, FB_SHA256_SIZE bytes, whatever
+                            * the upstream says; NULL: not known */
     const struct edge_pool *pool; /* whom to ask; NULL: the node's own */
     struct fb_arena *arena;       /* of the request, for `own` of its join; NULL: not wanted */
     void *upstream;               /* ctx for `fetch`, if this loop has to run it */

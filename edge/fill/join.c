@@ -303,6 +303,13 @@ static void answer_one(const struct fill_answer *answer, struct edge_fill_join *
     }
 }
 
+/* A fill that asked others than `join` would (a plan's asks regional nodes alone) and got nothing
+ * says little to it. */
+static void answer_narrow(const struct edge_fill *fill, struct edge_fill_join *join)
+{
+    join->joins_again |= join->answer < 0 && join->is_collapsed && join->ask.pool != fill->ask.pool;
+}
+
 void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer)
 {
     struct edge_fill_table *table = fill->table;
@@ -323,6 +330,7 @@ void edge_fill_answer(struct edge_fill *fill, const struct fill_answer *answer)
         struct edge_fill_join *join = FB_CONTAINER_OF(node, struct edge_fill_join, link);
         edge_fill_metric(table, FILL_READERS, -1);
         answer_one(answer, join, &pass);
+        answer_narrow(fill, join);
         join->cause = fill->cause;
         join->tier = answer->status != 0 ? fill->fetch.tier : NULL;
         if (join->op.loop == fill->loop) {

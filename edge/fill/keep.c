@@ -127,6 +127,7 @@ static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms, in
                                                           .headers = &headers,
                                                           .terms = *terms,
                                                           .birth = fill->epoch,
+                                                          .is_planned = fill->ask.is_planned,
                                                           .length = length},
                                edge_chunk_ceil(fill->at), &object);
     }

@@ -123,7 +123,7 @@ void edge_fill_disproved(struct edge_fill *fill)
     edge_fill_metric(fill->table, FILL_CORRUPT, 1);
     FB_LOG(WARN, "fill", "the bytes are not those of the digest", FB_LOG_STR("key", fill->ask.key),
            FB_LOG_INT("upstream", fill->fetch.upstream), FB_LOG_BOOL("asks_again", is_retried));
-    if (fill->fetch.blame != NULL) {
+    if (fill->fetch.blame != NULL && fill->ask.sha256 == NULL) { /* else it may be the plan */
         fill->fetch.blame(fill->answer->body);
     }
     edge_fill_prove_done(fill);

@@ -10,7 +10,8 @@ enum {
     META_ALWAYS_VALIDATE = 2,
     META_IS_IMMUTABLE = 4,
     META_HAS_GUARDED = 8,
-    META_FLAGS = 15,
+    META_IS_PLANNED = 16,
+    META_FLAGS = 31,
     META_MIN_FIELD_BYTES = 8, /* of a field whose strings are empty */
     META_SLACK_MS = 60000     /* so far may a clock be set back unnoticed */
 };
@@ -40,7 +41,8 @@ void edge_meta_encode(const struct edge_object_head *head, uint64_t birth, struc
     unsigned flags = (terms->must_revalidate ? META_MUST_REVALIDATE : 0U) |
                      (terms->always_validate ? META_ALWAYS_VALIDATE : 0U) |
                      (terms->is_immutable ? META_IS_IMMUTABLE : 0U) |
-                     (terms->has_guarded ? META_HAS_GUARDED : 0U);
+                     (terms->has_guarded ? META_HAS_GUARDED : 0U) |
+                     (head->is_planned ? META_IS_PLANNED : 0U);
 
     put_number(bytes, META_VERSION, 1);
     put_number(bytes, birth, 8);
@@ -127,8 +129,9 @@ static bool is_field_value(struct fb_str value)
     return true;
 }
 
-static void get_terms(struct meta_input *input, struct edge_moment now, struct edge_terms *terms)
+static void get_terms(struct meta_input *input, struct edge_moment now, struct edge_meta *meta)
 {
+    struct edge_terms *terms = &meta->terms;
     uint64_t class = get_number(input, 1);
     uint64_t flags = get_number(input, 1);
     int64_t received_ms = get_span(input);
@@ -146,6 +149,7 @@ static void get_terms(struct meta_input *input, struct edge_moment now, struct e
     terms->always_validate = get_flag(flags, META_ALWAYS_VALIDATE);
     terms->is_immutable = get_flag(flags, META_IS_IMMUTABLE);
     terms->has_guarded = get_flag(flags, META_HAS_GUARDED);
+    meta->is_planned = get_flag(flags, META_IS_PLANNED);
     if (received_ms > now.wall_ms + META_SLACK_MS) {
         terms->initial_age_ms =
             FB_MIN(terms->initial_age_ms + terms->lifetime_ms + 1, META_MAX_SPAN_MS);
@@ -210,7 +214,7 @@ int edge_meta_decode(struct fb_str bytes, struct edge_moment now, struct fb_aren
 
     get_birth(&input, &meta.birth, &meta.tags);
     meta.status = (unsigned)get_number(&input, 2);
-    get_terms(&input, now, &meta.terms);
+    get_terms(&input, now, &meta);
     meta.vary = get_str(&input);
     meta.variant = get_str(&input);
     get_headers(&input, arena, &meta.headers);

@@ -35,6 +35,7 @@ struct edge_meta {
     struct fb_str variant;
     struct fb_headers headers;
     struct edge_terms terms;
+    bool is_planned;
 };
 
 void edge_meta_encode(const struct edge_object_head *head, uint64_t birth, struct edge_moment now,

@@ -144,6 +144,7 @@ static struct edge_admission_ask ask_of(const struct edge_object *object,
     return (struct edge_admission_ask){
         .id = offer_id(id),
         .title = offer_title(object->head.key),
+        .is_planned = object->head.is_planned,
         .now_ms = (int64_t)fb_clock_mono_ms(object->store->clock),
     };
 }

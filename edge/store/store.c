@@ -58,6 +58,7 @@ int edge_store_renew(struct edge_store *store, const struct edge_object_spec *sp
     struct edge_object_spec renewed = *spec;
 
     renewed.tags = spec->tags.ptr != NULL ? spec->tags : old->head.tags;
+    renewed.is_planned = old->head.is_planned;
     uint64_t head_cost = edge_object_cost(&renewed);
 
     int err = edge_room_claim(store, head_cost);

@@ -175,8 +175,9 @@ struct edge_object_spec {
     const struct fb_headers *headers; /* from edge_fields_to_keep(); Cache-Tag becomes `tags` */
     struct fb_str tags;               /* if the headers have none */
     struct edge_terms terms;
-    int64_t length; /* FB_LENGTH_UNKNOWN: only the end will tell */
-    uint64_t birth; /* edge_store_epoch() when the request was sent upstream */
+    int64_t length;  /* FB_LENGTH_UNKNOWN: only the end will tell */
+    uint64_t birth;  /* edge_store_epoch() when the request was sent upstream */
+    bool is_planned; /* by a plan: admission lets it pass */
 };
 
 /* A new object without a byte, not yet in the index; room for its head is claimed. The
