@@ -74,22 +74,37 @@ static struct bucket *bucket_for(struct origin_limiter *limiter, struct fb_str k
     return bucket;
 }
 
-int origin_limiter_spend(struct origin_limiter *limiter, struct fb_str key, uint32_t *ret_wait_ms)
+int origin_limiter_take(struct origin_limiter *limiter, struct fb_str key,
+                        struct origin_quota *ret_quota)
 {
     uint64_t now_ms = fb_clock_mono_ms(limiter->options.clock);
     uint64_t refill_ms = limiter->options.refill_ms;
     uint64_t all_ms = refill_ms * limiter->options.burst;
-    int err = FB_OK;
+    struct origin_quota quota = {.limit = limiter->options.burst, .window_ms = (uint32_t)all_ms};
 
     (void)pthread_mutex_lock(&limiter->lock);
     struct bucket *bucket = bucket_for(limiter, key);
     uint64_t full_ms = FB_MAX(bucket->full_ms, now_ms) + refill_ms;
     if (full_ms > now_ms + all_ms) {
-        *ret_wait_ms = (uint32_t)(full_ms - now_ms - all_ms);
-        err = FB_E_LIMIT;
+        quota.wait_ms = (uint32_t)(full_ms - now_ms - all_ms);
+        quota.reset_ms = (uint32_t)(bucket->full_ms - now_ms);
     } else {
         bucket->full_ms = full_ms;
+        quota.left = (uint32_t)((now_ms + all_ms - full_ms) / refill_ms);
+        quota.reset_ms = (uint32_t)(full_ms - now_ms);
     }
     (void)pthread_mutex_unlock(&limiter->lock);
+    *ret_quota = quota;
+    return quota.wait_ms > 0 ? FB_E_LIMIT : FB_OK;
+}
+
+int origin_limiter_spend(struct origin_limiter *limiter, struct fb_str key, uint32_t *ret_wait_ms)
+{
+    struct origin_quota quota;
+
+    int err = origin_limiter_take(limiter, key, &quota);
+    if (err < 0) {
+        *ret_wait_ms = quota.wait_ms;
+    }
     return err;
 }

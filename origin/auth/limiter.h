@@ -26,6 +26,20 @@ struct origin_limiter_options {
 struct origin_limiter *origin_limiter_new(const struct origin_limiter_options *options);
 void origin_limiter_free(struct origin_limiter *limiter);
 
+/* What a key has, for the RateLimit fields of a response. */
+struct origin_quota {
+    uint32_t limit;     /* the burst */
+    uint32_t window_ms; /* in which all of it comes back */
+    uint32_t left;
+    uint32_t reset_ms; /* until all of it is back */
+    uint32_t wait_ms;  /* until there will be one; 0: there is */
+};
+
+/* Spends one of `key`; FB_E_LIMIT when there is none. *ret_quota is what is left
+ * after it, and is written in both cases. */
+FB_MUST_CHECK int origin_limiter_take(struct origin_limiter *limiter, struct fb_str key,
+                                      struct origin_quota *ret_quota);
+
 /* Spends one of `key`; FB_E_LIMIT when there is none, with the time until there
  * will be (the one output that is written on failure). */
 FB_MUST_CHECK int origin_limiter_spend(struct origin_limiter *limiter, struct fb_str key,

@@ -93,3 +93,10 @@ struct origin_id origin_catalog_column_id(const struct fb_db_query *query, int c
     FB_IGNORE(origin_id_parse(fb_db_column_str(query, column), &id)); /* NULL gives none */
     return id;
 }
+
+struct fb_str origin_catalog_column_dup(const struct fb_db_query *q, struct fb_arena *arena,
+                                        int column)
+{
+    struct fb_str text = fb_db_column_str(q, column);
+    return text.ptr == NULL ? FB_STR_NONE : fb_arena_dup(arena, text);
+}

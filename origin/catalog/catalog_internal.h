@@ -9,6 +9,8 @@
 #include "base/db/pool.h"
 #include "origin/catalog/catalog.h"
 #include "origin/catalog/counters.h"
+#include "origin/catalog/idempotency.h"
+#include "origin/catalog/videos.h"
 #include "origin/model/id.h"
 #include "origin/model/task.h"
 
@@ -38,6 +40,45 @@ FB_MUST_CHECK int origin_catalog_video_counters_add(struct fb_db *db, const stru
                                                     const struct origin_video_counters *change);
 FB_MUST_CHECK int origin_catalog_user_counters_add(struct fb_db *db, const struct origin_id *user,
                                                    const struct origin_user_counters *change);
+
+/* Whether a request is carried out, in the caller's transaction, which is given up unless this
+ * is FB_OK: then its answer is kept. FB_E_EXISTS: it was before, with *ret_answer. FB_E_CONFLICT:
+ * the key stood for something else. */
+struct origin_catalog_once {
+    const struct origin_id *user;
+    const struct origin_once *once;
+    int64_t now_ms;
+    struct fb_arena *arena;
+};
+FB_MUST_CHECK int origin_catalog_once(struct fb_db *db, const struct origin_catalog_once *ask,
+                                      struct fb_str *ret_answer);
+
+/* What a row of a query that begins so tells of a video, with strings in `arena`; more columns
+ * may stand behind, from ORIGIN_VIDEO_N_COLUMNS. */
+#define ORIGIN_VIDEO_COLUMNS                                                            \
+    "v.id, v.owner, v.title, v.description, v.tags, v.filename, v.category,"            \
+    " v.source_bytes, v.seq, v.status, v.progress, v.reason, v.version, v.duration_ms," \
+    " v.width, v.height, v.has_audio, v.created_ms, v.published_ms, v.deactivated_ms,"  \
+    " v.deactivated_reason, u.name, c.views, c.watch_ms, c.likes, c.comments, c.shares, c.saves"
+enum { ORIGIN_VIDEO_N_COLUMNS = 28 };
+#define ORIGIN_VIDEO_TABLES                   \
+    "videos v JOIN users u ON u.id = v.owner" \
+    " LEFT JOIN video_counters c ON c.video = v.id"
+#define ORIGIN_VIDEO_IS_PUBLIC "v.status = 'ready' AND v.deactivated_ms IS NULL"
+struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q,
+                                                struct fb_arena *arena);
+
+/* A column as a copy in `arena`; ptr NULL if it is NULL. */
+struct fb_str origin_catalog_column_dup(const struct fb_db_query *q, struct fb_arena *arena,
+                                        int column);
+
+/* The sums in the six columns from `column`; 0 for NULL. */
+struct origin_video_counters origin_catalog_column_counters(const struct fb_db_query *q,
+                                                            int column);
+FB_MUST_CHECK int origin_catalog_video_counters_get(struct fb_db *db, const struct origin_id *video,
+                                                    struct origin_video_counters *ret_counters);
+FB_MUST_CHECK int origin_catalog_user_counters_get(struct fb_db *db, const struct origin_id *user,
+                                                   struct origin_user_counters *ret_counters);
 
 /* The schema, one text per version. */
 extern const char *const origin_catalog_migrations[];

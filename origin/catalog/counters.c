@@ -36,50 +36,42 @@ int origin_catalog_user_counters_add(struct fb_db *db, const struct origin_id *u
     return fb_db_run(&q);
 }
 
-int origin_catalog_video_counters(struct origin_catalog *catalog, const struct origin_id *video,
-                                  struct origin_video_counters *ret_counters)
+struct origin_video_counters origin_catalog_column_counters(const struct fb_db_query *q, int column)
 {
-    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
-    int err = fb_db_take(catalog->pool, &hold);
-    if (err < 0) {
-        return err;
-    }
+    return (struct origin_video_counters){
+        .views = fb_db_column_int(q, column),
+        .watch_ms = fb_db_column_int(q, column + 1),
+        .likes = fb_db_column_int(q, column + 2),
+        .comments = fb_db_column_int(q, column + 3),
+        .shares = fb_db_column_int(q, column + 4),
+        .saves = fb_db_column_int(q, column + 5),
+    };
+}
+
+int origin_catalog_video_counters_get(struct fb_db *db, const struct origin_id *video,
+                                      struct origin_video_counters *ret_counters)
+{
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(hold.db, "SELECT views, watch_ms, likes, comments, shares, saves"
-                             " FROM video_counters WHERE video = ?1");
+    struct fb_db_query q = fb_db_query(db, "SELECT views, watch_ms, likes, comments, shares, saves"
+                                           " FROM video_counters WHERE video = ?1");
     fb_db_bind_str(&q, 1, origin_id_str(video));
-    err = fb_db_step(&q);
+    int err = fb_db_step(&q);
     if (err < 0 && err != FB_E_END) {
         return err;
     }
-    *ret_counters = (struct origin_video_counters){.views = 0};
-    if (err == FB_OK) {
-        *ret_counters = (struct origin_video_counters){
-            .views = fb_db_column_int(&q, 0),
-            .watch_ms = fb_db_column_int(&q, 1),
-            .likes = fb_db_column_int(&q, 2),
-            .comments = fb_db_column_int(&q, 3),
-            .shares = fb_db_column_int(&q, 4),
-            .saves = fb_db_column_int(&q, 5),
-        };
-    }
+    *ret_counters = err == FB_OK ? origin_catalog_column_counters(&q, 0)
+                                 : (struct origin_video_counters){.views = 0};
     return FB_OK;
 }
 
-int origin_catalog_user_counters(struct origin_catalog *catalog, const struct origin_id *user,
-                                 struct origin_user_counters *ret_counters)
+int origin_catalog_user_counters_get(struct fb_db *db, const struct origin_id *user,
+                                     struct origin_user_counters *ret_counters)
 {
-    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
-    int err = fb_db_take(catalog->pool, &hold);
-    if (err < 0) {
-        return err;
-    }
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q =
-        fb_db_query(hold.db, "SELECT followers, following FROM user_counters WHERE user = ?1");
+        fb_db_query(db, "SELECT followers, following FROM user_counters WHERE user = ?1");
     fb_db_bind_str(&q, 1, origin_id_str(user));
-    err = fb_db_step(&q);
+    int err = fb_db_step(&q);
     if (err < 0 && err != FB_E_END) {
         return err;
     }
@@ -91,4 +83,20 @@ int origin_catalog_user_counters(struct origin_catalog *catalog, const struct or
         };
     }
     return FB_OK;
+}
+
+int origin_catalog_video_counters(struct origin_catalog *catalog, const struct origin_id *video,
+                                  struct origin_video_counters *ret_counters)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    return err < 0 ? err : origin_catalog_video_counters_get(hold.db, video, ret_counters);
+}
+
+int origin_catalog_user_counters(struct origin_catalog *catalog, const struct origin_id *user,
+                                 struct origin_user_counters *ret_counters)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    return err < 0 ? err : origin_catalog_user_counters_get(hold.db, user, ret_counters);
 }

@@ -37,8 +37,10 @@ int origin_catalog_file_get(struct origin_catalog *catalog, const struct origin_
         return err;
     }
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(hold.db, "SELECT path, type, size, sha256 FROM files"
-                                                " WHERE video = ?1 AND version = ?2 AND path = ?3");
+    struct fb_db_query q =
+        fb_db_query(hold.db, "SELECT f.path, f.type, f.size, f.sha256 FROM files f"
+                             " JOIN videos v ON v.id = f.video AND v.deactivated_ms IS NULL"
+                             " WHERE f.video = ?1 AND f.version = ?2 AND f.path = ?3");
     fb_db_bind_str(&q, 1, origin_id_str(video));
     fb_db_bind_str(&q, 2, version);
     fb_db_bind_str(&q, 3, path);

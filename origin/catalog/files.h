@@ -9,7 +9,7 @@
 #include "origin/model/id.h"
 #include "origin/model/task.h"
 
-/* FB_E_NOT_FOUND if that version of the video has no such file. */
+/* FB_E_NOT_FOUND if that version of the video has no such file, or the video is deactivated. */
 FB_MUST_CHECK int origin_catalog_file_get(struct origin_catalog *catalog,
                                           const struct origin_id *video, struct fb_str version,
                                           struct fb_str path, struct origin_result_file *ret_file);

@@ -56,3 +56,45 @@ int origin_catalog_user_find(struct origin_catalog *catalog, struct fb_str email
     *ret_user = user;
     return FB_OK;
 }
+
+int origin_catalog_user_get(struct origin_catalog *catalog, struct fb_arena *arena,
+                            const struct origin_id *id, struct origin_profile *ret_profile)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(
+        hold.db, "SELECT u.id, u.email, u.name, u.created_ms, c.followers, c.following FROM users u"
+                 " LEFT JOIN user_counters c ON c.user = u.id WHERE u.id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_NOT_FOUND : err;
+    }
+    *ret_profile = (struct origin_profile){
+        .id = origin_catalog_column_id(&q, 0),
+        .email = origin_catalog_column_dup(&q, arena, 1),
+        .name = origin_catalog_column_dup(&q, arena, 2),
+        .created_ms = fb_db_column_int(&q, 3),
+        .counters = {.followers = fb_db_column_int(&q, 4), .following = fb_db_column_int(&q, 5)},
+    };
+    return FB_OK;
+}
+
+int origin_catalog_user_rename(struct origin_catalog *catalog, const struct origin_id *id,
+                               struct fb_str name)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(hold.db, "UPDATE users SET name = ?2 WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    fb_db_bind_str(&q, 2, name);
+    return origin_catalog_run_one(hold.db, &q, FB_E_NOT_FOUND);
+}

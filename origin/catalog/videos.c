@@ -4,10 +4,6 @@
 
 #include <string.h>
 
-#define VIDEO_COLUMNS                                                                     \
-    "id, owner, title, description, tags, filename, source_bytes, seq, status, progress," \
-    " reason, version, duration_ms, width, height, has_audio, created_ms, published_ms"
-
 static const char *const status_texts[] = {
     [ORIGIN_VIDEO_UPLOADING] = "uploading",   [ORIGIN_VIDEO_QUEUED] = "queued",
     [ORIGIN_VIDEO_PROCESSING] = "processing", [ORIGIN_VIDEO_READY] = "ready",
@@ -29,6 +25,11 @@ static enum origin_video_status status_of(struct fb_str text)
     return ORIGIN_VIDEO_FAILED; /* the table's own check lets nothing else in */
 }
 
+bool origin_video_is_public(const struct origin_video *video)
+{
+    return video->status == ORIGIN_VIDEO_READY && video->deactivated_ms == 0;
+}
+
 int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin_video *video)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
@@ -39,7 +40,8 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(
         hold.db, "INSERT INTO videos (id, owner, title, description, tags, filename, source_bytes,"
-                 " status, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8)");
+                 " status, created_ms, category)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9)");
     fb_db_bind_str(&q, 1, origin_id_str(&video->id));
     fb_db_bind_str(&q, 2, origin_id_str(&video->owner));
     fb_db_bind_str(&q, 3, video->title);
@@ -48,36 +50,36 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     fb_db_bind_str(&q, 6, video->filename);
     fb_db_bind_int(&q, 7, (int64_t)video->source_bytes);
     fb_db_bind_int(&q, 8, origin_catalog_now(catalog));
+    fb_db_bind_str(&q, 9, video->category.ptr != NULL ? video->category : FB_STR(""));
     return fb_db_run(&q);
 }
 
-static struct fb_str column_dup(const struct fb_db_query *q, struct fb_arena *arena, int column)
-{
-    struct fb_str text = fb_db_column_str(q, column);
-    return text.ptr == NULL ? FB_STR_NONE : fb_arena_dup(arena, text);
-}
-
-static struct origin_video video_of_row(const struct fb_db_query *q, struct fb_arena *arena)
+struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q, struct fb_arena *arena)
 {
     return (struct origin_video){
         .id = origin_catalog_column_id(q, 0),
         .owner = origin_catalog_column_id(q, 1),
-        .title = column_dup(q, arena, 2),
-        .description = column_dup(q, arena, 3),
-        .tags = column_dup(q, arena, 4),
-        .filename = column_dup(q, arena, 5),
-        .source_bytes = (uint64_t)fb_db_column_int(q, 6),
-        .seq = fb_db_column_int(q, 7),
-        .status = status_of(fb_db_column_str(q, 8)),
-        .permille = (uint32_t)fb_db_column_int(q, 9),
-        .reason = column_dup(q, arena, 10),
-        .version = column_dup(q, arena, 11),
-        .duration_ms = (uint64_t)fb_db_column_int(q, 12),
-        .width = (uint32_t)fb_db_column_int(q, 13),
-        .height = (uint32_t)fb_db_column_int(q, 14),
-        .has_audio = fb_db_column_int(q, 15) != 0,
-        .created_ms = fb_db_column_int(q, 16),
-        .published_ms = fb_db_column_int(q, 17),
+        .title = origin_catalog_column_dup(q, arena, 2),
+        .description = origin_catalog_column_dup(q, arena, 3),
+        .tags = origin_catalog_column_dup(q, arena, 4),
+        .filename = origin_catalog_column_dup(q, arena, 5),
+        .category = origin_catalog_column_dup(q, arena, 6),
+        .source_bytes = (uint64_t)fb_db_column_int(q, 7),
+        .seq = fb_db_column_int(q, 8),
+        .status = status_of(fb_db_column_str(q, 9)),
+        .permille = (uint32_t)fb_db_column_int(q, 10),
+        .reason = origin_catalog_column_dup(q, arena, 11),
+        .version = origin_catalog_column_dup(q, arena, 12),
+        .duration_ms = (uint64_t)fb_db_column_int(q, 13),
+        .width = (uint32_t)fb_db_column_int(q, 14),
+        .height = (uint32_t)fb_db_column_int(q, 15),
+        .has_audio = fb_db_column_int(q, 16) != 0,
+        .created_ms = fb_db_column_int(q, 17),
+        .published_ms = fb_db_column_int(q, 18),
+        .deactivated_ms = fb_db_column_int(q, 19),
+        .deactivated_reason = origin_catalog_column_dup(q, arena, 20),
+        .owner_name = origin_catalog_column_dup(q, arena, 21),
+        .counters = origin_catalog_column_counters(q, 22),
     };
 }
 
@@ -90,14 +92,14 @@ int origin_catalog_video_get(struct origin_catalog *catalog, struct fb_arena *ar
         return err;
     }
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(hold.db, "SELECT " VIDEO_COLUMNS " FROM videos WHERE id = ?1");
+    struct fb_db_query q = fb_db_query(hold.db, "SELECT " ORIGIN_VIDEO_COLUMNS
+                                                " FROM " ORIGIN_VIDEO_TABLES " WHERE v.id = ?1");
     fb_db_bind_str(&q, 1, origin_id_str(id));
     err = fb_db_step(&q);
     if (err < 0) {
         return err == FB_E_END ? FB_E_NOT_FOUND : err;
     }
-    *ret_video = video_of_row(&q, arena);
+    *ret_video = origin_catalog_video_of_row(&q, arena);
     return FB_OK;
 }
 
@@ -111,12 +113,13 @@ int origin_catalog_video_list(struct origin_catalog *catalog, struct fb_arena *a
         return err;
     }
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(
-        hold.db, query->owner != NULL
-                     ? "SELECT " VIDEO_COLUMNS " FROM videos WHERE owner = ?3 AND seq < ?1"
-                       " ORDER BY seq DESC LIMIT ?2"
-                     : "SELECT " VIDEO_COLUMNS " FROM videos WHERE status = 'ready' AND seq < ?1"
-                       " ORDER BY seq DESC LIMIT ?2");
+    struct fb_db_query q =
+        fb_db_query(hold.db, query->owner != NULL
+                                 ? "SELECT " ORIGIN_VIDEO_COLUMNS " FROM " ORIGIN_VIDEO_TABLES
+                                   " WHERE v.owner = ?3 AND v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2"
+                                 : "SELECT " ORIGIN_VIDEO_COLUMNS " FROM " ORIGIN_VIDEO_TABLES
+                                   " WHERE " ORIGIN_VIDEO_IS_PUBLIC
+                                   " AND v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2");
     fb_db_bind_int(&q, 1, query->before_seq > 0 ? query->before_seq : INT64_MAX);
     fb_db_bind_int(&q, 2, (int64_t)query->limit);
     if (query->owner != NULL) {
@@ -125,7 +128,7 @@ int origin_catalog_video_list(struct origin_catalog *catalog, struct fb_arena *a
     struct origin_video *videos = fb_arena_alloc(arena, query->limit * sizeof(*videos));
     size_t n = 0;
     while (n < query->limit && (err = fb_db_step(&q)) == FB_OK) {
-        videos[n++] = video_of_row(&q, arena);
+        videos[n++] = origin_catalog_video_of_row(&q, arena);
     }
     if (err < 0 && err != FB_E_END) {
         return err;

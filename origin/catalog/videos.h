@@ -9,6 +9,7 @@
 
 #include "base/core/arena.h"
 #include "origin/catalog/catalog.h"
+#include "origin/catalog/counters.h"
 #include "origin/model/id.h"
 #include "origin/model/task.h"
 
@@ -34,7 +35,8 @@ struct origin_video {
     struct fb_str description;
     struct fb_str tags; /* a JSON array of strings */
     struct fb_str filename;
-    uint64_t source_bytes; /* as declared */
+    struct fb_str category; /* empty: none */
+    uint64_t source_bytes;  /* as declared */
 
     /* Not read by origin_catalog_video_add(). */
     int64_t seq;
@@ -48,7 +50,14 @@ struct origin_video {
     bool has_audio;
     int64_t created_ms;
     int64_t published_ms; /* 0: not published */
+    struct fb_str owner_name;
+    int64_t deactivated_ms;           /* by an admin; 0: active */
+    struct fb_str deactivated_reason; /* for the owner; ptr NULL if active */
+    struct origin_video_counters counters;
 };
+
+/* Whether everybody may see it: ready, and not deactivated. */
+bool origin_video_is_public(const struct origin_video *video);
 
 /* Adds `video`, whose id is new, as uploading. */
 FB_MUST_CHECK int origin_catalog_video_add(struct origin_catalog *catalog,
@@ -60,7 +69,7 @@ FB_MUST_CHECK int origin_catalog_video_get(struct origin_catalog *catalog, struc
                                            struct origin_video *ret_video);
 
 struct origin_video_query {
-    const struct origin_id *owner; /* this user's, in any state; NULL: all that are ready */
+    const struct origin_id *owner; /* this user's, in any state; NULL: all that are public */
     int64_t before_seq;            /* older than this; 0: from the newest */
     size_t limit;
 };
