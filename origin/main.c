@@ -26,6 +26,7 @@
 #include "origin/catalog/catalog.h"
 #include "origin/config/config.h"
 #include "origin/delivery/delivery.h"
+#include "origin/engagement/engagement.h"
 #include "origin/jobs/jobs.h"
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
@@ -115,6 +116,32 @@ static int node_open_auth(struct origin_node *node, struct fb_diag *diag)
     return err < 0 ? err : origin_auth_open(&options, &node->auth, diag);
 }
 
+static struct origin_pace pace_of(const struct origin_conf_pace *conf)
+{
+    return (struct origin_pace){.burst = (uint32_t)conf->burst,
+                                .refill_ms = (uint32_t)conf->refill};
+}
+
+static int node_open_engagement(struct origin_node *node, struct fb_diag *diag)
+{
+    const struct origin_conf *conf = node->conf;
+    struct origin_engagement_options options = {
+        .catalog = node->catalog,
+        .clock = fb_clock_system(),
+        .metrics = node->metrics,
+        .paces = {[ORIGIN_LIMIT_REACTIONS] = pace_of(&conf->limits.reactions),
+                  [ORIGIN_LIMIT_COMMENTS] = pace_of(&conf->limits.comments)},
+        .admins = conf->admins.items,
+        .n_admins = conf->admins.n,
+    };
+
+    int err = node_load_secret(node, "networks.key", options.secret, diag);
+    if (err == FB_OK) {
+        node->engagement = origin_engagement_new(&options);
+    }
+    return err;
+}
+
 /* On any thread. They are not freed before the last request has ended. */
 static void node_wake_workers(void *ctx)
 {
@@ -135,7 +162,7 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
         (err = origin_catalog_open(conf->database, connections, fb_clock_system(), &node->catalog,
                                    diag)) < 0 ||
         (err = origin_objects_open(conf->objects, &node->objects, diag)) < 0 ||
-        (err = node_open_auth(node, diag)) < 0) {
+        (err = node_open_auth(node, diag)) < 0 || (err = node_open_engagement(node, diag)) < 0) {
         return err;
     }
     err = fb_pool_new("origin", (unsigned)conf->threads, POOL_QUEUE, &node->pool);
@@ -183,11 +210,14 @@ static void node_make_handlers(struct origin_node *node)
         .auth = node->auth,
         .jobs = node->jobs,
         .upload = node->upload,
+        .engagement = node->engagement,
         .clock = fb_clock_system(),
         .public_url = conf->public_url,
         .upload_url = conf->upload.url,
         .max_upload_bytes = conf->upload.max_size,
         .upload_expires_s = (uint32_t)(conf->upload.expires / 1000),
+        .categories = conf->categories.items,
+        .n_categories = conf->categories.n,
     });
     node->delivery = origin_delivery_new(&(struct origin_delivery_options){
         .catalog = node->catalog,
@@ -290,6 +320,7 @@ static void node_stop(void *ctx)
     fb_pool_free(node->pool);
     origin_rounds_free(node->rounds);
     origin_jobs_free(node->jobs);
+    origin_engagement_free(node->engagement);
     origin_auth_close(node->auth);
     origin_objects_close(node->objects);
     origin_catalog_close(node->catalog);

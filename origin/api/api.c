@@ -86,6 +86,23 @@ int origin_api_video(const struct origin_api *api, struct fb_call *call,
     return err;
 }
 
+int origin_api_public_video(const struct origin_api *api, struct fb_call *call,
+                            struct origin_video *ret_video)
+{
+    struct origin_video video;
+
+    int err = origin_api_video(api, call, &video);
+    if (err < 0) {
+        return err;
+    }
+    if (!origin_video_is_public(&video)) {
+        fb_call_problem(call, 404, "no-video", "There is no such video.");
+        return FB_E_NOT_FOUND;
+    }
+    *ret_video = video;
+    return FB_OK;
+}
+
 int origin_api_own_video(const struct origin_api *api, struct fb_call *call,
                          struct origin_video *ret_video)
 {
@@ -147,22 +164,56 @@ void origin_api_slow_down(struct fb_call *call, uint32_t wait_ms)
 
 /* ---- routes ----------------------------------------------------------------- */
 
+#define V1    "/api/v1"
+#define VIDEO V1 "/videos/{id}"
+#define GET(pattern_, call_)                                            \
+    {                                                                   \
+        .method = FB_METHOD_GET, .pattern = (pattern_), .call = (call_) \
+    }
+#define PUT(pattern_, call_)                                            \
+    {                                                                   \
+        .method = FB_METHOD_PUT, .pattern = (pattern_), .call = (call_) \
+    }
+#define POST(pattern_, call_)                                            \
+    {                                                                    \
+        .method = FB_METHOD_POST, .pattern = (pattern_), .call = (call_) \
+    }
+#define DELETE(pattern_, call_)                                            \
+    {                                                                      \
+        .method = FB_METHOD_DELETE, .pattern = (pattern_), .call = (call_) \
+    }
+
 static const struct fb_route api_routes[] = {
-    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/register", .call = origin_api_register},
-    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/login", .call = origin_api_login},
-    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/refresh", .call = origin_api_refresh},
-    {.method = FB_METHOD_POST, .pattern = "/api/v1/auth/logout", .call = origin_api_logout},
-    {.method = FB_METHOD_POST, .pattern = "/api/v1/videos", .call = origin_api_create},
-    {.method = FB_METHOD_GET, .pattern = "/api/v1/videos", .call = origin_api_list},
-    {.method = FB_METHOD_GET, .pattern = "/api/v1/videos/{id}", .call = origin_api_get},
-    {.method = FB_METHOD_DELETE, .pattern = "/api/v1/videos/{id}", .call = origin_api_delete},
-    {.method = FB_METHOD_POST,
-     .pattern = "/api/v1/videos/{id}/complete",
-     .call = origin_api_complete},
-    {.method = FB_METHOD_GET, .pattern = "/api/v1/videos/{id}/status", .call = origin_api_status},
-    {.method = FB_METHOD_GET,
-     .pattern = "/api/v1/videos/{id}/manifest",
-     .call = origin_api_manifest},
+    POST(V1 "/auth/register", origin_api_register),
+    POST(V1 "/auth/login", origin_api_login),
+    POST(V1 "/auth/refresh", origin_api_refresh),
+    POST(V1 "/auth/logout", origin_api_logout),
+    POST(V1 "/videos", origin_api_create),
+    GET(V1 "/videos", origin_api_list),
+    GET(VIDEO, origin_api_get),
+    DELETE(VIDEO, origin_api_delete),
+    POST(VIDEO "/complete", origin_api_complete),
+    GET(VIDEO "/status", origin_api_status),
+    GET(VIDEO "/manifest", origin_api_manifest),
+    PUT(VIDEO "/like", origin_api_like),
+    DELETE(VIDEO "/like", origin_api_unlike),
+    PUT(VIDEO "/save", origin_api_save),
+    DELETE(VIDEO "/save", origin_api_unsave),
+    POST(VIDEO "/share", origin_api_share),
+    POST(VIDEO "/comments", origin_api_comment),
+    GET(VIDEO "/comments", origin_api_comments),
+    DELETE(V1 "/comments/{id}", origin_api_uncomment),
+    POST(VIDEO "/deactivate", origin_api_deactivate),
+    POST(VIDEO "/activate", origin_api_activate),
+    GET(VIDEO "/moderation", origin_api_decisions),
+    GET(V1 "/users/{id}", origin_api_profile),
+    PUT(V1 "/users/{id}/follow", origin_api_follow),
+    DELETE(V1 "/users/{id}/follow", origin_api_unfollow),
+    GET(V1 "/me", origin_api_me),
+    PUT(V1 "/me", origin_api_rename),
+    GET(V1 "/me/likes", origin_api_my_likes),
+    GET(V1 "/me/saves", origin_api_my_saves),
+    GET(V1 "/me/following", origin_api_my_following),
 };
 
 const struct fb_route *origin_api_routes(size_t *ret_n)

@@ -9,6 +9,12 @@
  *     GET    /api/v1/videos/{id}/status
  *     GET    /api/v1/videos/{id}/manifest      302 to where players fetch it
  *     DELETE /api/v1/videos/{id}
+ *     PUT, DELETE /api/v1/videos/{id}/like | save
+ *     POST   /api/v1/videos/{id}/share
+ *     GET, POST   /api/v1/videos/{id}/comments     DELETE /api/v1/comments/{id}
+ *     POST   /api/v1/videos/{id}/deactivate | activate   GET …/moderation
+ *     GET    /api/v1/users/{id}                PUT, DELETE …/follow
+ *     GET, PUT    /api/v1/me                   GET …/likes | saves | following
  *
  * Handlers are plain blocking functions; each decides once what a failure means
  * to the client, as problem details.
@@ -29,6 +35,7 @@ struct fb_route;
 struct origin_api;
 struct origin_auth;
 struct origin_catalog;
+struct origin_engagement;
 struct origin_jobs;
 struct origin_objects;
 struct origin_upload;
@@ -39,6 +46,10 @@ enum {
     ORIGIN_API_TAGS_MAX = 20,
     ORIGIN_API_TAG_MAX = 40,       /* characters */
     ORIGIN_API_FILENAME_MAX = 255, /* bytes */
+    ORIGIN_API_CATEGORY_MAX = 32,  /* characters */
+    ORIGIN_API_NAME_MAX = 50,      /* characters; of a user */
+    ORIGIN_API_COMMENT_MAX = 2000, /* characters */
+    ORIGIN_API_REASON_MAX = 500,   /* characters; of a decision */
     ORIGIN_API_PAGE_MAX = 100,
     ORIGIN_API_PAGE_DEFAULT = 20
 };
@@ -49,11 +60,14 @@ struct origin_api_options {
     struct origin_auth *auth;
     struct origin_jobs *jobs;
     struct origin_upload *upload;
+    struct origin_engagement *engagement;
     const struct fb_clock *clock;
     struct fb_str public_url; /* where players fetch media */
     struct fb_str upload_url; /* where uploads go; empty: to the host that was asked */
     uint64_t max_upload_bytes;
     uint32_t upload_expires_s;
+    const struct fb_str *categories; /* what a video's may be */
+    size_t n_categories;
 };
 
 struct origin_api *origin_api_new(const struct origin_api_options *options);

@@ -8,10 +8,15 @@
 #include "base/json/json.h"
 #include "base/server/router.h"
 #include "origin/api/api.h"
+#include "origin/catalog/idempotency.h"
+#include "origin/catalog/reactions.h"
 #include "origin/catalog/videos.h"
+#include "origin/engagement/engagement.h"
 #include "origin/model/id.h"
 
 #include <stdbool.h>
+
+enum { ORIGIN_API_UTF8_MAX = 4, ORIGIN_API_CURSOR_MAX = 256 };
 
 struct origin_api {
     struct origin_api_options options;
@@ -34,6 +39,44 @@ FB_MUST_CHECK int origin_api_video(const struct origin_api *api, struct fb_call 
 FB_MUST_CHECK int origin_api_own_video(const struct origin_api *api, struct fb_call *call,
                                        struct origin_video *ret_video);
 
+/* The video of the path, if it is public: 404. */
+FB_MUST_CHECK int origin_api_public_video(const struct origin_api *api, struct fb_call *call,
+                                          struct origin_video *ret_video);
+
+/* Who acts: 401; 429 if that is too much at once. Tells the client what it has left. */
+FB_MUST_CHECK int origin_api_actor(const struct origin_api *api, struct fb_call *call,
+                                   enum origin_engagement_limit limit,
+                                   struct origin_actor *ret_actor);
+
+/* Tells of `quota` in RateLimit fields, and answers with 429 if it is spent. */
+FB_MUST_CHECK int origin_api_quota(struct fb_call *call, const char *name,
+                                   const struct origin_quota *quota);
+
+/* The request's Idempotency-Key and what it stands for: 400. */
+FB_MUST_CHECK int origin_api_once(struct fb_call *call, struct origin_once *ret_once);
+
+/* The page that the query asks for: 400. `kind` tells one list's cursors from others'. */
+FB_MUST_CHECK int origin_api_limit(struct fb_call *call, size_t *ret_limit);
+FB_MUST_CHECK int origin_api_cursor(struct fb_call *call, struct fb_str kind,
+                                    struct fb_str *ret_place); /* ptr NULL: none */
+FB_MUST_CHECK int origin_api_bad_cursor(struct fb_call *call);
+FB_MUST_CHECK int origin_api_number_page(struct fb_call *call, struct fb_str kind,
+                                         int64_t *ret_number, size_t *ret_limit); /* 0: none */
+FB_MUST_CHECK int origin_api_time_page(struct fb_call *call, struct fb_str kind,
+                                       struct origin_page *page); /* all but the user */
+
+/* A text of people's: 1 to so many characters without control characters. */
+struct origin_api_text {
+    const char *key;
+    size_t max_characters;
+    bool may_have_lines;
+};
+FB_MUST_CHECK int origin_api_read_text(const struct fb_json *body,
+                                       const struct origin_api_text *rule, struct fb_str *ret_text,
+                                       struct fb_diag *diag);
+FB_MUST_CHECK int origin_api_check_text(const char *key, struct fb_str text, size_t max_characters,
+                                        bool may_have_lines, struct fb_diag *diag);
+
 /* Answers ... */
 
 /* with `root` */
@@ -50,8 +93,23 @@ void origin_api_broken(struct fb_call *call, int err, const char *doing);
 /* with Retry-After and 429 */
 void origin_api_slow_down(struct fb_call *call, uint32_t wait_ms);
 
+/* what has been carried out with `err`: 201 with the answer, now or earlier; 404, 422 */
+void origin_api_once_reply(struct fb_call *call, int err, const struct origin_once *once,
+                           struct fb_str earlier);
+
 /* What a video's JSON tells; `is_owner`: also what is nobody else's business. */
 void origin_api_video_store(struct fb_json *root, const struct origin_video *video, bool is_owner);
+
+/* The same in a list: with the poster's URL. */
+void origin_api_video_add(const struct origin_api *api, struct fb_call *call, struct fb_json *items,
+                          const struct origin_video *video, bool is_owner);
+
+/* Members: a time in RFC 3339; the cursor of the next page. */
+void origin_api_set_time(struct fb_json *root, const char *key, int64_t wall_ms);
+void origin_api_next_cursor(struct fb_json *root, const char *fmt, ...) FB_PRINTF(2, 3);
+
+/* Members: a name, or null if there is none. */
+void origin_api_set_name(struct fb_json *root, const char *key, struct fb_str name);
 
 /* The handlers. */
 void origin_api_register(void *ctx, struct fb_call *call);
@@ -65,3 +123,22 @@ void origin_api_get(void *ctx, struct fb_call *call);
 void origin_api_list(void *ctx, struct fb_call *call);
 void origin_api_status(void *ctx, struct fb_call *call);
 void origin_api_manifest(void *ctx, struct fb_call *call);
+void origin_api_like(void *ctx, struct fb_call *call);
+void origin_api_unlike(void *ctx, struct fb_call *call);
+void origin_api_save(void *ctx, struct fb_call *call);
+void origin_api_unsave(void *ctx, struct fb_call *call);
+void origin_api_share(void *ctx, struct fb_call *call);
+void origin_api_follow(void *ctx, struct fb_call *call);
+void origin_api_unfollow(void *ctx, struct fb_call *call);
+void origin_api_comment(void *ctx, struct fb_call *call);
+void origin_api_comments(void *ctx, struct fb_call *call);
+void origin_api_uncomment(void *ctx, struct fb_call *call);
+void origin_api_deactivate(void *ctx, struct fb_call *call);
+void origin_api_activate(void *ctx, struct fb_call *call);
+void origin_api_decisions(void *ctx, struct fb_call *call);
+void origin_api_profile(void *ctx, struct fb_call *call);
+void origin_api_me(void *ctx, struct fb_call *call);
+void origin_api_rename(void *ctx, struct fb_call *call);
+void origin_api_my_likes(void *ctx, struct fb_call *call);
+void origin_api_my_saves(void *ctx, struct fb_call *call);
+void origin_api_my_following(void *ctx, struct fb_call *call);

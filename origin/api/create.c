@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { UTF8_BYTES_MAX = 4, KEY_MAX = 64 };
+enum { KEY_MAX = 64 };
 
 static void source_key(const struct origin_id *id, char key[KEY_MAX])
 {
@@ -19,74 +19,40 @@ static void source_key(const struct origin_id *id, char key[KEY_MAX])
 
 /* ---- fields ------------------------------------------------------------------ */
 
-static size_t count_characters(struct fb_str text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        n += ((uint8_t)text.ptr[i] & 0xc0U) != 0x80U;
-    }
-    return n;
-}
-
-/* No control characters, but for line breaks and tabs where lines may be. */
-static bool text_is_printable(struct fb_str text, bool may_have_lines)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = (uint8_t)text.ptr[i];
-        bool is_space = byte == '\n' || byte == '\t' || byte == '\r';
-        if (byte == 0x7f || (byte < ' ' && !(may_have_lines && is_space))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static int check_text(const char *key, struct fb_str text, size_t max_characters,
-                      bool may_have_lines, struct fb_diag *diag)
-{
-    if (count_characters(text) > max_characters) {
-        return fb_diag_set(diag, FB_E_LIMIT, "'%s' must have at most %zu characters", key,
-                           max_characters);
-    }
-    if (!text_is_printable(text, may_have_lines)) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "'%s' must not have control characters", key);
-    }
-    return FB_OK;
-}
-
 /* A string that may be left out. */
 static int read_optional(const struct fb_json *body, const char *key, size_t max_characters,
                          struct fb_str *ret_text, struct fb_diag *diag)
 {
     struct fb_str text = FB_STR("");
 
-    int err = fb_json_read_str(body, key, UTF8_BYTES_MAX * max_characters, &text, diag);
+    int err = fb_json_read_str(body, key, ORIGIN_API_UTF8_MAX * max_characters, &text, diag);
     if (err < 0 && err != FB_E_NOT_FOUND) {
         return err;
     }
-    err = check_text(key, text, max_characters, true, diag);
+    err = origin_api_check_text(key, text, max_characters, true, diag);
     if (err == FB_OK) {
         *ret_text = text;
     }
     return err;
 }
 
-static int read_title(const struct fb_json *body, struct fb_str *ret_title, struct fb_diag *diag)
+/* One of the configured, or none. */
+static int read_category(const struct origin_api *api, const struct fb_json *body,
+                         struct fb_str *ret_category, struct fb_diag *diag)
 {
-    struct fb_str title;
+    struct fb_str category = FB_STR("");
 
-    int err = fb_json_read_str(body, "title", (size_t)UTF8_BYTES_MAX * ORIGIN_API_TITLE_MAX, &title,
-                               diag);
-    if (err < 0) {
-        return err;
+    int err = read_optional(body, "category", ORIGIN_API_CATEGORY_MAX, &category, diag);
+    for (size_t i = 0; err == FB_OK && category.len > 0; i++) {
+        if (i == api->options.n_categories) {
+            return fb_diag_set(diag, FB_E_MALFORMED, "'category' is not one of this site's");
+        }
+        if (fb_str_equal(api->options.categories[i], category)) {
+            break;
+        }
     }
-    title = fb_str_trim(title);
-    if (title.len == 0) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "'title' must not be empty");
-    }
-    err = check_text("title", title, ORIGIN_API_TITLE_MAX, false, diag);
     if (err == FB_OK) {
-        *ret_title = title;
+        *ret_category = category;
     }
     return err;
 }
@@ -111,7 +77,7 @@ static int read_tags(const struct fb_json *body, struct fb_arena *arena, struct 
         if (tag.len == 0) {
             return fb_diag_set(diag, FB_E_MALFORMED, "'tags' must be an array of filled strings");
         }
-        int err = check_text("tags", tag, ORIGIN_API_TAG_MAX, false, diag);
+        int err = origin_api_check_text("tags", tag, ORIGIN_API_TAG_MAX, false, diag);
         if (err < 0) {
             return err;
         }
@@ -130,7 +96,8 @@ static int read_file(const struct origin_api *api, const struct fb_json *body,
 
     int err = fb_json_read_str(body, "filename", ORIGIN_API_FILENAME_MAX, &video->filename, diag);
     if (err < 0 ||
-        (err = check_text("filename", video->filename, ORIGIN_API_FILENAME_MAX, false, diag)) < 0 ||
+        (err = origin_api_check_text("filename", video->filename, ORIGIN_API_FILENAME_MAX, false,
+                                     diag)) < 0 ||
         (err = fb_json_read_int(body, "size", 1, INT64_MAX, &size, diag)) < 0) {
         return err;
     }
@@ -141,6 +108,9 @@ static int read_file(const struct origin_api *api, const struct fb_json *body,
     video->source_bytes = (uint64_t)size;
     return FB_OK;
 }
+
+static const struct origin_api_text title_rule = {.key = "title",
+                                                  .max_characters = ORIGIN_API_TITLE_MAX};
 
 /* ---- making a video ------------------------------------------------------------ */
 
@@ -198,10 +168,11 @@ void origin_api_create(void *ctx, struct fb_call *call)
     if (origin_api_user(api, call, &video.owner) < 0 || origin_api_body(call, &body) < 0) {
         return;
     }
-    if (read_title(body, &video.title, &diag) < 0 ||
+    if (origin_api_read_text(body, &title_rule, &video.title, &diag) < 0 ||
         read_optional(body, "description", ORIGIN_API_DESCRIPTION_MAX, &video.description, &diag) <
             0 ||
         read_tags(body, call->arena, &video.tags, &diag) < 0 ||
+        read_category(api, body, &video.category, &diag) < 0 ||
         read_file(api, body, &video, &diag) < 0) {
         origin_api_refuse(call, 422, "bad-field", &diag);
         return;

@@ -2,7 +2,6 @@
  * What is told of videos.
  */
 #include "base/core/clock.h"
-#include "base/crypto/base64.h"
 #include "origin/api/api_internal.h"
 #include "origin/auth/auth.h"
 #include "origin/catalog/renditions.h"
@@ -10,12 +9,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { CURSOR_MAX = 64, TAGS_TEXT_MAX = 16 * 1024 };
+enum { TAGS_TEXT_MAX = 16 * 1024 };
 
-static void set_time(struct fb_json *root, const char *key, int64_t wall_ms)
+void origin_api_set_time(struct fb_json *root, const char *key, int64_t wall_ms)
 {
     char stamp[FB_TIMESTAMP_MAX];
     fb_json_set_text(root, key, fb_timestamp(wall_ms, stamp));
+}
+
+void origin_api_set_name(struct fb_json *root, const char *key, struct fb_str name)
+{
+    fb_json_set_str(root, key, name.len > 0 ? name : FB_STR_NONE);
 }
 
 /* In 100, and only what is ready is whole. */
@@ -24,47 +28,106 @@ static int64_t progress_of(const struct origin_video *video)
     return video->status == ORIGIN_VIDEO_READY ? 100 : FB_MIN(video->permille / 10, 99U);
 }
 
+static void store_counts(struct fb_json *root, const struct origin_video_counters *counters)
+{
+    struct fb_json *counts = fb_json_set_object(root, "counts");
+
+    fb_json_set_int(counts, "views", counters->views);
+    fb_json_set_int(counts, "likes", counters->likes);
+    fb_json_set_int(counts, "comments", counters->comments);
+    fb_json_set_int(counts, "shares", counters->shares);
+    fb_json_set_int(counts, "saves", counters->saves);
+}
+
+static void store_owners(struct fb_json *root, const struct origin_video *video)
+{
+    fb_json_set_str(root, "filename", video->filename);
+    fb_json_set_int(root, "size", (int64_t)video->source_bytes);
+    if (video->deactivated_ms != 0) {
+        struct fb_json *deactivated = fb_json_set_object(root, "deactivated");
+        origin_api_set_time(deactivated, "at", video->deactivated_ms);
+        fb_json_set_str(deactivated, "reason", video->deactivated_reason);
+    }
+}
+
 void origin_api_video_store(struct fb_json *root, const struct origin_video *video, bool is_owner)
 {
     FB_AUTO(fb_json_freep) struct fb_json *tags = NULL;
 
     fb_json_set_text(root, "id", video->id.text);
     fb_json_set_text(root, "owner", video->owner.text);
+    origin_api_set_name(root, "owner_name", video->owner_name);
     fb_json_set_str(root, "title", video->title);
     fb_json_set_str(root, "description", video->description);
     if (fb_json_parse(video->tags, TAGS_TEXT_MAX, &tags, NULL) == FB_OK) {
         fb_json_set(root, "tags", tags);
         tags = NULL;
     }
+    origin_api_set_name(root, "category", video->category);
+    store_counts(root, &video->counters);
     fb_json_set_text(root, "status", origin_video_status_text(video->status));
     fb_json_set_int(root, "progress", progress_of(video));
-    set_time(root, "created_at", video->created_ms);
+    origin_api_set_time(root, "created_at", video->created_ms);
     if (video->status == ORIGIN_VIDEO_READY) {
         fb_json_set_str(root, "version", video->version);
         fb_json_set_int(root, "duration_ms", (int64_t)video->duration_ms);
         fb_json_set_int(root, "width", video->width);
         fb_json_set_int(root, "height", video->height);
         fb_json_set_bool(root, "has_audio", video->has_audio);
-        set_time(root, "published_at", video->published_ms);
+        origin_api_set_time(root, "published_at", video->published_ms);
     }
     if (video->reason.ptr != NULL) {
         fb_json_set_str(root, "reason", video->reason);
     }
     if (is_owner) {
-        fb_json_set_str(root, "filename", video->filename);
-        fb_json_set_int(root, "size", (int64_t)video->source_bytes);
+        store_owners(root, video);
     }
 }
 
-/* True if the caller shows a token of the video's owner. */
-static bool call_is_owners(const struct origin_api *api, struct fb_call *call,
-                           const struct origin_video *video)
+/* Who looks, as far as a video is concerned. */
+struct viewer {
+    struct origin_id user; /* empty: nobody that is known */
+    bool is_owner;
+    bool may_see; /* the video as it is now */
+    bool sees_all;
+};
+
+/* A video that is not public is there for its owner, and for admins if one of them took it away. */
+static int find_viewer(const struct origin_api *api, struct fb_call *call,
+                       const struct origin_video *video, struct viewer *ret_viewer)
 {
     struct fb_str field = fb_headers_find(&call->request->headers, FB_STR("Authorization"));
-    struct origin_id user;
+    struct viewer viewer = {.may_see = origin_video_is_public(video)};
+    int err = FB_OK;
 
-    return origin_auth_user(api->options.auth, field, &user) == FB_OK &&
-           origin_id_equal(&user, &video->owner);
+    if (origin_auth_user(api->options.auth, field, &viewer.user) == FB_OK) {
+        viewer.is_owner = origin_id_equal(&viewer.user, &video->owner);
+        viewer.sees_all = viewer.is_owner;
+        if (!viewer.is_owner && video->deactivated_ms != 0) {
+            err =
+                origin_engagement_is_admin(api->options.engagement, &viewer.user, &viewer.sees_all);
+        }
+    }
+    viewer.may_see = viewer.may_see || viewer.sees_all;
+    if (err == FB_OK) {
+        *ret_viewer = viewer;
+    }
+    return err;
+}
+
+static int store_relation(const struct origin_api *api, struct fb_json *root,
+                          const struct viewer *viewer, const struct origin_video *video)
+{
+    struct origin_relation relation;
+
+    int err = origin_catalog_relation(api->options.catalog, &viewer->user, &video->id, &relation);
+    if (err == FB_OK) {
+        struct fb_json *mine = fb_json_set_object(root, "mine");
+        fb_json_set_bool(mine, "liked", relation.has_liked);
+        fb_json_set_bool(mine, "saved", relation.has_saved);
+        fb_json_set_bool(mine, "following", relation.is_following);
+    }
+    return err;
 }
 
 static int store_renditions(const struct origin_api *api, struct fb_json *root,
@@ -112,6 +175,33 @@ static void store_poster(const struct origin_api *api, struct fb_call *call, str
     }
 }
 
+void origin_api_video_add(const struct origin_api *api, struct fb_call *call, struct fb_json *items,
+                          const struct origin_video *video, bool is_owner)
+{
+    struct fb_json *item = fb_json_add_object(items);
+
+    origin_api_video_store(item, video, is_owner);
+    store_poster(api, call, item, video);
+}
+
+static int store_all(const struct origin_api *api, struct fb_call *call, struct fb_json *root,
+                     const struct origin_video *video)
+{
+    struct viewer viewer;
+
+    int err = find_viewer(api, call, video, &viewer);
+    if (err < 0 || !viewer.may_see) {
+        return err < 0 ? err : FB_E_NOT_FOUND;
+    }
+    origin_api_video_store(root, video, viewer.sees_all);
+    store_poster(api, call, root, video);
+    if (viewer.user.text[0] != '\0') {
+        err = store_relation(api, root, &viewer, video);
+    }
+    return err == FB_OK && video->status == ORIGIN_VIDEO_READY ? store_renditions(api, root, video)
+                                                               : err;
+}
+
 void origin_api_get(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
@@ -121,21 +211,32 @@ void origin_api_get(void *ctx, struct fb_call *call)
     if (origin_api_video(api, call, &video) < 0) {
         return;
     }
-    bool is_owner = call_is_owners(api, call, &video);
-    if (!is_owner && video.status != ORIGIN_VIDEO_READY) {
+    int err = store_all(api, call, root, &video);
+    if (err == FB_OK) {
+        origin_api_reply(call, 200, root);
+    } else if (err == FB_E_NOT_FOUND) {
         fb_call_problem(call, 404, "no-video", "There is no such video.");
-        return;
+    } else {
+        origin_api_broken(call, err, "read a video");
     }
-    origin_api_video_store(root, &video, is_owner);
-    store_poster(api, call, root, &video);
-    if (video.status == ORIGIN_VIDEO_READY) {
-        int err = store_renditions(api, root, &video);
-        if (err < 0) {
-            origin_api_broken(call, err, "read renditions");
-            return;
-        }
+}
+
+/* The video of the path in any state, unless an admin took it away: 404. */
+static int active_video(const struct origin_api *api, struct fb_call *call,
+                        struct origin_video *ret_video)
+{
+    struct origin_video video;
+
+    int err = origin_api_video(api, call, &video);
+    if (err < 0) {
+        return err;
     }
-    origin_api_reply(call, 200, root);
+    if (video.deactivated_ms != 0) {
+        fb_call_problem(call, 404, "no-video", "There is no such video.");
+        return FB_E_NOT_FOUND;
+    }
+    *ret_video = video;
+    return FB_OK;
 }
 
 /* Whoever knows the id may follow the progress: a page that waits for a video
@@ -146,7 +247,7 @@ void origin_api_status(void *ctx, struct fb_call *call)
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     struct origin_video video;
 
-    if (origin_api_video(api, call, &video) < 0) {
+    if (active_video(api, call, &video) < 0) {
         return;
     }
     fb_json_set_text(root, "id", video.id.text);
@@ -169,7 +270,7 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
         fb_call_problem(call, 400, "bad-format", "The format must be hls or dash.");
         return;
     }
-    if (origin_api_video(api, call, &video) < 0) {
+    if (active_video(api, call, &video) < 0) {
         return;
     }
     if (video.status != ORIGIN_VIDEO_READY) {
@@ -184,51 +285,6 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
 }
 
 /* ---- pages ---------------------------------------------------------------------- */
-
-/* A cursor is opaque: it says after which video the next page begins. */
-static struct fb_str cursor_of(struct fb_call *call, int64_t seq)
-{
-    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-    char plain[CURSOR_MAX];
-
-    int n = snprintf(plain, sizeof(plain), "seq:%" PRId64, seq);
-    fb_base64_encode(&text, FB_BASE64_URL, (struct fb_str){plain, (size_t)n});
-    return fb_arena_dup(call->arena, fb_buf_str(&text));
-}
-
-static int cursor_parse(struct fb_str cursor, int64_t *ret_seq)
-{
-    FB_AUTO(fb_buf_done) struct fb_buf plain = {0};
-    uint64_t seq = 0;
-
-    if (cursor.len > CURSOR_MAX || fb_base64_decode(&plain, FB_BASE64_URL, cursor) < 0 ||
-        !fb_str_starts_with(fb_buf_str(&plain), FB_STR("seq:")) ||
-        fb_str_to_u64(fb_str_skip(fb_buf_str(&plain), 4), &seq) < 0 || seq == 0 ||
-        seq > INT64_MAX) {
-        return FB_E_MALFORMED;
-    }
-    *ret_seq = (int64_t)seq;
-    return FB_OK;
-}
-
-static int read_page(struct fb_call *call, struct origin_video_query *query)
-{
-    struct fb_str cursor = fb_query_param(call->request->query, call->arena, FB_STR("cursor"));
-    struct fb_str limit = fb_query_param(call->request->query, call->arena, FB_STR("limit"));
-    uint64_t number = ORIGIN_API_PAGE_DEFAULT;
-
-    if (cursor.ptr != NULL && cursor_parse(cursor, &query->before_seq) < 0) {
-        fb_call_problem(call, 400, "bad-cursor", "The cursor is not one of ours.");
-        return FB_E_MALFORMED;
-    }
-    if (limit.ptr != NULL &&
-        (fb_str_to_u64(limit, &number) < 0 || number < 1 || number > ORIGIN_API_PAGE_MAX)) {
-        fb_call_problem(call, 400, "bad-limit", "The limit must be 1 to %d.", ORIGIN_API_PAGE_MAX);
-        return FB_E_MALFORMED;
-    }
-    query->limit = (size_t)number;
-    return FB_OK;
-}
 
 void origin_api_list(void *ctx, struct fb_call *call)
 {
@@ -250,7 +306,7 @@ void origin_api_list(void *ctx, struct fb_call *call)
         }
         query.owner = &user;
     }
-    if (read_page(call, &query) < 0) {
+    if (origin_api_number_page(call, FB_STR("seq:"), &query.before_seq, &query.limit) < 0) {
         return;
     }
     size_t wanted = query.limit++; /* one more tells whether there is a next page */
@@ -261,12 +317,10 @@ void origin_api_list(void *ctx, struct fb_call *call)
     }
     struct fb_json *items = fb_json_set_array(root, "videos");
     for (size_t i = 0; i < FB_MIN(n, wanted); i++) {
-        struct fb_json *item = fb_json_add_object(items);
-        origin_api_video_store(item, &videos[i], query.owner != NULL);
-        store_poster(api, call, item, &videos[i]);
+        origin_api_video_add(api, call, items, &videos[i], query.owner != NULL);
     }
     if (n > wanted) {
-        fb_json_set_str(root, "next_cursor", cursor_of(call, videos[wanted - 1].seq));
+        origin_api_next_cursor(root, "seq:%" PRId64, videos[wanted - 1].seq);
     } else {
         fb_json_set_null(root, "next_cursor");
     }

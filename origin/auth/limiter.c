@@ -74,24 +74,29 @@ static struct bucket *bucket_for(struct origin_limiter *limiter, struct fb_str k
     return bucket;
 }
 
+static uint32_t ms_told(uint64_t ms)
+{
+    return (uint32_t)FB_MIN(ms, (uint64_t)UINT32_MAX);
+}
+
 int origin_limiter_take(struct origin_limiter *limiter, struct fb_str key,
                         struct origin_quota *ret_quota)
 {
     uint64_t now_ms = fb_clock_mono_ms(limiter->options.clock);
     uint64_t refill_ms = limiter->options.refill_ms;
     uint64_t all_ms = refill_ms * limiter->options.burst;
-    struct origin_quota quota = {.limit = limiter->options.burst, .window_ms = (uint32_t)all_ms};
+    struct origin_quota quota = {.limit = limiter->options.burst, .window_ms = ms_told(all_ms)};
 
     (void)pthread_mutex_lock(&limiter->lock);
     struct bucket *bucket = bucket_for(limiter, key);
     uint64_t full_ms = FB_MAX(bucket->full_ms, now_ms) + refill_ms;
     if (full_ms > now_ms + all_ms) {
         quota.wait_ms = (uint32_t)(full_ms - now_ms - all_ms);
-        quota.reset_ms = (uint32_t)(bucket->full_ms - now_ms);
+        quota.reset_ms = ms_told(bucket->full_ms - now_ms);
     } else {
         bucket->full_ms = full_ms;
         quota.left = (uint32_t)((now_ms + all_ms - full_ms) / refill_ms);
-        quota.reset_ms = (uint32_t)(full_ms - now_ms);
+        quota.reset_ms = ms_told(full_ms - now_ms);
     }
     (void)pthread_mutex_unlock(&limiter->lock);
     *ret_quota = quota;

@@ -19,7 +19,7 @@ struct origin_limiter;
 struct origin_limiter_options {
     const struct fb_clock *clock; /* borrowed */
     uint32_t burst;
-    uint32_t refill_ms;
+    uint32_t refill_ms; /* times burst: less than 2^32 ms are told of in a quota */
     uint32_t max_keys;
 };
 

@@ -42,7 +42,7 @@ FB_MUST_CHECK int origin_catalog_user_counters_add(struct fb_db *db, const struc
                                                    const struct origin_user_counters *change);
 
 /* Whether a request is carried out, in the caller's transaction, which is given up unless this
- * is FB_OK: then its answer is kept. FB_E_EXISTS: it was before, with *ret_answer. FB_E_CONFLICT:
+ * is FB_OK: then its answer is kept. FB_E_EXISTS: it was before, with *ret_answer. FB_E_DENIED:
  * the key stood for something else. */
 struct origin_catalog_once {
     const struct origin_id *user;

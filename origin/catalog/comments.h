@@ -36,8 +36,8 @@ struct origin_comment_new {
     int64_t at_ms;
 };
 
-/* FB_E_CONFLICT: the account, the video or the parent is not there (any more), or
- * once->key stood for another request. FB_E_EXISTS: this was done before, and
+/* FB_E_CONFLICT: the account, the video or the parent is not there (any more).
+ * FB_E_DENIED: once->key stood for another request. FB_E_EXISTS: this was done before, and
  * *ret_earlier, in `arena`, is what was answered then (the one output of a
  * failure). */
 FB_MUST_CHECK int origin_catalog_comment_add(struct origin_catalog *catalog, struct fb_arena *arena,

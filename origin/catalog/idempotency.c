@@ -10,7 +10,7 @@ static int forget_old(struct fb_db *db, int64_t now_ms)
     return fb_db_run(&q);
 }
 
-/* FB_E_NOT_FOUND: it is new. FB_E_CONFLICT: the key stood for something else. */
+/* FB_E_NOT_FOUND: it is new. FB_E_DENIED: the key stood for something else. */
 static int find_earlier(struct fb_db *db, const struct origin_id *user,
                         const struct origin_once *once, struct fb_arena *arena,
                         struct fb_str *ret_answer)
@@ -26,7 +26,7 @@ static int find_earlier(struct fb_db *db, const struct origin_id *user,
         return err == FB_E_END ? FB_E_NOT_FOUND : err;
     }
     if (!fb_str_equal(fb_db_column_blob(&q, 0), fingerprint)) {
-        return FB_E_CONFLICT;
+        return FB_E_DENIED;
     }
     *ret_answer = origin_catalog_column_dup(&q, arena, 1);
     return FB_E_EXISTS;

@@ -9,8 +9,8 @@
 #include "origin/catalog/reactions.h"
 #include "origin/model/id.h"
 
-/* Adds one. FB_E_CONFLICT: the account or the video is not there, or once->key
- * stood for another request. FB_E_EXISTS: this was done before, and *ret_earlier,
+/* Adds one. FB_E_CONFLICT: the account or the video is not there. FB_E_DENIED:
+ * once->key stood for another request. FB_E_EXISTS: this was done before, and *ret_earlier,
  * in `arena`, is what was answered then (the one output of a failure). */
 struct origin_share {
     struct origin_actor actor;

@@ -37,6 +37,20 @@ struct origin_conf_jobs {
     uint64_t backoff; /* ms */
 };
 
+enum { ORIGIN_CONF_CATEGORY_MAX = 32 };
+
+/* How often one account or address may do something. */
+struct origin_conf_pace {
+    int64_t burst;
+    uint64_t refill; /* ms */
+};
+
+struct origin_conf_limits {
+    struct origin_conf_pace reactions;
+    struct origin_conf_pace comments;
+    struct origin_conf_pace searches;
+};
+
 struct origin_conf {
     struct fb_str node;
     struct fb_conf_list listen; /* of struct origin_conf_listen */
@@ -54,6 +68,9 @@ struct origin_conf {
     struct origin_conf_upload upload;
     struct origin_conf_auth auth;
     struct origin_conf_jobs jobs;
+    struct fb_conf_list admins;     /* of struct fb_str: e-mail addresses */
+    struct fb_conf_list categories; /* of struct fb_str */
+    struct origin_conf_limits limits;
 };
 
 struct origin_worker_conf {

@@ -14,6 +14,20 @@ static int check_database(struct fb_str value, struct fb_diag *diag)
                : fb_diag_set(diag, FB_E_MALFORMED, "sqlite:<file> is expected");
 }
 
+/* What stands in URLs and file names as it is. */
+static int check_category(struct fb_str value, struct fb_diag *diag)
+{
+    bool is_good = value.len > 0 && value.len <= ORIGIN_CONF_CATEGORY_MAX;
+
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        is_good = is_good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-');
+    }
+    return is_good ? FB_OK
+                   : fb_diag_set(diag, FB_E_MALFORMED, "1 to %d of a-z, 0-9 and - are expected",
+                                 ORIGIN_CONF_CATEGORY_MAX);
+}
+
 static const struct fb_conf_item listen_items[] = {
     {"address", FB_CONF_STRING, AT(origin_conf_listen, address), .is_required = true,
      .check = fb_address_check, .help = "Address and port, such as 127.0.0.1:7000."},
@@ -80,6 +94,56 @@ static const struct fb_conf_section jobs_section = {
     .items = jobs_items,
 };
 
+#define PACE_BURST(preset_)                                                           \
+    {                                                                                 \
+        "burst", FB_CONF_INT, AT(origin_conf_pace, burst),                            \
+            .min = 1, .max = 100000, .preset = (preset_), .help = "How many at once." \
+    }
+#define PACE_REFILL(preset_)                                      \
+    {                                                             \
+        "refill", FB_CONF_DURATION, AT(origin_conf_pace, refill), \
+            .min = 1, .max = 3600000, .preset = (preset_),        \
+            .help = "How long until there is one more."           \
+    }
+
+static const struct fb_conf_item reactions_items[] = {PACE_BURST("60"), PACE_REFILL("1s"), {0}};
+static const struct fb_conf_item comments_items[] = {PACE_BURST("10"), PACE_REFILL("6s"), {0}};
+static const struct fb_conf_item searches_items[] = {PACE_BURST("120"), PACE_REFILL("100ms"), {0}};
+static const struct fb_conf_section reactions_section = {
+    .name = "limits.reactions",
+    .help = "Likes, saves, follows and shares of one account.",
+    .size = sizeof(struct origin_conf_pace),
+    .items = reactions_items,
+};
+static const struct fb_conf_section comments_section = {
+    .name = "limits.comments",
+    .help = "Comments of one account.",
+    .size = sizeof(struct origin_conf_pace),
+    .items = comments_items,
+};
+static const struct fb_conf_section searches_section = {
+    .name = "limits.searches",
+    .help = "Searches and suggestions from one address.",
+    .size = sizeof(struct origin_conf_pace),
+    .items = searches_items,
+};
+
+static const struct fb_conf_item limits_items[] = {
+    {"reactions", FB_CONF_SECTION, AT(origin_conf_limits, reactions), .section = &reactions_section,
+     .help = "Likes, saves, follows and shares of one account."},
+    {"comments", FB_CONF_SECTION, AT(origin_conf_limits, comments), .section = &comments_section,
+     .help = "Comments of one account."},
+    {"searches", FB_CONF_SECTION, AT(origin_conf_limits, searches), .section = &searches_section,
+     .help = "Searches and suggestions from one address."},
+    {0},
+};
+static const struct fb_conf_section limits_section = {
+    .name = "limits",
+    .help = "How much one client may do at once; beyond it is 429.",
+    .size = sizeof(struct origin_conf_limits),
+    .items = limits_items,
+};
+
 static const struct fb_conf_item origin_items[] = {
     {"node", FB_CONF_STRING, AT(origin_conf, node), .min = 1, .max = 64, .preset = "origin",
      .check = fb_node_name_check, .help = "The name of this node."},
@@ -115,6 +179,15 @@ static const struct fb_conf_item origin_items[] = {
      .help = "Accounts and sessions."},
     {"jobs", FB_CONF_SECTION, AT(origin_conf, jobs), .section = &jobs_section,
      .help = "Transcoding jobs."},
+    {"admins", FB_CONF_STRINGS, AT(origin_conf, admins), .max = 256,
+     .check_all = fb_conf_check_distinct,
+     .help = "E-mail addresses of the accounts that may deactivate videos and remove comments."},
+    {"categories", FB_CONF_STRINGS, AT(origin_conf, categories), .max = 256,
+     .check = check_category, .check_all = fb_conf_check_distinct,
+     .help = "What a video's category can be, such as `music`; up to 32 of `a`-`z`, `0`-`9` and "
+             "`-` each."},
+    {"limits", FB_CONF_SECTION, AT(origin_conf, limits), .section = &limits_section,
+     .help = "How much one client may do at once; beyond it is 429."},
     {0},
 };
 

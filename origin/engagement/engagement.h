@@ -15,10 +15,10 @@
  * Threads    Blocking; any thread.
  * Limits     Token buckets per account: one for likes, saves, follows and shares,
  *            one for comments.
- * Failures   FB_E_LIMIT, FB_E_NOT_FOUND, FB_E_DENIED, FB_E_CONFLICT (the account or
- *            what it acts on is not there any more, or the Idempotency-Key stood
- *            for another request), FB_E_EXISTS (this request was carried out
- *            before); else what the catalog gives.
+ * Failures   FB_E_LIMIT, FB_E_NOT_FOUND, FB_E_DENIED (not allowed, or the
+ *            Idempotency-Key stood for another request), FB_E_CONFLICT (the account
+ *            or what it acts on is not there any more), FB_E_EXISTS (this request
+ *            was carried out before); else what the catalog gives.
  */
 #pragma once
 

@@ -22,6 +22,7 @@ struct origin_auth;
 struct origin_catalog;
 struct origin_conf;
 struct origin_delivery;
+struct origin_engagement;
 struct origin_jobs;
 struct origin_objects;
 struct origin_rounds;
@@ -42,6 +43,7 @@ struct origin_node {
     struct origin_catalog *catalog;
     struct origin_objects *objects;
     struct origin_auth *auth;
+    struct origin_engagement *engagement;
     struct origin_jobs *jobs;
     struct fb_pool *pool;
     struct origin_upload *upload;

@@ -1,0 +1,60 @@
+/*
+ * Texts that people write.
+ */
+#include "origin/api/api_internal.h"
+
+static size_t count_characters(struct fb_str text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        n += ((uint8_t)text.ptr[i] & 0xc0U) != 0x80U;
+    }
+    return n;
+}
+
+/* No control characters, but for line breaks and tabs where lines may be. */
+static bool text_is_printable(struct fb_str text, bool may_have_lines)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = (uint8_t)text.ptr[i];
+        bool is_space = byte == '\n' || byte == '\t' || byte == '\r';
+        if (byte == 0x7f || (byte < ' ' && !(may_have_lines && is_space))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int origin_api_check_text(const char *key, struct fb_str text, size_t max_characters,
+                          bool may_have_lines, struct fb_diag *diag)
+{
+    if (count_characters(text) > max_characters) {
+        return fb_diag_set(diag, FB_E_LIMIT, "'%s' must have at most %zu characters", key,
+                           max_characters);
+    }
+    if (!text_is_printable(text, may_have_lines)) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'%s' must not have control characters", key);
+    }
+    return FB_OK;
+}
+
+int origin_api_read_text(const struct fb_json *body, const struct origin_api_text *rule,
+                         struct fb_str *ret_text, struct fb_diag *diag)
+{
+    struct fb_str text;
+
+    int err =
+        fb_json_read_str(body, rule->key, ORIGIN_API_UTF8_MAX * rule->max_characters, &text, diag);
+    if (err < 0) {
+        return err;
+    }
+    text = fb_str_trim(text);
+    if (text.len == 0) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'%s' must not be empty", rule->key);
+    }
+    err = origin_api_check_text(rule->key, text, rule->max_characters, rule->may_have_lines, diag);
+    if (err == FB_OK) {
+        *ret_text = text;
+    }
+    return err;
+}

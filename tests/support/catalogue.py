@@ -1,0 +1,109 @@
+"""Videos at the real origin without a transcode: the test is the worker, and what it publishes is
+a playlist of a few bytes. For tests of what is known of videos, not of their media."""
+import hashlib
+import pathlib
+import re
+
+from lab_wire import call, get
+
+TOKEN = "a-token-that-workers-know"
+CONFIG = f"auth:\n  hash_memory: 1MiB\nworker_token: {TOKEN}\njobs:\n  lease: 1h\n"
+PASSWORD = "correct horse battery"
+VERSION = "0123456789abcdef"
+PLAYLIST = b"#EXTM3U\n"
+
+
+class Person:
+    """An account that is logged in."""
+
+    def __init__(self, origin, email, name=None):
+        self.api = origin.url + "/api/v1"
+        account = {"email": email, "password": PASSWORD}
+        made = call("POST", f"{self.api}/auth/register", account)
+        assert made.status == 201, made.body
+        self.id = made.json()["id"]
+        session = call("POST", f"{self.api}/auth/login", account)
+        assert session.status == 200, session.body
+        self.token = session.json()["access_token"]
+        if name:
+            assert self.put("me", {"name": name}).status == 200
+
+    def ask(self, method, path, value=None, headers=()):
+        return call(method, f"{self.api}/{path}", value, self.token, headers)
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+    def put(self, path, value=None):
+        return self.ask("PUT", path, value)
+
+    def post(self, path, value=None, key=None):
+        return self.ask("POST", path, value, [("Idempotency-Key", key)] if key else ())
+
+    def delete(self, path):
+        return self.ask("DELETE", path)
+
+
+class Catalogue:
+    """Of an origin that was started with CONFIG and without workers."""
+
+    def __init__(self, origin):
+        self.origin, self.api = origin, origin.url + "/api/v1"
+        self.objects = pathlib.Path(origin.dir) / "data" / "objects"
+
+    def person(self, email, name=None):
+        return Person(self.origin, email, name)
+
+    def hand_in(self, person, title="A title", **fields):
+        """Creates, uploads and completes; returns the id."""
+        made = person.post("videos", {"title": title, "filename": "clip.mp4", "size": 4, **fields})
+        assert made.status == 201, made.body
+        upload = made.json()["upload"]["url"]
+        assert get(upload, "PUT", {}, b"clip").status == 200
+        video = made.json()["id"]
+        assert person.post(f"videos/{video}/complete").status == 202
+        return video
+
+    def internal(self, what, value):
+        done = call("POST", f"{self.origin.url}/internal/v1/tasks/{what}", value, TOKEN)
+        assert done.status in (200, 204), done.body
+        return done
+
+    def work(self, duration_ms=10000):
+        """Publishes what has waited longest; returns its id."""
+        task = self.internal("take", {"worker": "test"}).json()
+        folder = self.objects / "media" / task["video"] / VERSION
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "master.m3u8").write_bytes(PLAYLIST)
+        file = {"path": "master.m3u8", "type": "application/vnd.apple.mpegurl",
+                "size": len(PLAYLIST), "sha256": hashlib.sha256(PLAYLIST).hexdigest()}
+        self.internal("finish", {**task, "result": {
+            "version": VERSION, "duration_ms": duration_ms, "width": 640, "height": 360,
+            "has_audio": True, "files": [file],
+            "renditions": [{"height": 360, "width": 640, "bandwidth": 800000, "codecs": "avc1"}]}})
+        return task["video"]
+
+    def publish(self, person, title="A title", duration_ms=10000, **fields):
+        video = self.hand_in(person, title, **fields)
+        assert self.work(duration_ms) == video
+        return video
+
+    def about(self, video):
+        told = get(f"{self.api}/videos/{video}")
+        assert told.status == 200, told.body
+        return told.json()
+
+    def media(self, video):
+        return get(f"{self.origin.url}/media/{video}/{VERSION}/master.m3u8")
+
+
+def slug(response):
+    assert response.headers["Content-Type"] == "application/problem+json", response.headers
+    return response.json()["type"].rpartition("/")[2]
+
+
+def quota(response):
+    """(limit, window, left, reset) of the RateLimit fields."""
+    policy = re.fullmatch(r'"\w+";q=(\d+);w=(\d+)', response.headers["RateLimit-Policy"])
+    state = re.fullmatch(r'"\w+";r=(\d+);t=(\d+)', response.headers["RateLimit"])
+    return tuple(int(number) for number in policy.groups() + state.groups())
