@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/core/attr.h"
+#include "base/core/buf.h"
 #include "base/core/str.h"
 
 #include <stdbool.h>
@@ -82,6 +83,13 @@ void fb_view_entry_done(struct fb_view_entry *entry);
 
 /* Adds what `from` counts to `into`; names and span stay those of `into`. Sums stop at 2^64 - 1. */
 void fb_view_entry_merge(struct fb_view_entry *into, const struct fb_view_entry *from);
+
+/* What an entry counts, without what it is of, as bytes for a table. */
+void fb_view_counts_encode(const struct fb_view_entry *entry, struct fb_buf *to);
+
+/* Merges what all of `bytes` counts into `into`, or nothing on failure: FB_E_MALFORMED,
+ * FB_E_UNSUPPORTED. */
+FB_MUST_CHECK int fb_view_counts_merge(struct fb_view_entry *into, struct fb_str bytes);
 
 /* Whether it counts anything. */
 bool fb_view_entry_is_empty(const struct fb_view_entry *entry);

@@ -323,8 +323,8 @@ static void take_keys(struct input *in, struct fb_view_report *report)
 
     for (size_t i = 0; i < report->n_entries; i++) {
         struct fb_str name = take_str(in, FB_VIEW_VIDEO_MAX);
-        if (fb_str_equal(name, video)) {
-            in->err = in->err < 0 || name.len > 0 ? FB_E_MALFORMED : in->err;
+        if (name.len > 0 && fb_str_equal(name, video)) {
+            in->err = FB_E_MALFORMED; /* it has a shorter form */
         }
         video = name.len > 0 ? name : video;
         report->entries[i].video = video;
@@ -337,7 +337,8 @@ static void take_keys(struct input *in, struct fb_view_report *report)
         report->entries[i].minute = minute;
     }
     for (size_t i = 0; i < report->n_entries; i++) {
-        report->entries[i].span = (uint32_t)FB_MIN(take_number(in), UINT32_MAX);
+        uint64_t span = take_number(in);
+        report->entries[i].span = (uint32_t)FB_MIN(span, UINT32_MAX);
     }
     for (size_t i = 0; i < report->n_entries; i++) {
         report->entries[i].rendition = take_str(in, FB_VIEW_RENDITION_MAX);

@@ -40,7 +40,9 @@ enum {
     FB_VIEW_DIGEST_SIZE = 32
 };
 
-/* Where reports are sent to, what they are, and how a sender names the receiver that it means. */
+/* Where reports are sent to, what they are, and how a sender names the receiver that it means: by
+ * the id that GET on the same path answers, FB_VIEW_RECEIVER_SIZE hex digits that belong to the
+ * receiver's database. A POST that names another one is answered 421. */
 #define FB_VIEW_REPORTS_PATH    "/internal/v1/reports"
 #define FB_VIEW_REPORTS_TYPE    "application/vnd.forebay.view-reports"
 #define FB_VIEW_RECEIVER_HEADER "forebay-receiver"
