@@ -131,7 +131,8 @@ struct edge_access_grant {
     int64_t expires_s;
     struct fb_network network; /* if `has_network` */
     bool has_network;
-    struct fb_buf paths; /* prefixes in their normal form, each with '\n' behind; empty: all */
+    struct fb_buf paths;   /* prefixes in their normal form, each with '\n' behind; empty: all */
+    struct fb_buf subject; /* of a JWT, whom it is about (`sub`); empty: it does not say */
 };
 void edge_access_grant_done(struct edge_access_grant *grant);
 

@@ -92,7 +92,8 @@ const struct edge_access_grant *edge_access_cache_put(struct edge_access_cache *
     entry->grant = *grant;
     *grant = (struct edge_access_grant){0};
     /* The map has a copy of the key. */
-    entry->n_bytes = sizeof(*entry) + 2 * key.len + entry->grant.paths.len;
+    entry->n_bytes =
+        sizeof(*entry) + 2 * key.len + entry->grant.paths.len + entry->grant.subject.len;
     fb_list_init(&entry->link);
     fb_list_append(&cache->order, &entry->link);
     (void)fb_map_put(cache->map, key, entry);

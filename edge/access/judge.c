@@ -10,6 +10,7 @@
 void edge_access_grant_done(struct edge_access_grant *grant)
 {
     fb_buf_done(&grant->paths);
+    fb_buf_done(&grant->subject);
     *grant = (struct edge_access_grant){0};
 }
 

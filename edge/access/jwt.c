@@ -123,5 +123,6 @@ enum edge_access_cause edge_access_verify_jwt(const struct edge_access *access, 
          !fb_str_equal(fb_json_str(fb_json_find(claims, "iss")), spec->issuer))) {
         return EDGE_ACCESS_OTHER_AUDIENCE;
     }
+    fb_buf_append(&grant->subject, fb_json_str(fb_json_find(claims, "sub")));
     return EDGE_ACCESS_GRANTED;
 }

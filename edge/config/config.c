@@ -266,6 +266,8 @@ static const struct fb_conf_item root_items[] = {
              "volumes."},
     {"access_log", FB_CONF_SECTION, AT(edge_conf, access_log),
      .section = &edge_conf_access_log_section, .help = "A line for each request."},
+    {"views", FB_CONF_SECTION, AT(edge_conf, views), .section = &edge_conf_views_section,
+     .help = "What counts as a view."},
     {"listen", FB_CONF_SECTIONS, AT(edge_conf, listen), .section = &listen_section, .min = 1,
      .max = 16, .is_required = true, .help = "Where clients connect."},
     {"admin", FB_CONF_SECTION, AT(edge_conf, admin), .section = &admin_section,

@@ -21,7 +21,9 @@ struct edge_pool;
 struct edge_upstreams;
 struct edge_upstreams_options;
 struct edge_tls;
+struct edge_views_options;
 struct edge_volume_spec;
+struct fb_buf;
 struct fb_network;
 
 struct edge_conf_listen {
@@ -221,6 +223,25 @@ struct edge_conf_access_log {
     struct fb_conf_list hide; /* of struct fb_str */
 };
 
+struct edge_conf_views {
+    bool enabled;
+    struct fb_conf_list paths; /* of struct fb_str, as the other lists: patterns of paths */
+    struct fb_conf_list audio;
+    struct fb_conf_list manifests;
+    struct fb_str beacon;
+    int64_t beacon_rate; /* a second; 0: no bound */
+    uint64_t segment;
+    uint64_t least;
+    int64_t share; /* percent */
+    uint64_t again;
+    uint64_t idle;
+    int64_t starts; /* a minute; 0: no bound */
+    int64_t sessions;
+    struct fb_conf_list bots;
+    struct fb_str key;      /* ptr NULL: none */
+    struct fb_str key_file; /* likewise; one of the two */
+};
+
 /* 0: no bound. */
 struct edge_conf_clients {
     int64_t connections;
@@ -280,6 +301,7 @@ struct edge_conf {
     int64_t workers;     /* or FB_CONF_AUTO */
     struct fb_str state; /* ptr NULL: none */
     struct edge_conf_access_log access_log;
+    struct edge_conf_views views;
     struct fb_conf_list listen; /* of struct edge_conf_listen */
     struct edge_conf_admin admin;
     struct fb_conf_list tls;       /* of struct edge_conf_tls */
@@ -327,6 +349,11 @@ FB_MUST_CHECK int edge_conf_use_upstreams(const struct edge_conf *conf,
 /* The log of requests as edge/access_log reads it: only what the configuration says of it.
  * Everything in it is borrowed. */
 struct edge_access_log_options edge_conf_access_log(const struct edge_conf *conf);
+
+/* What counts as a view, as edge/views reads it; borrowed from `conf` and `buf`, into which a file
+ * with a key is read. */
+FB_MUST_CHECK int edge_conf_views(const struct edge_conf *conf, struct fb_buf *buf,
+                                  struct edge_views_options *ret_options, struct fb_diag *diag);
 
 /* The networks that per-client bounds do not hold for: `conf->clients.trusted.n` of them, freed by
  * the caller with fb_free(). */

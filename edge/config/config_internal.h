@@ -32,6 +32,9 @@ struct edge_rule *edge_conf_rules(struct fb_arena *arena, const struct fb_conf_l
                                   enum edge_cookies cookies, size_t *ret_n);
 struct edge_edits edge_conf_edits(struct fb_arena *arena, const struct edge_conf_headers *headers);
 
+/* Of struct edge_conf_views. */
+extern const struct fb_conf_section edge_conf_views_section;
+
 /* Of struct edge_conf_site. */
 extern const struct fb_conf_section edge_conf_site_section;
 

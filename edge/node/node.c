@@ -11,6 +11,7 @@
 #include "edge/site/site.h"
 #include "edge/upstream/checks.h"
 #include "edge/upstream/upstream.h"
+#include "edge/views/views.h"
 #include "edge/volume/volumes.h"
 
 /* For what was accepted just before a new process took over to ask what it came for. */
@@ -100,6 +101,11 @@ int edge_node_check(const void *conf, struct fb_diag *diag)
         err =
             edge_tls_new(conf, &(struct edge_tls_options){.clock = fb_clock_system()}, &tls, diag);
         edge_tls_free(tls);
+    }
+    if (err == FB_OK) {
+        FB_AUTO(fb_buf_done) struct fb_buf key = {0};
+        struct edge_views_options views;
+        err = edge_conf_views(conf, &key, &views, diag);
     }
     if (err == FB_OK) {
         edge_conf_warn(conf);

@@ -4,6 +4,7 @@
 #include "edge/serve/player.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/upstream/cdn_loop.h"
+#include "edge/views/views.h"
 
 /* Ranges of what could be huge. Manifests are small, and wanted whole. */
 static void gate_read_range(struct serve_request *request)
@@ -81,6 +82,11 @@ void edge_serve_start(struct serve_request *request)
 {
     const struct edge_serve_options *options = &request->serve->options;
     if (gate_answers_itself(request)) {
+        return;
+    }
+    if (request->serve->views != NULL &&
+        edge_views_is_beacon(request->serve->views, request->client->path)) {
+        edge_serve_beacon(request);
         return;
     }
     if (request->client->method == FB_METHOD_OTHER) {

@@ -137,6 +137,9 @@ static void guard_decide(struct serve_request *request, enum edge_access_cause c
     struct fb_address client = fb_exchange_peer(request->exchange);
 
     if (cause == EDGE_ACCESS_GRANTED && grant != NULL) {
+        if (request->serve->views != NULL) {
+            request->subject = fb_arena_dup(request->arena, fb_buf_str(&grant->subject));
+        }
         cause = edge_access_judge(request->site->access, grant, request->wanted.path, &client,
                                   fb_clock_wall_ms(fb_loop_clock(serve->loop)));
     }

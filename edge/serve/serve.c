@@ -10,11 +10,13 @@
 #include "edge/serve/guard.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/store/store.h"
+#include "edge/views/views.h"
 
 static const struct fb_state serve_states[] = {
-    [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_GUARD) | FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) |
-                                    FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
+    [SERVE_LOOKUP] = {"lookup", FB_TO(SERVE_GUARD) | FB_TO(SERVE_BEACON) | FB_TO(SERVE_JOIN) |
+                                    FB_TO(SERVE_FETCH) | FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
     [SERVE_GUARD] = {"guard", FB_TO(SERVE_LOOKUP)},
+    [SERVE_BEACON] = {"beacon", FB_TO(SERVE_SENT)},
     [SERVE_JOIN] = {"join",
                     FB_TO(SERVE_JOIN) | FB_TO(SERVE_FETCH) | FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
     [SERVE_FETCH] = {"fetch", FB_TO(SERVE_HOLD) | FB_TO(SERVE_SENT)},
@@ -107,6 +109,8 @@ static void serve_on_aborted(void *ctx)
     request->is_aborted = true;
     if (request->machine.state == SERVE_GUARD) {
         edge_guard_cancel(request);
+    } else if (request->machine.state == SERVE_BEACON) {
+        edge_serve_beacon_cancel(request);
     } else if (request->machine.state == SERVE_JOIN) {
         fb_op_cancel(&request->join->io.op);
     } else if (request->machine.state == SERVE_FETCH) {
@@ -169,6 +173,7 @@ struct edge_serve *edge_serve_new(struct fb_loop *loop, struct edge_uplink *upli
     serve->metrics = edge_trail_table(options->metrics);
     serve->guard_metrics = edge_guard_table(options->metrics);
     serve->access_log = edge_access_writer_new(options->access_log);
+    serve->views = edge_views_writer_new(options->views);
     fb_buf_printf(&serve->via, "1.1 %.*s", FB_STR_ARG(options->node));
     return serve;
 }

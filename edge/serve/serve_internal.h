@@ -9,9 +9,10 @@
  *     answer.c    answers from an object
  *     shared.c    the fetch that others may share, and what comes of it
  *     alone.c     what is fetched for one client
+ *     beacon.c    what players tell of themselves
  *     drop.c      what the success of an unsafe method makes invalid
  *     trail.c     the way a request went: Cache-Status, counters
- *     record.c    the line of the access log
+ *     record.c    what is told of a request that has ended: access log, views
  *     respond.c   heads of responses, problem details
  *     condition.c what a request's conditions and range make of an object
  *     multi.c     several ranges as one body
@@ -35,10 +36,19 @@
 
 struct edge_access_cache;
 struct edge_access_writer;
+struct edge_views_writer;
 struct fb_exchange_outcome;
 struct fb_metrics_table;
 
-enum serve_state { SERVE_LOOKUP, SERVE_GUARD, SERVE_JOIN, SERVE_FETCH, SERVE_HOLD, SERVE_SENT };
+enum serve_state {
+    SERVE_LOOKUP,
+    SERVE_GUARD,
+    SERVE_BEACON,
+    SERVE_JOIN,
+    SERVE_FETCH,
+    SERVE_HOLD,
+    SERVE_SENT
+};
 
 /* Sites that some request of this loop uses, or the next one will: the reference is one,
  * however many they are, so that a request costs no atomic operation. */
@@ -56,6 +66,7 @@ struct edge_serve {
     struct fb_metrics_table *metrics;
     struct fb_metrics_table *guard_metrics;
     struct edge_access_writer *access_log; /* the log's; NULL: none */
+    struct edge_views_writer *views;       /* the views' own; NULL: none */
     struct fb_buf via;                     /* "1.1 node" */
     struct fb_buf scratch;                 /* for writing one field */
     unsigned n_requests;                   /* under way */
@@ -111,6 +122,8 @@ struct serve_request {
     struct edge_access_ticket ticket;     /* of a site with access control */
     struct fb_str origin;                 /* of a site with CORS; ptr NULL: none */
     struct serve_guard *guard;            /* in the arena, while in SERVE_GUARD */
+    struct serve_beacon *beacon;          /* in the arena, while in SERVE_BEACON */
+    struct fb_str subject;                /* of its token; in the arena; empty: none */
     struct edge_conditions conditions;
     struct edge_demands demands;  /* of its Cache-Control, what the site obeys */
     struct fb_range_specs ranges; /* if `has_range`; a fill is asked for the first */
@@ -214,6 +227,12 @@ void edge_serve_hold_cancel(struct serve_request *request);
 /* Sends the request on for this client alone; `why` and `detail` are for Cache-Status. */
 void edge_serve_fetch(struct serve_request *request, const char *why, const char *detail);
 
+/* ---- beacon.c ------------------------------------------------------------ */
+
+/* Takes a beacon of a player, and answers it. */
+void edge_serve_beacon(struct serve_request *request);
+void edge_serve_beacon_cancel(struct serve_request *request);
+
 /* ---- drop.c -------------------------------------------------------------- */
 
 bool edge_serve_is_unsafe(enum fb_method method);
@@ -249,7 +268,7 @@ struct fb_str edge_trail_text(struct serve_request *request, bool has_ttl, int64
 
 /* ---- record.c ------------------------------------------------------------ */
 
-/* Writes the request to the access log, if there is one. */
+/* Tells the access log and the views of the request, where there are any. */
 void edge_serve_record(struct serve_request *request, const struct fb_exchange_outcome *outcome);
 
 /* ---- respond.c ----------------------------------------------------------- */

@@ -37,7 +37,7 @@ struct fb_json;
 struct fb_metrics;
 struct fb_view_entry;
 
-enum { EDGE_VIEWS_BUFFER = 1024 * 1024, EDGE_VIEWS_BEACON_MAX = 4096 };
+enum { EDGE_VIEWS_BUFFER = 4 * 1024 * 1024, EDGE_VIEWS_BEACON_MAX = 4096 };
 
 struct edge_views_options {
     bool is_on;
@@ -86,13 +86,13 @@ uint64_t edge_views_dropped(const struct edge_views *views);
 /* One request, once it has ended. Borrowed, all of it. */
 struct edge_views_request {
     const struct fb_request_head *head;
+    struct fb_str path; /* in its normal form */
     struct fb_address client;
     struct fb_str subject; /* of its token; empty: none */
     unsigned status;
-    uint64_t bytes;   /* of content, sent */
-    bool is_complete; /* all of the response was sent */
-    bool is_whole;    /* and that is all of the object, or the client has it already */
-    bool is_missed;   /* an upstream was asked for some of it */
+    uint64_t bytes; /* of content, sent */
+    bool is_whole;  /* the client has all of the object now */
+    bool is_missed; /* an upstream was asked for some of it */
 };
 
 /* For one loop; the views' own. NULL for views of NULL. */
@@ -106,7 +106,7 @@ void edge_views_writer_add(struct edge_views_writer *writer,
 bool edge_views_is_beacon(const struct edge_views_writer *writer, struct fb_str path);
 
 /* Notes a beacon of at most EDGE_VIEWS_BEACON_MAX bytes. FB_E_MALFORMED with a sentence,
- * FB_E_LIMIT for a client that sends too many. */
+ * FB_E_BUSY for a client that sends too many. */
 FB_MUST_CHECK int edge_views_writer_beacon(struct edge_views_writer *writer,
                                            const struct fb_request_head *head,
                                            const struct fb_address *client, struct fb_str body,

@@ -39,6 +39,7 @@ SECTIONS = [
     ("Each volume", ["edge/volume"], "volume", "The label is its path."),
     ("Purges", ["edge/purge"], None, ""),
     ("Log of requests", ["edge/access_log"], None, ""),
+    ("Views", ["edge/views"], None, "What counts: [views.md](views.md)."),
     ("Certificates", ["edge/config"], "tls", "The label is the name of the entry of `tls`."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
