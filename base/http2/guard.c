@@ -1,6 +1,14 @@
 #include "base/http2/http2_internal.h"
 
-enum { A_TOKEN = 1000, LEAST_DATA_BYTES = 64, TOKENS_A_DATA_FRAME = 3, TOKENS_A_REQUEST = 32 };
+#include <string.h>
+
+enum {
+    A_TOKEN = 1000,
+    LEAST_DATA_BYTES = 64,
+    TOKENS_A_DATA_FRAME = 3,
+    TOKENS_A_REQUEST = 32,
+    PREFACE_BYTES = 24
+};
 
 /* A browser that closes a page with a hundred requests open, and a player that seeks, stay
  * far below these; so does who answers each frame of content with an update of two windows. */
@@ -15,6 +23,7 @@ void fb_http2_guard_init(struct fb_http2_session *session)
 {
     session->guard.resets.millis = (uint64_t)RESETS_BURST * A_TOKEN;
     session->guard.control.millis = (uint64_t)CONTROL_BURST * A_TOKEN;
+    session->guard.n_payload = session->is_client ? 0 : PREFACE_BYTES;
 }
 
 static void bucket_add(struct http2_bucket *bucket, uint64_t millis, uint64_t burst)
@@ -55,16 +64,17 @@ void fb_http2_guard_reset(struct fb_http2_session *session)
     }
 }
 
-void fb_http2_guard_frame(struct fb_http2_session *session, const nghttp2_frame_hd *head)
+static void guard_frame(struct fb_http2_session *session, unsigned type, unsigned flags)
 {
-    switch (head->type) {
+    switch (type) {
     case NGHTTP2_HEADERS:
+        session->guard.n_continuations = 0;
         if (session->is_client) {
             guard_control(session); /* of streams that are no more, too */
         }
         break; /* else each is a request, or its end */
     case NGHTTP2_DATA:
-        if (head->length < LEAST_DATA_BYTES && (head->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        if (session->guard.n_payload < LEAST_DATA_BYTES && (flags & NGHTTP2_FLAG_END_STREAM) == 0) {
             guard_control(session);
         }
         break;
@@ -86,6 +96,30 @@ void fb_http2_guard_frame(struct fb_http2_session *session, const nghttp2_frame_
     }
 }
 
+void fb_http2_guard_bytes(struct fb_http2_session *session, struct fb_str bytes)
+{
+    struct http2_guard *guard = &session->guard;
+
+    while (bytes.len > 0) {
+        bool is_payload = guard->n_payload > 0;
+        size_t n = is_payload ? guard->n_payload : sizeof(guard->head) - guard->n_head;
+        struct fb_str piece = fb_str_first(bytes, n);
+        bytes = fb_str_skip(bytes, piece.len);
+        if (is_payload) {
+            guard->n_payload -= piece.len;
+            continue;
+        }
+        memcpy(guard->head + guard->n_head, piece.ptr, piece.len);
+        guard->n_head += piece.len;
+        if (guard->n_head == sizeof(guard->head)) {
+            guard->n_head = 0;
+            guard->n_payload =
+                (size_t)guard->head[0] << 16 | (size_t)guard->head[1] << 8 | guard->head[2];
+            guard_frame(session, guard->head[3], guard->head[4]);
+        }
+    }
+}
+
 void fb_http2_guard_tiny(struct fb_http2_session *session)
 {
     guard_control(session);
@@ -93,7 +127,6 @@ void fb_http2_guard_tiny(struct fb_http2_session *session)
 
 void fb_http2_guard_head(struct fb_http2_session *session)
 {
-    session->guard.n_continuations = 0;
     session->guard.n_field_bytes = 0;
 }
 

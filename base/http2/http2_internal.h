@@ -41,6 +41,9 @@ struct http2_bucket {
 };
 
 struct http2_guard {
+    uint8_t head[HTTP2_FRAME_HEAD_BYTES]; /* of the frame that comes next, so far as it is here */
+    size_t n_head;
+    size_t n_payload; /* of the frame that came last, still to come */
     struct http2_bucket resets;
     struct http2_bucket control;
     unsigned n_continuations; /* of this head */
@@ -88,8 +91,9 @@ static inline struct fb_http2_stream *http2_stream_of(struct fb_http2_session *s
 
 void fb_http2_guard_init(struct fb_http2_session *session);
 
-/* A frame's head came. */
-void fb_http2_guard_frame(struct fb_http2_session *session, const nghttp2_frame_hd *head);
+/* These bytes came, which are looked at before the library sees them: what it passes over without
+ * a word (frames of unknown types, and of streams that are no more) is work all the same. */
+void fb_http2_guard_bytes(struct fb_http2_session *session, struct fb_str bytes);
 
 /* A DATA frame was all padding, or nearly. */
 void fb_http2_guard_tiny(struct fb_http2_session *session);

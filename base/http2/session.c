@@ -16,13 +16,6 @@ static struct fb_str str_of(const uint8_t *bytes, size_t len)
 
 /* ---- frames in ----------------------------------------------------------- */
 
-static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, void *ctx)
-{
-    (void)h2;
-    fb_http2_guard_frame(ctx, head);
-    return 0;
-}
-
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
 {
     struct fb_http2_session *session = ctx;
@@ -216,7 +209,6 @@ static int set_up(struct fb_http2_session *session, nghttp2_session_callbacks *c
 {
     nghttp2_mem memory = fb_http2_memory_init(&session->memory);
 
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
@@ -356,6 +348,7 @@ int fb_http2_receive(struct fb_http2_session *session, struct fb_str bytes, uint
 {
     session->now_ms = now_ms;
     if (session->guard.fault == FB_HTTP2_FAULT_NONE) {
+        fb_http2_guard_bytes(session, bytes);
         ssize_t n = nghttp2_session_mem_recv(session->h2, (const uint8_t *)bytes.ptr, bytes.len);
         if (n < 0) {
             return failure(session, n);

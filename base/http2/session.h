@@ -22,8 +22,8 @@
  *            request, and frees that after `closed`.
  * Threads    One at a time.
  * Limits     struct fb_http2_limits. A client that only makes work (resets, SETTINGS, PING,
- *            PRIORITY_UPDATE, empty or tiny frames, CONTINUATION, fields without end) spends
- *            tokens that come back with time and with what it takes; without any it is told
+ *            PRIORITY_UPDATE, empty, tiny or unknown frames, CONTINUATION, fields without end)
+ * spends tokens that come back with time and with what it takes; without any it is told
  *            ENHANCE_YOUR_CALM, and fb_http2_fault() says why.
  * Failures   FB_E_MALFORMED: no HTTP/2 at all; -ENOMEM.
  */

@@ -107,6 +107,26 @@ static void a_flood_of_old_priorities_ends(void **state)
     is_a_flood(*state, NGHTTP2_PRIORITY, 0, 1, FB_STR("\0\0\0\3\1"));
 }
 
+static void a_flood_of_frames_of_unknown_types_ends(void **state)
+{
+    is_a_flood(*state, 0xfa, 0, 0, FB_STR("whatever"));
+}
+
+static void a_flood_for_a_stream_that_is_no_more_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_buf bytes = begun();
+
+    frame_add(&bytes, NGHTTP2_HEADERS, 5, 1, GET_BLOCK);
+    send_frames(f, &bytes);
+    assert_int_equal(f->n_requests, 1);
+    for (int i = 0; i < MANY; i++) {
+        frame_add(&bytes, NGHTTP2_DATA, 0, 1, FB_STR(""));
+    }
+    send_frames(f, &bytes);
+    is_told_to_calm_down(f);
+}
+
 /* A request for /echo, of stream 1, whose content may follow. */
 static void a_flood_of_content_without_any_ends(void **state)
 {
@@ -292,6 +312,8 @@ int main(void)
         GUARD_TEST(a_flood_of_window_updates_ends),
         GUARD_TEST(a_flood_of_priorities_ends),
         GUARD_TEST(a_flood_of_old_priorities_ends),
+        GUARD_TEST(a_flood_of_frames_of_unknown_types_ends),
+        GUARD_TEST(a_flood_for_a_stream_that_is_no_more_ends),
         GUARD_TEST(a_flood_of_content_without_any_ends),
         GUARD_TEST(a_flood_of_padding_ends),
         GUARD_TEST(heads_without_end_end),
