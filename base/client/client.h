@@ -98,7 +98,7 @@ struct fb_fetch {
     uint32_t connect_timeout_ms;    /* [5 s]; as long again for the handshake of TLS */
     uint32_t head_timeout_ms;       /* [30 s] for each: the queue and connecting,
                                        sending a piece, and from the last to the head */
-    uint32_t body_timeout_ms;       /* [30 s] waiting for a piece of content */
+    uint32_t body_timeout_ms;       /* [30 s] waiting for a piece of content, whatever else comes */
 
     /* Out. Strings of the head live in `arena`, which is the caller's, given
      * zeroed or with earlier content. */
@@ -106,6 +106,7 @@ struct fb_fetch {
     struct fb_response_head response;
     int64_t length;         /* of the content; 0 for HEAD; -1 if only its end will tell */
     struct fb_reader *body; /* the caller's to close; gives FB_E_END if empty */
+    bool is_http2;          /* the response came as a stream of HTTP/2 */
     bool content_failed;    /* it failed because `request_body` did */
     struct fb_diag *diag;   /* in: gets the sentence of a handshake that failed; may be NULL */
 

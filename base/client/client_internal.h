@@ -89,6 +89,8 @@ struct client_upstream {
 struct client_carrier;
 
 struct client_carrier_ops {
+    bool is_http2;
+
     /* The next piece of content; `ret_slice` may be NULL to drop it. The same results as
      * fb_reader_next(), with FB_E_CLOSED when the content is cut. */
     int (*content)(struct client_carrier *carrier, struct fb_slice *ret_slice);
@@ -118,6 +120,8 @@ struct client_request {
     struct fb_op *waiter;           /* for content; borrowed until finished */
     int end;                        /* how the content ended; FB_OK: it did not yet */
     uint32_t body_timeout_ms;
+    uint64_t waits_since_ms; /* `waiter` does */
+    uint64_t waited_ms;      /* before that, since content came last */
     bool has_content;
     bool needs_new;      /* a kept connection has failed it */
     uint64_t newer_than; /* the number of that, if it was one of HTTP/2 */

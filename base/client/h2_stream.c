@@ -187,6 +187,7 @@ static void carrier_release(struct client_carrier *carrier, int err)
 }
 
 static const struct client_carrier_ops carrier_ops = {
+    .is_http2 = true,
     .content = carrier_content,
     .is_whole = carrier_is_whole,
     .is_ready = carrier_is_ready,

@@ -2,6 +2,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/loop/loop.h"
 
 /* ---- ends ---------------------------------------------------------------- */
 
@@ -48,6 +49,8 @@ static void request_finish_wait(struct client_request *request, int result)
     fb_timer_clear(&request->timer);
     if (waiter != NULL) {
         request->waiter = NULL;
+        request->waited_ms +=
+            fb_loop_now_ms(request->upstream->client->loop) - request->waits_since_ms;
         fb_op_finish(waiter, result);
     }
 }
@@ -118,6 +121,7 @@ void fb_client_request_answer(struct client_request *request, const struct fb_re
 
     fetch->response = *head;
     fetch->length = length;
+    fetch->is_http2 = request->carrier->ops->is_http2;
     fetch->body = &request->reader;
     fb_timer_clear(&request->timer);
     if (request->carrier->ops->is_whole(request->carrier)) {
@@ -160,6 +164,7 @@ static int body_next(struct fb_reader *reader, struct fb_slice *ret_slice)
     if (err == FB_E_LATER) {
         return err;
     }
+    request->waited_ms = 0;
     if (err == FB_E_END || (err == FB_OK && carrier->ops->is_whole(carrier))) {
         request->end = FB_E_END;
         request_release(request, FB_OK);
@@ -188,7 +193,10 @@ static void body_wait(struct fb_reader *reader, struct fb_op *op)
     }
     op->provider = request;
     request->waiter = op;
-    fb_timer_set(&request->timer, request->body_timeout_ms);
+    request->waits_since_ms = fb_loop_now_ms(request->upstream->client->loop);
+    /* What came since the last wait was no content: it wins no time. */
+    fb_timer_set(&request->timer,
+                 request->body_timeout_ms - FB_MIN(request->waited_ms, request->body_timeout_ms));
 }
 
 static void body_close(struct fb_reader *reader)

@@ -103,6 +103,9 @@ static void status_of_upstreams(const struct edge_admin *admin, struct fb_json *
             fb_json_set_int(upstream, "weight", from.weight);
         }
         fb_json_set_text(upstream, "state", edge_upstream_state_name(from.state));
+        if (from.protocol != NULL) {
+            fb_json_set_text(upstream, "protocol", from.protocol);
+        }
         fb_json_set_int(upstream, "requests", from.n_requests);
         struct fb_json *head = fb_json_set_object(upstream, "head_us");
         fb_json_set_int(head, "p50", (int64_t)from.head_p50_us);

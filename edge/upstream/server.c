@@ -233,6 +233,16 @@ void edge_server_said(struct edge_upstreams *upstreams, struct edge_server *serv
     }
 }
 
+void edge_server_spoke(struct edge_server *server, bool is_http2)
+{
+    const char *protocol = is_http2 ? "HTTP/2" : "HTTP/1.1";
+
+    /* Seldom another one, so the line stays with whoever reads it. */
+    if (atomic_load_explicit(&server->spoken, memory_order_relaxed) != protocol) {
+        atomic_store_explicit(&server->spoken, protocol, memory_order_relaxed);
+    }
+}
+
 /* ---- how it went ------------------------------------------------------- */
 
 void edge_server_enter(struct edge_server *server)

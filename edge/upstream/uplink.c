@@ -373,6 +373,9 @@ static void uplink_on_head(struct fb_op *op)
     struct uplink_try *try = leg->try;
     bool has_head = edge_leg_end(leg);
 
+    if (has_head) {
+        edge_server_spoke(edge_leg_server(leg), leg->io.is_http2);
+    }
     if (has_head && !(leg->io.response.status == 504 && uplink_asks_caches_only(try->fetch))) {
         edge_server_said(try->uplink->upstreams, edge_leg_server(leg), leg->io.response.status,
                          try->fetch->request->target);

@@ -177,6 +177,7 @@ struct edge_upstream_status {
     enum edge_tier tier;
     uint32_t weight;
     enum edge_upstream_state state;
+    const char *protocol; /* of its last response, "HTTP/1.1" or "HTTP/2"; NULL: none came */
     bool is_up;           /* in service: any of the first three */
     uint32_t n_requests;  /* under way */
     uint64_t head_p50_us; /* from the request to the head; 0: not known */

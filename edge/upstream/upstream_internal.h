@@ -79,6 +79,7 @@ struct edge_server {
     atomic_uint_least64_t rest_ms; /* until then it asked to be left alone; 0: never did */
     atomic_uint n_unanswered;      /* requests since the last answer of the pools it leads */
     atomic_uint n_errors;          /* answers in a row that were errors of a server */
+    _Atomic(const char *) spoken;  /* see struct edge_upstream_status */
     atomic_bool is_open;           /* it is out for the share of its failures */
     atomic_bool is_probing;
     atomic_bool is_unwell; /* so say the checks */
@@ -202,6 +203,9 @@ void edge_server_tell(struct edge_upstreams *upstreams, struct edge_server *serv
  * while it has nothing else to say, every miss comes to this. */
 void edge_server_said(struct edge_upstreams *upstreams, struct edge_server *server, unsigned status,
                       struct fb_str target);
+
+/* It answered, in this protocol. */
+void edge_server_spoke(struct edge_server *server, bool is_http2);
 
 /* When it is in use again, or probed, by the wall clock; 0: it is, or nobody knows. */
 int64_t edge_server_until_ms(struct edge_upstreams *upstreams, struct edge_server *server);

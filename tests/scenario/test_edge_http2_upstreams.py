@@ -58,8 +58,10 @@ def get_all(edge, n):
     (False, "auto", False)])
 def test_the_protocol_is_what_both_ends_speak(lab, region, authority, secure, protocol, is_http2):
     edge = edge_of(lab, region, authority, secure, protocol=protocol)
+    assert "protocol" not in edge.status()["upstreams"][0]
     assert get(edge.url + "/v/1.m4s").body == SEGMENT[1:]
     assert (edge.metric("fb_client_http2_requests_total") > 0) == is_http2
+    assert edge.status()["upstreams"][0]["protocol"] == ("HTTP/2" if is_http2 else "HTTP/1.1")
 
 
 def test_many_fills_share_one_connection(lab, region, authority):

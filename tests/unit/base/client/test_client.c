@@ -272,6 +272,20 @@ static void the_queue_is_served_when_connections_fail(void **state)
     assert_int_equal(metric(f, "fb_client_failures_total"), 9);
 }
 
+static void framing_without_content_wins_no_time_for_it(void **state)
+{
+    const struct fb_str pieces[] = {FB_STR("2;"), FB_STR("a"), FB_STR("\r\nhi\r\n5;"), FB_STR("b")};
+    struct fixture *f = *state;
+    struct get get;
+
+    f->answer = FB_STR("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    get_start(&get, f);
+    assert_int_equal(seconds_to_the_end(f, &get, pieces, FB_ARRAY_LEN(pieces)), 2 + 30);
+    assert_int_equal(get.end, FB_E_TIMEOUT);
+    assert_int_equal(get.content.len, 2);
+    get_done(&get);
+}
+
 static void waiting_in_the_queue_times_out(void **state)
 {
     struct fixture *f = *state;
@@ -301,6 +315,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_get_brings_head_and_content),
+        TEST(framing_without_content_wins_no_time_for_it),
         TEST(framing_is_read_every_way),
         TEST(content_may_end_with_the_connection),
         TEST(a_head_request_has_no_content),

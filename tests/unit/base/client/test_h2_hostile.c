@@ -178,12 +178,40 @@ static void frames_that_carry_nothing_end_the_connection(void **state)
         ADD(&bytes, FRAME_PING, 1, 0, "12345678");
     }
     assert_int_equal(answered_with(f, &bytes), FB_E_MALFORMED);
+    for (int i = 0; i < 3000; i++) {
+        ADD(&bytes, 0xfa, 0, 0, "whatever");
+    }
+    assert_int_equal(answered_with(f, &bytes), FB_E_MALFORMED);
     ADD(&bytes, FRAME_HEADERS, FLAG_END_HEADERS, 1, STATUS_200);
     for (int i = 0; i < 3000; i++) {
         ADD(&bytes, FRAME_DATA, 0, 1, "");
     }
     assert_int_equal(answered_with(f, &bytes), FB_E_MALFORMED);
     assert_false(was_kept);
+}
+
+static void frames_without_content_win_no_time_for_it(void **state)
+{
+    struct fixture *f = *state;
+    FB_AUTO(fb_buf_done) struct fb_buf head = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf content = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf nothing = {0};
+    struct get get;
+
+    f->answer = FB_STR_NONE;
+    start(f, &get);
+    UNTIL(f, f->n_peers == 1 && f->peers[0]->in.len > 0);
+    ADD(&head, FRAME_SETTINGS, 0, 0, "");
+    ADD(&head, FRAME_HEADERS, FLAG_END_HEADERS, 1, STATUS_200);
+    ADD(&content, FRAME_DATA, 0, 1, "hello");
+    ADD(&nothing, FRAME_DATA, 0, 1, "");
+    ADD(&nothing, FRAME_DATA, 8, 1, "\2..");
+    peer_send(f->peers[0], fb_buf_str(&head));
+    const struct fb_str pieces[] = {fb_buf_str(&nothing), fb_buf_str(&nothing),
+                                    fb_buf_str(&content), fb_buf_str(&nothing)};
+    assert_int_equal(seconds_to_the_end(f, &get, pieces, FB_ARRAY_LEN(pieces)), 2 + 30);
+    assert_int_equal(get.end, FB_E_TIMEOUT);
+    get_done(&get);
 }
 
 static void interim_responses_are_passed_over_up_to_a_number(void **state)
@@ -287,6 +315,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_head_that_unpacks_to_more_than_it_may_ends_the_connection,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(frames_that_carry_nothing_end_the_connection, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(frames_without_content_win_no_time_for_it, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(interim_responses_are_passed_over_up_to_a_number, set_up,
                                         tear_down),

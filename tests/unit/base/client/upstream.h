@@ -275,6 +275,24 @@ static inline int get_all(struct fixture *f, struct fb_buf *ret_content)
     return get.end;
 }
 
+/* A response has begun, of which the peer sends the n-th of `pieces` a second after the one before
+ * it, and the last again and again. Returns after how many seconds its content ended. */
+static inline unsigned seconds_to_the_end(struct fixture *f, struct get *get,
+                                          const struct fb_str *pieces, unsigned n)
+{
+    unsigned seconds = 0;
+
+    UNTIL(f, get->n_done == 1);
+    while (get->end == FB_OK && seconds < 1000) {
+        peer_send(f->peers[f->n_peers - 1], pieces[FB_MIN(seconds, n - 1)]);
+        quiet(f);
+        test_clock_advance_ms(&f->clock, 1000);
+        quiet(f);
+        seconds++;
+    }
+    return seconds;
+}
+
 static inline uint64_t metric(struct fixture *f, const char *name)
 {
     return fb_metrics_sum(f->metrics, name);
