@@ -80,6 +80,13 @@ FB_MUST_CHECK int origin_catalog_video_counters_get(struct fb_db *db, const stru
 FB_MUST_CHECK int origin_catalog_user_counters_get(struct fb_db *db, const struct origin_id *user,
                                                    struct origin_user_counters *ret_counters);
 
+/* Bring the tables of search (origin/catalog/search.h) in step, in the caller's transaction: after
+ * a change of the video or of its owner's name, and before the video is removed. */
+FB_MUST_CHECK int origin_catalog_search_refresh(struct fb_db *db, const struct origin_id *video);
+FB_MUST_CHECK int origin_catalog_search_refresh_user(struct fb_db *db,
+                                                     const struct origin_id *user);
+FB_MUST_CHECK int origin_catalog_search_forget(struct fb_db *db, const struct origin_id *video);
+
 /* The schema, one text per version. */
 extern const char *const origin_catalog_migrations[];
 extern const size_t origin_catalog_n_migrations;

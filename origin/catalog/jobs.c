@@ -251,6 +251,7 @@ int origin_catalog_job_finish(struct origin_catalog *catalog, const struct origi
     if (err < 0 || (err = video_publish(hold.db, &job, result, origin_catalog_now(catalog))) < 0 ||
         (err = origin_catalog_renditions_put(hold.db, &job.video, result)) < 0 ||
         (err = origin_catalog_files_put(hold.db, &job.video, result)) < 0 ||
+        (err = origin_catalog_search_refresh(hold.db, &job.video)) < 0 ||
         (err = job_set_done(hold.db, &job)) < 0) {
         return err;
     }

@@ -327,5 +327,53 @@ static const char watch[] = "CREATE TABLE watch_events ("
                             "CREATE INDEX watch_events_video ON watch_events(video, seq);"
                             "CREATE INDEX watch_events_at ON watch_events(at_ms);";
 
-const char *const origin_catalog_migrations[] = {first, engagement, views, watch};
+/* What is searched. A row of video_search stands for each video that may be seen, under its seq;
+ * origin/catalog/search.c keeps all of it in step, in the transactions of what it follows. */
+#define TOKENS "tokenize = \"unicode61 remove_diacritics 2\""
+static const char search[] =
+    "CREATE VIRTUAL TABLE video_search USING fts5("
+    "  title, description, tags, owner, prefix = '2 3', " TOKENS ");"
+    "INSERT INTO video_search (video_search, rank) VALUES ('rank', 'bm25(10.0, 1.0, 5.0, 4.0)');"
+    "CREATE VIRTUAL TABLE video_search_terms USING fts5vocab(video_search, row);"
+    "CREATE TABLE video_tags ("
+    "  tag TEXT NOT NULL," /* in lower case as far as ASCII goes */
+    "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+    "  PRIMARY KEY (tag, video)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX video_tags_video ON video_tags(video);"
+
+    /* Names that are suggested: tags and users. */
+    "CREATE TABLE search_names ("
+    "  id INTEGER PRIMARY KEY,"
+    "  kind TEXT NOT NULL CHECK (kind IN ('tag','user')),"
+    "  ref TEXT NOT NULL," /* the tag, or the user's id */
+    "  UNIQUE (kind, ref)"
+    ") STRICT;"
+    "CREATE VIRTUAL TABLE search_name_index USING fts5(name, prefix = '1 2 3', " TOKENS ");"
+
+    /* Words of titles, tags and names, by their trigrams, for those that are mistyped. A word is
+     * cut out of a text by the same tokenizer, in a table that is empty between two texts. */
+    "CREATE TABLE search_words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE) STRICT;"
+    "CREATE VIRTUAL TABLE search_trigrams USING fts5(word, content = '', tokenize = 'trigram');"
+    "CREATE VIRTUAL TABLE search_cutter USING fts5(text, content = '', " TOKENS ");"
+    "CREATE VIRTUAL TABLE search_cut USING fts5vocab(search_cutter, row);"
+
+    /* What is there already. */
+    "INSERT INTO video_search (rowid, title, description, tags, owner)"
+    " SELECT v.seq, v.title, v.description,"
+    "  (SELECT coalesce(group_concat(value, ' '), '') FROM json_each(v.tags)), u.name"
+    " FROM videos v JOIN users u ON u.id = v.owner"
+    " WHERE v.status = 'ready' AND v.deactivated_ms IS NULL;"
+    "INSERT OR IGNORE INTO video_tags (tag, video) SELECT lower(t.value), v.seq"
+    " FROM videos v, json_each(v.tags) t WHERE v.status = 'ready' AND v.deactivated_ms IS NULL;"
+    "INSERT INTO search_names (kind, ref) SELECT DISTINCT 'tag', tag FROM video_tags;"
+    "INSERT INTO search_name_index (rowid, name) SELECT id, ref FROM search_names;"
+    "INSERT INTO search_cutter (rowid, text)"
+    " SELECT rowid, title || ' ' || tags || ' ' || owner FROM video_search;"
+    "INSERT INTO search_words (word) SELECT term FROM search_cut"
+    " WHERE length(term) BETWEEN 4 AND 40;"
+    "INSERT INTO search_trigrams (rowid, word) SELECT id, '^' || word || '$' FROM search_words;"
+    "INSERT INTO search_cutter (search_cutter) VALUES ('delete-all');";
+
+const char *const origin_catalog_migrations[] = {first, engagement, views, watch, search};
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

@@ -84,17 +84,26 @@ int origin_catalog_user_get(struct origin_catalog *catalog, struct fb_arena *are
     return FB_OK;
 }
 
+static int set_name(struct fb_db *db, const struct origin_id *id, struct fb_str name)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "UPDATE users SET name = ?2 WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    fb_db_bind_str(&q, 2, name);
+    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
+}
+
 int origin_catalog_user_rename(struct origin_catalog *catalog, const struct origin_id *id,
                                struct fb_str name)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
+
     int err = fb_db_take(catalog->pool, &hold);
-    if (err < 0) {
+    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
+        (err = set_name(hold.db, id, name)) < 0 ||
+        (err = origin_catalog_search_refresh_user(hold.db, id)) < 0) {
         return err;
     }
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(hold.db, "UPDATE users SET name = ?2 WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(id));
-    fb_db_bind_str(&q, 2, name);
-    return origin_catalog_run_one(hold.db, &q, FB_E_NOT_FOUND);
+    return fb_db_commit(&tx);
 }

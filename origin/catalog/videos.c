@@ -202,15 +202,24 @@ int origin_catalog_video_queue(struct origin_catalog *catalog, const struct orig
     return FB_OK;
 }
 
+static int delete_row(struct fb_db *db, const struct origin_id *id)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "DELETE FROM videos WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
+}
+
 int origin_catalog_video_remove(struct origin_catalog *catalog, const struct origin_id *id)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
+
     int err = fb_db_take(catalog->pool, &hold);
-    if (err < 0) {
+    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
+        (err = origin_catalog_search_forget(hold.db, id)) < 0 ||
+        (err = delete_row(hold.db, id)) < 0) {
         return err;
     }
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(hold.db, "DELETE FROM videos WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(id));
-    return origin_catalog_run_one(hold.db, &q, FB_E_NOT_FOUND);
+    return fb_db_commit(&tx);
 }
