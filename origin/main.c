@@ -31,6 +31,7 @@
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
 #include "origin/objects/objects.h"
+#include "origin/search/search.h"
 #include "origin/upload/upload.h"
 #include "origin/worker/worker.h"
 
@@ -138,6 +139,13 @@ static int node_open_engagement(struct origin_node *node, struct fb_diag *diag)
     int err = node_load_secret(node, "networks.key", options.secret, diag);
     if (err == FB_OK) {
         node->engagement = origin_engagement_new(&options);
+        node->search = origin_search_new(&(struct origin_search_options){
+            .catalog = node->catalog,
+            .clock = fb_clock_system(),
+            .metrics = node->metrics,
+            .burst = (uint32_t)conf->limits.searches.burst,
+            .refill_ms = (uint32_t)conf->limits.searches.refill,
+        });
     }
     return err;
 }
@@ -211,6 +219,7 @@ static void node_make_handlers(struct origin_node *node)
         .jobs = node->jobs,
         .upload = node->upload,
         .engagement = node->engagement,
+        .search = node->search,
         .clock = fb_clock_system(),
         .public_url = conf->public_url,
         .upload_url = conf->upload.url,
@@ -320,6 +329,7 @@ static void node_stop(void *ctx)
     fb_pool_free(node->pool);
     origin_rounds_free(node->rounds);
     origin_jobs_free(node->jobs);
+    origin_search_free(node->search);
     origin_engagement_free(node->engagement);
     origin_auth_close(node->auth);
     origin_objects_close(node->objects);

@@ -214,6 +214,8 @@ static const struct fb_route api_routes[] = {
     GET(V1 "/me/likes", origin_api_my_likes),
     GET(V1 "/me/saves", origin_api_my_saves),
     GET(V1 "/me/following", origin_api_my_following),
+    GET(V1 "/search", origin_api_search),
+    GET(V1 "/search/suggest", origin_api_suggest),
 };
 
 const struct fb_route *origin_api_routes(size_t *ret_n)

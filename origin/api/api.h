@@ -14,6 +14,7 @@
  *     GET, POST   /api/v1/videos/{id}/comments     DELETE /api/v1/comments/{id}
  *     POST   /api/v1/videos/{id}/deactivate | activate   GET …/moderation
  *     GET    /api/v1/users/{id}                PUT, DELETE …/follow
+ *     GET    /api/v1/search                    videos by words     GET …/suggest
  *     GET, PUT    /api/v1/me                   GET …/likes | saves | following
  *
  * Handlers are plain blocking functions; each decides once what a failure means
@@ -38,6 +39,7 @@ struct origin_catalog;
 struct origin_engagement;
 struct origin_jobs;
 struct origin_objects;
+struct origin_search;
 struct origin_upload;
 
 enum {
@@ -61,6 +63,7 @@ struct origin_api_options {
     struct origin_jobs *jobs;
     struct origin_upload *upload;
     struct origin_engagement *engagement;
+    struct origin_search *search;
     const struct fb_clock *clock;
     struct fb_str public_url; /* where players fetch media */
     struct fb_str upload_url; /* where uploads go; empty: to the host that was asked */

@@ -142,3 +142,5 @@ void origin_api_rename(void *ctx, struct fb_call *call);
 void origin_api_my_likes(void *ctx, struct fb_call *call);
 void origin_api_my_saves(void *ctx, struct fb_call *call);
 void origin_api_my_following(void *ctx, struct fb_call *call);
+void origin_api_search(void *ctx, struct fb_call *call);
+void origin_api_suggest(void *ctx, struct fb_call *call);

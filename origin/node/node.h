@@ -26,6 +26,7 @@ struct origin_engagement;
 struct origin_jobs;
 struct origin_objects;
 struct origin_rounds;
+struct origin_search;
 struct origin_upload;
 struct origin_workers;
 
@@ -44,6 +45,7 @@ struct origin_node {
     struct origin_objects *objects;
     struct origin_auth *auth;
     struct origin_engagement *engagement;
+    struct origin_search *search;
     struct origin_jobs *jobs;
     struct fb_pool *pool;
     struct origin_upload *upload;

@@ -43,6 +43,7 @@ SECTIONS = [
     ("Certificates", ["edge/config"], "tls", "The label is the name of the entry of `tls`."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
+    ("Search", ["origin/search"], None, ""),
     ("Rounds of the origin", ["origin/node/rounds.c"], "round",
      "What it does every so often, beside requests. The label is the round's name."),
 ]
