@@ -188,7 +188,7 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
     origin_jobs_on_queued(node->jobs, node_wake_workers, node);
     node->rounds = origin_rounds_new(&(struct origin_rounds_options){
         .loop = node->loop, .pool = node->pool, .metrics = node->metrics});
-    return FB_OK;
+    return origin_signals_open(node, diag);
 }
 
 /* ---- HTTP ------------------------------------------------------------------------- */
@@ -220,6 +220,7 @@ static void node_make_handlers(struct origin_node *node)
         .upload = node->upload,
         .engagement = node->engagement,
         .search = node->search,
+        .feed = node->signals.feed,
         .clock = fb_clock_system(),
         .public_url = conf->public_url,
         .upload_url = conf->upload.url,
@@ -330,6 +331,7 @@ static void node_stop(void *ctx)
     origin_rounds_free(node->rounds);
     origin_jobs_free(node->jobs);
     origin_search_free(node->search);
+    origin_signals_close(&node->signals);
     origin_engagement_free(node->engagement);
     origin_auth_close(node->auth);
     origin_objects_close(node->objects);

@@ -190,6 +190,8 @@ static const struct fb_route api_routes[] = {
     POST(V1 "/auth/logout", origin_api_logout),
     POST(V1 "/videos", origin_api_create),
     GET(V1 "/videos", origin_api_list),
+    GET(V1 "/feed", origin_api_home),
+    GET(V1 "/feed/following", origin_api_following),
     GET(VIDEO, origin_api_get),
     DELETE(VIDEO, origin_api_delete),
     POST(VIDEO "/complete", origin_api_complete),

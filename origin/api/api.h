@@ -13,6 +13,7 @@
  *     POST   /api/v1/videos/{id}/share
  *     GET, POST   /api/v1/videos/{id}/comments     DELETE /api/v1/comments/{id}
  *     POST   /api/v1/videos/{id}/deactivate | activate   GET …/moderation
+ *     GET    /api/v1/feed                      what somebody may want to watch; …/following
  *     GET    /api/v1/users/{id}                PUT, DELETE …/follow
  *     GET    /api/v1/search                    videos by words     GET …/suggest
  *     GET, PUT    /api/v1/me                   GET …/likes | saves | following
@@ -37,6 +38,7 @@ struct origin_api;
 struct origin_auth;
 struct origin_catalog;
 struct origin_engagement;
+struct origin_feed;
 struct origin_jobs;
 struct origin_objects;
 struct origin_search;
@@ -48,6 +50,7 @@ enum {
     ORIGIN_API_TAGS_MAX = 20,
     ORIGIN_API_TAG_MAX = 40,       /* characters */
     ORIGIN_API_FILENAME_MAX = 255, /* bytes */
+    ORIGIN_API_SOUND_MAX = 80,     /* characters */
     ORIGIN_API_CATEGORY_MAX = 32,  /* characters */
     ORIGIN_API_NAME_MAX = 50,      /* characters; of a user */
     ORIGIN_API_COMMENT_MAX = 2000, /* characters */
@@ -64,6 +67,7 @@ struct origin_api_options {
     struct origin_upload *upload;
     struct origin_engagement *engagement;
     struct origin_search *search;
+    struct origin_feed *feed;
     const struct fb_clock *clock;
     struct fb_str public_url; /* where players fetch media */
     struct fb_str upload_url; /* where uploads go; empty: to the host that was asked */

@@ -100,9 +100,10 @@ void origin_api_once_reply(struct fb_call *call, int err, const struct origin_on
 /* What a video's JSON tells; `is_owner`: also what is nobody else's business. */
 void origin_api_video_store(struct fb_json *root, const struct origin_video *video, bool is_owner);
 
-/* The same in a list: with the poster's URL. */
-void origin_api_video_add(const struct origin_api *api, struct fb_call *call, struct fb_json *items,
-                          const struct origin_video *video, bool is_owner);
+/* The same as one more of a list, with the poster's URL; returns it, borrowed. */
+struct fb_json *origin_api_video_add(const struct origin_api *api, struct fb_call *call,
+                                     struct fb_json *items, const struct origin_video *video,
+                                     bool is_owner);
 
 /* Members: a time in RFC 3339; the cursor of the next page. */
 void origin_api_set_time(struct fb_json *root, const char *key, int64_t wall_ms);
@@ -121,6 +122,8 @@ void origin_api_complete(void *ctx, struct fb_call *call);
 void origin_api_delete(void *ctx, struct fb_call *call);
 void origin_api_get(void *ctx, struct fb_call *call);
 void origin_api_list(void *ctx, struct fb_call *call);
+void origin_api_following(void *ctx, struct fb_call *call);
+void origin_api_home(void *ctx, struct fb_call *call);
 void origin_api_status(void *ctx, struct fb_call *call);
 void origin_api_manifest(void *ctx, struct fb_call *call);
 void origin_api_like(void *ctx, struct fb_call *call);

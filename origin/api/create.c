@@ -173,6 +173,7 @@ void origin_api_create(void *ctx, struct fb_call *call)
             0 ||
         read_tags(body, call->arena, &video.tags, &diag) < 0 ||
         read_category(api, body, &video.category, &diag) < 0 ||
+        read_optional(body, "sound", ORIGIN_API_SOUND_MAX, &video.sound, &diag) < 0 ||
         read_file(api, body, &video, &diag) < 0) {
         origin_api_refuse(call, 422, "bad-field", &diag);
         return;

@@ -64,6 +64,7 @@ void origin_api_video_store(struct fb_json *root, const struct origin_video *vid
         tags = NULL;
     }
     origin_api_set_name(root, "category", video->category);
+    origin_api_set_name(root, "sound", video->sound);
     store_counts(root, &video->counters);
     fb_json_set_text(root, "status", origin_video_status_text(video->status));
     fb_json_set_int(root, "progress", progress_of(video));
@@ -175,13 +176,15 @@ static void store_poster(const struct origin_api *api, struct fb_call *call, str
     }
 }
 
-void origin_api_video_add(const struct origin_api *api, struct fb_call *call, struct fb_json *items,
-                          const struct origin_video *video, bool is_owner)
+struct fb_json *origin_api_video_add(const struct origin_api *api, struct fb_call *call,
+                                     struct fb_json *items, const struct origin_video *video,
+                                     bool is_owner)
 {
     struct fb_json *item = fb_json_add_object(items);
 
     origin_api_video_store(item, video, is_owner);
     store_poster(api, call, item, video);
+    return item;
 }
 
 static int store_all(const struct origin_api *api, struct fb_call *call, struct fb_json *root,
@@ -286,15 +289,37 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
 
 /* ---- pages ---------------------------------------------------------------------- */
 
+static void reply_list(const struct origin_api *api, struct fb_call *call,
+                       struct origin_video_query *query)
+{
+    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
+    struct origin_video *videos = NULL;
+    size_t wanted = query->limit++; /* one more tells whether there is a next page */
+    size_t n = 0;
+
+    int err = origin_catalog_video_list(api->options.catalog, call->arena, query, &videos, &n);
+    if (err < 0) {
+        origin_api_broken(call, err, "list videos");
+        return;
+    }
+    struct fb_json *items = fb_json_set_array(root, "videos");
+    for (size_t i = 0; i < FB_MIN(n, wanted); i++) {
+        origin_api_video_add(api, call, items, &videos[i], query->owner != NULL);
+    }
+    if (n > wanted) {
+        origin_api_next_cursor(root, "seq:%" PRId64, videos[wanted - 1].seq);
+    } else {
+        fb_json_set_null(root, "next_cursor");
+    }
+    origin_api_reply(call, 200, root);
+}
+
 void origin_api_list(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
-    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     struct fb_str owner = fb_query_param(call->request->query, call->arena, FB_STR("owner"));
     struct origin_video_query query = {.owner = NULL};
-    struct origin_video *videos = NULL;
     struct origin_id user;
-    size_t n = 0;
 
     if (owner.ptr != NULL && !fb_str_equal(owner, FB_STR("me"))) {
         fb_call_problem(call, 400, "bad-owner", "The owner can only be me.");
@@ -309,20 +334,18 @@ void origin_api_list(void *ctx, struct fb_call *call)
     if (origin_api_number_page(call, FB_STR("seq:"), &query.before_seq, &query.limit) < 0) {
         return;
     }
-    size_t wanted = query.limit++; /* one more tells whether there is a next page */
-    int err = origin_catalog_video_list(api->options.catalog, call->arena, &query, &videos, &n);
-    if (err < 0) {
-        origin_api_broken(call, err, "list videos");
+    reply_list(api, call, &query);
+}
+
+void origin_api_following(void *ctx, struct fb_call *call)
+{
+    struct origin_video_query query = {.owner = NULL};
+    struct origin_id user;
+
+    if (origin_api_user(ctx, call, &user) < 0 ||
+        origin_api_number_page(call, FB_STR("seq:"), &query.before_seq, &query.limit) < 0) {
         return;
     }
-    struct fb_json *items = fb_json_set_array(root, "videos");
-    for (size_t i = 0; i < FB_MIN(n, wanted); i++) {
-        origin_api_video_add(api, call, items, &videos[i], query.owner != NULL);
-    }
-    if (n > wanted) {
-        origin_api_next_cursor(root, "seq:%" PRId64, videos[wanted - 1].seq);
-    } else {
-        fb_json_set_null(root, "next_cursor");
-    }
-    origin_api_reply(call, 200, root);
+    query.follower = &user;
+    reply_list(ctx, call, &query);
 }

@@ -55,12 +55,13 @@ FB_MUST_CHECK int origin_catalog_once(struct fb_db *db, const struct origin_cata
 
 /* What a row of a query that begins so tells of a video, with strings in `arena`; more columns
  * may stand behind, from ORIGIN_VIDEO_N_COLUMNS. */
-#define ORIGIN_VIDEO_COLUMNS                                                            \
-    "v.id, v.owner, v.title, v.description, v.tags, v.filename, v.category,"            \
-    " v.source_bytes, v.seq, v.status, v.progress, v.reason, v.version, v.duration_ms," \
-    " v.width, v.height, v.has_audio, v.created_ms, v.published_ms, v.deactivated_ms,"  \
-    " v.deactivated_reason, u.name, c.views, c.watch_ms, c.likes, c.comments, c.shares, c.saves"
-enum { ORIGIN_VIDEO_N_COLUMNS = 28 };
+#define ORIGIN_VIDEO_COLUMNS                                                                      \
+    "v.id, v.owner, v.title, v.description, v.tags, v.filename, v.category,"                      \
+    " v.source_bytes, v.seq, v.status, v.progress, v.reason, v.version, v.duration_ms,"           \
+    " v.width, v.height, v.has_audio, v.created_ms, v.published_ms, v.deactivated_ms,"            \
+    " v.deactivated_reason, u.name, c.views, c.watch_ms, c.likes, c.comments, c.shares, c.saves," \
+    " v.sound"
+enum { ORIGIN_VIDEO_N_COLUMNS = 29 };
 #define ORIGIN_VIDEO_TABLES                   \
     "videos v JOIN users u ON u.id = v.owner" \
     " LEFT JOIN video_counters c ON c.video = v.id"

@@ -375,5 +375,13 @@ static const char search[] =
     "INSERT INTO search_trigrams (rowid, word) SELECT id, '^' || word || '$' FROM search_words;"
     "INSERT INTO search_cutter (search_cutter) VALUES ('delete-all');";
 
-const char *const origin_catalog_migrations[] = {first, engagement, views, watch, search};
+/* What the feed has learned; and which sound a video bears, of which a page has few. */
+static const char feed[] = "CREATE TABLE feed_models ("
+                           "  name TEXT NOT NULL PRIMARY KEY,"
+                           "  bytes BLOB NOT NULL,"
+                           "  at_ms INTEGER NOT NULL"
+                           ") STRICT, WITHOUT ROWID;"
+                           "ALTER TABLE videos ADD COLUMN sound TEXT NOT NULL DEFAULT '';";
+
+const char *const origin_catalog_migrations[] = {first, engagement, views, watch, search, feed};
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

@@ -40,8 +40,8 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(
         hold.db, "INSERT INTO videos (id, owner, title, description, tags, filename, source_bytes,"
-                 " status, created_ms, category)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9)");
+                 " status, created_ms, category, sound)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9, ?10)");
     fb_db_bind_str(&q, 1, origin_id_str(&video->id));
     fb_db_bind_str(&q, 2, origin_id_str(&video->owner));
     fb_db_bind_str(&q, 3, video->title);
@@ -51,6 +51,7 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     fb_db_bind_int(&q, 7, (int64_t)video->source_bytes);
     fb_db_bind_int(&q, 8, origin_catalog_now(catalog));
     fb_db_bind_str(&q, 9, video->category.ptr != NULL ? video->category : FB_STR(""));
+    fb_db_bind_str(&q, 10, video->sound.ptr != NULL ? video->sound : FB_STR(""));
     return fb_db_run(&q);
 }
 
@@ -80,6 +81,7 @@ struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q, str
         .deactivated_reason = origin_catalog_column_dup(q, arena, 20),
         .owner_name = origin_catalog_column_dup(q, arena, 21),
         .counters = origin_catalog_column_counters(q, 22),
+        .sound = origin_catalog_column_dup(q, arena, 28),
     };
 }
 
@@ -103,6 +105,21 @@ int origin_catalog_video_get(struct origin_catalog *catalog, struct fb_arena *ar
     return FB_OK;
 }
 
+#define LIST_OF_PUBLIC \
+    "SELECT " ORIGIN_VIDEO_COLUMNS " FROM " ORIGIN_VIDEO_TABLES " WHERE " ORIGIN_VIDEO_IS_PUBLIC
+#define LIST_PAGE " AND v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2"
+
+static const char *video_list_sql(const struct origin_video_query *query)
+{
+    if (query->owner != NULL) {
+        return "SELECT " ORIGIN_VIDEO_COLUMNS " FROM " ORIGIN_VIDEO_TABLES
+               " WHERE v.owner = ?3" LIST_PAGE;
+    }
+    return query->follower != NULL ? LIST_OF_PUBLIC
+               " AND v.owner IN (SELECT user FROM follows WHERE follower = ?3)" LIST_PAGE
+                                   : LIST_OF_PUBLIC LIST_PAGE;
+}
+
 int origin_catalog_video_list(struct origin_catalog *catalog, struct fb_arena *arena,
                               const struct origin_video_query *query,
                               struct origin_video **ret_videos, size_t *ret_n)
@@ -113,17 +130,11 @@ int origin_catalog_video_list(struct origin_catalog *catalog, struct fb_arena *a
         return err;
     }
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(hold.db, query->owner != NULL
-                                 ? "SELECT " ORIGIN_VIDEO_COLUMNS " FROM " ORIGIN_VIDEO_TABLES
-                                   " WHERE v.owner = ?3 AND v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2"
-                                 : "SELECT " ORIGIN_VIDEO_COLUMNS " FROM " ORIGIN_VIDEO_TABLES
-                                   " WHERE " ORIGIN_VIDEO_IS_PUBLIC
-                                   " AND v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2");
+    struct fb_db_query q = fb_db_query(hold.db, video_list_sql(query));
     fb_db_bind_int(&q, 1, query->before_seq > 0 ? query->before_seq : INT64_MAX);
     fb_db_bind_int(&q, 2, (int64_t)query->limit);
-    if (query->owner != NULL) {
-        fb_db_bind_str(&q, 3, origin_id_str(query->owner));
+    if (query->owner != NULL || query->follower != NULL) {
+        fb_db_bind_str(&q, 3, origin_id_str(query->owner != NULL ? query->owner : query->follower));
     }
     struct origin_video *videos = fb_arena_alloc(arena, query->limit * sizeof(*videos));
     size_t n = 0;

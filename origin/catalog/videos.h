@@ -36,6 +36,7 @@ struct origin_video {
     struct fb_str tags; /* a JSON array of strings */
     struct fb_str filename;
     struct fb_str category; /* empty: none */
+    struct fb_str sound;    /* what others may use too; empty: none */
     uint64_t source_bytes;  /* as declared */
 
     /* Not read by origin_catalog_video_add(). */
@@ -69,8 +70,9 @@ FB_MUST_CHECK int origin_catalog_video_get(struct origin_catalog *catalog, struc
                                            struct origin_video *ret_video);
 
 struct origin_video_query {
-    const struct origin_id *owner; /* this user's, in any state; NULL: all that are public */
-    int64_t before_seq;            /* older than this; 0: from the newest */
+    const struct origin_id *owner;    /* this user's, in any state; NULL: all that are public */
+    const struct origin_id *follower; /* of these, those of whom this user follows; NULL: all */
+    int64_t before_seq;               /* older than this; 0: from the newest */
     size_t limit;
 };
 

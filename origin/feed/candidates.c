@@ -105,18 +105,54 @@ static int sum_compare(const void *left, const void *right)
     return origin_feed_order(a->likeness, b->likeness, a->video, b->video);
 }
 
+/* Visits what is like each of the last videos, with the weight of that: the later the more. */
+struct alike_visit {
+    const struct origin_viewer *viewer;
+    const struct origin_likeness *likeness;
+    size_t back; /* steps from the last video */
+    double weight;
+};
+
+static const struct origin_alike *alike_next(struct alike_visit *visit, size_t *ret_n)
+{
+    size_t n_history = visit->viewer->n_history;
+
+    if (visit->back == FB_MIN(n_history, (size_t)ALIKE_TO_LAST)) {
+        return NULL;
+    }
+    visit->weight = visit->back == 0 ? 1 : visit->weight * STEP_BACK;
+    visit->back++;
+    return origin_likeness_of(visit->likeness, visit->viewer->history[n_history - visit->back],
+                              ret_n);
+}
+
+double origin_viewer_likeness(const struct origin_viewer *viewer,
+                              const struct origin_likeness *likeness, uint32_t video)
+{
+    struct alike_visit visit = {.viewer = viewer, .likeness = likeness};
+    const struct origin_alike *alike = NULL;
+    double sum = 0;
+    size_t n = 0;
+
+    while ((alike = alike_next(&visit, &n)) != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            sum += alike[i].video == video ? visit.weight * (double)alike[i].likeness : 0;
+        }
+    }
+    return sum;
+}
+
 /* All that is like one of the last videos; then the likest of them, summed, are offered. */
 static void gather_alike(struct gathering *gathering, const struct origin_likeness *likeness)
 {
-    const struct origin_viewer *viewer = gathering->viewer;
+    struct alike_visit visit = {.viewer = gathering->viewer, .likeness = likeness};
+    const struct origin_alike *alike = NULL;
     FB_AUTO(fb_freep)
     struct sum *sums = fb_alloc_array(ALIKE_TO_LAST * ORIGIN_LIKENESS_KEPT, sizeof(*sums));
     size_t n_sums = 0;
-    double weight = 1;
+    size_t n = 0;
 
-    for (size_t i = viewer->n_history; i-- > 0 && viewer->n_history - i <= ALIKE_TO_LAST;) {
-        size_t n = 0;
-        const struct origin_alike *alike = origin_likeness_of(likeness, viewer->history[i], &n);
+    while ((alike = alike_next(&visit, &n)) != NULL) {
         for (size_t k = 0; k < n; k++) {
             size_t at = 0;
             while (at < n_sums && sums[at].video != alike[k].video) {
@@ -125,9 +161,8 @@ static void gather_alike(struct gathering *gathering, const struct origin_likene
             if (at == n_sums) {
                 sums[n_sums++] = (struct sum){alike[k].video, 0};
             }
-            sums[at].likeness += weight * (double)alike[k].likeness;
+            sums[at].likeness += visit.weight * (double)alike[k].likeness;
         }
-        weight *= STEP_BACK;
     }
     qsort(sums, n_sums, sizeof(sums[0]), sum_compare);
     for (size_t i = 0; i < n_sums; i++) {

@@ -45,6 +45,10 @@ struct origin_candidate {
     double chance;   /* for the ranker */
 };
 
+/* How like `video` is to what the viewer watched last, summed: the later the more. */
+double origin_viewer_likeness(const struct origin_viewer *viewer,
+                              const struct origin_likeness *likeness, uint32_t video);
+
 /* `likeness` may be NULL. Returns how many there are. */
 size_t origin_candidates_gather(const struct origin_shelf *shelf,
                                 const struct origin_likeness *likeness,

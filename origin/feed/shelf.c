@@ -20,7 +20,7 @@ struct origin_shelf {
     uint32_t n;
     uint32_t room;
     int64_t now_ms;
-    struct fb_map *by_id;    /* to videos' numbers + 1, as pointers */
+    struct fb_map *by_seq;   /* to videos' numbers + 1, as pointers */
     struct fb_map *by_owner; /* to struct group, owned */
     struct fb_map *by_tag;   /* likewise */
     uint32_t n_owners;
@@ -35,7 +35,7 @@ struct origin_shelf *origin_shelf_new(int64_t now_ms)
     uint64_t seed = fb_random_u64();
 
     shelf->now_ms = now_ms;
-    shelf->by_id = fb_map_new(seed);
+    shelf->by_seq = fb_map_new(seed);
     shelf->by_owner = fb_map_new(seed);
     shelf->by_tag = fb_map_new(seed);
     return shelf;
@@ -64,7 +64,7 @@ void origin_shelf_free(struct origin_shelf *shelf)
     }
     groups_free(shelf->by_tag);
     groups_free(shelf->by_owner);
-    fb_map_free(shelf->by_id);
+    fb_map_free(shelf->by_seq);
     fb_free(shelf->videos);
     fb_free(shelf);
 }
@@ -91,6 +91,11 @@ static struct group *group_of(struct fb_map *groups, struct fb_str key)
     return group;
 }
 
+static struct fb_str seq_key(const int64_t *seq)
+{
+    return (struct fb_str){(const char *)seq, sizeof(*seq)};
+}
+
 static struct fb_str tag_key(const uint32_t *tag)
 {
     return (struct fb_str){(const char *)tag, sizeof(*tag)};
@@ -100,8 +105,7 @@ uint32_t origin_shelf_add(struct origin_shelf *shelf, const struct origin_shelf_
 {
     uint32_t number = shelf->n;
 
-    if (number == ORIGIN_SHELF_MAX ||
-        fb_map_find(shelf->by_id, origin_id_str(&video->id)) != NULL) {
+    if (number == ORIGIN_SHELF_MAX || fb_map_find(shelf->by_seq, seq_key(&video->seq)) != NULL) {
         return ORIGIN_SHELF_MAX;
     }
     if (number == shelf->room) {
@@ -117,7 +121,7 @@ uint32_t origin_shelf_add(struct origin_shelf *shelf, const struct origin_shelf_
     for (size_t i = 0; i < copy->n_tags; i++) {
         group_append(group_of(shelf->by_tag, tag_key(&copy->tags[i])), number);
     }
-    (void)fb_map_put(shelf->by_id, origin_id_str(&video->id), (void *)((uintptr_t)number + 1));
+    (void)fb_map_put(shelf->by_seq, seq_key(&video->seq), (void *)((uintptr_t)number + 1));
     return number;
 }
 
@@ -212,10 +216,9 @@ const struct origin_shelf_video *origin_shelf_at(const struct origin_shelf *shel
     return &shelf->videos[number];
 }
 
-bool origin_shelf_find(const struct origin_shelf *shelf, const struct origin_id *id,
-                       uint32_t *ret_number)
+bool origin_shelf_find_seq(const struct origin_shelf *shelf, int64_t seq, uint32_t *ret_number)
 {
-    void *found = fb_map_find(shelf->by_id, origin_id_str(id));
+    void *found = fb_map_find(shelf->by_seq, seq_key(&seq));
 
     if (found == NULL) {
         return false;

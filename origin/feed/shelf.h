@@ -2,7 +2,8 @@
  * The shelf: what the feed knows of every video that it may show.
  *
  * It is made anew every minute, whole, and never changes afterwards; videos are numbers, in the
- * order in which they were added. Tags and sounds are hashes of their text in lower case.
+ * order in which they were added. Tags are hashes of their text in lower case; the sound that a
+ * video bears is one more.
  *
  *     new ──► add … ──► seal ──► any number of readers
  *
@@ -23,6 +24,7 @@
 enum { ORIGIN_SHELF_MAX = 200000, ORIGIN_SHELF_TAGS_MAX = 8 };
 
 struct origin_shelf_video {
+    int64_t seq; /* its number in the catalog */
     struct origin_id id;
     struct origin_id owner;
     uint32_t tags[ORIGIN_SHELF_TAGS_MAX];
@@ -57,9 +59,8 @@ int64_t origin_shelf_now_ms(const struct origin_shelf *shelf); /* when it was ma
 /* `number` is below the count. */
 const struct origin_shelf_video *origin_shelf_at(const struct origin_shelf *shelf, uint32_t number);
 
-/* False if the shelf has none of that id. */
-bool origin_shelf_find(const struct origin_shelf *shelf, const struct origin_id *id,
-                       uint32_t *ret_number);
+/* False if the shelf has none of that number in the catalog. */
+bool origin_shelf_find_seq(const struct origin_shelf *shelf, int64_t seq, uint32_t *ret_number);
 
 /* Numbers in an order, borrowed. */
 enum origin_shelf_order {

@@ -8,6 +8,7 @@
 
 #include "base/daemon/daemon.h"
 #include "base/loop/work.h"
+#include "origin/node/signals.h"
 #include "origin/upload/upload.h"
 
 #include <stdatomic.h>
@@ -48,6 +49,7 @@ struct origin_node {
     struct origin_search *search;
     struct origin_jobs *jobs;
     struct fb_pool *pool;
+    struct origin_signals signals;
     struct origin_upload *upload;
     struct origin_api *api;
     struct origin_delivery *delivery;

@@ -44,6 +44,7 @@ SECTIONS = [
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
     ("Search", ["origin/search"], None, ""),
+    ("The feed", ["origin/feed"], None, "[feed.md](feed.md) tells what they are about."),
     ("Rounds of the origin", ["origin/node/rounds.c"], "round",
      "What it does every so often, beside requests. The label is the round's name."),
 ]

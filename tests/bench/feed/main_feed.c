@@ -104,7 +104,7 @@ struct world {
     uint32_t owner_topics[OWNERS];
 };
 
-static void film_make(struct world *world, struct film *film)
+static void film_make(struct world *world, struct film *film, int64_t number)
 {
     struct maker *maker = &world->maker;
     uint32_t owner = draw_below(maker, OWNERS);
@@ -113,6 +113,7 @@ static void film_make(struct world *world, struct film *film)
     film->appeal = draw_normal(maker);
     film->day = (int)draw_below(maker, 2 * DAYS) - DAYS;
     film->facts = (struct origin_shelf_video){
+        .seq = number,
         .id = origin_id_new(),
         .owner = world->owners[owner],
         .category = film->topic + 1,
@@ -158,7 +159,7 @@ static struct world *world_new(uint64_t seed)
         world->owner_topics[i] = draw_below(&world->maker, TOPICS);
     }
     for (uint32_t i = 0; i < VIDEOS; i++) {
-        film_make(world, &world->films[i]);
+        film_make(world, &world->films[i], i + 1);
     }
     for (uint32_t i = 0; i < PEOPLE; i++) {
         person_make(world, &world->people[i]);

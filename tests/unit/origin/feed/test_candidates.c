@@ -16,12 +16,14 @@ struct fixture {
     struct origin_viewer viewer;
     struct origin_candidate candidates[ORIGIN_CANDIDATES_MAX];
     size_t n;
+    int64_t n_videos;
 };
 
 static uint32_t put(struct fixture *f, int owner, uint32_t tag, uint64_t views, int days,
                     double trend)
 {
     struct origin_shelf_video video = {
+        .seq = ++f->n_videos,
         .id = origin_id_new(),
         .owner = f->owners[owner],
         .tags = {tag},
