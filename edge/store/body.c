@@ -1,182 +1,45 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
-#include "base/disk/disk.h"
+#include "base/loop/grace.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
 #include "edge/store/writer_internal.h"
-
-#include <errno.h>
-
-/* ---- buffers ----------------------------------------------------------- */
-
-enum { BUFFER_RUN_BYTES = 512 * 1024, BUFFER_PAGE_BYTES = 4096 };
-
-static size_t whole_pages(size_t n)
-{
-    return (n + BUFFER_PAGE_BYTES - 1) / BUFFER_PAGE_BYTES * BUFFER_PAGE_BYTES;
-}
-
-static size_t page_cost(size_t n)
-{
-    return n < FB_ALLOC_MAPPED_BYTES ? n : whole_pages(n);
-}
-
-size_t edge_buffer_cost(size_t cap)
-{
-    return page_cost(sizeof(struct store_buffer) + cap + STORE_BLOCK_OVERHEAD);
-}
-
-static void buffer_init(struct store_buffer *buffer, struct edge_store *store, size_t charge)
-{
-    *buffer = (struct store_buffer){.store = store, .charge = charge};
-    atomic_init(&buffer->refs, 1);
-}
-
-/* Large ones are runs: they are nearly all of one length, so that what one leaves fits
- * the next. */
-static bool buffer_is_run(const struct edge_store *store, size_t n)
-{
-    return store->memory != NULL && n >= BUFFER_RUN_BYTES;
-}
-
-static int buffer_new_run(struct edge_store *store, size_t n, struct store_buffer **ret_buffer)
-{
-    size_t own = edge_buffer_cost(0);
-    char *run = NULL;
-
-    int err = edge_room_claim_run(store, own, n, &run);
-    if (err < 0) {
-        return err;
-    }
-    struct store_buffer *buffer = FB_NEW(struct store_buffer);
-    buffer_init(buffer, store, own + n);
-    buffer->bytes = run;
-    buffer->memory = run;
-    buffer->n_run = n;
-    *ret_buffer = buffer;
-    return FB_OK;
-}
-
-/* The bytes follow the header. */
-static int buffer_new_block(struct edge_store *store, size_t cap, struct store_buffer **ret_buffer)
-{
-    size_t charge = edge_buffer_cost(cap);
-
-    int err = edge_room_claim(store, charge);
-    if (err < 0) {
-        return err;
-    }
-    struct store_buffer *buffer = fb_try_alloc(sizeof(*buffer) + cap);
-    if (buffer == NULL) {
-        edge_room_release(store, charge);
-        return -ENOMEM;
-    }
-    buffer_init(buffer, store, charge);
-    buffer->bytes = (char *)(buffer + 1);
-    *ret_buffer = buffer;
-    return FB_OK;
-}
-
-int edge_buffer_new(struct edge_store *store, size_t cap, struct store_buffer **ret_buffer)
-{
-    bool is_run = buffer_is_run(store, cap);
-    struct store_buffer *buffer = NULL;
-
-    int err = is_run ? buffer_new_run(store, whole_pages(cap), &buffer)
-                     : buffer_new_block(store, cap, &buffer);
-    if (err < 0) {
-        return err;
-    }
-    buffer->cap = (uint32_t)cap;
-    *ret_buffer = buffer;
-    return FB_OK;
-}
-
-int edge_buffer_new_aligned(struct edge_store *store, size_t n, struct store_buffer **ret_buffer)
-{
-    /* fb_disk_buffer() takes as much as a block before the bytes it gives. */
-    size_t charge = edge_buffer_cost(0) + page_cost(n + FB_DISK_BLOCK + STORE_BLOCK_OVERHEAD);
-
-    if (buffer_is_run(store, n)) {
-        return buffer_new_run(store, n, ret_buffer);
-    }
-    int err = edge_room_claim(store, charge);
-    if (err < 0) {
-        return err;
-    }
-    struct store_buffer *buffer = FB_NEW(struct store_buffer);
-    buffer_init(buffer, store, charge);
-    buffer->memory = fb_disk_buffer(n);
-    *ret_buffer = buffer;
-    return FB_OK;
-}
-
-int edge_buffer_new_frozen(struct edge_store *store, struct fb_str bytes,
-                           const struct store_extent *extent, struct store_buffer **ret_buffer)
-{
-    size_t charge = edge_buffer_cost(0) + fb_frozen_cost(bytes.len);
-    struct fb_slice_file file;
-
-    int err = edge_room_claim_beside(store, charge, extent);
-    if (err < 0) {
-        return err;
-    }
-    err = fb_frozen_take(store->frozen, bytes, &file);
-    if (err < 0) {
-        edge_room_release(store, charge);
-        return err;
-    }
-    struct store_buffer *buffer = FB_NEW(struct store_buffer);
-    buffer_init(buffer, store, charge);
-    buffer->cap = (uint32_t)bytes.len;
-    buffer->file = file;
-    *ret_buffer = buffer;
-    return FB_OK;
-}
-
-struct store_buffer *edge_buffer_ref(struct store_buffer *buffer)
-{
-    atomic_fetch_add_explicit(&buffer->refs, 1, memory_order_relaxed);
-    return buffer;
-}
-
-void edge_buffer_unref(struct store_buffer *buffer)
-{
-    if (buffer == NULL || atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) != 1) {
-        return;
-    }
-    struct edge_store *store = buffer->store;
-    size_t charge = buffer->charge;
-    size_t n_run = buffer->n_run;
-    char *memory = buffer->memory;
-    if (buffer->file.begin != NULL) {
-        fb_frozen_give(store->frozen, &buffer->file, buffer->cap);
-    }
-    fb_free(buffer);
-    if (n_run > 0) {
-        edge_room_release_run(store, charge - n_run, n_run, memory);
-    } else {
-        fb_free(memory);
-        edge_room_release(store, charge);
-    }
-}
 
 /* ---- the table of extents ---------------------------------------------- */
 
 enum { BODY_EXTENTS_PER_BUCKET = 4, BODY_GROWTH = 4 };
 
-static struct store_extent **body_bucket(const struct edge_body *body, uint32_t number)
+typedef struct store_extent *_Atomic extent_link;
+
+/* The first of a chain, or who follows. */
+static struct store_extent *link_get(extent_link *link)
 {
-    return &body->buckets[number & (body->n_buckets - 1)];
+    return atomic_load_explicit(link, memory_order_acquire);
+}
+
+/* Under the body's lock: who comes here from now on finds `extent`, made before. */
+static void link_set(extent_link *link, struct store_extent *extent)
+{
+    atomic_store_explicit(link, extent, memory_order_release);
+}
+
+static struct store_table *body_table(const struct edge_body *body)
+{
+    return atomic_load_explicit(&body->table, memory_order_acquire);
+}
+
+static extent_link *table_bucket(const struct store_table *table, uint32_t number)
+{
+    return &table->buckets[number & (table->n_buckets - 1)];
 }
 
 static struct store_extent *body_find(const struct edge_body *body, uint32_t number)
 {
-    struct store_extent *at = *body_bucket(body, number);
+    struct store_extent *at = link_get(table_bucket(body_table(body), number));
 
     while (at != NULL && at->number != number) {
-        at = at->next;
+        at = link_get(&at->next);
     }
     return at;
 }
@@ -184,6 +47,39 @@ static struct store_extent *body_find(const struct edge_body *body, uint32_t num
 struct store_extent *edge_body_extent(const struct edge_body *body, uint64_t chunk)
 {
     return body_find(body, (uint32_t)(chunk / EDGE_EXTENT_CHUNKS));
+}
+
+uint32_t edge_extent_shown(const struct store_extent *extent, uint64_t chunk,
+                           struct store_buffer **ret_buffer)
+{
+    struct store_buffer *buffer = atomic_load_explicit(
+        &extent->chunks[chunk % EDGE_EXTENT_CHUNKS].buffer, memory_order_acquire);
+
+    if (ret_buffer != NULL) {
+        *ret_buffer = buffer;
+    }
+    return buffer != NULL ? atomic_load_explicit(&buffer->n_shown, memory_order_acquire) : 0;
+}
+
+/* A section may not last long. */
+enum { SKIP_AT_ONCE = 64 };
+
+uint64_t edge_body_skip_shown(const struct edge_body *body, uint64_t first, uint64_t end)
+{
+    uint64_t chunk = first;
+    bool is_shown = true;
+
+    while (is_shown && chunk < end) {
+        uint64_t until = FB_MIN(end, chunk + SKIP_AT_ONCE);
+        fb_grace_enter();
+        while (is_shown && chunk < until) {
+            const struct store_extent *extent = edge_body_extent(body, chunk);
+            is_shown = extent != NULL && edge_extent_shown(extent, chunk, NULL) > 0;
+            chunk += is_shown ? 1 : 0;
+        }
+        fb_grace_leave();
+    }
+    return chunk;
 }
 
 struct store_chunk *edge_body_chunk(const struct edge_body *body, uint64_t chunk)
@@ -200,6 +96,28 @@ enum chunk_state edge_body_chunk_state(const struct edge_body *body, uint64_t ch
     return found != NULL ? (enum chunk_state)found->state : CHUNK_ABSENT;
 }
 
+struct store_buffer *edge_chunk_set(struct store_chunk *chunk, struct store_buffer *buffer,
+                                    uint32_t n_filled, enum chunk_state state)
+{
+    struct store_buffer *old = atomic_load_explicit(&chunk->buffer, memory_order_relaxed);
+
+    if (state == CHUNK_PRESENT) {
+        atomic_store_explicit(&buffer->n_shown, n_filled, memory_order_relaxed);
+    }
+    chunk->n_filled = n_filled;
+    chunk->state = (uint8_t)state;
+    atomic_store_explicit(&chunk->buffer, buffer, memory_order_release);
+    return old;
+}
+
+void edge_chunk_show(struct store_chunk *chunk)
+{
+    struct store_buffer *buffer = atomic_load_explicit(&chunk->buffer, memory_order_relaxed);
+
+    chunk->state = CHUNK_PRESENT;
+    atomic_store_explicit(&buffer->n_shown, chunk->n_filled, memory_order_release);
+}
+
 struct edge_extent_id edge_body_extent_id(const struct edge_body *body, uint64_t chunk)
 {
     return (struct edge_extent_id){
@@ -211,66 +129,73 @@ struct edge_extent_id edge_body_extent_id(const struct edge_body *body, uint64_t
 
 void edge_body_remove(struct edge_body *body, struct store_extent *extent)
 {
-    struct store_extent **at = body_bucket(body, extent->number);
+    extent_link *at = table_bucket(body_table(body), extent->number);
 
-    while (*at != extent) {
-        at = &(*at)->next;
+    while (link_get(at) != extent) {
+        at = &link_get(at)->next;
     }
-    *at = extent->next;
-    extent->next = NULL;
+    link_set(at, link_get(&extent->next)); /* who stands at it goes on from there */
     body->n_extents--;
 }
 
 static uint64_t table_cost(uint32_t n_buckets)
 {
-    return n_buckets * sizeof(struct store_extent *) + STORE_BLOCK_OVERHEAD;
+    return sizeof(struct store_table) + n_buckets * sizeof(extent_link) + STORE_BLOCK_OVERHEAD;
 }
 
-/* Moves the extents into `fresh`, of `n` empty buckets. Returns the old table, of
- * *ret_n, or NULL if that was the body's own. */
-static struct store_extent **body_rehash(struct edge_body *body, struct store_extent **fresh,
-                                         uint32_t n, uint32_t *ret_n)
+static struct store_table *table_new(uint32_t n_buckets)
 {
-    struct store_extent **old = body->buckets;
+    struct store_table *table = fb_alloc(sizeof(*table) + n_buckets * sizeof(extent_link));
 
-    *ret_n = body->n_buckets;
-    body->buckets = fresh;
-    body->n_buckets = n;
-    for (uint32_t i = 0; i < *ret_n; i++) {
-        for (struct store_extent *at = old[i], *next = NULL; at != NULL; at = next) {
-            struct store_extent **bucket = body_bucket(body, at->number);
-            next = at->next;
-            at->next = *bucket;
-            *bucket = at;
+    table->n_buckets = n_buckets;
+    table->buckets = (extent_link *)(void *)(table + 1);
+    return table;
+}
+
+/* Moves the extents into `fresh`, which is empty, and puts it in the old one's place. Who walks
+ * along a chain meanwhile may come to the end of another and find nothing. */
+static void body_rehash(struct edge_body *body, struct store_table *fresh)
+{
+    const struct store_table *old = body_table(body);
+
+    for (uint32_t i = 0; i < old->n_buckets; i++) {
+        for (struct store_extent *at = link_get(&old->buckets[i]), *next = NULL; at != NULL;
+             at = next) {
+            extent_link *bucket = table_bucket(fresh, at->number);
+            next = link_get(&at->next);
+            link_set(&at->next, link_get(bucket));
+            link_set(bucket, at);
         }
     }
-    return old != &body->bucket ? old : NULL;
+    atomic_store_explicit(&body->table, fresh, memory_order_release);
 }
 
 /* Makes the table larger if it is full. One that cannot be had is gone without:
  * chains grow instead. */
 static void body_grow(struct edge_body *body)
 {
-    uint32_t n_old = 0;
-
     (void)pthread_mutex_lock(&body->lock);
-    uint32_t n = body->n_buckets;
+    uint32_t n = body_table(body)->n_buckets;
     bool is_full = body->n_extents >= n * BODY_EXTENTS_PER_BUCKET;
     (void)pthread_mutex_unlock(&body->lock);
     n *= BODY_GROWTH;
     if (!is_full || edge_room_claim(body->store, table_cost(n)) < 0) {
         return;
     }
-    struct store_extent **waste = fb_alloc_array(n, sizeof(struct store_extent *));
-    uint64_t waste_cost = table_cost(n);
+    struct store_table *waste = table_new(n);
     (void)pthread_mutex_lock(&body->lock);
-    if (body->n_buckets < n) { /* else somebody was faster */
-        waste = body_rehash(body, waste, n, &n_old);
-        waste_cost = waste != NULL ? table_cost(n_old) : 0;
+    struct store_table *old = body_table(body);
+    if (old->n_buckets < n) { /* else somebody was faster */
+        body_rehash(body, waste);
+        waste = old;
     }
     (void)pthread_mutex_unlock(&body->lock);
-    fb_free(waste);
-    edge_room_release(body->store, waste_cost);
+    if (waste != &body->first) {
+        uint64_t cost = table_cost(waste->n_buckets);
+        fb_grace_wait();
+        fb_free(waste);
+        edge_room_release(body->store, cost);
+    }
 }
 
 /* ---- extents ----------------------------------------------------------- */
@@ -286,7 +211,8 @@ uint64_t edge_extent_charge(const struct store_extent *extent)
     uint64_t charge = extent_cost();
 
     for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
-        const struct store_buffer *buffer = extent->chunks[i].buffer;
+        const struct store_buffer *buffer =
+            atomic_load_explicit(&extent->chunks[i].buffer, memory_order_relaxed);
         charge += buffer != NULL ? buffer->charge : 0;
     }
     return charge;
@@ -305,7 +231,7 @@ bool edge_extent_is_empty(const struct store_extent *extent)
 void edge_extent_free(struct edge_store *store, struct store_extent *extent)
 {
     for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
-        edge_buffer_unref(extent->chunks[i].buffer);
+        edge_buffer_unref(atomic_load_explicit(&extent->chunks[i].buffer, memory_order_relaxed));
     }
     fb_free(extent);
     edge_room_release(store, extent_cost());
@@ -356,9 +282,9 @@ int edge_body_pin(struct edge_body *body, uint32_t number, struct store_extent *
         waste = extent;
         extent = rival;
     } else {
-        struct store_extent **bucket = body_bucket(body, number);
-        extent->next = *bucket;
-        *bucket = extent;
+        extent_link *bucket = table_bucket(body_table(body), number);
+        link_set(&extent->next, link_get(bucket));
+        link_set(bucket, extent);
         body->n_extents++;
     }
     extent->n_pins++;
@@ -438,8 +364,8 @@ struct edge_body *edge_body_new(struct edge_store *store, struct fb_str key, int
     atomic_init(&body->state,
                 length == FB_LENGTH_UNKNOWN ? EDGE_OBJECT_FILLING : EDGE_OBJECT_READY);
     (void)pthread_mutex_init(&body->lock, NULL);
-    body->buckets = &body->bucket;
-    body->n_buckets = 1;
+    body->first = (struct store_table){.n_buckets = 1, .buckets = &body->bucket};
+    atomic_init(&body->table, &body->first);
     fb_list_init(&body->readers);
     fb_list_init(&body->writers);
     return body;
@@ -455,15 +381,17 @@ struct edge_body *edge_body_ref(struct edge_body *body)
 static struct store_extent *body_leave_policy(struct edge_body *body)
 {
     struct edge_store *store = body->store;
+    const struct store_table *table = body_table(body);
     struct store_extent *all = NULL;
 
     (void)pthread_mutex_lock(&store->room_lock);
     edge_policy_remove(store->policy, &body->anchor.node);
-    for (uint32_t i = 0; i < body->n_buckets; i++) {
-        for (struct store_extent *at = body->buckets[i], *next = NULL; at != NULL; at = next) {
-            next = at->next;
+    for (uint32_t i = 0; i < table->n_buckets; i++) {
+        for (struct store_extent *at = link_get(&table->buckets[i]), *next = NULL; at != NULL;
+             at = next) {
+            next = link_get(&at->next);
             edge_policy_remove(store->policy, &at->node.node);
-            at->next = all;
+            link_set(&at->next, all);
             all = at;
         }
     }
@@ -477,14 +405,16 @@ void edge_body_unref(struct edge_body *body)
         return;
     }
     struct edge_store *store = body->store;
+    struct store_table *table = body_table(body);
     FB_REQUIRE(fb_list_empty(&body->readers) && fb_list_empty(&body->writers));
+    /* Nobody is in it: whoever looks into a body has a reference to an object of it. */
     for (struct store_extent *at = body_leave_policy(body), *next = NULL; at != NULL; at = next) {
-        next = at->next;
+        next = link_get(&at->next);
         edge_extent_free(store, at);
     }
-    if (body->buckets != &body->bucket) {
-        fb_free(body->buckets);
-        edge_room_release(store, table_cost(body->n_buckets));
+    if (table != &body->first) {
+        edge_room_release(store, table_cost(table->n_buckets));
+        fb_free(table);
     }
     (void)pthread_mutex_destroy(&body->lock);
     fb_free(body);

@@ -44,9 +44,8 @@ static void chunk_put(struct edge_body *body, struct store_extent *extent, uint6
     unsigned i = (unsigned)(chunk % EDGE_EXTENT_CHUNKS);
 
     buffer->cap = n;
-    extent->chunks[i] =
-        (struct store_chunk){.buffer = buffer, .n_filled = n, .state = CHUNK_PRESENT};
-    extent->unread |= (uint8_t)(1U << i);
+    extent->unread |= (uint8_t)(1U << i); /* before a reader can come */
+    (void)edge_chunk_set(&extent->chunks[i], buffer, n, CHUNK_PRESENT); /* there was none */
     edge_readers_wake(body, 0, UINT64_MAX); /* some hoped for a writer that will not come */
 }
 
@@ -91,7 +90,7 @@ static void fetch_give_up(struct chunk_fetch *fetch)
 
     edge_buffer_unref(fetch->buffer);
     (void)pthread_mutex_lock(&body->lock);
-    fetch->extent->chunks[i] = (struct store_chunk){0};
+    (void)edge_chunk_set(&fetch->extent->chunks[i], NULL, 0, CHUNK_ABSENT); /* nor was */
     fetch->extent->unread &= (uint8_t) ~(1U << i);
     edge_readers_skip_volumes(body, fetch->chunk);
     (void)pthread_mutex_unlock(&body->lock);

@@ -6,19 +6,17 @@
  * by it: so it is made of what a few have asked for who can use it.
  */
 #include "base/core/err.h"
+#include "base/loop/grace.h"
 #include "edge/store/store_internal.h"
 
 /* Readers that came after the first. */
 enum { FREEZE_FROM_HITS = 4 };
 
 bool edge_chunk_is_hot(const struct edge_store *store, const struct store_extent *extent,
-                       unsigned i)
+                       const struct store_buffer *buffer, uint32_t n)
 {
-    const struct store_chunk *chunk = &extent->chunks[i];
-
-    return extent->n_hits >= FREEZE_FROM_HITS && store->frozen != NULL &&
-           chunk->state == CHUNK_PRESENT && chunk->buffer->file.begin == NULL &&
-           chunk->n_filled >= FB_FROZEN_MIN;
+    return atomic_load_explicit(&extent->n_hits, memory_order_relaxed) >= FREEZE_FROM_HITS &&
+           store->frozen != NULL && buffer->file.begin == NULL && n >= FB_FROZEN_MIN;
 }
 
 /* The chunk's buffer with a reference, or NULL if there is nothing to freeze any more. */
@@ -26,14 +24,16 @@ static struct store_buffer *freeze_hold(struct edge_body *body, struct store_ext
                                         unsigned i, uint32_t *ret_n)
 {
     struct store_buffer *buffer = NULL;
+    struct store_buffer *held = NULL;
 
     (void)pthread_mutex_lock(&body->lock);
-    if (edge_chunk_is_hot(body->store, extent, i)) {
-        buffer = edge_buffer_ref(extent->chunks[i].buffer);
-        *ret_n = extent->chunks[i].n_filled;
+    uint32_t n = edge_extent_shown(extent, i, &buffer);
+    if (n > 0 && edge_chunk_is_hot(body->store, extent, buffer, n)) {
+        held = edge_buffer_ref(buffer);
+        *ret_n = n;
     }
     (void)pthread_mutex_unlock(&body->lock);
-    return buffer;
+    return held;
 }
 
 /* Returns the buffer that is not needed any more: the old one, or if the chunk has changed
@@ -46,9 +46,9 @@ static struct store_buffer *freeze_swap(struct edge_body *body, struct store_ext
     struct store_buffer *waste = fresh;
 
     (void)pthread_mutex_lock(&body->lock);
-    if (chunk->state == CHUNK_PRESENT && chunk->buffer == old) {
-        chunk->buffer = fresh;
-        waste = old;
+    if (chunk->state == CHUNK_PRESENT &&
+        atomic_load_explicit(&chunk->buffer, memory_order_relaxed) == old) {
+        waste = edge_chunk_set(chunk, fresh, chunk->n_filled, CHUNK_PRESENT);
     }
     (void)pthread_mutex_unlock(&body->lock);
     return waste;
@@ -72,7 +72,9 @@ bool edge_chunk_freeze(struct edge_object *object, uint64_t chunk)
                                      extent, &fresh);
     }
     if (fresh != NULL) {
-        edge_buffer_unref(freeze_swap(body, extent, i, old, fresh));
+        struct store_buffer *waste = freeze_swap(body, extent, i, old, fresh);
+        fb_grace_wait();
+        edge_buffer_unref(waste);
         edge_store_count(body->store, STORE_FROZEN, 1);
     }
     edge_buffer_unref(old);

@@ -20,13 +20,20 @@ static void object_mark_soft(struct edge_object *object, uint64_t epoch)
     }
 }
 
+bool edge_object_is_judged(const struct edge_object *object)
+{
+    uint64_t now = edge_purges_epoch(object->store->rules);
+
+    return atomic_load_explicit(&object->checked, memory_order_acquire) >= now;
+}
+
 bool edge_object_is_gone(struct edge_object *object)
 {
     struct edge_purges *rules = object->store->rules;
     uint64_t now = edge_purges_epoch(rules);
     uint64_t epoch = 0;
 
-    if (atomic_load_explicit(&object->checked, memory_order_relaxed) >= now) {
+    if (atomic_load_explicit(&object->checked, memory_order_acquire) >= now) {
         return false;
     }
     struct edge_purge_subject subject = {
@@ -38,7 +45,8 @@ bool edge_object_is_gone(struct edge_object *object)
     if (verdict == EDGE_PURGE_SOFT) {
         object_mark_soft(object, epoch);
     }
-    atomic_store_explicit(&object->checked, now, memory_order_relaxed);
+    /* Whoever sees this sees that it is soft as well. */
+    atomic_store_explicit(&object->checked, now, memory_order_release);
     return false;
 }
 

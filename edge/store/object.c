@@ -311,6 +311,15 @@ static uint64_t body_find_absent(struct edge_body *body, uint64_t first, uint64_
     return chunk;
 }
 
+/* The same, without the lock as far as all is PRESENT: what is behind those is as if asked for
+ * alone. */
+static uint64_t body_find_other(struct edge_body *body, uint64_t first, uint64_t end)
+{
+    uint64_t chunk = edge_body_skip_shown(body, first, end);
+
+    return chunk < end ? body_find_absent(body, chunk, end) : chunk;
+}
+
 uint64_t edge_object_arrived(struct edge_object *object)
 {
     struct edge_body *body = object->body;
@@ -341,7 +350,7 @@ enum edge_where edge_object_where(struct edge_object *object, uint64_t offset, i
     uint64_t n = (end + EDGE_CHUNK_BYTES - 1) / EDGE_CHUNK_BYTES;
     uint64_t chunk = offset / EDGE_CHUNK_BYTES;
     n = FB_MIN(n, chunk + HOLDS_MAX_CHUNKS);
-    while ((chunk = body_find_absent(object->body, chunk, n)) < n) {
+    while ((chunk = body_find_other(object->body, chunk, n)) < n) {
         if (!edge_chunk_is_on_volume(object, chunk)) {
             return EDGE_NOWHERE;
         }

@@ -26,7 +26,9 @@
  * Ownership  Counted. A reader, a writer and a slice keep what they need alive by
  *            themselves.
  * Threads    Everything here may be called on any thread; a reader or a writer
- *            belongs to the loop that it was opened for.
+ *            belongs to the loop that it was opened for. Asking for what is PRESENT, and reading
+ *            it, takes no lock, except by a reader that ever had to wait, or of a long body while
+ *            it is written.
  * Limits     A body of unknown length takes at most a quarter of the store's
  *            memory: it cannot leave that before its end.
  * Failures   append: FB_E_BUSY when nothing can be evicted to make room,

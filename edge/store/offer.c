@@ -89,7 +89,8 @@ static enum extent_verdict offer_hold(struct offer *offer, const struct edge_obj
     const struct store_extent *extent = offer_extent(object, id);
     for (unsigned i = 0; extent != NULL && i < EDGE_EXTENT_CHUNKS; i++) {
         if (extent->chunks[i].state == CHUNK_PRESENT && (extent->given >> i & 1) == 0) {
-            offer->buffers[i] = edge_buffer_ref(extent->chunks[i].buffer);
+            offer->buffers[i] = edge_buffer_ref(
+                atomic_load_explicit(&extent->chunks[i].buffer, memory_order_relaxed));
             offer->n_bytes[i] = extent->chunks[i].n_filled;
         }
         verdict = (enum extent_verdict)extent->verdict;

@@ -19,8 +19,8 @@ static struct edge_object *publish_rival(const struct store_shard *shard,
     struct edge_object *oldest = NULL;
     unsigned n_variants = 0;
 
-    for (struct edge_object *at = *edge_shard_bucket(shard, object->hash); at != NULL;
-         at = at->next) {
+    for (struct edge_object *at = edge_shard_first(shard, object->hash); at != NULL;
+         at = edge_object_next(at)) {
         if (!edge_object_has_key(at, object->hash, object->head.key)) {
             continue;
         }
@@ -48,7 +48,7 @@ static void publish_over(struct edge_store *store, struct fb_loop *loop, struct 
             edge_store_forget(store, loop, body->fingerprint);
         }
     }
-    edge_object_unref(rival);
+    edge_store_let_go(rival);
 }
 
 /* How many records of `version` (any if 0) the volumes have of the first extents of a key. */
@@ -97,11 +97,11 @@ void edge_store_publish(struct edge_store *store, struct fb_loop *loop, struct e
     bool is_gone = edge_object_is_gone(object);
     bool is_right = !is_gone && edge_object_state(object) != EDGE_OBJECT_BROKEN;
     struct edge_object *rival = is_right ? publish_rival(shard, object) : NULL;
+    if (is_right) { /* first, so that who reads without the lock finds one of them */
+        edge_store_link(store, shard, edge_object_ref(object));
+    }
     if (rival != NULL) {
         edge_store_unlink(store, shard, rival);
-    }
-    if (is_right) {
-        edge_store_link(store, shard, edge_object_ref(object));
     }
     (void)pthread_mutex_unlock(&shard->lock);
     if (rival != NULL) {
@@ -130,15 +130,15 @@ struct edge_object *edge_store_publish_loaded(struct edge_store *store, struct e
                         edge_object_state(rival) != EDGE_OBJECT_BROKEN;
         found = edge_object_ref(is_there ? rival : object);
         rival = is_there ? NULL : rival;
-        if (rival != NULL) {
-            edge_store_unlink(store, shard, rival);
-        }
         if (!is_there) {
             edge_store_link(store, shard, edge_object_ref(object));
         }
+        if (rival != NULL) {
+            edge_store_unlink(store, shard, rival);
+        }
     }
     (void)pthread_mutex_unlock(&shard->lock);
-    edge_object_unref(rival);
+    edge_store_let_go(rival);
     if (found == object) {
         edge_room_anchor(object->body);
     }

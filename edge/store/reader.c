@@ -1,6 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/loop/grace.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
 #include "edge/store/writer_internal.h"
@@ -82,81 +83,104 @@ static void slice_release(void *owner)
     edge_buffer_unref(owner);
 }
 
+/* True for the first reader ever of chunk `i`. Writes only then. */
+static bool extent_take_unread(struct store_extent *extent, unsigned i)
+{
+    uint8_t bit = (uint8_t)(1U << i);
+
+    return (atomic_load_explicit(&extent->unread, memory_order_relaxed) & bit) != 0 &&
+           (atomic_fetch_and_explicit(&extent->unread, (uint8_t)~bit, memory_order_relaxed) &
+            bit) != 0;
+}
+
 /* A reader's first step into an extent is a use of it, unless it is the first
  * one ever: that is who had it brought. True if it is one. */
 static bool reader_enter(struct body_reader *self, struct store_extent *extent, unsigned i)
 {
-    bool is_first = (extent->unread >> i & 1) != 0;
+    bool is_first = extent_take_unread(extent, i);
     bool is_new = self->extent == READER_NO_CHUNK || extent->number > self->extent;
 
-    extent->unread &= (uint8_t) ~(1U << i);
     if (is_new) { /* and not one that it stepped back into */
         self->extent = extent->number;
     }
     if (is_first || !is_new) {
         return false;
     }
-    if (extent->n_hits < UINT8_MAX) {
-        extent->n_hits++;
+    uint8_t n_hits = atomic_load_explicit(&extent->n_hits, memory_order_relaxed);
+    if (n_hits < UINT8_MAX) {
+        atomic_store_explicit(&extent->n_hits, (uint8_t)(n_hits + 1), memory_order_relaxed);
     }
     return true;
 }
 
-/* What taking a slice brings about once the lock is released. */
-struct reader_after {
-    bool is_hit;
-    bool wants_next; /* chunk last + 1, from a volume */
-    bool is_hot;     /* chunk last should be frozen */
+/* Where a reader found bytes. */
+struct reader_found {
+    struct store_extent *extent;
+    struct store_buffer *buffer; /* of the chunk it stands in */
+    uint32_t n;                  /* bytes in that */
 };
 
-/* Under the lock: will the reader come to the chunk after the one it is in, and find
- * nothing there? */
-static bool reader_wants_next(const struct body_reader *self)
-{
-    const struct edge_body *body = self->object->body;
-    uint64_t next = self->last + 1;
-    uint64_t offset = next * EDGE_CHUNK_BYTES;
-    int64_t length = atomic_load_explicit(&body->length, memory_order_relaxed);
+/* What taking a slice brings about afterwards. */
+struct reader_after {
+    bool is_hit;
+    bool is_next; /* it came to another chunk, after which volumes may have more */
+    bool is_hot;  /* chunk last should be frozen */
+};
 
-    return length != FB_LENGTH_UNKNOWN && offset < (uint64_t)length && offset < self->end &&
-           edge_body_chunk_state(body, next) == CHUNK_ABSENT && !edge_body_is_coming(body, offset);
+/* True if the reader will come to the chunk after the one it is in. */
+static bool reader_goes_on(const struct body_reader *self)
+{
+    uint64_t offset = (self->last + 1) * EDGE_CHUNK_BYTES;
+    int64_t length = edge_object_length(self->object);
+
+    return length != FB_LENGTH_UNKNOWN && offset < (uint64_t)length && offset < self->end;
 }
 
-/* Under the lock. */
-static struct reader_after reader_take(struct body_reader *self, struct store_extent *extent,
-                                       struct fb_slice *ret_slice)
+/* Will it find nothing there? Takes the lock, unless it is in memory. */
+static bool reader_wants_next(const struct body_reader *self)
 {
     struct edge_body *body = self->object->body;
+    uint64_t next = self->last + 1;
+
+    if (!reader_goes_on(self) || edge_body_skip_shown(body, next, next + 1) > next) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&body->lock);
+    bool is_wanted = edge_body_chunk_state(body, next) == CHUNK_ABSENT &&
+                     !edge_body_is_coming(body, next * EDGE_CHUNK_BYTES);
+    (void)pthread_mutex_unlock(&body->lock);
+    return is_wanted;
+}
+
+/* In a section, or under the lock. */
+static struct reader_after reader_take(struct body_reader *self, const struct reader_found *found,
+                                       struct fb_slice *ret_slice)
+{
+    struct edge_store *store = self->object->store;
     struct reader_after after = {0};
     uint64_t number = self->offset / EDGE_CHUNK_BYTES;
-    unsigned i = (unsigned)(number % EDGE_EXTENT_CHUNKS);
     uint64_t within = self->offset % EDGE_CHUNK_BYTES;
-    const struct store_chunk *chunk = &extent->chunks[i];
-    bool is_file = chunk->buffer->file.begin != NULL;
-    uint64_t n = FB_MIN(chunk->n_filled - within, self->end - self->offset);
+    bool is_file = found->buffer->file.begin != NULL;
+    uint64_t n = FB_MIN(found->n - within, self->end - self->offset);
 
     if (!is_file || !self->prefers_files) {
         n = FB_MIN(n, (uint64_t)READER_SLICE_BYTES);
     }
     *ret_slice = (struct fb_slice){
-        .bytes = {edge_buffer_bytes(chunk->buffer) + within, (size_t)n},
+        .bytes = {edge_buffer_bytes(found->buffer) + within, (size_t)n},
         .release = slice_release,
-        .owner = edge_buffer_ref(chunk->buffer),
-        .file = is_file ? &chunk->buffer->file : NULL,
+        .owner = edge_buffer_ref(found->buffer),
+        .file = is_file ? &found->buffer->file : NULL,
     };
-    after.is_hit = reader_enter(self, extent, i);
-    if (after.is_hit && edge_policy_hit_is_free(body->store->policy)) {
-        edge_policy_hit(body->store->policy, &extent->node.node);
+    after.is_hit = reader_enter(self, found->extent, (unsigned)(number % EDGE_EXTENT_CHUNKS));
+    if (after.is_hit && edge_policy_hit_is_free(store->policy)) {
+        edge_policy_hit(store->policy, &found->extent->node.node);
     }
-    after.is_hot = self->prefers_files && edge_chunk_is_hot(body->store, extent, i);
-    if (self->last != number) {
-        self->last = number;
-        after.wants_next = body->store->volumes != NULL && reader_wants_next(self);
-    }
+    after.is_hot =
+        self->prefers_files && edge_chunk_is_hot(store, found->extent, found->buffer, found->n);
+    after.is_next = self->last != number;
+    self->last = number;
     self->offset += n;
-    if (self->is_linked) {
-        edge_writers_release(body);
-    }
     return after;
 }
 
@@ -172,9 +196,69 @@ static void reader_follow_up(struct body_reader *self, const struct reader_after
     if (after->is_hot) {
         self->prefers_files = edge_chunk_freeze(object, self->last);
     }
-    if (after->wants_next) {
+    if (after->is_next && store->volumes != NULL && reader_wants_next(self)) {
         FB_IGNORE(edge_chunk_fetch(object, self->loop, self->last + 1)); /* or when it is there */
     }
+}
+
+/* True if nobody else looks at this reader, and no writer's pace depends on it. */
+static bool reader_is_free(const struct body_reader *self)
+{
+    const struct edge_body *body = self->object->body;
+
+    return !self->is_linked && self->error == FB_OK &&
+           (!edge_body_is_long(body) ||
+            atomic_load_explicit(&body->n_writing, memory_order_relaxed) == 0);
+}
+
+/* Without the lock: FB_OK, FB_E_END or FB_E_CLOSED; FB_E_LATER if only the lock tells. */
+static int reader_next_freely(struct body_reader *self, struct fb_slice *ret_slice,
+                              struct reader_after *after)
+{
+    const struct edge_body *body = self->object->body;
+    uint64_t chunk = self->offset / EDGE_CHUNK_BYTES;
+    struct reader_found found = {0};
+
+    if (!reader_is_free(self) || edge_object_state(self->object) != EDGE_OBJECT_READY) {
+        return FB_E_LATER;
+    }
+    if (self->offset >= (uint64_t)edge_object_length(self->object)) {
+        return self->end == UINT64_MAX ? FB_E_END : FB_E_CLOSED;
+    }
+    fb_grace_enter();
+    found.extent = edge_body_extent(body, chunk);
+    if (found.extent != NULL) {
+        found.n = edge_extent_shown(found.extent, chunk, &found.buffer);
+    }
+    bool is_there = found.n > self->offset % EDGE_CHUNK_BYTES;
+    if (is_there) {
+        *after = reader_take(self, &found, ret_slice);
+    }
+    fb_grace_leave();
+    return is_there ? FB_OK : FB_E_LATER;
+}
+
+/* Under the lock. */
+static struct reader_after reader_take_locked(struct body_reader *self, struct store_extent *extent,
+                                              struct fb_slice *ret_slice)
+{
+    struct edge_body *body = self->object->body;
+    const struct store_chunk *chunk =
+        &extent->chunks[self->offset / EDGE_CHUNK_BYTES % EDGE_EXTENT_CHUNKS];
+    struct reader_found found = {
+        .extent = extent,
+        .buffer = atomic_load_explicit(&chunk->buffer, memory_order_relaxed),
+        .n = chunk->n_filled,
+    };
+
+    if (edge_body_is_long(body) && !fb_list_empty(&body->writers)) {
+        reader_join(self); /* they go at its pace */
+    }
+    struct reader_after after = reader_take(self, &found, ret_slice);
+    if (self->is_linked) {
+        edge_writers_release(body);
+    }
+    return after;
 }
 
 static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice)
@@ -184,15 +268,21 @@ static int body_reader_next(struct fb_reader *reader, struct fb_slice *ret_slice
     struct store_extent *from = NULL;
     struct reader_after after = {0};
     uint64_t chunk = self->offset / EDGE_CHUNK_BYTES;
-    int result = FB_E_LATER;
 
     if (self->offset >= self->end) {
         return FB_E_END;
     }
+    int result = reader_next_freely(self, ret_slice, &after);
+    if (result != FB_E_LATER) {
+        if (result == FB_OK) {
+            reader_follow_up(self, &after);
+        }
+        return result;
+    }
     (void)pthread_mutex_lock(&body->lock);
     enum reader_view view = reader_look(self, &from, &result);
     if (view == VIEW_BYTES) {
-        after = reader_take(self, from, ret_slice);
+        after = reader_take_locked(self, from, ret_slice);
         result = FB_OK;
     } else if (view != VIEW_END) {
         reader_join(self);
@@ -221,6 +311,10 @@ static void body_reader_unread(struct fb_reader *reader, uint64_t n)
     struct edge_body *body = self->object->body;
 
     FB_REQUIRE(n <= self->offset && self->waiter == NULL);
+    if (!self->is_linked) { /* nobody else looks at it */
+        self->offset -= n;
+        return;
+    }
     (void)pthread_mutex_lock(&body->lock);
     self->offset -= n;
     (void)pthread_mutex_unlock(&body->lock);
@@ -446,7 +540,7 @@ struct fb_reader *edge_object_reader(struct edge_object *object, struct fb_loop 
     self->last = READER_NO_CHUNK;
     self->post.run = reader_on_mail;
     fb_list_init(&self->link);
-    if (edge_body_is_long(body)) { /* its writers go at its pace */
+    if (edge_body_is_long(body) && !reader_is_free(self)) { /* its writers go at its pace */
         (void)pthread_mutex_lock(&body->lock);
         reader_join(self);
         edge_writers_release(body);

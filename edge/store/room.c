@@ -1,5 +1,6 @@
 #include "base/core/err.h"
 #include "base/disk/memory.h"
+#include "base/loop/grace.h"
 #include "base/metrics/metrics.h"
 #include "edge/store/store_internal.h"
 
@@ -23,7 +24,7 @@ void edge_store_count_trailing(struct edge_store *store, int n)
 
 /* ---- evicting ---------------------------------------------------------- */
 
-/* What an eviction leaves behind, to be freed without the lock. */
+/* What an eviction leaves behind, to be freed without the lock once nobody can come to it. */
 struct room_waste {
     struct store_extent *extent;
     struct store_buffer *buffers[EDGE_EXTENT_CHUNKS];
@@ -37,6 +38,7 @@ struct room_waste {
 
 static void waste_dispose(struct edge_store *store, struct room_waste *waste)
 {
+    fb_grace_wait();
     for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
         edge_buffer_unref(waste->buffers[i]);
     }
@@ -64,15 +66,14 @@ static void evict_extent(struct store_extent *extent, struct room_waste *waste)
     waste->was_declined = extent->verdict == EXTENT_DECLINED;
     waste->is_noted = true;
     if (atomic_load_explicit(&body->is_on_volumes, memory_order_relaxed)) {
-        waste->n_hits = extent->n_hits;
+        waste->n_hits = atomic_load_explicit(&extent->n_hits, memory_order_relaxed);
     }
-    extent->n_hits = 0;
+    atomic_store_explicit(&extent->n_hits, 0, memory_order_relaxed);
     extent->given = 0; /* whether it got there is seen when it comes again */
     for (unsigned i = 0; i < EDGE_EXTENT_CHUNKS; i++) {
         struct store_chunk *chunk = &extent->chunks[i];
         if (chunk->state == CHUNK_PRESENT) {
-            waste->buffers[i] = chunk->buffer;
-            *chunk = (struct store_chunk){0};
+            waste->buffers[i] = edge_chunk_set(chunk, NULL, 0, CHUNK_ABSENT);
         }
     }
     if (extent->n_pins == 0) {
@@ -311,6 +312,7 @@ void edge_body_unpin(struct edge_body *body, struct store_extent *extent)
     }
     (void)pthread_mutex_unlock(&store->room_lock);
     if (waste != NULL) {
+        fb_grace_wait();
         edge_extent_free(store, waste);
     }
 }
@@ -321,8 +323,11 @@ void edge_body_settle(struct edge_body *body)
 
     (void)pthread_mutex_lock(&store->room_lock);
     (void)pthread_mutex_lock(&body->lock);
-    for (uint32_t i = 0; i < body->n_buckets; i++) {
-        for (struct store_extent *at = body->buckets[i]; at != NULL; at = at->next) {
+    const struct store_table *table = atomic_load_explicit(&body->table, memory_order_relaxed);
+    for (uint32_t i = 0; i < table->n_buckets; i++) {
+        for (struct store_extent *at =
+                 atomic_load_explicit(&table->buckets[i], memory_order_relaxed);
+             at != NULL; at = atomic_load_explicit(&at->next, memory_order_relaxed)) {
             room_settle(body, at);
         }
     }
@@ -330,20 +335,27 @@ void edge_body_settle(struct edge_body *body)
     (void)pthread_mutex_unlock(&store->room_lock);
 }
 
+/* Which node a use of extent `number` is of: in a section, or under the body's lock. */
+static struct edge_policy_node *room_node(struct edge_body *body, uint64_t number)
+{
+    struct store_extent *extent = edge_body_extent(body, number * EDGE_EXTENT_CHUNKS);
+
+    return extent != NULL ? &extent->node.node : &body->anchor.node;
+}
+
 void edge_room_hit(struct edge_body *body, uint64_t number)
 {
     struct edge_store *store = body->store;
-    bool is_free = edge_policy_hit_is_free(store->policy);
 
-    if (!is_free) {
-        (void)pthread_mutex_lock(&store->room_lock);
+    if (edge_policy_hit_is_free(store->policy)) {
+        fb_grace_enter();
+        edge_policy_hit(store->policy, room_node(body, number));
+        fb_grace_leave();
+        return;
     }
+    (void)pthread_mutex_lock(&store->room_lock);
     (void)pthread_mutex_lock(&body->lock);
-    struct store_extent *extent = edge_body_extent(body, number * EDGE_EXTENT_CHUNKS);
-    struct store_node *node = extent != NULL ? &extent->node : &body->anchor;
-    edge_policy_hit(store->policy, &node->node);
+    edge_policy_hit(store->policy, room_node(body, number));
     (void)pthread_mutex_unlock(&body->lock);
-    if (!is_free) {
-        (void)pthread_mutex_unlock(&store->room_lock);
-    }
+    (void)pthread_mutex_unlock(&store->room_lock);
 }

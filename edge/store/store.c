@@ -76,7 +76,8 @@ static uint64_t own_bytes(const struct edge_store_options *options)
 {
     uint64_t n_buckets = (uint64_t)STORE_N_SHARDS * SHARD_FIRST_BUCKETS;
 
-    return sizeof(struct edge_store) + n_buckets * sizeof(struct edge_object *) +
+    return sizeof(struct edge_store) + STORE_N_SHARDS * sizeof(struct shard_table) +
+           n_buckets * sizeof(struct edge_object *) +
            edge_policy_most_bytes(options->policy, options->memory_bytes);
 }
 
@@ -98,7 +99,7 @@ static bool may_freeze(const struct edge_store_options *options)
 struct edge_store *edge_store_new(const struct edge_store_options *options)
 {
     FB_REQUIRE(options->memory_bytes >= EDGE_STORE_MIN_BYTES);
-    struct edge_store *store = FB_NEW(struct edge_store);
+    struct edge_store *store = fb_alloc_apart(sizeof(*store));
 
     store->seed = options->seed;
     store->notes = edge_notes_new(options->memory_bytes);
@@ -135,7 +136,7 @@ void edge_store_free(struct edge_store *store)
     for (size_t i = 0; i < STORE_N_SHARDS; i++) {
         struct store_shard *shard = &store->shards[i];
         for (size_t n = 0; shard->n_objects > 0; n++) { /* while the buckets grow fewer */
-            struct edge_object *object = shard->buckets[n & (shard->n_buckets - 1)];
+            struct edge_object *object = edge_shard_first(shard, n);
             if (object != NULL) {
                 edge_store_remove(store, object);
             }

@@ -1,9 +1,10 @@
 /*
  * Stores: objects found by key, in memory over volumes.
  *
- * One store serves all loops. What is in memory is found at once: the index is cut
- * into shards with a lock each, and a hit takes one of them for a moment and
- * crosses no thread. What is only on a volume is loaded first, which is an operation.
+ * One store serves all loops. What is in memory is found at once: a hit takes no lock and crosses
+ * no thread, whoever may be changing the store meanwhile. What changes the index takes the lock of
+ * one of the shards it is cut into, and waits until nobody can look at what it took out
+ * (base/loop/grace.h). What is only on a volume is loaded first, which is an operation.
  * Room is claimed before bytes are kept: the eviction policy, under a lock of its
  * own, names the extents that have to go. Memory in use counts until the last
  * reader is done, so the bound is hard.

@@ -6,7 +6,8 @@
  *     publish.c who comes into it, and who gives way
  *     room.c    the bound of memory: claiming, evicting, giving back
  *     object.c  heads and references
- *     body.c    extents, chunks and their buffers, waking
+ *     body.c    extents and chunks
+ *     buffer.c  the memory of chunks
  *     writer.c  runs of bytes on their way in
  *     pace.c    writers that wait for readers
  *     reader.c  readers that pull from a body
@@ -27,6 +28,23 @@
  *
  * A body is held by its objects, and lives while the policy has one of its nodes
  * and the room's lock is held: who frees it takes them out first.
+ *
+ * Reading without locks (base/loop/grace.h). A hit takes none: it looks for an object, for what a
+ * body has, and for the bytes of a chunk, each in a section of its own, along these links:
+ *
+ *     shard ─table─► bucket ─► object ─next─► object        index: one reference each
+ *     body ─table─► bucket ─► extent ─next─► extent ─chunks[i].buffer─► buffer    one reference
+ *
+ * They are changed under the shard's, or the body's, lock alone. Who takes something out does it
+ * under the lock, then waits (edge_store_let_go(), and wherever fb_grace_wait() stands), and only
+ * then gives back the reference that the link stood for, or frees what is not counted: extents
+ * and tables. Until then memory counts as used. So whatever a section comes to is alive, and may be
+ * given one reference more; and once nothing links to it, only those who hold references do.
+ *
+ * A section answers only what it is sure of: an object that is there and that every purge so far
+ * has let pass, a chunk that is PRESENT. What it does not find may be moving just then (tables
+ * grow): it looks again with the lock. So a miss takes the locks that it always took. What a
+ * section never reads: `state`, `n_filled` and pins of chunks, lists, anything of writers.
  */
 #pragma once
 
@@ -78,11 +96,12 @@ enum store_metric {
 struct store_buffer {
     struct edge_store *store; /* borrowed */
     _Atomic unsigned refs;
-    uint32_t cap;  /* bytes at `bytes` */
-    size_t charge; /* what it weighs; claimed, but for a run of store->memory */
-    char *bytes;   /* in this very block, or in `memory`; NULL if it is frozen */
-    char *memory;  /* owned; NULL, or what was read from a volume */
-    size_t n_run;  /* `memory` is a run of store->memory of that length; 0: a block of its own */
+    _Atomic uint32_t n_shown; /* bytes that a PRESENT chunk has in it, which are final; else 0 */
+    uint32_t cap;             /* bytes at `bytes` */
+    size_t charge;            /* what it weighs; claimed, but for a run of store->memory */
+    char *bytes;              /* in this very block, or in `memory`; NULL if it is frozen */
+    char *memory;             /* owned; NULL, or what was read from a volume */
+    size_t n_run; /* `memory` is a run of store->memory of that length; 0: a block of its own */
     struct fb_slice_file file; /* of store->frozen, if `begin` is not NULL */
 };
 
@@ -125,7 +144,7 @@ struct store_node {
 enum chunk_state { CHUNK_ABSENT, CHUNK_LOADING, CHUNK_FILLING, CHUNK_PRESENT };
 
 struct store_chunk {
-    struct store_buffer *buffer; /* counted; NULL while ABSENT and LOADING */
+    struct store_buffer *_Atomic buffer; /* counted; NULL while ABSENT and LOADING */
     uint32_t n_filled;
     uint8_t state;
 };
@@ -133,17 +152,24 @@ struct store_chunk {
 /* Whether it is worth a write: asked once. */
 enum extent_verdict { EXTENT_UNASKED, EXTENT_DECLINED, EXTENT_ADMITTED };
 
-/* All under the body's lock, but for the node. */
+/* All under the body's lock, but for the node, and for what sections read or count. */
 struct store_extent {
     struct store_node node;
-    struct store_extent *next; /* in its bucket */
+    struct store_extent *_Atomic next; /* in its bucket */
     uint32_t number;
-    uint32_t n_pins; /* writers and loads that are in it */
-    uint8_t unread;  /* bit i: nobody has taken of chunk i since it came */
-    uint8_t n_hits;  /* readers since then, but for the first */
-    uint8_t verdict; /* enum extent_verdict */
-    uint8_t given;   /* bit i: chunk i was given to a volume, and may yet be on its way */
+    uint32_t n_pins;        /* writers and loads that are in it */
+    _Atomic uint8_t unread; /* bit i: nobody has taken of chunk i since it came */
+    _Atomic uint8_t n_hits; /* readers since then, but for the first; of two at once, one may be
+                             * lost */
+    uint8_t verdict;        /* enum extent_verdict */
+    uint8_t given;          /* bit i: chunk i was given to a volume, and may yet be on its way */
     struct store_chunk chunks[EDGE_EXTENT_CHUNKS];
+};
+
+/* The extents of a body by number. A table never changes its size: another takes its place. */
+struct store_table {
+    uint32_t n_buckets; /* a power of two */
+    struct store_extent *_Atomic *buckets;
 };
 
 struct edge_body {
@@ -161,14 +187,16 @@ struct edge_body {
     _Atomic unsigned n_unproven; /* writers whose bytes may yet turn out wrong */
     int result;                  /* of a broken one */
 
+    struct store_table *_Atomic table;
+    struct store_table first; /* the only one, until there are many extents */
+    struct store_extent *_Atomic bucket;
+
     pthread_mutex_t lock; /* of all that follows */
-    struct store_extent **buckets;
-    struct store_extent *bucket; /* the only one, until there are many extents */
-    uint32_t n_buckets;          /* a power of two */
     uint32_t n_extents;
-    struct fb_list readers; /* that ever waited; of a long body, all */
+    struct fb_list readers; /* that ever waited; of a long body, all that met a writer */
     struct fb_list writers;
-    unsigned n_paced; /* writers that wait for readers */
+    _Atomic unsigned n_writing; /* in `writers` */
+    unsigned n_paced;           /* writers that wait for readers */
 };
 
 /* Bytes to claim for a body without extents. */
@@ -192,9 +220,29 @@ void edge_body_unpin(struct edge_body *body, struct store_extent *extent);
 /* Hands all extents without pins to the policy: an unknown length is known now. */
 void edge_body_settle(struct edge_body *body);
 
+/* ---- in a section, or under the body's lock ------------------------------- */
+
+/* The extent that `chunk` is of. In a section, NULL may also mean that it moves just now. */
+struct store_extent *edge_body_extent(const struct edge_body *body, uint64_t chunk);
+
+/* The bytes of `chunk`, if it is PRESENT: how many there are, and the buffer in *ret_buffer (no
+ * reference, may be NULL); else 0. */
+uint32_t edge_extent_shown(const struct store_extent *extent, uint64_t chunk,
+                           struct store_buffer **ret_buffer);
+
+/* The first chunk from `first` to `end` that is not PRESENT, or not seen. Without locks or
+ * sections. */
+uint64_t edge_body_skip_shown(const struct edge_body *body, uint64_t first, uint64_t end);
+
 /* ---- under the body's lock ------------------------------------------------ */
 
-struct store_extent *edge_body_extent(const struct edge_body *body, uint64_t chunk);
+/* What is in a chunk from now on; `buffer`, whose reference is the chunk's, may be NULL. Returns
+ * what was in it. */
+struct store_buffer *edge_chunk_set(struct store_chunk *chunk, struct store_buffer *buffer,
+                                    uint32_t n_filled, enum chunk_state state);
+
+/* A chunk that was filled is PRESENT. */
+void edge_chunk_show(struct store_chunk *chunk);
 
 /* NULL if its extent is not there. */
 struct store_chunk *edge_body_chunk(const struct edge_body *body, uint64_t chunk);
@@ -213,7 +261,7 @@ bool edge_body_is_coming(const struct edge_body *body, uint64_t offset);
 /* Which extent `chunk` is of, for volumes. */
 struct edge_extent_id edge_body_extent_id(const struct edge_body *body, uint64_t chunk);
 
-/* Takes `extent` out of the table, with its chunks. Its memory is the caller's. */
+/* Takes `extent` out of the table, with its chunks. Its memory is the caller's, after a wait. */
 void edge_body_remove(struct edge_body *body, struct store_extent *extent);
 
 /* Bytes of memory of an extent. */
@@ -226,25 +274,25 @@ void edge_extent_free(struct edge_store *store, struct store_extent *extent);
 
 /* ---- objects ----------------------------------------------------------- */
 
+/* What a look-up reads stands first, and what every hit writes last, in other cache lines. */
 struct edge_object {
-    struct edge_store *store; /* borrowed */
-    _Atomic unsigned refs;
-    _Atomic unsigned n_writers; /* references that are writers' */
-    struct edge_body *body;     /* counted */
-    struct edge_object_head head;
-    bool is_strong;
-    atomic_bool is_dropped; /* by its key: see edge_object_is_dropped() */
-    uint64_t charge;        /* claimed for this block, the body not counted */
-    uint64_t hash;          /* of the key */
-
-    uint64_t birth;             /* epoch at which it was asked for, or validated */
+    struct edge_object *_Atomic next; /* in its bucket */
+    uint64_t hash;                    /* of the key */
     _Atomic uint64_t checked;   /* epoch up to which it was judged, and found not to be gone */
     _Atomic int64_t soft_at_ms; /* when it became stale by a purge, monotonic; INT64_MAX: never */
+    uint64_t birth;             /* epoch at which it was asked for, or validated */
+    struct edge_store *store;   /* borrowed */
+    struct edge_body *body;     /* counted */
+    bool is_strong;
+    atomic_bool is_dropped; /* by its key: see edge_object_is_dropped() */
+    bool is_indexed;        /* under the shard's lock */
+    struct edge_object_head head;
 
-    struct edge_object *next; /* in its bucket, under the shard's lock; then in a list of those
-                               * that left */
-    bool is_indexed;          /* under the shard's lock */
-    struct fb_list of_body;   /* in body->heads, under the shard's lock */
+    uint64_t charge;            /* claimed for this block, the body not counted */
+    struct fb_list of_body;     /* in body->heads, under the shard's lock */
+    struct edge_object *left;   /* the next of those that left the index together */
+    _Atomic unsigned n_writers; /* references that are writers' */
+    _Atomic unsigned refs;
 };
 
 /* Bytes to claim for an object's own block. */
@@ -265,13 +313,17 @@ bool edge_object_has_clients(const struct edge_object *object);
 
 /* ---- the store --------------------------------------------------------- */
 
+/* Chains of objects, newest first. A table never changes its size: another takes its place. */
+struct shard_table {
+    size_t n_buckets; /* a power of two */
+    struct edge_object *_Atomic buckets[];
+};
+
 struct store_shard {
-    pthread_mutex_t lock;
-    struct edge_object **buckets; /* owned; chains, newest first */
-    size_t n_buckets;             /* a power of two */
+    _Alignas(64) pthread_mutex_t lock;
     size_t n_objects;
-    uint64_t n_purges; /* of keys of this shard */
-    char padding[64];  /* no two shards' locks in one cache line */
+    uint64_t n_purges;                              /* of keys of this shard */
+    _Alignas(64) struct shard_table *_Atomic table; /* owned; apart from what locking writes */
 };
 
 struct edge_store {
@@ -285,7 +337,10 @@ struct edge_store {
     const struct fb_clock *clock;     /* borrowed */
     struct fb_disk_memory *memory;    /* owned; NULL: no huge pages */
     struct fb_frozen_pool *frozen;    /* owned; NULL: all is copied when it is sent */
-    _Atomic uint64_t n_versions;      /* made of objects that are not strong */
+    struct edge_policy *policy;       /* owned */
+
+    /* What stands above every hit reads; what follows is written, in other cache lines. */
+    _Alignas(64) _Atomic uint64_t n_versions; /* made of objects that are not strong */
 
     pthread_mutex_t purge_lock;
     struct fb_list purges; /* that volumes have yet to hear of; of struct store_purge */
@@ -297,10 +352,9 @@ struct edge_store {
     _Atomic uint64_t n_declined;
 
     pthread_mutex_t room_lock;
-    pthread_cond_t room_made;   /* n_evicting went down */
-    unsigned n_evicting;        /* threads that free what they evicted, without the lock */
-    struct edge_policy *policy; /* owned */
-    _Atomic uint64_t used;      /* grows under room_lock, shrinks anywhere */
+    pthread_cond_t room_made; /* n_evicting went down */
+    unsigned n_evicting;      /* threads that free what they evicted, without the lock */
+    _Atomic uint64_t used;    /* grows under room_lock, shrinks anywhere */
     _Atomic uint64_t n_indexed;
     _Atomic uint64_t indexed_bytes; /* of heads */
     _Atomic uint64_t n_trailing;
@@ -317,8 +371,16 @@ void edge_shard_done(struct store_shard *shard);
 
 struct store_shard *edge_store_shard(struct edge_store *store, uint64_t hash);
 
-/* Under the shard's lock: the chain in which objects of `hash` are. */
-struct edge_object **edge_shard_bucket(const struct store_shard *shard, uint64_t hash);
+/* Under the shard's lock, or in a section: the table. */
+struct shard_table *edge_shard_table(const struct store_shard *shard);
+
+/* The same: the first of the chain in which objects of `hash` are, and who follows. */
+struct edge_object *edge_shard_first(const struct store_shard *shard, uint64_t hash);
+
+static inline struct edge_object *edge_object_next(const struct edge_object *object)
+{
+    return atomic_load_explicit(&object->next, memory_order_acquire);
+}
 
 bool edge_object_has_key(const struct edge_object *object, uint64_t hash, struct fb_str key);
 
@@ -326,12 +388,13 @@ bool edge_object_has_key(const struct edge_object *object, uint64_t hash, struct
 void edge_store_link(struct edge_store *store, struct store_shard *shard,
                      struct edge_object *object);
 
-/* Takes `object` out of its shard, under that one's lock; the index' reference is the caller's. */
+/* Takes `object` out of its shard, under that one's lock; the index' reference is the caller's, who
+ * gives it to edge_store_let_go(). Where it stood, readers in sections go on to who follows. */
 void edge_store_unlink(struct edge_store *store, struct store_shard *shard,
                        struct edge_object *object);
 
 /* Takes all heads of `body` out of the index; with `only_unused`, none of them if anybody uses
- * one. Returns them, chained by `next`, with the index' references. Takes the shard's
+ * one. Returns them, chained by `left`, with the index' references. Takes the shard's
  * lock. */
 struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge_body *body,
                                            bool only_unused);
@@ -339,7 +402,8 @@ struct edge_object *edge_store_unlink_body(struct edge_store *store, struct edge
 /* Takes all variants of `key` out of the index. Returns how many there were. */
 size_t edge_store_purge_memory(struct edge_store *store, struct fb_str key);
 
-/* Gives the references of such a chain back. Without locks. */
+/* Gives the index' references of such a chain back, once nobody can come to them any more. Accepts
+ * NULL. Without locks. */
 void edge_store_let_go(struct edge_object *chain);
 
 /* The same of what purges took: notes and counts it. Returns how many there were. */
@@ -387,6 +451,9 @@ void edge_store_forget(struct edge_store *store, struct fb_loop *loop, uint64_t 
 
 /* ---- judge.c ------------------------------------------------------------- */
 
+/* True if it was judged by every purge so far, and none took it. One comparison. */
+bool edge_object_is_judged(const struct edge_object *object);
+
 /* True if a purge says that the object is as if it had never been; marks one that a soft
  * purge says to be stale. One comparison unless there was a purge since it was last asked. */
 bool edge_object_is_gone(struct edge_object *object);
@@ -429,9 +496,10 @@ void edge_chunk_install(struct edge_object *object, uint64_t chunk, struct store
 
 /* ---- freeze.c ------------------------------------------------------------ */
 
-/* Under the body's lock: is chunk `i` sent so often that a frozen copy of it pays? */
+/* In a section, or under the body's lock: are the `n` bytes in `buffer`, a PRESENT chunk of
+ * `extent`, sent so often that a frozen copy of them pays? */
 bool edge_chunk_is_hot(const struct edge_store *store, const struct store_extent *extent,
-                       unsigned i);
+                       const struct store_buffer *buffer, uint32_t n);
 
 /* Puts a frozen copy in the place of `chunk`. False if there was no room for it. Without locks. */
 bool edge_chunk_freeze(struct edge_object *object, uint64_t chunk);

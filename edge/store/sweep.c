@@ -10,24 +10,25 @@ void edge_store_sweep_init(struct edge_store *store, struct edge_store_sweep *sw
 static bool sweep_bucket(struct edge_store *store, struct store_shard *shard, size_t bucket,
                          struct edge_object **chain, size_t *n_looked)
 {
-    size_t n_buckets = shard->n_buckets;
+    size_t n_buckets = edge_shard_table(shard)->n_buckets;
 
-    for (struct edge_object *at = shard->buckets[bucket], *next = NULL; at != NULL; at = next) {
-        next = at->next;
+    for (struct edge_object *at = edge_shard_first(shard, bucket), *next = NULL; at != NULL;
+         at = next) {
+        next = edge_object_next(at);
         (*n_looked)++;
         if (edge_object_is_gone(at)) {
             edge_store_unlink(store, shard, at);
-            at->next = *chain;
+            at->left = *chain;
             *chain = at;
         }
-        if (shard->n_buckets != n_buckets) {
+        if (edge_shard_table(shard)->n_buckets != n_buckets) {
             return false;
         }
     }
     return true;
 }
 
-/* Takes what is gone of the next few buckets out, chained by `next`. Should the table grow
+/* Takes what is gone of the next few buckets out, chained by `left`. Should the table grow
  * meanwhile, a bucket's other half comes later; once it shrank, the shard is begun anew. */
 static struct edge_object *sweep_some(struct edge_store *store, struct edge_store_sweep *sweep,
                                       size_t *n_looked)
@@ -37,14 +38,15 @@ static struct edge_object *sweep_some(struct edge_store *store, struct edge_stor
     bool is_same = true;
 
     (void)pthread_mutex_lock(&shard->lock);
-    sweep->bucket = shard->n_buckets < sweep->n_buckets ? 0 : sweep->bucket;
-    sweep->n_buckets = shard->n_buckets;
-    size_t end = FB_MIN(sweep->bucket + EDGE_STORE_SWEEP_LOCKED, shard->n_buckets);
+    size_t n_buckets = edge_shard_table(shard)->n_buckets;
+    sweep->bucket = n_buckets < sweep->n_buckets ? 0 : sweep->bucket;
+    sweep->n_buckets = n_buckets;
+    size_t end = FB_MIN(sweep->bucket + EDGE_STORE_SWEEP_LOCKED, n_buckets);
     while (is_same && sweep->bucket < end) {
         is_same = sweep_bucket(store, shard, sweep->bucket, &chain, n_looked);
         sweep->bucket++;
     }
-    if (is_same && sweep->bucket == shard->n_buckets) {
+    if (is_same && sweep->bucket == n_buckets) {
         sweep->bucket = 0;
         sweep->n_buckets = 0;
         sweep->shard++;

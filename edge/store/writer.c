@@ -1,6 +1,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/loop/grace.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
 #include "edge/store/writer_internal.h"
@@ -72,8 +73,8 @@ static int writer_begin_chunk(struct edge_writer *writer)
     (void)pthread_mutex_lock(&body->lock);
     struct store_chunk *place = &writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS];
     FB_REQUIRE(place->state == CHUNK_ABSENT); /* since a writer stands at it */
-    *place = (struct store_chunk){.buffer = writer->buffer, .state = CHUNK_FILLING};
     writer->extent->unread |= (uint8_t)(1U << chunk % EDGE_EXTENT_CHUNKS);
+    (void)edge_chunk_set(place, writer->buffer, 0, CHUNK_FILLING); /* there was none */
     (void)pthread_mutex_unlock(&body->lock);
     return FB_OK;
 }
@@ -96,9 +97,11 @@ static int writer_grow_chunk(struct edge_writer *writer)
     }
     memcpy(fresh->bytes, old->bytes, old->cap);
     (void)pthread_mutex_lock(&body->lock);
-    writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS].buffer = fresh;
+    struct store_chunk *place = &writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS];
+    (void)edge_chunk_set(place, fresh, place->n_filled, CHUNK_FILLING); /* that is `old` */
     (void)pthread_mutex_unlock(&body->lock);
     writer->buffer = fresh;
+    fb_grace_wait();
     edge_buffer_unref(old);
     return FB_OK;
 }
@@ -124,7 +127,7 @@ static int writer_complete_chunk(struct edge_writer *writer, struct store_chunk 
     uint64_t next = writer->offset / EDGE_CHUNK_BYTES + 1;
     int64_t length = length_of(body);
 
-    place->state = CHUNK_PRESENT;
+    edge_chunk_show(place);
     writer->buffer = NULL;
     writer->offset += place->n_filled - writer->offset % EDGE_CHUNK_BYTES;
     if (writer->offset == (uint64_t)length || writer->offset >= writer->end) {
@@ -248,6 +251,7 @@ int edge_object_write(struct edge_object *object, struct fb_loop *loop, uint64_t
         writer->is_done = length_of(body) == 0;
         edge_readers_satisfy(body, offset / EDGE_CHUNK_BYTES);
         fb_list_append(&body->writers, &writer->link);
+        atomic_fetch_add_explicit(&body->n_writing, 1, memory_order_relaxed);
     }
     (void)pthread_mutex_unlock(&body->lock);
     if (err < 0) {
@@ -306,7 +310,7 @@ static void finish_unknown(struct edge_writer *writer, int result)
     uint64_t chunk = writer->offset / EDGE_CHUNK_BYTES;
 
     if (writer->buffer != NULL) {
-        writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS].state = CHUNK_PRESENT;
+        edge_chunk_show(&writer->extent->chunks[chunk % EDGE_EXTENT_CHUNKS]);
     }
     body->result = result;
     if (result == FB_OK) {
@@ -321,11 +325,11 @@ static struct store_buffer *finish_known(struct edge_writer *writer, int result)
 {
     struct edge_body *body = body_of(writer);
     uint64_t chunk = writer->offset / EDGE_CHUNK_BYTES;
-    struct store_buffer *waste = writer->buffer;
+    struct store_buffer *waste = NULL;
 
-    if (waste != NULL) {
+    if (writer->buffer != NULL) {
         struct store_extent *extent = writer->extent;
-        extent->chunks[chunk % EDGE_EXTENT_CHUNKS] = (struct store_chunk){0};
+        waste = edge_chunk_set(&extent->chunks[chunk % EDGE_EXTENT_CHUNKS], NULL, 0, CHUNK_ABSENT);
         extent->unread &= (uint8_t) ~(1U << chunk % EDGE_EXTENT_CHUNKS);
     }
     if (result < 0 && !writer->is_done) {
@@ -369,12 +373,16 @@ void edge_writer_finish(struct edge_writer *writer, int result)
     }
     writer->buffer = NULL;
     fb_list_remove(&writer->link);
+    atomic_fetch_sub_explicit(&body->n_writing, 1, memory_order_relaxed);
     edge_readers_wake(body, 0, UINT64_MAX); /* some hoped that it would come to them */
     bool is_posted = writer->is_posted;
     writer->is_closed = true;
     (void)pthread_mutex_unlock(&body->lock);
 
-    edge_buffer_unref(waste);
+    if (waste != NULL) {
+        fb_grace_wait();
+        edge_buffer_unref(waste);
+    }
     uint64_t number = writer->extent != NULL ? writer->extent->number : UINT64_MAX;
     if (writer->extent != NULL) {
         edge_body_unpin(body, writer->extent); /* and may be gone then */
