@@ -206,7 +206,10 @@ static const struct fb_conf_item store_items[] = {
          "its age; by `recent`, nearly what was asked for longest ago, at no cost to a hit; "
          "by `s3-fifo`, what was not asked for again soon; by `lru`, what was asked for longest "
          "ago; `auto` is `recent` above volumes, which keep what is asked for often, and `rate` "
-         "without them."},
+         "without them. Why not `s3-fifo` by preset: with 0.2, 0.5 and 1 % of the footprint of five "
+         "traces it goes .055, .205 and .299 of the way from `lru` to the offline optimum in bytes, "
+         "and in the worst of them .11 the other way; `rate` goes .167, .271 and .329, and .08 at "
+         "least (`tests/bench/sim`)."},
     {"endurance", FB_CONF_SECTION, AT(edge_conf_store, endurance), .section = &endurance_section,
      .help = "What may be written in a day to each volume that says nothing of its own."},
     {"volumes", FB_CONF_SECTIONS, AT(edge_conf_store, volumes), .section = &volume_section,

@@ -209,6 +209,20 @@ def test_the_store_stays_within_its_bound(lab):
     assert edge.metric("edge_store_evictions_total") > 0
 
 
+@pytest.mark.parametrize("eviction, kept", [("rate", 6), ("s3-fifo", 6), ("lru", 0)])
+def test_what_goes_from_memory_is_what_the_eviction_says(lab, eviction, kept):
+    """Six that were asked for often, and then eighty that nobody asks for again."""
+    origin = lab.scripted_origin()
+    body = os.urandom(256 * 1024)
+    for n in range(86):
+        origin.put(f"/v/{n}.m4s", body)
+    edge = lab.edge(upstreams=[origin.url], memory=f"8MiB\n  eviction: {eviction}")
+    for n in [*range(6)] * 4 + [*range(6, 86)]:
+        assert get(f"{edge.url}/v/{n}.m4s").body == body
+    again = [get(f"{edge.url}/v/{n}.m4s").headers["Cache-Status"] for n in range(6)]
+    assert sum("; hit" in story for story in again) == kept
+
+
 def test_a_passed_body_is_pulled_no_faster_than_its_client_reads(lab):
     origin, sent = lab.scripted_origin(), threading.Event()
     size = 64 * 1024 * 1024
