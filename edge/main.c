@@ -306,6 +306,9 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);
     }
     if (err == FB_OK) {
+        err = edge_signals_join_crew(node, diag);
+    }
+    if (err == FB_OK) {
         err = node_listen(node, diag);
     }
     if (err < 0) {

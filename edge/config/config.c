@@ -114,6 +114,9 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
     if (err == FB_OK) {
         err = conf_check_free(edge, edge->listen.n, &edge->admin.address, diag);
     }
+    if (err == FB_OK) {
+        err = edge_conf_check_warm(edge, diag);
+    }
     return err < 0 ? err : edge_conf_check_tls_server(edge, &edge->admin.tls, diag);
 }
 
@@ -260,6 +263,9 @@ static const struct fb_conf_item root_items[] = {
      .help = "An `edge` serves players; a `regional` node serves edges."},
     {"workers", FB_CONF_COUNT, AT(edge_conf, workers), .min = 1, .max = 256, .preset = "auto",
      .help = "Loop threads; `auto`: one for each processor."},
+    {"region", FB_CONF_STRING, AT(edge_conf, region), .max = 64, .check = edge_conf_check_region,
+     .help = "Which region's viewers it serves, such as `de-south`: in its reports of views, and "
+             "for the plan that it is filled by."},
     {"state", FB_CONF_PATH, AT(edge_conf, state), .max = 1024, .probe = edge_conf_probe_folder,
      .help = "Folder for what has to outlive the process and is not content, such as the log of "
              "purges. Made if missing. Unset: prefixes and tags cannot be purged on a node with "
@@ -302,6 +308,8 @@ static const struct fb_conf_item root_items[] = {
      .is_live = true, .help = "Active checks of upstreams."},
     {"keepalive", FB_CONF_SECTION, AT(edge_conf, keepalive),
      .section = &edge_conf_keepalive_section, .help = "Connections to upstreams."},
+    {"warm", FB_CONF_SECTION, AT(edge_conf, warm), .section = &edge_conf_warm_section,
+     .help = "What is filled before anybody asks."},
     {0},
 };
 

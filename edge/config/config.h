@@ -24,6 +24,7 @@ struct edge_tls;
 struct edge_views_options;
 struct edge_volume_spec;
 struct fb_buf;
+struct edge_warm_settings;
 struct fb_network;
 
 struct edge_conf_listen {
@@ -293,13 +294,35 @@ struct edge_conf_fills {
     uint64_t complete_missing;
 };
 
+/* See edge/warm/guard.h. */
+struct edge_conf_warm_guard {
+    int64_t percentile; /* 0: none */
+    uint64_t commit;    /* bit/s */
+};
+
+struct edge_conf_warm {
+    struct fb_conf_list keys; /* of struct fb_str: files; none: nothing is warmed */
+    struct fb_str host;
+    struct fb_conf_list windows; /* of struct fb_str */
+    bool now;
+    uint64_t rate; /* bit/s */
+    int64_t parallel;
+    uint64_t storage;
+    uint64_t demand; /* bit/s */
+    struct edge_conf_warm_guard guard;
+    int64_t least_yield; /* percent */
+    uint64_t yield_span;
+    uint64_t pull;
+};
+
 enum edge_role { EDGE_ROLE_EDGE, EDGE_ROLE_REGIONAL };
 
 struct edge_conf {
     struct fb_str node;
-    int role;            /* enum edge_role */
-    int64_t workers;     /* or FB_CONF_AUTO */
-    struct fb_str state; /* ptr NULL: none */
+    int role;             /* enum edge_role */
+    int64_t workers;      /* or FB_CONF_AUTO */
+    struct fb_str region; /* ptr NULL: none */
+    struct fb_str state;  /* ptr NULL: none */
     struct edge_conf_access_log access_log;
     struct edge_conf_views views;
     struct fb_conf_list listen; /* of struct edge_conf_listen */
@@ -317,6 +340,7 @@ struct edge_conf {
     struct edge_conf_failover failover;
     struct edge_conf_health health;
     struct edge_conf_keepalive keepalive;
+    struct edge_conf_warm warm;
 };
 
 extern const struct fb_conf_section edge_conf_section;
@@ -366,3 +390,13 @@ struct edge_upstreams_options edge_conf_upstream_options(const struct edge_conf 
 FB_MUST_CHECK int edge_conf_pool(const struct fb_conf_list *list, struct edge_upstreams *upstreams,
                                  struct edge_tls *tls, const struct edge_pool **ret_pool,
                                  struct fb_diag *diag);
+
+/* What is said of warming, with the files of keys read; to be freed with
+ * edge_warm_settings_done(). Its strings are borrowed from `conf`. */
+FB_MUST_CHECK int edge_conf_warm(const struct edge_conf *conf,
+                                 struct edge_warm_settings *ret_settings, struct fb_diag *diag);
+
+/* The regional nodes among the upstreams of `warm.host`; there is one at least. */
+FB_MUST_CHECK int edge_conf_warm_pool(const struct edge_conf *conf,
+                                      struct edge_upstreams *upstreams, struct edge_tls *tls,
+                                      const struct edge_pool **ret_pool, struct fb_diag *diag);

@@ -13,9 +13,18 @@
 #include "edge/upstream/upstream.h"
 #include "edge/views/views.h"
 #include "edge/volume/volumes.h"
+#include "edge/warm/warm.h"
 
 /* For what was accepted just before a new process took over to ask what it came for. */
 enum { HEIR_LINGER_MS = 1000 };
+
+static void node_on_halted(struct fb_op *op)
+{
+    struct edge_node *node = FB_CONTAINER_OF(op, struct edge_node, halt);
+
+    edge_crew_drain(node->crew, fb_daemon_has_heir(node->daemon) ? HEIR_LINGER_MS : 0,
+                    node->drained);
+}
 
 void edge_node_drain(void *ctx, struct fb_op *op)
 {
@@ -23,8 +32,9 @@ void edge_node_drain(void *ctx, struct fb_op *op)
 
     edge_checks_close(node->checks);
     node->checks = NULL;
-    edge_signals_halt(node);
-    edge_crew_drain(node->crew, fb_daemon_has_heir(node->daemon) ? HEIR_LINGER_MS : 0, op);
+    node->drained = op;
+    fb_op_init(&node->halt, fb_daemon_loop(node->daemon), node_on_halted);
+    edge_signals_halt(node, &node->halt);
 }
 
 /* What the volumes hold counts: without it, all would be asked of the upstream. */
@@ -94,9 +104,14 @@ int edge_node_check(const void *conf, struct fb_diag *diag)
 {
     struct edge_sites *sites = NULL;
     struct edge_tls *tls = NULL;
+    struct edge_warm_settings warm = {0};
 
     int err = edge_conf_sites(conf, NULL, NULL, 0, &sites, diag);
     edge_sites_unref(sites);
+    if (err == FB_OK) {
+        err = edge_conf_warm(conf, &warm, diag);
+        edge_warm_settings_done(&warm);
+    }
     if (err == FB_OK) {
         err =
             edge_tls_new(conf, &(struct edge_tls_options){.clock = fb_clock_system()}, &tls, diag);

@@ -52,6 +52,8 @@ struct edge_node {
     bool was_ready; /* a drive that comes back later takes nobody out of service */
     struct edge_purges_hold hold;
     struct fb_op *held; /* the daemon's, until it is done */
+    struct fb_op halt;
+    struct fb_op *drained; /* the daemon's, until it is done */
 };
 
 /* Members of struct fb_daemon_program, which tells what they are to do; `ctx` is a node. */

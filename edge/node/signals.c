@@ -4,9 +4,14 @@
 #include "base/core/buf.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/loop/op.h"
 #include "edge/config/config.h"
 #include "edge/node/node.h"
+#include "edge/serve/crew.h"
+#include "edge/serve/serve.h"
+#include "edge/upstream/upstream.h"
 #include "edge/views/views.h"
+#include "edge/warm/warm.h"
 
 int edge_signals_open(struct edge_node *node, struct fb_diag *diag)
 {
@@ -23,14 +28,63 @@ int edge_signals_open(struct edge_node *node, struct fb_diag *diag)
     return edge_views_open(&options, &node->signals->views, diag);
 }
 
+static struct edge_sites *signals_sites(void *ctx)
+{
+    return edge_serve_sites(ctx);
+}
+
+int edge_signals_join_crew(struct edge_node *node, struct fb_diag *diag)
+{
+    const struct edge_conf *conf = node->conf;
+    struct edge_crew_seat seat = edge_crew_seat(node->crew);
+    struct edge_warm_options options = {
+        .folder = conf->state.ptr,
+        .store = node->store,
+        .volumes = node->volumes,
+        .fills = node->fills,
+        .loop = seat.loop,
+        .fetch = edge_uplink_fetch,
+        .uplink = seat.uplink,
+        .sites = signals_sites,
+        .sites_ctx = seat.serve,
+        .metrics = node->metrics,
+    };
+
+    if (conf->warm.keys.n == 0) {
+        return FB_OK;
+    }
+    int err = edge_conf_warm_pool(conf, node->upstreams, node->tls, &options.pool, diag);
+    if (err == FB_OK) {
+        err = edge_conf_warm(conf, &options.settings, diag);
+    }
+    if (err == FB_OK) {
+        err = edge_warm_open(&options, &node->signals->warm, diag);
+    }
+    edge_warm_settings_done(&options.settings);
+    return err;
+}
+
 void edge_signals_start(struct edge_node *node)
 {
     (void)node;
 }
 
-void edge_signals_halt(struct edge_node *node)
+void edge_signals_own(struct edge_node *node)
 {
-    (void)node;
+    if (node->signals->warm != NULL) {
+        node->signals->is_warming = true;
+        edge_warm_start(node->signals->warm);
+    }
+}
+
+void edge_signals_halt(struct edge_node *node, struct fb_op *op)
+{
+    if (node->signals->is_warming) {
+        edge_warm_stop(node->signals->warm, op);
+        return;
+    }
+    fb_op_begin(op, NULL);
+    fb_op_finish(op, FB_OK);
 }
 
 void edge_signals_close(struct edge_node *node)
@@ -38,6 +92,7 @@ void edge_signals_close(struct edge_node *node)
     if (node->signals == NULL) {
         return;
     }
+    edge_warm_close(node->signals->warm);
     edge_views_close(node->signals->views);
     fb_free(node->signals);
     node->signals = NULL;
@@ -46,4 +101,7 @@ void edge_signals_close(struct edge_node *node)
 void edge_signals_status(const struct edge_node *node, struct fb_json *status)
 {
     edge_views_status(node->signals->views, status);
+    if (node->signals->warm != NULL) {
+        edge_warm_status(node->signals->warm, status);
+    }
 }

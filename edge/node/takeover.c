@@ -3,6 +3,7 @@
 #include "base/daemon/handover.h"
 #include "edge/config/tls.h"
 #include "edge/node/node.h"
+#include "edge/node/signals.h"
 #include "edge/serve/crew.h"
 #include "edge/upstream/checks.h"
 #include "edge/volume/volumes.h"
@@ -64,6 +65,7 @@ static void node_own(void *ctx)
     if (node->volumes != NULL) {
         edge_volumes_start(node->volumes);
     }
+    edge_signals_own(node);
 }
 
 const struct fb_daemon_succession edge_node_succession = {

@@ -471,3 +471,11 @@ struct edge_serve_counts edge_crew_count(const struct edge_crew *crew)
     }
     return counts;
 }
+
+struct edge_crew_seat edge_crew_seat(const struct edge_crew *crew)
+{
+    const struct crew_worker *first = &crew->workers[0];
+
+    return (struct edge_crew_seat){
+        .loop = first->loop, .uplink = first->uplink, .serve = first->serve};
+}

@@ -33,6 +33,7 @@
 
 struct edge_crew;
 struct edge_sites;
+struct edge_uplink;
 struct edge_upstreams;
 struct edge_volumes;
 struct fb_clock;
@@ -70,6 +71,16 @@ FB_MUST_CHECK int edge_crew_listen(struct edge_crew *crew, const struct fb_addre
 
 /* Starts the threads: all of them, or none. The volumes may be started after it. */
 FB_MUST_CHECK int edge_crew_start(struct edge_crew *crew, struct fb_diag *diag);
+
+/* The first worker's, for what the node does there of its own accord: begun by mail to the loop
+ * after edge_crew_start(), and over before edge_crew_drain(). */
+struct edge_crew_seat {
+    struct fb_loop *loop;
+    struct edge_uplink *uplink;
+    struct edge_serve *serve;
+};
+
+struct edge_crew_seat edge_crew_seat(const struct edge_crew *crew);
 
 /* Adds another descriptor of each listening socket to `sockets`. Main thread, before the drain. */
 FB_MUST_CHECK int edge_crew_share(const struct edge_crew *crew, struct fb_sockets *sockets);

@@ -27,3 +27,8 @@ void edge_serve_reload(struct edge_serve *serve, struct edge_sites *sites)
     edge_reign_leave(serve->reign);
     serve->reign = next;
 }
+
+struct edge_sites *edge_serve_sites(const struct edge_serve *serve)
+{
+    return serve->reign->sites;
+}

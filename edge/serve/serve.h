@@ -81,6 +81,9 @@ void edge_serve_free(struct edge_serve *serve);
  * those under way keep theirs. On the loop. */
 void edge_serve_reload(struct edge_serve *serve, struct edge_sites *sites);
 
+/* Those in force, borrowed until the loop's next turn. On the loop. */
+struct edge_sites *edge_serve_sites(const struct edge_serve *serve);
+
 /* For fb_server_options.handle, with the struct edge_serve as ctx. */
 void edge_serve_handle(void *serve, struct fb_exchange *exchange);
 

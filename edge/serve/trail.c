@@ -42,6 +42,8 @@ static const struct fb_metric trail_rows[SERVE_N_ROWS] = {
     [SERVE_ROW_MISSES + EDGE_CAUSE_CORRUPT] = MISS_ROW("corrupt"),
     [SERVE_ROW_BYTES] = {"edge_bytes_served_total", FB_METRIC_COUNTER, NULL,
                          "Bytes of content sent to clients."},
+    [SERVE_ROW_PLANNED] = {"edge_bytes_planned_served_total", FB_METRIC_COUNTER, NULL,
+                           "Those of them that came from objects which a plan had filled."},
     [SERVE_ROW_CUT] = {"edge_responses_cut_total", FB_METRIC_COUNTER, NULL,
                        "Responses that ended before their content did."},
 };

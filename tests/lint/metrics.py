@@ -32,6 +32,7 @@ SECTIONS = [
      "Of every program that listens. The label is `forebay-edge`, `origin`, or `admin` for the address for operators."),
     ("Responses of the edge", ["edge/serve"], None, ""),
     ("Fills", ["edge/fill"], None, "A fill is one fetch from upstream, for however many clients."),
+    ("Warming", ["edge/warm"], None, "What is filled by the plan of the region, before anybody asks."),
     ("Upstreams, all together", ["edge/upstream/upstream.c"], None, ""),
     ("Each upstream", ["edge/upstream/server.c"], "upstream", "The label is its URL."),
     ("Connections to upstreams", ["base/client"], None, ""),
