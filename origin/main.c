@@ -30,6 +30,7 @@
 #include "origin/jobs/jobs.h"
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
+#include "origin/node/signals.h"
 #include "origin/objects/objects.h"
 #include "origin/search/search.h"
 #include "origin/upload/upload.h"
@@ -221,6 +222,7 @@ static void node_make_handlers(struct origin_node *node)
         .engagement = node->engagement,
         .search = node->search,
         .feed = node->signals.feed,
+        .views = node->signals.views,
         .clock = fb_clock_system(),
         .public_url = conf->public_url,
         .upload_url = conf->upload.url,
@@ -252,6 +254,7 @@ static void node_make_routers(struct origin_node *node)
     node->upload_router = fb_router_new(routes, n, node->pool, node->upload);
     routes = origin_delivery_routes(&n);
     node->delivery_router = fb_router_new(routes, n, node->pool, node->delivery);
+    origin_signals_route(node);
 }
 
 static void node_handle(void *ctx, struct fb_exchange *exchange)
@@ -260,6 +263,9 @@ static void node_handle(void *ctx, struct fb_exchange *exchange)
     struct fb_str path = fb_exchange_request(exchange)->path;
     struct fb_router *router = node->delivery_router;
 
+    if (origin_signals_handle(&node->signals, exchange)) {
+        return;
+    }
     if (fb_str_starts_with(path, FB_STR("/api/"))) {
         router = node->api_router;
     } else if (fb_str_starts_with(path, FB_STR("/internal/"))) {

@@ -218,6 +218,11 @@ static const struct fb_route api_routes[] = {
     GET(V1 "/me/following", origin_api_my_following),
     GET(V1 "/search", origin_api_search),
     GET(V1 "/search/suggest", origin_api_suggest),
+    GET(V1 "/analytics", origin_api_my_analytics),
+    GET(VIDEO "/analytics", origin_api_analytics),
+    GET(VIDEO "/uncounted", origin_api_uncounted),
+    POST(VIDEO "/watch", origin_api_watch),
+    GET(V1 "/reports", origin_api_reports),
 };
 
 const struct fb_route *origin_api_routes(size_t *ret_n)

@@ -43,6 +43,7 @@ struct origin_jobs;
 struct origin_objects;
 struct origin_search;
 struct origin_upload;
+struct origin_views;
 
 enum {
     ORIGIN_API_TITLE_MAX = 150,        /* characters */
@@ -68,6 +69,7 @@ struct origin_api_options {
     struct origin_engagement *engagement;
     struct origin_search *search;
     struct origin_feed *feed;
+    struct origin_views *views;
     const struct fb_clock *clock;
     struct fb_str public_url; /* where players fetch media */
     struct fb_str upload_url; /* where uploads go; empty: to the host that was asked */

@@ -43,6 +43,9 @@ FB_MUST_CHECK int origin_api_own_video(const struct origin_api *api, struct fb_c
 FB_MUST_CHECK int origin_api_public_video(const struct origin_api *api, struct fb_call *call,
                                           struct origin_video *ret_video);
 
+/* Whether the caller is an admin: 401, 403. */
+FB_MUST_CHECK int origin_api_admin(const struct origin_api *api, struct fb_call *call);
+
 /* Who acts: 401; 429 if that is too much at once. Tells the client what it has left. */
 FB_MUST_CHECK int origin_api_actor(const struct origin_api *api, struct fb_call *call,
                                    enum origin_engagement_limit limit,
@@ -147,3 +150,8 @@ void origin_api_my_saves(void *ctx, struct fb_call *call);
 void origin_api_my_following(void *ctx, struct fb_call *call);
 void origin_api_search(void *ctx, struct fb_call *call);
 void origin_api_suggest(void *ctx, struct fb_call *call);
+void origin_api_analytics(void *ctx, struct fb_call *call);
+void origin_api_my_analytics(void *ctx, struct fb_call *call);
+void origin_api_uncounted(void *ctx, struct fb_call *call);
+void origin_api_reports(void *ctx, struct fb_call *call);
+void origin_api_watch(void *ctx, struct fb_call *call);

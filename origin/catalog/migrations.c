@@ -283,26 +283,35 @@ static const char views[] =
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX view_renditions_day ON view_renditions(day, region);"
 
-    /* Sketches of who watched, and from which networks. */
-    "CREATE TABLE view_uniques ("
+    /* Sketches of who watched and from which networks, and the counts of enum fb_view_source, of
+     * enum fb_view_reason and of the time to start, in their order. */
+    "CREATE TABLE view_days ("
     "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
     "  day INTEGER NOT NULL,"
     "  region INTEGER NOT NULL REFERENCES regions(id),"
     "  viewers BLOB NOT NULL,"
     "  networks BLOB NOT NULL,"
+    "  source_feed INTEGER NOT NULL,"
+    "  source_search INTEGER NOT NULL,"
+    "  source_trending INTEGER NOT NULL,"
+    "  source_share INTEGER NOT NULL,"
+    "  source_external INTEGER NOT NULL,"
+    "  source_other INTEGER NOT NULL,"
+    "  uncounted_too_short INTEGER NOT NULL,"
+    "  uncounted_duplicate INTEGER NOT NULL,"
+    "  uncounted_bot INTEGER NOT NULL,"
+    "  uncounted_rate INTEGER NOT NULL,"
+    "  uncounted_no_media INTEGER NOT NULL,"
+    "  startup_0 INTEGER NOT NULL,"
+    "  startup_1 INTEGER NOT NULL,"
+    "  startup_2 INTEGER NOT NULL,"
+    "  startup_3 INTEGER NOT NULL,"
+    "  startup_4 INTEGER NOT NULL,"
+    "  startup_5 INTEGER NOT NULL,"
+    "  startup_6 INTEGER NOT NULL,"
+    "  startup_7 INTEGER NOT NULL,"
     "  PRIMARY KEY (video, day, region)"
     ") STRICT;"
-
-    /* Counts by a small number: sources, reasons why not, buckets of the time to start. */
-    "CREATE TABLE view_details ("
-    "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
-    "  day INTEGER NOT NULL,"
-    "  region INTEGER NOT NULL REFERENCES regions(id),"
-    "  kind TEXT NOT NULL CHECK (kind IN ('source','uncounted','startup')),"
-    "  which INTEGER NOT NULL,"
-    "  n INTEGER NOT NULL,"
-    "  PRIMARY KEY (video, day, kind, region, which)"
-    ") STRICT, WITHOUT ROWID;"
 
     /* What nodes told of videos that are not here (any more); '' is all the rest of a day. */
     "CREATE TABLE view_unknown ("

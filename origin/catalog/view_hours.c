@@ -134,7 +134,9 @@ int origin_catalog_view_slots_prune(struct origin_catalog *catalog, size_t max, 
         hold.db, "DELETE FROM view_slots WHERE (slot, video, region) IN"
                  " (SELECT slot, video, region FROM view_slots WHERE slot < ?1 LIMIT ?2)");
     fb_db_bind_int(
-        &q, 1, unit_since(origin_catalog_now(catalog) - ORIGIN_SLOTS_KEPT_MS, ORIGIN_MS_PER_SLOT));
+        &q, 1,
+        unit_since(origin_catalog_now(catalog) - ORIGIN_SLOTS_KEPT_MS - 2 * ORIGIN_MS_PER_HOUR,
+                   ORIGIN_MS_PER_SLOT));
     fb_db_bind_int(&q, 2, (int64_t)max);
     err = fb_db_run(&q);
     if (err < 0) {

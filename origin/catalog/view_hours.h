@@ -19,7 +19,7 @@
 #define ORIGIN_MS_PER_DAY  (24 * ORIGIN_MS_PER_HOUR)
 #define ORIGIN_MS_PER_SLOT INT64_C(300000)
 
-/* For how long there are slots. */
+/* For how long there are slots; they go hour by hour, well after that. */
 #define ORIGIN_SLOTS_KEPT_MS (3 * ORIGIN_MS_PER_HOUR)
 
 /* X(name): the columns of sums, alike in all tables; struct fb_view_entry says what they are. */
@@ -71,6 +71,6 @@ FB_MUST_CHECK int origin_catalog_view_renditions(struct origin_catalog *catalog,
 FB_MUST_CHECK int origin_catalog_regions(struct origin_catalog *catalog,
                                          int (*region)(void *ctx, struct fb_str name), void *ctx);
 
-/* Removes slots older than ORIGIN_SLOTS_KEPT_MS, at most `max`. */
+/* Removes slots that nobody asks for any more, at most `max`. */
 FB_MUST_CHECK int origin_catalog_view_slots_prune(struct origin_catalog *catalog, size_t max,
                                                   size_t *ret_n);

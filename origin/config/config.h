@@ -51,6 +51,10 @@ struct origin_conf_limits {
     struct origin_conf_pace searches;
 };
 
+struct origin_conf_views {
+    struct fb_str token; /* empty: no reports */
+};
+
 struct origin_conf {
     struct fb_str node;
     struct fb_conf_list listen; /* of struct origin_conf_listen */
@@ -68,6 +72,7 @@ struct origin_conf {
     struct origin_conf_upload upload;
     struct origin_conf_auth auth;
     struct origin_conf_jobs jobs;
+    struct origin_conf_views views;
     struct fb_conf_list admins;     /* of struct fb_str: e-mail addresses */
     struct fb_conf_list categories; /* of struct fb_str */
     struct origin_conf_limits limits;

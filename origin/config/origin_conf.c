@@ -144,6 +144,20 @@ static const struct fb_conf_section limits_section = {
     .items = limits_items,
 };
 
+static const struct fb_conf_item views_items[] = {
+    {"token", FB_CONF_STRING, AT(origin_conf_views, token), .max = 256, .is_secret = true,
+     .check = origin_conf_check_token,
+     .help = "What nodes must show to report views, at least 16 visible characters; without it no "
+             "reports are taken."},
+    {0},
+};
+static const struct fb_conf_section views_section = {
+    .name = "views",
+    .help = "Reports of views, from regional nodes and edges.",
+    .size = sizeof(struct origin_conf_views),
+    .items = views_items,
+};
+
 static const struct fb_conf_item origin_items[] = {
     {"node", FB_CONF_STRING, AT(origin_conf, node), .min = 1, .max = 64, .preset = "origin",
      .check = fb_node_name_check, .help = "The name of this node."},
@@ -179,6 +193,8 @@ static const struct fb_conf_item origin_items[] = {
      .help = "Accounts and sessions."},
     {"jobs", FB_CONF_SECTION, AT(origin_conf, jobs), .section = &jobs_section,
      .help = "Transcoding jobs."},
+    {"views", FB_CONF_SECTION, AT(origin_conf, views), .section = &views_section,
+     .help = "Reports of views, from regional nodes and edges."},
     {"admins", FB_CONF_STRINGS, AT(origin_conf, admins), .max = 256,
      .check_all = fb_conf_check_distinct,
      .help = "E-mail addresses of the accounts that may deactivate videos and remove comments."},

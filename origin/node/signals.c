@@ -2,9 +2,35 @@
 
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/server/exchange.h"
+#include "base/server/router.h"
+#include "base/wire/view_report.h"
+#include "origin/config/config.h"
 #include "origin/feed/feed.h"
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
+#include "origin/views/views.h"
+
+enum { VIEWS_ROUND_MS = 10 * 60 * 1000 };
+
+static int views_run(void *ctx)
+{
+    return origin_views_prune(ctx);
+}
+
+static void signals_open_views(struct origin_node *node)
+{
+    node->signals.views = origin_views_new(&(struct origin_views_options){
+        .catalog = node->catalog,
+        .clock = fb_clock_system(),
+        .metrics = node->metrics,
+        .token = node->conf->views.token,
+    });
+    origin_rounds_add(node->rounds, &(struct origin_round){.name = "views",
+                                                           .period_ms = VIEWS_ROUND_MS,
+                                                           .run = views_run,
+                                                           .ctx = node->signals.views});
+}
 
 static int feed_run(void *ctx)
 {
@@ -27,12 +53,36 @@ static void signals_open_feed(struct origin_node *node)
 int origin_signals_open(struct origin_node *node, struct fb_diag *diag)
 {
     (void)diag;
+    signals_open_views(node);
     signals_open_feed(node);
     return FB_OK;
 }
 
+void origin_signals_route(struct origin_node *node)
+{
+    size_t n = 0;
+
+    const struct fb_route *routes = origin_views_routes(node->signals.views, &n);
+    node->signals.views_router = fb_router_new(routes, n, node->pool, node->signals.views);
+}
+
+bool origin_signals_handle(const struct origin_signals *signals, struct fb_exchange *exchange)
+{
+    struct fb_str path = fb_exchange_request(exchange)->path;
+
+    if (fb_str_starts_with(path, FB_STR(FB_VIEW_REPORTS_PATH))) {
+        fb_router_handle(signals->views_router, exchange);
+        return true;
+    }
+    return false;
+}
+
 void origin_signals_close(struct origin_signals *signals)
 {
+    if (signals->views_router != NULL) {
+        fb_router_free(signals->views_router);
+    }
     origin_feed_close(signals->feed);
+    origin_views_free(signals->views);
     *signals = (struct origin_signals){.feed = NULL};
 }

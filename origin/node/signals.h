@@ -9,16 +9,29 @@
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 
+#include <stdbool.h>
+
+struct fb_exchange;
+struct fb_router;
 struct origin_feed;
 struct origin_node;
+struct origin_views;
 
 /* In the order in which each stands on those before. */
 struct origin_signals {
-    struct origin_feed *feed; /* owned */
+    struct origin_views *views; /* owned, as all that follows */
+    struct origin_feed *feed;
+    struct fb_router *views_router;
 };
 
 /* After the catalog, the pool and the rounds; before the handlers. */
 FB_MUST_CHECK int origin_signals_open(struct origin_node *node, struct fb_diag *diag);
+
+/* Makes the routers of what nodes ask; after the open. */
+void origin_signals_route(struct origin_node *node);
+
+/* True if the request is one of theirs, and under way. */
+bool origin_signals_handle(const struct origin_signals *signals, struct fb_exchange *exchange);
 
 /* After the rounds have stopped and the handlers are gone. Safe on zero. */
 void origin_signals_close(struct origin_signals *signals);

@@ -20,7 +20,8 @@
  *
  * Ownership  new → free; everything given is borrowed.
  * Threads    Blocking; any thread. on_changed runs on the thread that took the report in.
- * Limits     ORIGIN_VIEWS_BODY_MAX of a request; every number saturates at 2^61.
+ * Limits     FB_VIEW_BATCH_MAX of a request, ORIGIN_VIEWS_TAKERS at once (503 beyond); every number
+ *            saturates at 2^53.
  * Failures   The catalog's.
  */
 #pragma once
@@ -31,6 +32,8 @@
 #include <stdint.h>
 
 struct fb_clock;
+struct fb_metrics;
+struct fb_route;
 struct origin_views;
 
 #define ORIGIN_VIEWS_OLDEST_MS (90 * ORIGIN_MS_PER_DAY)
@@ -39,15 +42,20 @@ struct origin_views;
 struct origin_views_options {
     struct origin_catalog *catalog;
     const struct fb_clock *clock;
+    struct fb_metrics *metrics;
+    struct fb_str token; /* what nodes must show; empty: no route */
 };
 
 struct origin_views *origin_views_new(const struct origin_views_options *options);
 void origin_views_free(struct origin_views *views);
 
+/* The internal routes, for a router with the views as ctx; none without a token. */
+const struct fb_route *origin_views_routes(const struct origin_views *views, size_t *ret_n);
+
 /* `changed` is told of what each report added, after it is committed: rows of slots (sums are
  * what was added, not what stands), at most a report's. At most ORIGIN_VIEWS_LISTENERS, told
  * before the first report comes in. It is quick, and may be called by several threads at once. */
-enum { ORIGIN_VIEWS_LISTENERS = 8 };
+enum { ORIGIN_VIEWS_LISTENERS = 8, ORIGIN_VIEWS_TAKERS = 4 };
 typedef void origin_views_changed_fn(void *ctx, const struct origin_view_row *rows, size_t n);
 void origin_views_on_changed(struct origin_views *views, origin_views_changed_fn *changed,
                              void *ctx);
