@@ -80,7 +80,7 @@ static void add_video(struct origin_features *features, const struct origin_shel
     add(features, LIKES, doublings(per_thousand_views(video->likes, video->views)), 0);
     add(features, SHARES, doublings(per_thousand_views(video->shares, video->views)), 0);
     add(features, AGE, age, 0);
-    add(features, LENGTH, doublings((double)video->duration_ms / MS_PER_SECOND), 0);
+    add(features, LENGTH, doublings((double)video->duration_ms / (double)MS_PER_SECOND), 0);
     add(features, TRENDS, video->trend > 0, 0);
     add(features, CATEGORY, 0, video->category);
     add(features, OWNER, 0, video->owner_number);
@@ -92,7 +92,7 @@ static void add_video(struct origin_features *features, const struct origin_shel
 static uint32_t usual_length_bin(const struct origin_viewer *viewer,
                                  const struct origin_shelf_video *video)
 {
-    double minutes = (double)video->duration_ms / MS_PER_MINUTE;
+    double minutes = (double)video->duration_ms / (double)MS_PER_MINUTE;
 
     if (viewer->mean_minutes <= 0 || minutes <= 0) {
         return NOBODY_KNOWS;
@@ -106,7 +106,7 @@ void origin_features_of(const struct origin_shelf *shelf, const struct origin_vi
 {
     const struct origin_shelf_video *video = origin_shelf_at(shelf, candidate->video);
     int64_t age_ms = FB_MAX(origin_shelf_now_ms(shelf) - video->published_ms, (int64_t)0);
-    uint32_t age = doublings((double)age_ms / MS_PER_HOUR);
+    uint32_t age = doublings((double)age_ms / (double)MS_PER_HOUR);
     uint32_t views = doublings((double)video->views);
     uint32_t follows = origin_viewer_follows(viewer, &video->owner);
     uint32_t likeness = doublings(candidate->likeness * 256);

@@ -57,7 +57,7 @@ void origin_viewer_sum_up(struct origin_viewer *viewer, const struct origin_shel
         }
         viewer->n_owners = interest_add(viewer->owners, viewer->n_owners, ORIGIN_VIEWER_HISTORY_MAX,
                                         video->owner_number, weight);
-        minutes += weight * (double)video->duration_ms / MS_PER_MINUTE;
+        minutes += weight * (double)video->duration_ms / (double)MS_PER_MINUTE;
         total += weight;
     }
     if (total > 0) {

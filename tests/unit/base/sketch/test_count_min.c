@@ -41,7 +41,7 @@ static void estimates_are_never_low_and_seldom_high(void **state)
     for (size_t s = 0; s < FB_ARRAY_LEN(sizes); s++) {
         FB_AUTO(fb_count_min_freep) struct fb_count_min *sketch = sketch_of(0, sizes[s]);
         uint64_t total = fb_count_min_total(sketch);
-        double bound = M_E / WIDTH * (double)total;
+        double bound = M_E / (double)WIDTH * (double)total;
         uint64_t n_beyond = 0;
 
         for (uint64_t i = 0; i < sizes[s]; i++) {

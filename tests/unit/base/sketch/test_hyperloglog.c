@@ -100,8 +100,8 @@ static void errors_are_spread_as_stated_and_even_out(void **state)
             sum += error;
             squares += error * error;
         }
-        double bias = sum / SKETCHES;
-        double spread = sqrt(squares / SKETCHES);
+        double bias = sum / (double)SKETCHES;
+        double spread = sqrt(squares / (double)SKETCHES);
         print_message("%5llu things: bias %+.2f %%, spread %.2f %%\n", (unsigned long long)sizes[s],
                       100 * bias, 100 * spread);
         assert_true(spread < 1.04 / sqrt(REGISTERS) * 1.3);
