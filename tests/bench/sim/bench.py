@@ -32,7 +32,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--json", type=pathlib.Path, help="write all results to this file too")
-    parser.add_argument("--eviction", default="rate", help="of the RAM tier (preset: rate)")
+    parser.add_argument("--eviction", default="auto", help="of the RAM tier (preset: auto)")
     parser.add_argument("folders", nargs="*", type=pathlib.Path)
     options = parser.parse_args()
     if not options.folders:
