@@ -27,6 +27,11 @@ static enum edge_beacon_event beacon_event(struct fb_str name)
     return EDGE_BEACON_OTHER;
 }
 
+static bool beacon_says(const struct fb_json *root, const char *name)
+{
+    return fb_json_type(fb_json_find(root, name)) > FB_JSON_NULL;
+}
+
 /* What may be left out; players make fractions of milliseconds. */
 static int beacon_number(const struct fb_json *root, const char *name, uint64_t *ret_number,
                          struct fb_diag *diag)
@@ -35,7 +40,7 @@ static int beacon_number(const struct fb_json *root, const char *name, uint64_t 
     enum fb_json_type type = fb_json_type(member);
     double number = fb_json_real(member, 0);
 
-    if (type == FB_JSON_ABSENT || type == FB_JSON_NULL) {
+    if (!beacon_says(root, name)) {
         return FB_OK;
     }
     if ((type != FB_JSON_INT && type != FB_JSON_REAL) ||
@@ -120,8 +125,8 @@ static int beacon_read_numbers(const struct fb_json *root, struct edge_beacon *b
         err = beacon_number(root, "stalls", &stalls, diag);
     }
     beacon->stalls = (uint32_t)stalls;
-    beacon->has_watch = fb_json_find(root, "watch_ms") != NULL;
-    beacon->has_startup = fb_json_find(root, "startup_ms") != NULL;
+    beacon->has_watch = beacon_says(root, "watch_ms");
+    beacon->has_startup = beacon_says(root, "startup_ms");
     return err;
 }
 

@@ -83,7 +83,8 @@ static void session_end(struct edge_sessions *sessions, struct session *session)
 
 static void session_place(struct edge_sessions *sessions, struct session *session)
 {
-    uint64_t second = FB_MAX(session->over_ms / MS_PER_S, sessions->turned_s) + 1;
+    uint64_t over_s = (session->over_ms + MS_PER_S - 1) / MS_PER_S;
+    uint64_t second = FB_MAX(over_s, sessions->turned_s + 1);
 
     fb_list_remove(&session->due);
     fb_list_append(&sessions->wheel[second % SESSIONS_WHEEL], &session->due);
@@ -97,7 +98,7 @@ static void sessions_turn_slot(struct edge_sessions *sessions, uint64_t second)
     fb_list_splice(&due, &sessions->wheel[second % SESSIONS_WHEEL]);
     FB_LIST_EACH(node, &due) {
         struct session *session = FB_CONTAINER_OF(node, struct session, due);
-        if (session->over_ms <= sessions->mono_ms) {
+        if (session->over_ms <= second * MS_PER_S) {
             session_end(sessions, session);
         } else {
             session_place(sessions, session);
@@ -116,6 +117,7 @@ void edge_sessions_advance(struct edge_sessions *sessions, uint64_t mono_ms, int
     uint64_t from_s =
         now_s - sessions->turned_s > SESSIONS_WHEEL ? now_s - SESSIONS_WHEEL : sessions->turned_s;
     for (uint64_t second = from_s + 1; second <= now_s; second++) {
+        sessions->turned_s = second;
         sessions_turn_slot(sessions, second);
     }
     sessions->turned_s = now_s;
