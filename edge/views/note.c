@@ -186,6 +186,14 @@ static bool fact_read_path(struct edge_view_fact *fact, struct fb_str path,
     return false;
 }
 
+uint64_t edge_note_mono_ms(struct fb_str rest)
+{
+    struct edge_note_time time; /* a note begins with it */
+
+    note_take(&rest, &time, sizeof(time));
+    return time.mono_ms;
+}
+
 bool edge_note_next(struct fb_str *rest, const struct edge_note_paths *paths,
                     struct edge_cmcd *cmcd, struct edge_view_fact *ret_fact, bool *ret_is_fact)
 {

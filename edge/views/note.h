@@ -40,6 +40,9 @@ struct edge_note_paths {
     size_t n[3];
 };
 
+/* The time of the next note of `rest`, which is not empty. */
+uint64_t edge_note_mono_ms(struct fb_str rest);
+
 /* Takes the next note off `*rest`, as a fact whose strings are views into it and into `cmcd`, which
  * is zero or was read into before. False at the end. `*ret_is_fact` is false for a request of a
  * path that is nothing of these. */

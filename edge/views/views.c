@@ -93,44 +93,71 @@ static bool views_is_bot(void *ctx, struct fb_str agent)
     return is_bot;
 }
 
-static void views_take(struct edge_views *views, struct edge_views_writer *writer)
+/* Looks at the next note of a writer, if there is one. */
+static void views_line_up(struct edge_views *views, struct edge_views_writer *writer)
 {
-    struct edge_view_fact fact;
-    bool is_fact = false;
-
-    (void)pthread_mutex_lock(&writer->lock);
-    struct fb_buf waiting = writer->waiting;
-    writer->waiting = writer->going;
-    (void)pthread_mutex_unlock(&writer->lock);
-    writer->going = waiting;
-    struct fb_str rest = fb_buf_str(&writer->going);
-    while (edge_note_next(&rest, &views->paths, &views->cmcd, &fact, &is_fact)) {
-        if (is_fact) {
-            edge_sessions_add(views->sessions, &fact);
-        }
+    if (writer->rest.len == 0) {
+        fb_buf_clear(&writer->going);
+        fb_list_remove(&writer->busy);
+        return;
     }
-    fb_buf_clear(&writer->going);
+    writer->next_ms = edge_note_mono_ms(writer->rest);
+    if (fb_list_empty(&writer->busy)) {
+        fb_list_append(&views->busy, &writer->busy);
+    }
 }
 
-/* The writer after `writer`, the first after NULL. None ever leaves the list. */
-static struct edge_views_writer *views_next_writer(struct edge_views *views,
-                                                   const struct edge_views_writer *writer)
+/* What waits at one moment: a request that ended before another one is not seen after it. */
+static void views_take(struct edge_views *views)
 {
     (void)pthread_mutex_lock(&views->lock);
-    struct fb_list *node = writer != NULL ? writer->link.next : views->writers.next;
-    struct edge_views_writer *next =
-        node == &views->writers ? NULL : FB_CONTAINER_OF(node, struct edge_views_writer, link);
+    FB_LIST_EACH(node, &views->writers) {
+        struct edge_views_writer *writer = FB_CONTAINER_OF(node, struct edge_views_writer, link);
+        (void)pthread_mutex_lock(&writer->lock);
+    }
+    FB_LIST_EACH(node, &views->writers) {
+        struct edge_views_writer *writer = FB_CONTAINER_OF(node, struct edge_views_writer, link);
+        struct fb_buf waiting = writer->waiting;
+        writer->waiting = writer->going;
+        writer->going = waiting;
+        writer->rest = fb_buf_str(&writer->going);
+        views_line_up(views, writer);
+    }
+    FB_LIST_EACH(node, &views->writers) {
+        struct edge_views_writer *writer = FB_CONTAINER_OF(node, struct edge_views_writer, link);
+        (void)pthread_mutex_unlock(&writer->lock);
+    }
     (void)pthread_mutex_unlock(&views->lock);
-    return next;
+}
+
+/* The writer whose next note is the oldest; NULL when there is none. */
+static struct edge_views_writer *views_oldest(struct edge_views *views)
+{
+    struct edge_views_writer *oldest = NULL;
+
+    FB_LIST_EACH(node, &views->busy) {
+        struct edge_views_writer *writer = FB_CONTAINER_OF(node, struct edge_views_writer, busy);
+        if (oldest == NULL || writer->next_ms < oldest->next_ms) {
+            oldest = writer;
+        }
+    }
+    return oldest;
 }
 
 static void views_turn(struct edge_views *views)
 {
     const struct fb_clock *clock = views->options.clock;
     struct edge_views_writer *writer = NULL;
+    struct edge_view_fact fact;
+    bool is_fact = false;
 
-    while ((writer = views_next_writer(views, writer)) != NULL) {
-        views_take(views, writer);
+    views_take(views);
+    while ((writer = views_oldest(views)) != NULL) {
+        (void)edge_note_next(&writer->rest, &views->paths, &views->cmcd, &fact, &is_fact);
+        if (is_fact) {
+            edge_sessions_add(views->sessions, &fact);
+        }
+        views_line_up(views, writer);
     }
     edge_sessions_advance(views->sessions, fb_clock_mono_ms(clock), fb_clock_wall_ms(clock));
     views_publish(views);
@@ -255,6 +282,7 @@ static struct edge_views *views_new(const struct edge_views_options *options)
     pthread_condattr_t attributes;
 
     fb_list_init(&views->writers);
+    fb_list_init(&views->busy);
     (void)pthread_mutex_init(&views->lock, NULL); /* these cannot fail on Linux */
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

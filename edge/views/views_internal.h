@@ -43,7 +43,10 @@ struct edge_views_writer {
     struct fb_metrics_table *metrics; /* borrowed, or NULL */
     struct edge_pacer *pacer;         /* owned; the loop's alone */
     struct fb_list link;              /* in views->writers, for good */
-    struct fb_buf going;              /* the thread's alone */
+    struct fb_buf going;              /* the thread's alone, as what follows */
+    struct fb_str rest;               /* of it, that is still to be read */
+    uint64_t next_ms;                 /* when the first of the rest was */
+    struct fb_list busy;              /* in views->busy while there is a rest */
 
     pthread_mutex_t lock; /* of what follows */
     struct fb_buf waiting;
@@ -60,6 +63,7 @@ struct edge_views {
     atomic_uint_fast64_t n_dropped;
 
     /* The thread's. */
+    struct fb_list busy; /* writers of which something was taken */
     struct edge_sessions *sessions;
     struct edge_cmcd cmcd;
     struct fb_arena matching;

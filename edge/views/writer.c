@@ -13,6 +13,8 @@ struct edge_views_writer *edge_views_writer_new(struct edge_views *views)
     struct edge_views_writer *writer = FB_NEW(struct edge_views_writer);
 
     writer->views = views;
+    fb_list_init(&writer->busy);
+    fb_list_init(&writer->link);
     writer->metrics = edge_views_table(views->options.metrics);
     writer->pacer = edge_pacer_new(views->options.beacons_per_s, fb_random_u64());
     (void)pthread_mutex_init(&writer->lock, NULL); /* cannot fail on Linux */
