@@ -74,6 +74,11 @@ def main():
              f"{serve(shots)}/dash.html?mpd={mpd}", str(shots), "edge-1", "regional-1"],
             env={**os.environ, "CLIP_SECONDS": str(SECONDS)}, timeout=400)
         assert done.returncode == 0, "the players failed"
+        reader = Studio(origin.url).sign_up()
+        done = subprocess.run(["node", str(HERE / "engage.mjs"), str(modules),
+                               f"{origin.url}/watch/{video}", str(shots), reader["email"],
+                               reader["password"]], timeout=120)
+        assert done.returncode == 0, "what people do on the page failed"
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
         for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
             assert edge.metric(row + "server=\"forebay-edge\"}") > 0, "it did not come by TLS"
