@@ -15,6 +15,7 @@
 #include "base/log/log.h"
 #include "base/loop/work.h"
 #include "base/net/address.h"
+#include "base/net/network.h"
 #include "base/net/sockets.h"
 #include "base/net/tcp.h"
 #include "base/server/exchange.h"
@@ -124,6 +125,17 @@ static struct origin_pace pace_of(const struct origin_conf_pace *conf)
                                 .refill_ms = (uint32_t)conf->refill};
 }
 
+static struct fb_network *node_trusted(const struct origin_conf *conf)
+{
+    struct fb_network *networks = fb_alloc_array(conf->trusted.n, sizeof(*networks));
+
+    for (size_t i = 0; i < conf->trusted.n; i++) {
+        FB_IGNORE(fb_network_parse(*FB_CONF_AT(struct fb_str, conf->trusted, i), &networks[i],
+                                   NULL)); /* was checked when loaded */
+    }
+    return networks;
+}
+
 static int node_open_engagement(struct origin_node *node, struct fb_diag *diag)
 {
     const struct origin_conf *conf = node->conf;
@@ -213,6 +225,7 @@ static void node_make_handlers(struct origin_node *node)
         .may_write = node_may_upload,
         .ctx = node,
     });
+    node->trusted = node_trusted(conf);
     node->api = origin_api_new(&(struct origin_api_options){
         .catalog = node->catalog,
         .objects = node->objects,
@@ -230,6 +243,8 @@ static void node_make_handlers(struct origin_node *node)
         .upload_expires_s = (uint32_t)(conf->upload.expires / 1000),
         .categories = conf->categories.items,
         .n_categories = conf->categories.n,
+        .trusted = node->trusted,
+        .n_trusted = conf->trusted.n,
     });
     node->delivery = origin_delivery_new(&(struct origin_delivery_options){
         .catalog = node->catalog,
@@ -339,6 +354,7 @@ static void node_stop(void *ctx)
     origin_search_free(node->search);
     origin_signals_close(&node->signals);
     origin_engagement_free(node->engagement);
+    fb_free(node->trusted);
     origin_auth_close(node->auth);
     origin_objects_close(node->objects);
     origin_catalog_close(node->catalog);

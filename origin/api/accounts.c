@@ -9,8 +9,8 @@
 enum { FIELD_MAX = 1024, REFRESH_MAX = 128 };
 
 /* E-mail address and password of the body, and the peer they come from. */
-static int read_credentials(struct fb_call *call, const struct fb_json *body,
-                            char peer[FB_ADDRESS_TEXT_MAX],
+static int read_credentials(const struct origin_api *api, struct fb_call *call,
+                            const struct fb_json *body, char peer[FB_ADDRESS_TEXT_MAX],
                             struct origin_credentials *ret_credentials)
 {
     struct fb_diag diag = {.err = FB_OK};
@@ -25,7 +25,8 @@ static int read_credentials(struct fb_call *call, const struct fb_json *body,
         return err;
     }
     /* The port changes with every connection and says nothing. */
-    char *colon = strrchr(fb_address_text(&call->peer, peer), ':');
+    struct fb_address address = origin_api_peer(api, call);
+    char *colon = strrchr(fb_address_text(&address, peer), ':');
     if (colon != NULL) {
         *colon = '\0';
     }
@@ -44,7 +45,8 @@ void origin_api_register(void *ctx, struct fb_call *call)
     struct origin_id user;
     uint32_t wait_ms = 0;
 
-    if (origin_api_body(call, &body) < 0 || read_credentials(call, body, peer, &credentials) < 0) {
+    if (origin_api_body(call, &body) < 0 ||
+        read_credentials(api, call, body, peer, &credentials) < 0) {
         return;
     }
     int err = origin_auth_register(api->options.auth, &credentials, &user, &wait_ms, &diag);
@@ -84,7 +86,8 @@ void origin_api_login(void *ctx, struct fb_call *call)
     char peer[FB_ADDRESS_TEXT_MAX];
     uint32_t wait_ms = 0;
 
-    if (origin_api_body(call, &body) < 0 || read_credentials(call, body, peer, &credentials) < 0) {
+    if (origin_api_body(call, &body) < 0 ||
+        read_credentials(api, call, body, peer, &credentials) < 0) {
         return;
     }
     int err = origin_auth_login(api->options.auth, &credentials, &session, &wait_ms);

@@ -4,6 +4,7 @@
 #include "base/http/content_type.h"
 #include "base/log/log.h"
 #include "origin/api/api_internal.h"
+#include "origin/api/peer.h"
 #include "origin/auth/auth.h"
 
 #include <errno.h>
@@ -84,6 +85,13 @@ int origin_api_video(const struct origin_api *api, struct fb_call *call,
         origin_api_broken(call, err, "read a video");
     }
     return err;
+}
+
+struct fb_address origin_api_peer(const struct origin_api *api, const struct fb_call *call)
+{
+    struct origin_api_trusted trusted = {.networks = api->options.trusted,
+                                         .n = api->options.n_trusted};
+    return origin_api_peer_of(&call->peer, &call->request->headers, &trusted);
 }
 
 int origin_api_public_video(const struct origin_api *api, struct fb_call *call,

@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 struct fb_clock;
+struct fb_network;
 struct fb_route;
 struct origin_api;
 struct origin_auth;
@@ -77,6 +78,8 @@ struct origin_api_options {
     uint32_t upload_expires_s;
     const struct fb_str *categories; /* what a video's may be */
     size_t n_categories;
+    const struct fb_network *trusted; /* who may say for whom they ask (peer.h) */
+    size_t n_trusted;
 };
 
 struct origin_api *origin_api_new(const struct origin_api_options *options);

@@ -46,6 +46,9 @@ FB_MUST_CHECK int origin_api_public_video(const struct origin_api *api, struct f
 /* Whether the caller is an admin: 401, 403. */
 FB_MUST_CHECK int origin_api_admin(const struct origin_api *api, struct fb_call *call);
 
+/* Where the request comes from (peer.h). */
+struct fb_address origin_api_peer(const struct origin_api *api, const struct fb_call *call);
+
 /* Who acts: 401; 429 if that is too much at once. Tells the client what it has left. */
 FB_MUST_CHECK int origin_api_actor(const struct origin_api *api, struct fb_call *call,
                                    enum origin_engagement_limit limit,

@@ -49,6 +49,7 @@ int origin_api_actor(const struct origin_api *api, struct fb_call *call,
         [ORIGIN_LIMIT_COMMENTS] = "comments",
     };
     struct origin_engagement *engagement = api->options.engagement;
+    struct fb_address peer = origin_api_peer(api, call);
     struct origin_quota quota;
     struct origin_actor actor;
 
@@ -59,7 +60,7 @@ int origin_api_actor(const struct origin_api *api, struct fb_call *call,
     FB_IGNORE(origin_engagement_spend(engagement, limit, &actor.user, &quota)); /* quota says it */
     err = origin_api_quota(call, names[limit], &quota);
     if (err == FB_OK) {
-        actor.network = origin_engagement_network(engagement, &call->peer);
+        actor.network = origin_engagement_network(engagement, &peer);
         *ret_actor = actor;
     }
     return err;

@@ -21,9 +21,10 @@ static struct fb_str param(struct fb_call *call, const char *name)
 /* Who searches need not be known: the address answers for it. */
 static int allow(const struct origin_api *api, struct fb_call *call)
 {
+    struct fb_address peer = origin_api_peer(api, call);
     struct origin_quota quota;
 
-    FB_IGNORE(origin_search_spend(api->options.search, &call->peer, &quota)); /* quota says it */
+    FB_IGNORE(origin_search_spend(api->options.search, &peer, &quota)); /* quota says it */
     return origin_api_quota(call, "searches", &quota);
 }
 

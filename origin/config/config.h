@@ -76,6 +76,7 @@ struct origin_conf {
     struct fb_conf_list admins;     /* of struct fb_str: e-mail addresses */
     struct fb_conf_list categories; /* of struct fb_str */
     struct origin_conf_limits limits;
+    struct fb_conf_list trusted; /* of struct fb_str: networks */
 };
 
 struct origin_worker_conf {

@@ -1,6 +1,7 @@
 #include "base/core/err.h"
 #include "base/http/node_name.h"
 #include "base/net/address.h"
+#include "base/net/network.h"
 #include "origin/config/check.h"
 #include "origin/config/config.h"
 
@@ -204,6 +205,11 @@ static const struct fb_conf_item origin_items[] = {
              "`-` each."},
     {"limits", FB_CONF_SECTION, AT(origin_conf, limits), .section = &limits_section,
      .help = "How much one client may do at once; beyond it is 429."},
+    {"trusted", FB_CONF_STRINGS, AT(origin_conf, trusted), .max = 256, .check = fb_network_check,
+     .check_all = fb_conf_check_distinct,
+     .help =
+         "Networks of proxies whose `X-Forwarded-For` is believed, such as `192.0.2.0/24`: limits "
+         "then count, and trending weighs, whom they ask for."},
     {0},
 };
 

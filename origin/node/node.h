@@ -16,6 +16,7 @@
 struct fb_json;
 struct fb_loop;
 struct fb_metrics;
+struct fb_network;
 struct fb_router;
 struct fb_server;
 struct origin_api;
@@ -47,6 +48,7 @@ struct origin_node {
     struct origin_auth *auth;
     struct origin_engagement *engagement;
     struct origin_search *search;
+    struct fb_network *trusted;
     struct origin_jobs *jobs;
     struct fb_pool *pool;
     struct origin_signals signals;

@@ -10,7 +10,7 @@ const [modules, watchUrl, shots, email, password] = process.argv.slice(2);
 const { chromium } = createRequire(path.join(modules, "index.js"))("playwright-core");
 
 const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--no-first-run"],
 });

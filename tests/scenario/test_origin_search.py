@@ -172,3 +172,14 @@ def test_who_searches_too_much_at_once_waits(lab):
     catalogue.origin.clock.forward(3600)
     assert search(catalogue, "x").status == 200
     assert catalogue.origin.metric("origin_search_limited_total") == 2
+
+
+def test_behind_a_trusted_proxy_each_client_has_an_own_limit(lab):
+    limit = "limits:\n  searches: {burst: 1, refill: 1h}\n"
+    for trusted, second in (("trusted: [127.0.0.0/8]\n", 200), ("", 429)):
+        catalogue = start(lab, limit + trusted)
+        ask = f"{catalogue.api}/search?q=x"
+        first, other = ([("X-Forwarded-For", f"192.0.2.{n}")] for n in (1, 2))
+        assert get(ask, "GET", first).status == 200
+        assert get(ask, "GET", other).status == second
+        assert get(ask, "GET", first).status == 429
