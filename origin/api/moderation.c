@@ -5,11 +5,6 @@
 
 enum { DECISIONS_MAX = 100 };
 
-static void refuse(struct fb_call *call)
-{
-    fb_call_problem(call, 403, "not-an-admin", "Only admins can do this.");
-}
-
 static int read_decision(const struct origin_api *api, struct fb_call *call,
                          struct origin_decision *decision)
 {
@@ -49,7 +44,7 @@ static void decide(const struct origin_api *api, struct fb_call *call, bool is_a
         fb_json_set_bool(root, "active", is_active);
         origin_api_reply(call, 200, root);
     } else if (err == FB_E_DENIED) {
-        refuse(call);
+        fb_call_problem(call, 403, "not-an-admin", "Only admins can do this.");
     } else if (err == FB_E_NOT_FOUND || err == FB_E_MALFORMED) {
         fb_call_problem(call, 404, "no-video", "There is no such video.");
     } else {
@@ -80,25 +75,19 @@ void origin_api_decisions(void *ctx, struct fb_call *call)
     const struct origin_api *api = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     struct origin_decision *decisions = NULL;
-    struct origin_id user;
     struct origin_id video;
-    bool is_admin = false;
     size_t n = 0;
 
-    if (origin_api_user(api, call, &user) < 0) {
+    if (origin_api_admin(api, call) < 0) {
         return;
     }
-    int err = origin_engagement_is_admin(api->options.engagement, &user, &is_admin);
-    if (err == FB_OK && !is_admin) {
-        refuse(call);
-        return;
-    }
-    if (err == FB_OK && origin_id_parse(fb_call_param(call, "id"), &video) < 0) {
+    if (origin_id_parse(fb_call_param(call, "id"), &video) < 0) {
         fb_call_problem(call, 404, "no-video", "There is no such video.");
         return;
     }
-    if (err < 0 || (err = origin_catalog_moderation_list(api->options.catalog, call->arena, &video,
-                                                         DECISIONS_MAX, &decisions, &n)) < 0) {
+    int err = origin_catalog_moderation_list(api->options.catalog, call->arena, &video,
+                                             DECISIONS_MAX, &decisions, &n);
+    if (err < 0) {
         origin_api_broken(call, err, "read decisions");
         return;
     }

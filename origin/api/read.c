@@ -304,7 +304,7 @@ static void reply_list(const struct origin_api *api, struct fb_call *call,
     }
     struct fb_json *items = fb_json_set_array(root, "videos");
     for (size_t i = 0; i < FB_MIN(n, wanted); i++) {
-        origin_api_video_add(api, call, items, &videos[i], query->owner != NULL);
+        origin_api_video_add(api, call, items, &videos[i], query->in_any_state);
     }
     if (n > wanted) {
         origin_api_next_cursor(root, "seq:%" PRId64, videos[wanted - 1].seq);
@@ -321,16 +321,16 @@ void origin_api_list(void *ctx, struct fb_call *call)
     struct origin_video_query query = {.owner = NULL};
     struct origin_id user;
 
-    if (owner.ptr != NULL && !fb_str_equal(owner, FB_STR("me"))) {
-        fb_call_problem(call, 400, "bad-owner", "The owner can only be me.");
-        return;
-    }
-    if (owner.ptr != NULL) {
+    if (fb_str_equal(owner, FB_STR("me"))) {
         if (origin_api_user(api, call, &user) < 0) {
             return;
         }
-        query.owner = &user;
+        query.in_any_state = true;
+    } else if (owner.ptr != NULL && origin_id_parse(owner, &user) < 0) {
+        fb_call_problem(call, 400, "bad-owner", "The owner must be me or the id of a user.");
+        return;
     }
+    query.owner = owner.ptr != NULL ? &user : NULL;
     if (origin_api_number_page(call, FB_STR("seq:"), &query.before_seq, &query.limit) < 0) {
         return;
     }

@@ -111,9 +111,12 @@ int origin_catalog_video_get(struct origin_catalog *catalog, struct fb_arena *ar
 
 static const char *video_list_sql(const struct origin_video_query *query)
 {
-    if (query->owner != NULL) {
+    if (query->owner != NULL && query->in_any_state) {
         return "SELECT " ORIGIN_VIDEO_COLUMNS " FROM " ORIGIN_VIDEO_TABLES
                " WHERE v.owner = ?3" LIST_PAGE;
+    }
+    if (query->owner != NULL) {
+        return LIST_OF_PUBLIC " AND v.owner = ?3" LIST_PAGE;
     }
     return query->follower != NULL ? LIST_OF_PUBLIC
                " AND v.owner IN (SELECT user FROM follows WHERE follower = ?3)" LIST_PAGE

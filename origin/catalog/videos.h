@@ -70,8 +70,9 @@ FB_MUST_CHECK int origin_catalog_video_get(struct origin_catalog *catalog, struc
                                            struct origin_video *ret_video);
 
 struct origin_video_query {
-    const struct origin_id *owner;    /* this user's, in any state; NULL: all that are public */
-    const struct origin_id *follower; /* of these, those of whom this user follows; NULL: all */
+    const struct origin_id *owner;    /* this user's; NULL: everybody's */
+    const struct origin_id *follower; /* of whom this user follows; NULL, or `owner` is set: all */
+    bool in_any_state;                /* with `owner`: not only those that are public */
     int64_t before_seq;               /* older than this; 0: from the newest */
     size_t limit;
 };

@@ -14,7 +14,7 @@
  *                  × (1 + 2^(-age / 30 days) / 2)
  *
  * with text = BM25 over title ×10, tags ×5, owner's name ×4, description ×1. So of two
- * that fit as well, a million views outweigh a new one's freshness, and a hundred do not.
+ * that fit as well, an old one with a hundred views and a new one with none are even.
  *
  * A place says after which video a page begins, as of which moment ages are taken,
  * and which query it belongs to, so that pages of one search fit together.

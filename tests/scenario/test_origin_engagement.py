@@ -197,6 +197,8 @@ def test_a_deactivated_video_is_gone_but_for_its_owner_who_is_told_why(lab):
         assert get(f"{catalogue.api}/videos/{other}{path}").status in (200, 302)
     assert catalogue.media(video).status == 404 and catalogue.media(other).status == 200
     assert [v["id"] for v in get(f"{catalogue.api}/videos").json()["videos"]] == [other]
+    assert [v["id"] for v in get(f"{catalogue.api}/videos?owner={ada.id}").json()["videos"]] == [other]
+    assert get(f"{catalogue.api}/videos?owner={bob.id}").json()["videos"] == []
     assert bob.get("me/likes").json()["videos"] == []
     assert bob.put(f"videos/{video}/like").status == 404
     for who in (ada, root):

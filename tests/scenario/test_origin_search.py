@@ -153,7 +153,7 @@ def test_hostile_queries_are_answered_or_refused_but_never_break(lab):
               "😀", "\ufffd", "é", " ", "\t", "title : (", "rank", "col:a*", "—", "​"]
     draw = random.Random(7)
     queries = pieces + ["".join(draw.choice(pieces) for _ in range(draw.randrange(1, 12)))
-                        for _ in range(200)] + ["x" * 10_000, "a " * 100, '"' * 256, "é" * 128]
+                        for _ in range(100)] + ["x" * 10_000, "a " * 100, '"' * 256, "é" * 128]
     for q in queries:
         for path in ("search", "search/suggest"):
             answer = search(catalogue, q, path)

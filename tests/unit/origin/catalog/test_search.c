@@ -1,3 +1,4 @@
+#include "origin/catalog/catalog_internal.h"
 #include "origin/catalog/files.h"
 #include "origin/catalog/moderation.h"
 #include "origin/catalog/search.h"
@@ -150,6 +151,37 @@ static void names_of_tags_come_by_how_many_have_them(void **state)
     assert_true(fb_str_equal(found[1].name, FB_STR("chess")));
 }
 
+static void what_was_there_before_the_index_is_found(void **state)
+{
+    struct fixture *f = *state;
+    char path[TEST_PATH_MAX + 32];
+    char url[TEST_PATH_MAX + 64];
+    size_t n_before = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/old.db", f->folder.path);
+    (void)snprintf(url, sizeof(url), "sqlite:%s", path);
+    while (strstr(origin_catalog_migrations[n_before], "video_search") == NULL) {
+        n_before++;
+    }
+    struct fb_db *db = NULL;
+    must(fb_db_open(path, NULL, &db, NULL));
+    must(fb_db_migrate(db, origin_catalog_migrations, n_before, NULL));
+    must(fb_db_exec(db, "INSERT INTO users (id, email, password_hash, created_ms)"
+                        " VALUES ('u', 'u@example.org', '', 0);"
+                        "INSERT INTO videos (id, owner, title, description, tags, filename,"
+                        " source_bytes, status, created_ms, published_ms)"
+                        " VALUES ('v1', 'u', 'Mountains', '', '[\"Alps\",\"snow\"]', '', 1,"
+                        "  'ready', 0, 0), ('v2', 'u', 'Mountains', '', '[]', '', 1,"
+                        "  'uploading', 0, NULL)"));
+    fb_db_close(db);
+    origin_catalog_close(f->catalog);
+    must(origin_catalog_open(fb_str_from(url), 1, &f->clock.clock, &f->catalog, NULL));
+    assert_int_equal(search(f, "\"mountains\""), 1);
+    assert_int_equal(search(f, "\"alps\""), 1);
+    assert_int_equal(words(f, "\"mou\""), 1);
+    assert_int_equal(names(f, ORIGIN_NAME_TAG, "\"alp\"*"), 1);
+}
+
 static void an_expression_that_is_none_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -172,6 +204,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(words_are_learned_once_and_only_whole_ones, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(names_of_tags_come_by_how_many_have_them, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_was_there_before_the_index_is_found, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_expression_that_is_none_is_an_error, set_up, tear_down),
     };

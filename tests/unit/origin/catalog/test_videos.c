@@ -22,8 +22,9 @@ static size_t list(struct fixture *f, const struct origin_id *owner, int64_t bef
     size_t n = 0;
     must(origin_catalog_video_list(
         f->catalog, &f->arena,
-        &(struct origin_video_query){.owner = owner, .before_seq = before, .limit = limit}, videos,
-        &n));
+        &(struct origin_video_query){
+            .owner = owner, .in_any_state = true, .before_seq = before, .limit = limit},
+        videos, &n));
     return n;
 }
 
