@@ -4,8 +4,9 @@
 #include "base/core/check.h"
 #include "edge/policy/ghost.h"
 #include "edge/policy/rate.h"
+#include "edge/policy/recency.h"
 
-enum policy_queue { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN, N_QUEUES, QUEUE_RATE };
+enum policy_queue { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN, N_QUEUES, QUEUE_RATE, QUEUE_RECENCY };
 
 enum {
     POLICY_MAX_HITS = 3,
@@ -19,12 +20,13 @@ struct queue {
 };
 
 struct edge_policy {
-    enum edge_policy_kind kind;
+    enum edge_policy_kind kind; /* read by hits: apart from what each change writes */
     uint64_t capacity;
-    struct queue queues[N_QUEUES]; /* LRU has all in main */
+    _Alignas(64) struct queue queues[N_QUEUES];
     size_t n_nodes;
     struct edge_ghost ghost;
-    struct edge_rate rate; /* holds all nodes of RATE, which has no queues */
+    struct edge_rate rate;       /* holds all nodes of RATE and RECENT, which have no queues */
+    struct edge_recency recency; /* those of LRU */
 };
 
 /* ---- queues ------------------------------------------------------------ */
@@ -122,7 +124,7 @@ static bool policy_draws(const struct edge_policy *policy)
 
 struct edge_policy *edge_policy_new(enum edge_policy_kind kind, uint64_t capacity)
 {
-    struct edge_policy *policy = FB_NEW(struct edge_policy);
+    struct edge_policy *policy = fb_alloc_apart(sizeof(*policy));
 
     FB_REQUIRE(kind != EDGE_POLICY_AUTO);
     policy->kind = kind;
@@ -150,6 +152,7 @@ void edge_policy_free(struct edge_policy *policy)
         FB_REQUIRE(edge_policy_count(policy) == 0);
         edge_ghost_done(&policy->ghost);
         edge_rate_done(&policy->rate);
+        edge_recency_done(&policy->recency);
         fb_free(policy);
     }
 }
@@ -162,9 +165,14 @@ void edge_policy_insert(struct edge_policy *policy, struct edge_policy_node *nod
         edge_rate_insert(&policy->rate, node);
         return;
     }
+    if (policy->kind == EDGE_POLICY_LRU) {
+        node->queue = QUEUE_RECENCY;
+        edge_recency_insert(&policy->recency, node);
+        return;
+    }
     fb_list_init(&node->link);
     atomic_store_explicit(&node->hits, 0, memory_order_relaxed);
-    if (policy->kind == EDGE_POLICY_LRU || edge_ghost_take(&policy->ghost, node->id)) {
+    if (edge_ghost_take(&policy->ghost, node->id)) {
         queue_put(policy, node, QUEUE_MAIN);
     } else {
         queue_put(policy, node, QUEUE_SMALL);
@@ -182,9 +190,8 @@ void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node)
         if (hits < POLICY_MAX_HITS) {
             atomic_store_explicit(&node->hits, (uint8_t)(hits + 1), memory_order_relaxed);
         }
-    } else if (node->queue != QUEUE_NONE) {
-        fb_list_remove(&node->link);
-        fb_list_prepend(&policy->queues[QUEUE_MAIN].nodes, &node->link);
+    } else {
+        edge_recency_hit(&policy->recency, node);
     }
 }
 
@@ -193,16 +200,14 @@ bool edge_policy_is_linked(const struct edge_policy_node *node)
     return node->queue != QUEUE_NONE;
 }
 
-bool edge_policy_hit_is_free(const struct edge_policy *policy)
-{
-    return policy->kind != EDGE_POLICY_LRU;
-}
-
 void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *node)
 {
     if (node->queue == QUEUE_RATE) {
         node->queue = QUEUE_NONE;
         edge_rate_remove(&policy->rate, node);
+    } else if (node->queue == QUEUE_RECENCY) {
+        node->queue = QUEUE_NONE;
+        edge_recency_remove(&policy->recency, node);
     } else if (node->queue != QUEUE_NONE) {
         queue_take(policy, node);
     }
@@ -212,6 +217,8 @@ void edge_policy_resize(struct edge_policy *policy, struct edge_policy_node *nod
 {
     if (node->queue == QUEUE_RATE) {
         policy->rate.n_bytes += size - node->size;
+    } else if (node->queue == QUEUE_RECENCY) {
+        policy->recency.n_bytes += size - node->size;
     } else if (node->queue != QUEUE_NONE) {
         policy->queues[node->queue].n_bytes += size - node->size;
     }
@@ -234,9 +241,9 @@ struct edge_policy_node *edge_policy_evict(struct edge_policy *policy)
         victim = s3fifo_evict(policy);
         break;
     case EDGE_POLICY_LRU:
-        victim = queue_oldest(&policy->queues[QUEUE_MAIN]);
+        victim = edge_recency_evict(&policy->recency);
         if (victim != NULL) {
-            queue_take(policy, victim);
+            victim->queue = QUEUE_NONE;
         }
         break;
     case EDGE_POLICY_AUTO: /* was resolved */
@@ -248,10 +255,10 @@ struct edge_policy_node *edge_policy_evict(struct edge_policy *policy)
 uint64_t edge_policy_bytes(const struct edge_policy *policy)
 {
     return policy->queues[QUEUE_SMALL].n_bytes + policy->queues[QUEUE_MAIN].n_bytes +
-           policy->rate.n_bytes;
+           policy->rate.n_bytes + policy->recency.n_bytes;
 }
 
 size_t edge_policy_count(const struct edge_policy *policy)
 {
-    return policy->n_nodes + policy->rate.n_nodes;
+    return policy->n_nodes + policy->rate.n_nodes + policy->recency.n_nodes;
 }

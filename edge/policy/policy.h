@@ -13,7 +13,8 @@
  *             move to the main queue when their turn comes; the others leave and
  *             are remembered for a while (the ghost), and enter main if they
  *             come back. A hit only raises a counter of the node.
- *   LRU       a hit moves the node to the front.
+ *   LRU       what was asked for longest ago goes: see recency.h. A hit writes a number
+ *             into the node.
  *
  * AUTO stands for RECENT above volumes and for RATE without them. Volumes keep what is asked
  * for often, so memory above them serves best what is asked for again at once; and
@@ -21,8 +22,8 @@
  *
  * Ownership  Nodes are the caller's; a node is linked from insert to remove or
  *            evict.
- * Threads    One at a time, except edge_policy_hit() with any but LRU, which any thread may
- *            call at any time on a node that stays alive.
+ * Threads    One at a time, except edge_policy_hit(), which any thread may call at any time on a
+ *            node that stays alive.
  * Limits     The ghost remembers one identity for each 16 KiB of capacity, 4096 at least and
  *            EDGE_POLICY_GHOST_MAX at most. See edge_policy_most_bytes().
  */
@@ -54,8 +55,14 @@ struct edge_policy_node {
     uint64_t size; /* in: bytes; while linked see edge_policy_resize() */
 
     /* Private to edge/policy. */
-    struct fb_list link;   /* S3-FIFO, LRU */
-    uint32_t place;        /* RATE: in its table */
+    union {
+        struct fb_list link; /* S3-FIFO */
+        struct {             /* LRU: the number of its last use, and the one that its place tells */
+            _Atomic uint64_t used;
+            uint64_t placed;
+        };
+    };
+    uint32_t place;        /* RATE, LRU: in its table */
     _Atomic uint32_t seen; /* RATE: when it was last asked for */
     _Atomic uint16_t heat; /* RATE: how often; 0: not known */
     _Atomic uint8_t hits;  /* S3-FIFO: saturates at 3 */
@@ -85,9 +92,6 @@ void edge_policy_hit(struct edge_policy *policy, struct edge_policy_node *node);
 
 /* True from insert to remove or evict. As safe as the caller keeps those apart. */
 bool edge_policy_is_linked(const struct edge_policy_node *node);
-
-/* True if a hit needs no exclusion from the other calls. */
-bool edge_policy_hit_is_free(const struct edge_policy *policy);
 
 /* Takes `node` out; not remembered. Harmless if it is not linked. */
 void edge_policy_remove(struct edge_policy *policy, struct edge_policy_node *node);

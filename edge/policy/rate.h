@@ -37,17 +37,19 @@
 #include <stdint.h>
 
 struct edge_rate {
-    bool is_by_recency;
     struct edge_policy_node **nodes; /* owned; in no order */
     size_t n_nodes;
     size_t max_nodes;
     uint64_t n_bytes;        /* of the nodes */
     uint64_t tick_bytes;     /* inserted bytes that make a tick: 1/8192 of a turn */
     uint64_t n_inserted;     /* bytes, since the last tick */
-    _Atomic uint32_t now;    /* ticks; wraps */
-    _Atomic uint32_t beat;   /* ticks × 256 */
     uint64_t random;         /* the state of the draw */
     struct edge_ghost ghost; /* what was evicted, with its count */
+
+    /* What hits read, apart from what each change writes. */
+    _Alignas(64) _Atomic uint32_t now; /* ticks; wraps */
+    _Atomic uint32_t beat;             /* ticks × 256 */
+    bool is_by_recency;
 };
 
 void edge_rate_init(struct edge_rate *rate, uint64_t capacity, bool is_by_recency);

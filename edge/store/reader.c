@@ -122,7 +122,6 @@ struct reader_found {
 
 /* What taking a slice brings about afterwards. */
 struct reader_after {
-    bool is_hit;
     bool is_next; /* it came to another chunk, after which volumes may have more */
     bool is_hot;  /* chunk last should be frozen */
 };
@@ -172,8 +171,7 @@ static struct reader_after reader_take(struct body_reader *self, const struct re
         .owner = edge_buffer_ref(found->buffer),
         .file = is_file ? &found->buffer->file : NULL,
     };
-    after.is_hit = reader_enter(self, found->extent, (unsigned)(number % EDGE_EXTENT_CHUNKS));
-    if (after.is_hit && edge_policy_hit_is_free(store->policy)) {
+    if (reader_enter(self, found->extent, (unsigned)(number % EDGE_EXTENT_CHUNKS))) {
         edge_policy_hit(store->policy, &found->extent->node.node);
     }
     after.is_hot =
@@ -190,9 +188,6 @@ static void reader_follow_up(struct body_reader *self, const struct reader_after
     struct edge_object *object = self->object;
     struct edge_store *store = object->store;
 
-    if (after->is_hit && !edge_policy_hit_is_free(store->policy)) {
-        edge_room_hit(object->body, self->extent);
-    }
     if (after->is_hot) {
         self->prefers_files = edge_chunk_freeze(object, self->last);
     }

@@ -335,27 +335,13 @@ void edge_body_settle(struct edge_body *body)
     (void)pthread_mutex_unlock(&store->room_lock);
 }
 
-/* Which node a use of extent `number` is of: in a section, or under the body's lock. */
-static struct edge_policy_node *room_node(struct edge_body *body, uint64_t number)
-{
-    struct store_extent *extent = edge_body_extent(body, number * EDGE_EXTENT_CHUNKS);
-
-    return extent != NULL ? &extent->node.node : &body->anchor.node;
-}
-
 void edge_room_hit(struct edge_body *body, uint64_t number)
 {
     struct edge_store *store = body->store;
 
-    if (edge_policy_hit_is_free(store->policy)) {
-        fb_grace_enter();
-        edge_policy_hit(store->policy, room_node(body, number));
-        fb_grace_leave();
-        return;
-    }
-    (void)pthread_mutex_lock(&store->room_lock);
-    (void)pthread_mutex_lock(&body->lock);
-    edge_policy_hit(store->policy, room_node(body, number));
-    (void)pthread_mutex_unlock(&body->lock);
-    (void)pthread_mutex_unlock(&store->room_lock);
+    fb_grace_enter();
+    struct store_extent *extent = edge_body_extent(body, number * EDGE_EXTENT_CHUNKS);
+    struct store_node *node = extent != NULL ? &extent->node : &body->anchor;
+    edge_policy_hit(store->policy, &node->node);
+    fb_grace_leave();
 }

@@ -357,9 +357,12 @@ int main(void)
         STORE_TEST(a_hit_in_memory_takes_no_lock),
         cmocka_unit_test_setup_teardown(a_hit_in_memory_takes_no_lock, set_up_rate, tear_down),
         cmocka_unit_test_setup_teardown(a_hit_in_memory_takes_no_lock, set_up_recent, tear_down),
+        cmocka_unit_test_setup_teardown(a_hit_in_memory_takes_no_lock, set_up_lru, tear_down),
         STORE_TEST(a_hit_of_what_came_without_length_takes_no_lock),
         STORE_TEST(a_hit_of_a_variant_takes_no_lock),
         STORE_TEST(hits_are_right_while_objects_come_and_go),
+        cmocka_unit_test_setup_teardown(hits_are_right_while_objects_come_and_go, set_up_lru,
+                                        tear_down),
         STORE_TEST(hits_are_right_while_a_body_moves_through_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
