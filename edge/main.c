@@ -147,6 +147,8 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .clients = node->clients,
                 .sends_tags = conf->role == EDGE_ROLE_REGIONAL,
                 .pool = node->pool,
+                .prefetch = conf->prefetch.next,
+                .prefetch_parallel = (unsigned)conf->prefetch.parallel,
             },
     };
     return edge_crew_new(&options, &node->crew, diag);

@@ -310,6 +310,8 @@ static const struct fb_conf_item root_items[] = {
      .section = &edge_conf_keepalive_section, .help = "Connections to upstreams."},
     {"warm", FB_CONF_SECTION, AT(edge_conf, warm), .section = &edge_conf_warm_section,
      .help = "What is filled before anybody asks."},
+    {"prefetch", FB_CONF_SECTION, AT(edge_conf, prefetch), .section = &edge_conf_prefetch_section,
+     .help = "What players will ask for next."},
     {0},
 };
 

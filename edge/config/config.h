@@ -294,6 +294,11 @@ struct edge_conf_fills {
     uint64_t complete_missing;
 };
 
+struct edge_conf_prefetch {
+    int next; /* enum edge_prefetch_kind */
+    int64_t parallel;
+};
+
 /* See edge/warm/guard.h. */
 struct edge_conf_warm_guard {
     int64_t percentile; /* 0: none */
@@ -341,6 +346,7 @@ struct edge_conf {
     struct edge_conf_health health;
     struct edge_conf_keepalive keepalive;
     struct edge_conf_warm warm;
+    struct edge_conf_prefetch prefetch;
 };
 
 extern const struct fb_conf_section edge_conf_section;

@@ -116,5 +116,6 @@ extern const struct fb_conf_section edge_conf_access_log_section;
 
 /* Of struct edge_conf_warm, and whether the rest fits it. */
 extern const struct fb_conf_section edge_conf_warm_section;
+extern const struct fb_conf_section edge_conf_prefetch_section;
 int edge_conf_check_region(struct fb_str value, struct fb_diag *diag);
 FB_MUST_CHECK int edge_conf_check_warm(const struct edge_conf *conf, struct fb_diag *diag);

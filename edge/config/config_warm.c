@@ -184,6 +184,29 @@ const struct fb_conf_section edge_conf_warm_section = {
     .check = warm_check,
 };
 
+/* As enum edge_prefetch_kind has them. */
+static const char *const next_names[] = {"off", "told", "guessed", NULL};
+
+static const struct fb_conf_item prefetch_items[] = {
+    {"next", FB_CONF_ENUM, offsetof(struct edge_conf_prefetch, next), .names = next_names,
+     .preset = "told",
+     .help = "`told`: what a player with a session names in CMCD (`nor`, `nrr`) is fetched before "
+             "it asks. `guessed`: besides, the segment with the next number, for players with a "
+             "session and for clients that have just asked for two in order. One at a time for "
+             "each; of the same title, and of class `segment`."},
+    {"parallel", FB_CONF_INT, offsetof(struct edge_conf_prefetch, parallel), .min = 1, .max = 64,
+     .preset = "8", .help = "On their way at a time, for each worker."},
+    {0},
+};
+
+const struct fb_conf_section edge_conf_prefetch_section = {
+    .name = "prefetch",
+    .help = "The next segment of who is watching, fetched while the present one is sent. A change "
+            "needs a restart.",
+    .size = sizeof(struct edge_conf_prefetch),
+    .items = prefetch_items,
+};
+
 /* ---- what is made of it ---------------------------------------------------- */
 
 static int warm_read_key(const struct fb_str *path, struct fb_jose_key **ret_key,

@@ -128,6 +128,7 @@ static void worker_on_order(struct fb_post *post)
         fb_loop_post(options->main_loop, &worker->quiet);
         break;
     case CREW_FILLING:
+        edge_serve_halt(worker->serve);
         edge_fill_drain(options->serve.fills, worker->loop, &worker->op);
         break;
     case CREW_WRITING:

@@ -8,6 +8,7 @@
 #include "edge/access/cors.h"
 #include "edge/fresh/fields.h"
 #include "edge/serve/multi.h"
+#include "edge/serve/prefetch.h"
 #include "edge/serve/serve_internal.h"
 
 enum { RESPOND_EXTRA_MAX = 6 + EDGE_CORS_FIELDS_MAX }; /* lines that are added to an object's */
@@ -289,6 +290,7 @@ void edge_serve_respond_object(struct serve_request *request)
     } else {
         edge_object_touch(request->object);
     }
+    edge_prefetch_after(request->serve->prefetch, request);
     fb_exchange_respond(request->exchange, &response);
 }
 

@@ -8,6 +8,7 @@
 #include "base/server/exchange.h"
 #include "edge/access_log/access_log.h"
 #include "edge/serve/guard.h"
+#include "edge/serve/prefetch.h"
 #include "edge/serve/serve_internal.h"
 #include "edge/store/store.h"
 #include "edge/views/views.h"
@@ -177,6 +178,8 @@ struct edge_serve *edge_serve_new(struct fb_loop *loop, struct edge_uplink *upli
     serve->guard_metrics = edge_guard_table(options->metrics);
     serve->access_log = edge_access_writer_new(options->access_log);
     serve->views = edge_views_writer_new(options->views);
+    serve->prefetch = edge_prefetch_new(serve, (enum edge_prefetch_kind)options->prefetch,
+                                        options->prefetch_parallel, options->metrics);
     fb_buf_printf(&serve->via, "1.1 %.*s", FB_STR_ARG(options->node));
     return serve;
 }
@@ -187,10 +190,16 @@ void edge_serve_free(struct edge_serve *serve)
         return;
     }
     FB_REQUIRE(serve->n_requests == 0);
+    edge_prefetch_free(serve->prefetch);
     edge_reign_leave(serve->reign);
     fb_buf_done(&serve->via);
     fb_buf_done(&serve->scratch);
     fb_free(serve);
+}
+
+void edge_serve_halt(struct edge_serve *serve)
+{
+    edge_prefetch_halt(serve->prefetch);
 }
 
 void edge_serve_count(const struct edge_serve *serve, struct edge_serve_counts *counts)

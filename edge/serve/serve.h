@@ -68,6 +68,8 @@ struct edge_serve_options {
     bool sends_tags;      /* Cache-Tag and the like, to the tiers that ask this node: see
                            * edge_field_is_for_tiers() */
     struct fb_pool *pool; /* for verifying tokens; NULL: on the loop */
+    int prefetch;         /* enum edge_prefetch_kind */
+    unsigned prefetch_parallel;
 };
 
 /* `uplink` is of the same loop. */
@@ -80,6 +82,9 @@ void edge_serve_free(struct edge_serve *serve);
 /* From now on requests find their site among `sites`, a reference to which is taken;
  * those under way keep theirs. On the loop. */
 void edge_serve_reload(struct edge_serve *serve, struct edge_sites *sites);
+
+/* Begins nothing of its own accord any more, and ends what it began. On the loop. */
+void edge_serve_halt(struct edge_serve *serve);
 
 /* Those in force, borrowed until the loop's next turn. On the loop. */
 struct edge_sites *edge_serve_sites(const struct edge_serve *serve);

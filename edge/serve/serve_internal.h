@@ -17,6 +17,7 @@
  *     condition.c what a request's conditions and range make of an object
  *     multi.c     several ranges as one body
  *     hold.c      ranges of what is still arriving
+ *     next.c      what a player will ask for next; prefetch.c fetches it
  */
 #pragma once
 
@@ -38,6 +39,7 @@ struct edge_access_cache;
 struct edge_access_writer;
 struct edge_views_writer;
 struct fb_exchange_outcome;
+struct edge_prefetch;
 struct fb_metrics_table;
 
 enum serve_state {
@@ -69,6 +71,7 @@ struct edge_serve {
     struct edge_views_writer *views;       /* the views' own; NULL: none */
     struct fb_buf via;                     /* "1.1 node" */
     struct fb_buf scratch;                 /* for writing one field */
+    struct edge_prefetch *prefetch;        /* owned; NULL: none */
     unsigned n_requests;                   /* under way */
 };
 

@@ -2,7 +2,6 @@
 #include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/log/log.h"
-#include "base/loop/reader.h"
 #include "edge/site/site.h"
 #include "edge/warm/warm_internal.h"
 
@@ -16,8 +15,6 @@ enum { FILLER_AWAY_MS = 1000, FILLER_AWAY_MAX_MS = 60000, FILLER_AGAIN_MS = 6000
 
 /* What a look at an entry came to. */
 enum filler_look { LOOK_ABSENT, LOOK_PRESENT, LOOK_NO_KEY };
-
-static void slot_pump(struct warm_slot *slot);
 
 /* ---- what is there ---------------------------------------------------------- */
 
@@ -67,7 +64,7 @@ static int slot_ask(struct warm_slot *slot, const struct fb_plan_entry *entry)
     slot->request.target = target.target;
     slot->request.path = target.path;
     slot->request.query = target.query;
-    slot->join.ask = (struct edge_fill_ask){
+    slot->ahead.ask = (struct edge_fill_ask){
         .key = target.key,
         .request = &slot->request,
         .treatment = edge_site_treat(site, &slot->arena, target.path),
@@ -91,7 +88,7 @@ static enum filler_look slot_look(struct warm_slot *slot, const struct fb_plan_e
     if (slot_ask(slot, entry) < 0) {
         return LOOK_NO_KEY;
     }
-    return filler_is_held(slot->warm, slot->join.ask.key, &slot->request.headers, entry->size)
+    return filler_is_held(slot->warm, slot->ahead.ask.key, &slot->request.headers, entry->size)
                ? LOOK_PRESENT
                : LOOK_ABSENT;
 }
@@ -107,8 +104,8 @@ static void slot_spoil(struct warm_slot *slot, enum warm_row row, const char *wh
     if (slot->serial == warm->plan->head.serial) { /* else the plan is another by now */
         warm->filler.is_wrong[slot->index] = true;
     }
-    FB_LOG(WARN, "warm", "an entry of the plan is given up", FB_LOG_STR("key", slot->join.ask.key),
-           FB_LOG_TEXT("reason", why), FB_LOG_INT("read", slot->n_read),
+    FB_LOG(WARN, "warm", "an entry of the plan is given up", FB_LOG_STR("key", slot->ahead.ask.key),
+           FB_LOG_TEXT("reason", why), FB_LOG_INT("read", slot->ahead.n_read),
            FB_LOG_INT("size", slot->size));
 }
 
@@ -128,18 +125,16 @@ static void slot_fail(struct warm_slot *slot, int err)
     filler->away_ms = now_ms + FB_MIN(pause_ms, (int64_t)FILLER_AWAY_MAX_MS);
     filler->again_ms = now_ms + FILLER_AGAIN_MS;
     FB_LOG(DEBUG, "warm", "an entry of the plan cannot be had now",
-           FB_LOG_STR("key", slot->join.ask.key), FB_LOG_TEXT("cause", fb_err_name(err)));
+           FB_LOG_STR("key", slot->ahead.ask.key), FB_LOG_TEXT("cause", fb_err_name(err)));
 }
 
 static void slot_end(struct warm_slot *slot)
 {
     struct edge_warm *warm = slot->warm;
 
-    edge_bucket_give(&warm->bucket, slot->size - FB_MIN(slot->n_read, slot->size));
-    fb_reader_close(slot->reader);
-    slot->reader = NULL;
-    edge_object_unref(slot->object);
-    slot->object = NULL;
+    edge_bucket_give(&warm->bucket, slot->size - FB_MIN(slot->ahead.n_read, slot->size));
+    edge_object_unref(slot->ahead.object);
+    slot->ahead.object = NULL;
     slot_drop(slot);
     slot->is_busy = false;
     warm->filler.n_busy--;
@@ -156,92 +151,28 @@ static void slot_filled(struct warm_slot *slot)
     struct edge_warm *warm = slot->warm;
 
     warm->filler.n_failed = 0;
-    if (!edge_object_head(slot->object)->is_planned) {
+    if (!edge_object_head(slot->ahead.object)->is_planned) {
         edge_warm_count(warm, WARM_ROW_JOINED, 1);
         return;
     }
     edge_warm_count(warm, WARM_ROW_FILLED, 1);
-    edge_warm_count(warm, WARM_ROW_FILLED_BYTES, slot->n_read);
-    warm->next.part = *edge_yield_add(&warm->yield, edge_warm_wall_ms(warm), slot->n_read, 0);
+    edge_warm_count(warm, WARM_ROW_FILLED_BYTES, slot->ahead.n_read);
+    warm->next.part = *edge_yield_add(&warm->yield, edge_warm_wall_ms(warm), slot->ahead.n_read, 0);
     warm->is_dirty = true;
 }
 
-static void slot_on_more(struct fb_op *op)
+static void slot_on_done(struct fb_op *op)
 {
-    struct warm_slot *slot = FB_CONTAINER_OF(op, struct warm_slot, wait);
+    struct warm_slot *slot = FB_CONTAINER_OF(op, struct warm_slot, ahead.op);
 
-    if (op->result < 0) {
-        slot_fail(slot, op->result);
-        slot_end(slot);
-    } else {
-        slot_pump(slot);
-    }
-}
-
-/* Reads to the end, so that the body goes on as for a client, and its digest is known. */
-static void slot_pump(struct warm_slot *slot)
-{
-    struct fb_slice slice = {0};
-    int err = FB_OK;
-
-    while ((err = fb_reader_next(slot->reader, &slice)) == FB_OK) {
-        slot->n_read += slice.bytes.len;
-        fb_slice_release(&slice);
-    }
-    if (err == FB_E_LATER) {
-        fb_op_init(&slot->wait, slot->warm->options.loop, slot_on_more);
-        fb_reader_wait(slot->reader, &slot->wait);
-        return;
-    }
-    if (err == FB_E_END && slot->n_read == slot->size) {
+    if (op->result == FB_OK && slot->ahead.n_read == slot->size) {
         slot_filled(slot);
-    } else if (err == FB_E_END || err == FB_E_CORRUPT) {
+    } else if (op->result == FB_OK || op->result == FB_E_CORRUPT) {
         slot_spoil(slot, WARM_ROW_WRONG, "its bytes are not those of the plan");
+    } else if (op->result == FB_E_UNSUPPORTED) {
+        slot_spoil(slot, WARM_ROW_REFUSED, slot->ahead.refusal);
     } else {
-        slot_fail(slot, err);
-    }
-    slot_end(slot);
-}
-
-static void slot_take_object(struct warm_slot *slot)
-{
-    struct edge_object *object = slot->join.object;
-
-    slot->object = object;
-    if (slot->warm->is_stopping) {
-        slot_end(slot);
-        return;
-    }
-    if (edge_object_head(object)->status != 200) {
-        slot_spoil(slot, WARM_ROW_REFUSED, "the answer is an error");
-        slot_end(slot);
-        return;
-    }
-    edge_fill_chunks_init(&slot->chunks, slot->warm->options.fills, slot->warm->options.loop,
-                          &slot->join.ask);
-    slot->reader = edge_object_reader(object, slot->warm->options.loop, 0, FB_LENGTH_UNKNOWN,
-                                      &slot->chunks.source);
-    slot_pump(slot);
-}
-
-static void slot_on_joined(struct fb_op *op)
-{
-    struct warm_slot *slot = FB_CONTAINER_OF(op, struct warm_slot, join.op);
-    struct edge_fill_join *join = &slot->join;
-
-    if (op->result < 0) {
         slot_fail(slot, op->result);
-    } else if (join->outcome == EDGE_FILL_OBJECT) {
-        slot_take_object(slot);
-        return;
-    } else if (join->outcome == EDGE_FILL_PASS && join->pass->response.status < 500) {
-        slot_spoil(slot, WARM_ROW_REFUSED, join->pass->refusal);
-    } else {
-        slot_fail(slot, FB_E_UNAVAILABLE);
-    }
-    if (op->result == FB_OK && join->outcome == EDGE_FILL_PASS) {
-        edge_pass_free(join->pass);
-        join->pass = NULL;
     }
     slot_end(slot);
 }
@@ -254,13 +185,11 @@ static void slot_begin(struct warm_slot *slot, size_t index)
     slot->index = index;
     slot->serial = warm->plan->head.serial;
     slot->size = warm->plan->entries[index].size;
-    slot->n_read = 0;
     warm->filler.n_busy++;
     warm->filler.n_coming += slot->size;
     edge_bucket_take(&warm->bucket, slot->size);
-    fb_op_init(&slot->join.op, warm->options.loop, slot_on_joined);
-    fb_op_init(&slot->wait, warm->options.loop, slot_on_more);
-    edge_fill_join(warm->options.fills, &slot->join);
+    fb_op_init(&slot->ahead.op, warm->options.loop, slot_on_done);
+    edge_fill_ahead(warm->options.fills, &slot->ahead);
 }
 
 /* ---- which comes next ------------------------------------------------------- */
@@ -408,8 +337,7 @@ void edge_filler_cancel(struct edge_warm *warm)
     for (unsigned i = 0; i < warm->options.settings.parallel; i++) {
         struct warm_slot *slot = &warm->filler.slots[i];
         if (slot->is_busy) {
-            fb_op_cancel(&slot->join.op);
-            fb_op_cancel(&slot->wait);
+            fb_op_cancel(&slot->ahead.op);
         }
     }
 }

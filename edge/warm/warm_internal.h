@@ -18,7 +18,7 @@
 #include "base/loop/timer.h"
 #include "base/loop/work.h"
 #include "base/wire/plan.h"
-#include "edge/fill/fill.h"
+#include "edge/fill/ahead.h"
 #include "edge/warm/bucket.h"
 #include "edge/warm/guard.h"
 #include "edge/warm/state.h"
@@ -96,19 +96,14 @@ struct warm_pull {
 /* An object on its way. */
 struct warm_slot {
     struct edge_warm *warm;
-    struct edge_fill_join join;
+    struct edge_fill_ahead ahead;
     struct fb_arena arena;
     struct fb_request_head request;
     struct edge_sites *sites; /* a reference while busy */
-    struct edge_object *object;
-    struct edge_fill_chunks chunks; /* for the reader */
-    struct fb_reader *reader;
-    struct fb_op wait;
-    size_t index; /* of its entry in the plan with `serial` */
+    size_t index;             /* of its entry in the plan with `serial` */
     uint64_t serial;
     uint8_t sha256[FB_SHA256_SIZE];
     uint64_t size;
-    uint64_t n_read;
     bool is_busy;
 };
 
