@@ -236,6 +236,7 @@ static void node_make_handlers(struct origin_node *node)
         .search = node->search,
         .feed = node->signals.feed,
         .views = node->signals.views,
+        .plan = node->signals.plan,
         .clock = fb_clock_system(),
         .public_url = conf->public_url,
         .upload_url = conf->upload.url,

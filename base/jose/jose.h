@@ -43,6 +43,14 @@ FB_MUST_CHECK int fb_jose_key_parse(struct fb_str text, struct fb_jose_key **ret
                                     struct fb_diag *diag);
 void fb_jose_key_free(struct fb_jose_key *key);
 
+/* Draws a private key of ES256. */
+FB_MUST_CHECK int fb_jose_key_draw(struct fb_jose_key **ret_key);
+
+/* Appends the key as a JWK: what fb_jose_key_parse() reads. Of a private one only its public half,
+ * unless `with_private`. */
+FB_MUST_CHECK int fb_jose_key_write(const struct fb_jose_key *key, bool with_private,
+                                    struct fb_buf *buf);
+
 enum fb_jose_algorithm fb_jose_key_algorithm(const struct fb_jose_key *key);
 
 /* True if tokens can be signed with it. */

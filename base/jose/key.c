@@ -54,6 +54,28 @@ int fb_jose_key_of_secret(struct fb_str secret, struct fb_jose_key **ret_key)
                     FB_JOSE_HS256, true, ret_key);
 }
 
+int fb_jose_key_draw(struct fb_jose_key **ret_key)
+{
+    cjose_err err;
+
+    return key_wrap(cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &err), FB_JOSE_ES256, true,
+                    ret_key);
+}
+
+int fb_jose_key_write(const struct fb_jose_key *key, bool with_private, struct fb_buf *buf)
+{
+    cjose_err err;
+
+    char *text = cjose_jwk_to_json(key->jwk, with_private, &err);
+    if (text == NULL) {
+        return FB_E_FOREIGN;
+    }
+    fb_buf_append(buf, fb_str_from(text));
+    explicit_bzero(text, strlen(text));
+    cjose_get_dealloc()(text);
+    return FB_OK;
+}
+
 /* The point x, y; `d` may be empty. */
 static int key_of_point(struct fb_str x, struct fb_str y, struct fb_str d,
                         struct fb_jose_key **ret_key, struct fb_diag *diag)

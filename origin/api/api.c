@@ -231,6 +231,8 @@ static const struct fb_route api_routes[] = {
     GET(VIDEO "/uncounted", origin_api_uncounted),
     POST(VIDEO "/watch", origin_api_watch),
     GET(V1 "/reports", origin_api_reports),
+    POST(V1 "/plans", origin_api_release),
+    GET(V1 "/plans/{region}", origin_api_plan),
 };
 
 const struct fb_route *origin_api_routes(size_t *ret_n)

@@ -44,6 +44,7 @@ struct origin_jobs;
 struct origin_objects;
 struct origin_search;
 struct origin_upload;
+struct origin_plan;
 struct origin_views;
 
 enum {
@@ -71,6 +72,7 @@ struct origin_api_options {
     struct origin_search *search;
     struct origin_feed *feed;
     struct origin_views *views;
+    struct origin_plan *plan;
     const struct fb_clock *clock;
     struct fb_str public_url; /* where players fetch media */
     struct fb_str upload_url; /* where uploads go; empty: to the host that was asked */

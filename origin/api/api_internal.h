@@ -158,3 +158,5 @@ void origin_api_my_analytics(void *ctx, struct fb_call *call);
 void origin_api_uncounted(void *ctx, struct fb_call *call);
 void origin_api_reports(void *ctx, struct fb_call *call);
 void origin_api_watch(void *ctx, struct fb_call *call);
+void origin_api_plan(void *ctx, struct fb_call *call);
+void origin_api_release(void *ctx, struct fb_call *call);

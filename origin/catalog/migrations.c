@@ -392,5 +392,31 @@ static const char feed[] = "CREATE TABLE feed_models ("
                            ") STRICT, WITHOUT ROWID;"
                            "ALTER TABLE videos ADD COLUMN sound TEXT NOT NULL DEFAULT '';";
 
-const char *const origin_catalog_migrations[] = {first, engagement, views, watch, search, feed};
+/* What regions should hold, and what somebody wants to be there at once ('' is everywhere). */
+static const char plan[] = "CREATE TABLE plans ("
+                           "  region TEXT NOT NULL,"
+                           "  serial INTEGER NOT NULL,"
+                           "  made_ms INTEGER NOT NULL,"
+                           "  until_ms INTEGER NOT NULL,"
+                           "  entries INTEGER NOT NULL,"
+                           "  body_bytes INTEGER NOT NULL,"
+                           "  digest BLOB NOT NULL,"
+                           "  bytes INTEGER NOT NULL," /* of what it names */
+                           "  token TEXT NOT NULL,"
+                           "  PRIMARY KEY (region, serial)"
+                           ") STRICT;"
+                           "CREATE INDEX plans_digest ON plans(digest);"
+                           "CREATE TABLE plan_bodies ("
+                           "  digest BLOB NOT NULL PRIMARY KEY,"
+                           "  body BLOB NOT NULL"
+                           ") STRICT;"
+                           "CREATE TABLE plan_requests ("
+                           "  video INTEGER NOT NULL REFERENCES videos(seq) ON DELETE CASCADE,"
+                           "  region TEXT NOT NULL,"
+                           "  until_ms INTEGER NOT NULL,"
+                           "  PRIMARY KEY (video, region)"
+                           ") STRICT, WITHOUT ROWID;";
+
+const char *const origin_catalog_migrations[] = {first,  engagement, views, watch,
+                                                 search, feed,       plan};
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

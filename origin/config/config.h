@@ -55,6 +55,13 @@ struct origin_conf_views {
     struct fb_str token; /* empty: no reports */
 };
 
+struct origin_conf_plan {
+    uint64_t storage;
+    int64_t entries;
+    uint64_t every; /* ms */
+    int64_t followers;
+};
+
 struct origin_conf {
     struct fb_str node;
     struct fb_conf_list listen; /* of struct origin_conf_listen */
@@ -73,6 +80,7 @@ struct origin_conf {
     struct origin_conf_auth auth;
     struct origin_conf_jobs jobs;
     struct origin_conf_views views;
+    struct origin_conf_plan plan;
     struct fb_conf_list admins;     /* of struct fb_str: e-mail addresses */
     struct fb_conf_list categories; /* of struct fb_str */
     struct origin_conf_limits limits;

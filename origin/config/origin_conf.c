@@ -159,6 +159,26 @@ static const struct fb_conf_section views_section = {
     .items = views_items,
 };
 
+static const struct fb_conf_item plan_items[] = {
+    {"storage", FB_CONF_SIZE, AT(origin_conf_plan, storage), .min = 1, .max = INT64_MAX,
+     .preset = "100GiB",
+     .help = "How much a region's plan names at most; an edge stops at its own `warm.storage`."},
+    {"entries", FB_CONF_INT, AT(origin_conf_plan, entries), .min = 1, .max = 100000,
+     .preset = "50000", .help = "How many files a region's plan names at most."},
+    {"every", FB_CONF_DURATION, AT(origin_conf_plan, every), .min = 60000, .max = 86400000,
+     .preset = "10m", .help = "How often plans are made anew."},
+    {"followers", FB_CONF_INT, AT(origin_conf_plan, followers), .min = 1, .max = INT64_MAX,
+     .preset = "1000",
+     .help = "From how many followers on a creator's new videos are to be everywhere at once."},
+    {0},
+};
+static const struct fb_conf_section plan_section = {
+    .name = "plan",
+    .help = "What the edges of each region should hold before anybody asks.",
+    .size = sizeof(struct origin_conf_plan),
+    .items = plan_items,
+};
+
 static const struct fb_conf_item origin_items[] = {
     {"node", FB_CONF_STRING, AT(origin_conf, node), .min = 1, .max = 64, .preset = "origin",
      .check = fb_node_name_check, .help = "The name of this node."},
@@ -196,6 +216,8 @@ static const struct fb_conf_item origin_items[] = {
      .help = "Transcoding jobs."},
     {"views", FB_CONF_SECTION, AT(origin_conf, views), .section = &views_section,
      .help = "Reports of views, from regional nodes and edges."},
+    {"plan", FB_CONF_SECTION, AT(origin_conf, plan), .section = &plan_section,
+     .help = "What the edges of each region should hold before anybody asks."},
     {"admins", FB_CONF_STRINGS, AT(origin_conf, admins), .max = 256,
      .check_all = fb_conf_check_distinct,
      .help = "E-mail addresses of the accounts that may deactivate videos and remove comments."},

@@ -9,9 +9,13 @@
 #include "origin/feed/feed.h"
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
+#include "origin/plan/plan.h"
 #include "origin/views/views.h"
 
-enum { VIEWS_ROUND_MS = 10 * 60 * 1000 };
+#include <stdio.h>
+
+/* Releases are looked for each minute; plans have a period of their own. */
+enum { VIEWS_ROUND_MS = 10 * 60 * 1000, PLAN_ROUND_MS = 60 * 1000 };
 
 static int views_run(void *ctx)
 {
@@ -50,12 +54,36 @@ static void signals_open_feed(struct origin_node *node)
                                                            .ctx = node->signals.feed});
 }
 
+static int signals_open_plan(struct origin_node *node, struct fb_diag *diag)
+{
+    const struct origin_conf_plan *conf = &node->conf->plan;
+    char folder[ORIGIN_NODE_PATH + 8];
+
+    (void)snprintf(folder, sizeof(folder), "%s/keys", node->data);
+    int err = origin_plan_open(&(struct origin_plan_options){.catalog = node->catalog,
+                                                             .views = node->signals.views,
+                                                             .clock = fb_clock_system(),
+                                                             .metrics = node->metrics,
+                                                             .folder = folder,
+                                                             .max_bytes = conf->storage,
+                                                             .max_entries = (size_t)conf->entries,
+                                                             .every_ms = (int64_t)conf->every,
+                                                             .large = (uint64_t)conf->followers},
+                               &node->signals.plan, diag);
+    if (err == FB_OK) {
+        origin_rounds_add(node->rounds, &(struct origin_round){.name = "plan",
+                                                               .period_ms = PLAN_ROUND_MS,
+                                                               .run = origin_plan_run,
+                                                               .ctx = node->signals.plan});
+    }
+    return err;
+}
+
 int origin_signals_open(struct origin_node *node, struct fb_diag *diag)
 {
-    (void)diag;
     signals_open_views(node);
     signals_open_feed(node);
-    return FB_OK;
+    return signals_open_plan(node, diag);
 }
 
 void origin_signals_route(struct origin_node *node)
@@ -64,6 +92,8 @@ void origin_signals_route(struct origin_node *node)
 
     const struct fb_route *routes = origin_views_routes(node->signals.views, &n);
     node->signals.views_router = fb_router_new(routes, n, node->pool, node->signals.views);
+    routes = origin_plan_routes(&n);
+    node->signals.plan_router = fb_router_new(routes, n, node->pool, node->signals.plan);
 }
 
 bool origin_signals_handle(const struct origin_signals *signals, struct fb_exchange *exchange)
@@ -74,6 +104,10 @@ bool origin_signals_handle(const struct origin_signals *signals, struct fb_excha
         fb_router_handle(signals->views_router, exchange);
         return true;
     }
+    if (fb_str_starts_with(path, FB_STR("/internal/v1/plans/"))) {
+        fb_router_handle(signals->plan_router, exchange);
+        return true;
+    }
     return false;
 }
 
@@ -81,7 +115,9 @@ void origin_signals_close(struct origin_signals *signals)
 {
     if (signals->views_router != NULL) {
         fb_router_free(signals->views_router);
+        fb_router_free(signals->plan_router);
     }
+    origin_plan_close(signals->plan);
     origin_feed_close(signals->feed);
     origin_views_free(signals->views);
     *signals = (struct origin_signals){.feed = NULL};

@@ -15,13 +15,16 @@ struct fb_exchange;
 struct fb_router;
 struct origin_feed;
 struct origin_node;
+struct origin_plan;
 struct origin_views;
 
 /* In the order in which each stands on those before. */
 struct origin_signals {
     struct origin_views *views; /* owned, as all that follows */
     struct origin_feed *feed;
+    struct origin_plan *plan;
     struct fb_router *views_router;
+    struct fb_router *plan_router;
 };
 
 /* After the catalog, the pool and the rounds; before the handlers. */

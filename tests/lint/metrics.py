@@ -46,6 +46,7 @@ SECTIONS = [
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
     ("Search", ["origin/search"], None, ""),
     ("The feed", ["origin/feed"], None, "[feed.md](feed.md) tells what they are about."),
+    ("Plans", ["origin/plan"], None, "What regions are told to hold."),
     ("Reports of views at the origin", ["origin/views"], None, "What nodes report, and what it is merged into."),
     ("Rounds of the origin", ["origin/node/rounds.c"], "round",
      "What it does every so often, beside requests. The label is the round's name."),

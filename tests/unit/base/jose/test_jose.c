@@ -200,6 +200,32 @@ static void what_is_no_key_is_refused_without_being_quoted(void **state)
     }
 }
 
+static void a_drawn_key_is_read_again_and_its_public_half_only_verifies(void **state)
+{
+    (void)state;
+    FB_AUTO(fb_buf_done) struct fb_buf secret = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf public = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf token = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf payload = {0};
+    struct fb_jose_key *drawn = NULL;
+    struct fb_jose_key *again = NULL;
+    struct fb_jose_key *half = NULL;
+
+    assert_int_equal(fb_jose_key_draw(&drawn), FB_OK);
+    assert_int_equal(fb_jose_key_write(drawn, true, &secret), FB_OK);
+    assert_int_equal(fb_jose_key_write(drawn, false, &public), FB_OK);
+    assert_int_equal(fb_jose_key_parse(fb_buf_str(&secret), &again, NULL), FB_OK);
+    assert_int_equal(fb_jose_key_parse(fb_buf_str(&public), &half, NULL), FB_OK);
+    assert_true(fb_jose_key_is_private(again));
+    assert_false(fb_jose_key_is_private(half));
+    assert_int_equal(fb_jose_sign(again, FB_STR("k"), FB_STR("{}"), &token), FB_OK);
+    assert_int_equal(fb_jose_verify(half, fb_buf_str(&token), &payload), FB_OK);
+    assert_true(fb_str_equal(fb_buf_str(&payload), FB_STR("{}")));
+    fb_jose_key_free(drawn);
+    fb_jose_key_free(again);
+    fb_jose_key_free(half);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +237,7 @@ int main(void)
         cmocka_unit_test(the_token_does_not_choose_the_algorithm),
         cmocka_unit_test(what_is_no_token_is_refused),
         cmocka_unit_test(what_is_no_key_is_refused_without_being_quoted),
+        cmocka_unit_test(a_drawn_key_is_read_again_and_its_public_half_only_verifies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
