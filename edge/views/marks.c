@@ -49,9 +49,9 @@ struct edge_mark *edge_marks_touch(struct edge_marks *marks, const struct edge_m
     struct edge_mark *mark = fb_map_find(marks->map, key_str(key));
 
     if (mark == NULL) {
-        if (fb_map_count(marks->map) >= marks->max) {
-            marks_forget(marks,
-                         FB_CONTAINER_OF(fb_list_first(&marks->order), struct edge_mark, link));
+        struct fb_list *oldest = fb_list_first(&marks->order);
+        if (fb_map_count(marks->map) >= marks->max && oldest != NULL) {
+            marks_forget(marks, FB_CONTAINER_OF(oldest, struct edge_mark, link));
         }
         mark = FB_NEW(struct edge_mark);
         mark->key = *key;
