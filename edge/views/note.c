@@ -48,7 +48,7 @@ static struct fb_network note_address(const struct fb_address *client)
     struct fb_network address = {.bits = 0};
 
     /* Of a pair in memory there is none: all of them are one. */
-    (void)fb_network_of(client, ALL_V4, ALL_V6, &address);
+    FB_IGNORE(fb_network_of(client, ALL_V4, ALL_V6, &address));
     return address;
 }
 

@@ -8,7 +8,7 @@
 
 #define DAY_MS INT64_C(86400000)
 
-_Static_assert(EDGE_SALT_SIZE == FB_SHA256_SIZE, "a salt is a hash");
+_Static_assert((int)EDGE_SALT_SIZE == (int)FB_SHA256_SIZE, "a salt is a hash");
 
 /* ---- the day ----------------------------------------------------------- */
 

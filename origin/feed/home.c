@@ -240,11 +240,12 @@ static void page_cut(struct fb_arena *arena, const struct origin_list *list, siz
 }
 
 /* Each page teaches, whichever list it comes from: what a list had and nobody saw does not. */
-static void page_teach(struct origin_feed *feed, const struct origin_feed_model *model,
-                       const struct origin_viewer *viewer, const struct origin_id *user,
-                       const struct origin_feed_page *page)
+static void page_teach(struct origin_feed *feed, struct fb_arena *arena,
+                       const struct origin_feed_model *model, const struct origin_viewer *viewer,
+                       const struct origin_id *user, const struct origin_feed_page *page)
 {
-    struct origin_features features[ORIGIN_FEED_PAGE_MAX];
+    struct origin_features *features =
+        fb_arena_alloc(arena, FB_MAX(page->n, (size_t)1) * sizeof(*features));
     int64_t videos[ORIGIN_FEED_PAGE_MAX];
     size_t n = 0;
 
@@ -282,7 +283,7 @@ int origin_feed_home(struct origin_feed *feed, struct fb_arena *arena,
 {
     struct fb_str name = query->user == NULL ? FB_STR("") : origin_id_str(query->user);
     FB_AUTO(origin_feed_modelp) struct origin_feed_model *model = origin_feed_current(feed);
-    struct origin_viewer viewer = {.n_history = 0};
+    struct origin_viewer *viewer = fb_arena_alloc(arena, sizeof(*viewer));
     struct cursor cursor;
 
     int err = cursor_read(query->cursor, &cursor);
@@ -294,21 +295,21 @@ int origin_feed_home(struct origin_feed *feed, struct fb_arena *arena,
         return FB_OK;
     }
     if (query->user != NULL) {
-        err = viewer_load(feed->options.catalog, model->shelf, query->user, &viewer);
+        err = viewer_load(feed->options.catalog, model->shelf, query->user, viewer);
         if (err < 0) {
             return err;
         }
     }
     if (!page_from_kept(feed, arena, &cursor, name, query->limit, ret_page)) {
         FB_AUTO(fb_freep) struct origin_list *list = FB_NEW(struct origin_list);
-        list_make(feed, model, &viewer, query->limit, list);
+        list_make(feed, model, viewer, query->limit, list);
         (void)pthread_mutex_lock(&feed->lock);
         origin_lists_put(feed->lists, name, list, fb_clock_wall_ms(feed->options.clock));
         (void)pthread_mutex_unlock(&feed->lock);
         page_cut(arena, list, cursor.at, query->limit, ret_page);
     }
     if (query->user != NULL) {
-        page_teach(feed, model, &viewer, query->user, ret_page);
+        page_teach(feed, arena, model, viewer, query->user, ret_page);
     }
     return FB_OK;
 }

@@ -73,8 +73,9 @@ void origin_lessons_show(struct origin_lessons *lessons, uint64_t user, int64_t 
     if (fb_map_find(lessons->by_key, key) != NULL) {
         return;
     }
-    if (fb_map_count(lessons->by_key) == ORIGIN_LESSONS_MAX) {
-        lesson_forget(lessons, lessons_oldest(lessons));
+    struct lesson *oldest = lessons_oldest(lessons);
+    if (fb_map_count(lessons->by_key) == ORIGIN_LESSONS_MAX && oldest != NULL) {
+        lesson_forget(lessons, oldest);
     }
     struct lesson *lesson = FB_NEW(struct lesson);
     memcpy(lesson->key, bytes, sizeof(bytes));

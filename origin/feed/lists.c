@@ -66,8 +66,9 @@ static void entry_use(struct origin_lists *lists, struct entry *entry)
 
 static struct entry *entry_new(struct origin_lists *lists, struct fb_str viewer)
 {
-    if (fb_map_count(lists->by_viewer) == ORIGIN_LISTS_MAX) {
-        entry_forget(lists, lists_oldest(lists));
+    struct entry *oldest = lists_oldest(lists);
+    if (fb_map_count(lists->by_viewer) == ORIGIN_LISTS_MAX && oldest != NULL) {
+        entry_forget(lists, oldest);
     }
     struct entry *entry = FB_NEW(struct entry);
     entry->viewer = fb_str_dup(viewer);
