@@ -22,6 +22,7 @@
 #include "edge/node/signals.h"
 #include "edge/purge/purge.h"
 #include "edge/replay/command.h"
+#include "edge/report/report.h"
 #include "edge/serve/crew.h"
 #include "edge/site/site.h"
 #include "edge/store/store.h"
@@ -144,6 +145,8 @@ static int node_make_crew(struct edge_node *node, struct fb_loop *loop, struct e
                 .metrics = node->metrics,
                 .access_log = node->access_log,
                 .views = node->signals->views,
+                .take = node->signals->report != NULL ? edge_report_take : NULL,
+                .take_ctx = node->signals->report,
                 .clients = node->clients,
                 .sends_tags = conf->role == EDGE_ROLE_REGIONAL,
                 .pool = node->pool,
@@ -328,7 +331,11 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .upstreams = node->upstreams,
         .metrics = node->metrics,
     };
-    edge_signals_start(node);
+    err = edge_signals_start(node, diag);
+    if (err < 0) {
+        node_stop(node);
+        return err;
+    }
     *ret_ctx = node;
     return FB_OK;
 }

@@ -112,6 +112,9 @@ static int conf_check_root(const void *conf, struct fb_diag *diag)
     }
     int err = conf_check_rates(edge, diag);
     if (err == FB_OK) {
+        err = edge_conf_check_reports(edge, diag);
+    }
+    if (err == FB_OK) {
         err = conf_check_free(edge, edge->listen.n, &edge->admin.address, diag);
     }
     if (err == FB_OK) {
@@ -274,6 +277,8 @@ static const struct fb_conf_item root_items[] = {
      .section = &edge_conf_access_log_section, .help = "A line for each request."},
     {"views", FB_CONF_SECTION, AT(edge_conf, views), .section = &edge_conf_views_section,
      .help = "What counts as a view."},
+    {"reports", FB_CONF_SECTION, AT(edge_conf, reports), .section = &edge_conf_reports_section,
+     .help = "Whom views are reported to, and who may report them here."},
     {"listen", FB_CONF_SECTIONS, AT(edge_conf, listen), .section = &listen_section, .min = 1,
      .max = 16, .is_required = true, .help = "Where clients connect."},
     {"admin", FB_CONF_SECTION, AT(edge_conf, admin), .section = &admin_section,

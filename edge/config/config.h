@@ -22,6 +22,7 @@ struct edge_upstreams;
 struct edge_upstreams_options;
 struct edge_tls;
 struct edge_views_options;
+struct edge_report_options;
 struct edge_volume_spec;
 struct fb_buf;
 struct edge_warm_settings;
@@ -243,6 +244,22 @@ struct edge_conf_views {
     struct fb_str key_file; /* likewise; one of the two */
 };
 
+/* Who may bring reports: by a token, or by a certificate. */
+struct edge_conf_reports_accept {
+    struct fb_str token;       /* ptr NULL: none */
+    struct fb_str token_file;  /* likewise; one of the two */
+    struct fb_conf_list names; /* of struct fb_str */
+};
+
+struct edge_conf_reports {
+    struct fb_conf_list to;   /* of struct edge_conf_upstream: url, tls and tls_name alone */
+    struct fb_str token;      /* ptr NULL: none */
+    struct fb_str token_file; /* likewise; one of the two */
+    uint64_t every;
+    uint64_t max;
+    struct edge_conf_reports_accept accept;
+};
+
 /* 0: no bound. */
 struct edge_conf_clients {
     int64_t connections;
@@ -330,6 +347,7 @@ struct edge_conf {
     struct fb_str state;  /* ptr NULL: none */
     struct edge_conf_access_log access_log;
     struct edge_conf_views views;
+    struct edge_conf_reports reports;
     struct fb_conf_list listen; /* of struct edge_conf_listen */
     struct edge_conf_admin admin;
     struct fb_conf_list tls;       /* of struct edge_conf_tls */
@@ -384,6 +402,16 @@ struct edge_access_log_options edge_conf_access_log(const struct edge_conf *conf
  * with a key is read. */
 FB_MUST_CHECK int edge_conf_views(const struct edge_conf *conf, struct fb_buf *buf,
                                   struct edge_views_options *ret_options, struct fb_diag *diag);
+
+/* Reports as edge/report reads them. *ret_reports is NULL where there are none; freed with
+ * edge_conf_reports_free(), and borrowed from `conf` and `tls` besides. Files with tokens are
+ * read. */
+struct edge_conf_reports_made;
+FB_MUST_CHECK int edge_conf_reports(const struct edge_conf *conf, struct edge_tls *tls,
+                                    struct edge_conf_reports_made **ret_reports,
+                                    struct fb_diag *diag);
+struct edge_report_options *edge_conf_reports_options(struct edge_conf_reports_made *made);
+void edge_conf_reports_free(struct edge_conf_reports_made *made); /* accepts NULL */
 
 /* The networks that per-client bounds do not hold for: `conf->clients.trusted.n` of them, freed by
  * the caller with fb_free(). */

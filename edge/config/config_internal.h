@@ -35,6 +35,10 @@ struct edge_edits edge_conf_edits(struct fb_arena *arena, const struct edge_conf
 /* Of struct edge_conf_views. */
 extern const struct fb_conf_section edge_conf_views_section;
 
+/* Of struct edge_conf_reports, and what is wrong with them as part of `conf`. */
+extern const struct fb_conf_section edge_conf_reports_section;
+FB_MUST_CHECK int edge_conf_check_reports(const struct edge_conf *conf, struct fb_diag *diag);
+
 /* Of struct edge_conf_site. */
 extern const struct fb_conf_section edge_conf_site_section;
 

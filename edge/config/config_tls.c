@@ -285,7 +285,7 @@ static bool has_https(const struct fb_conf_list *upstreams)
 
 bool edge_conf_has_tls(const struct edge_conf *conf)
 {
-    bool has = conf->tls.n > 0 || has_https(&conf->upstreams);
+    bool has = conf->tls.n > 0 || has_https(&conf->upstreams) || has_https(&conf->reports.to);
 
     for (size_t i = 0; i < conf->sites.n && !has; i++) {
         has = has_https(&FB_CONF_AT(struct edge_conf_site, conf->sites, i)->upstreams);

@@ -1,6 +1,7 @@
 #include "base/log/log.h"
 #include "edge/access/access.h"
 #include "edge/config/config.h"
+#include "edge/config/config_internal.h"
 
 #include <sys/stat.h>
 
@@ -56,8 +57,33 @@ static void warn_of_certificates(const struct edge_conf_tls *tls)
     }
 }
 
+static void warn_of_token(const struct fb_str *file)
+{
+    if (file->ptr != NULL && is_open(file->ptr)) {
+        FB_LOG(WARN, "report", "everybody on this machine can read a token",
+               FB_LOG_TEXT("file", file->ptr));
+    }
+}
+
+static void warn_of_reports(const struct edge_conf *conf)
+{
+    const struct edge_conf_reports *reports = &conf->reports;
+
+    warn_of_token(&reports->token_file);
+    warn_of_token(&reports->accept.token_file);
+    for (size_t i = 0; i < reports->to.n; i++) {
+        const struct edge_conf_upstream *to = FB_CONF_AT(struct edge_conf_upstream, reports->to, i);
+        bool has_token = reports->token.ptr != NULL || reports->token_file.ptr != NULL;
+        if (has_token && !edge_conf_is_https(to)) {
+            FB_LOG(WARN, "report", "the token for reports is sent without TLS",
+                   FB_LOG_STR("url", to->url));
+        }
+    }
+}
+
 void edge_conf_warn(const struct edge_conf *conf)
 {
+    warn_of_reports(conf);
     for (size_t i = 0; i < conf->tls.n; i++) {
         warn_of_certificates(FB_CONF_AT(struct edge_conf_tls, conf->tls, i));
     }

@@ -254,11 +254,15 @@ static int clients_add(struct edge_tls *tls, const struct edge_conf *conf,
     return FB_OK;
 }
 
-/* Those that the node's and the sites' upstreams name and that are not there yet. */
+/* Those that the node's and the sites' upstreams and whom it reports to name, and that are not
+ * there yet. */
 static int clients_add_all(struct edge_tls *tls, const struct edge_conf *conf, struct fb_diag *diag)
 {
     int err = clients_add(tls, conf, &conf->upstreams, diag);
 
+    if (err == FB_OK) {
+        err = clients_add(tls, conf, &conf->reports.to, diag);
+    }
     for (size_t i = 0; i < conf->sites.n && err == FB_OK; i++) {
         err = clients_add(tls, conf, &FB_CONF_AT(struct edge_conf_site, conf->sites, i)->upstreams,
                           diag);

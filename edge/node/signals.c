@@ -7,11 +7,28 @@
 #include "base/loop/op.h"
 #include "edge/config/config.h"
 #include "edge/node/node.h"
+#include "edge/report/report.h"
 #include "edge/serve/crew.h"
 #include "edge/serve/serve.h"
 #include "edge/upstream/upstream.h"
 #include "edge/views/views.h"
 #include "edge/warm/warm.h"
+
+static int signals_open_report(struct edge_node *node, struct fb_diag *diag)
+{
+    struct edge_conf_reports_made *made = NULL;
+
+    int err = edge_conf_reports(node->conf, node->tls, &made, diag);
+    if (err < 0 || made == NULL) {
+        return err;
+    }
+    struct edge_report_options *options = edge_conf_reports_options(made);
+    options->clock = fb_clock_system();
+    options->metrics = node->metrics;
+    err = edge_report_open(options, &node->signals->report, diag);
+    edge_conf_reports_free(made);
+    return err;
+}
 
 int edge_signals_open(struct edge_node *node, struct fb_diag *diag)
 {
@@ -19,12 +36,20 @@ int edge_signals_open(struct edge_node *node, struct fb_diag *diag)
     struct edge_views_options options;
 
     node->signals = FB_NEW(struct edge_signals);
-    int err = edge_conf_views(node->conf, &key, &options, diag);
+    int err = signals_open_report(node, diag);
+    if (err < 0) {
+        return err;
+    }
+    err = edge_conf_views(node->conf, &key, &options, diag);
     if (err < 0) {
         return err;
     }
     options.clock = fb_clock_system();
     options.metrics = node->metrics;
+    if (node->signals->report != NULL) {
+        options.deliver = edge_report_deliver;
+        options.ctx = node->signals->report;
+    }
     return edge_views_open(&options, &node->signals->views, diag);
 }
 
@@ -64,9 +89,11 @@ int edge_signals_join_crew(struct edge_node *node, struct fb_diag *diag)
     return err;
 }
 
-void edge_signals_start(struct edge_node *node)
+int edge_signals_start(struct edge_node *node, struct fb_diag *diag)
 {
-    (void)node;
+    struct edge_report *report = node->signals->report;
+
+    return report != NULL ? edge_report_start(report, diag) : FB_OK;
 }
 
 void edge_signals_own(struct edge_node *node)
@@ -79,6 +106,7 @@ void edge_signals_own(struct edge_node *node)
 
 void edge_signals_halt(struct edge_node *node, struct fb_op *op)
 {
+    edge_report_halt(node->signals->report);
     if (node->signals->is_warming) {
         edge_warm_stop(node->signals->warm, op);
         return;
@@ -93,7 +121,8 @@ void edge_signals_close(struct edge_node *node)
         return;
     }
     edge_warm_close(node->signals->warm);
-    edge_views_close(node->signals->views);
+    edge_views_close(node->signals->views); /* delivers what is left */
+    edge_report_close(node->signals->report);
     fb_free(node->signals);
     node->signals = NULL;
 }
@@ -104,4 +133,5 @@ void edge_signals_status(const struct edge_node *node, struct fb_json *status)
     if (node->signals->warm != NULL) {
         edge_warm_status(node->signals->warm, status);
     }
+    edge_report_status(node->signals->report, status);
 }

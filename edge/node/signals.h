@@ -24,6 +24,7 @@
 #include <stdbool.h>
 
 struct edge_node;
+struct edge_report;
 struct edge_views;
 struct edge_warm;
 struct fb_json;
@@ -31,8 +32,9 @@ struct fb_op;
 
 /* A member is NULL while it is not configured. */
 struct edge_signals {
-    struct edge_views *views; /* requests become views; the crew's loops write to it */
-    struct edge_warm *warm;   /* fills by the plan, on the crew's first loop */
+    struct edge_report *report; /* what is counted goes upstream */
+    struct edge_views *views;   /* requests become views; the crew's loops write to it */
+    struct edge_warm *warm;     /* fills by the plan, on the crew's first loop */
     bool is_warming;
 };
 
@@ -42,7 +44,7 @@ FB_MUST_CHECK int edge_signals_open(struct edge_node *node, struct fb_diag *diag
 /* Makes what works on the crew's loops. Needs the crew. */
 FB_MUST_CHECK int edge_signals_join_crew(struct edge_node *node, struct fb_diag *diag);
 
-void edge_signals_start(struct edge_node *node);
+FB_MUST_CHECK int edge_signals_start(struct edge_node *node, struct fb_diag *diag);
 
 /* No other process has the node's volumes and state any more. */
 void edge_signals_own(struct edge_node *node);

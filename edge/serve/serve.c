@@ -143,8 +143,13 @@ static struct serve_request *serve_request_of(struct edge_serve *serve,
     return request;
 }
 
-void edge_serve_handle(void *serve, struct fb_exchange *exchange)
+void edge_serve_handle(void *ctx, struct fb_exchange *exchange)
 {
+    struct edge_serve *serve = ctx;
+
+    if (serve->options.take != NULL && serve->options.take(serve->options.take_ctx, exchange)) {
+        return;
+    }
     struct serve_request *request = serve_request_of(serve, exchange);
 
     request->conditions = edge_conditions_of(&request->client->headers);

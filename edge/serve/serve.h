@@ -65,8 +65,12 @@ struct edge_serve_options {
     struct edge_access_log *access_log; /* NULL: none */
     struct edge_views *views;           /* NULL: nothing is counted */
     struct fb_clients *clients;         /* who is trusted, and bounds of each; NULL: nobody, none */
-    bool sends_tags;      /* Cache-Tag and the like, to the tiers that ask this node: see
-                           * edge_field_is_for_tiers() */
+    bool sends_tags; /* Cache-Tag and the like, to the tiers that ask this node: see
+                      * edge_field_is_for_tiers() */
+
+    /* Answers requests that are for the node itself, or gives false. NULL: there are none. */
+    bool (*take)(void *ctx, struct fb_exchange *exchange);
+    void *take_ctx;
     struct fb_pool *pool; /* for verifying tokens; NULL: on the loop */
     int prefetch;         /* enum edge_prefetch_kind */
     unsigned prefetch_parallel;

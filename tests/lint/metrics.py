@@ -41,6 +41,8 @@ SECTIONS = [
     ("Purges", ["edge/purge"], None, ""),
     ("Log of requests", ["edge/access_log"], None, ""),
     ("Views", ["edge/views"], None, "What counts: [views.md](views.md)."),
+    ("Reports", ["edge/report"], None,
+     "Of nodes with `reports`; the way they take: [view-reports.md](view-reports.md)."),
     ("Certificates", ["edge/config"], "tls", "The label is the name of the entry of `tls`."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
