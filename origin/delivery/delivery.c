@@ -76,6 +76,7 @@ static const struct fb_route delivery_routes[] = {
      .handle = origin_delivery_media_options},
     {.method = FB_METHOD_GET, .pattern = "/watch/{video}", .handle = origin_delivery_watch},
     {.method = FB_METHOD_GET, .pattern = "/assets/{file...}", .handle = origin_delivery_asset},
+    {.method = FB_METHOD_POST, .pattern = "/beacon", .handle = origin_delivery_beacon},
 };
 
 const struct fb_route *origin_delivery_routes(size_t *ret_n)

@@ -4,6 +4,7 @@
  *     GET /media/{video}/{version}/{file...}
  *     GET /watch/{video}
  *     GET /assets/{file...}
+ *     POST /beacon             taken and let go
  *
  * A request is looked up and opened on the pool, and its bytes are then read
  * ahead by the pool while the loop sends them. Ranges, conditions and HEAD as

@@ -64,3 +64,4 @@ void origin_delivery_media(void *ctx, struct fb_exchange *exchange);
 void origin_delivery_media_options(void *ctx, struct fb_exchange *exchange);
 void origin_delivery_watch(void *ctx, struct fb_exchange *exchange);
 void origin_delivery_asset(void *ctx, struct fb_exchange *exchange);
+void origin_delivery_beacon(void *ctx, struct fb_exchange *exchange);

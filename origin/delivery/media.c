@@ -94,3 +94,11 @@ void origin_delivery_media_options(void *ctx, struct fb_exchange *exchange)
     (void)ctx;
     origin_reply_preflight(exchange, "GET, HEAD, OPTIONS", "Range, If-None-Match, If-Range");
 }
+
+/* Of a player whose edge counts no views, and passes it on: nobody wants it, and no page shall
+ * show an error for that. */
+void origin_delivery_beacon(void *ctx, struct fb_exchange *exchange)
+{
+    (void)ctx;
+    origin_reply_preflight(exchange, "POST", "Content-Type");
+}

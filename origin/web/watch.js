@@ -1,5 +1,6 @@
 // The watch page: one video, its qualities, and which tier answered.
 import Hls from "./hls.js";
+import { tellOf } from "./beacons.js";
 import { bytes, duration, parseCacheStatus } from "./cache_status.js";
 
 const POLL_MS = 1000;
@@ -121,6 +122,12 @@ function onError(hls, data) {
         : "This browser could not decode the video.", true);
 }
 
+// The session's id, for CMCD and beacons. randomUUID() is there in secure contexts alone.
+function newSid() {
+    const words = crypto.getRandomValues(new Uint32Array(4));
+    return [...words].map((word) => word.toString(16).padStart(8, "0")).join("");
+}
+
 function play() {
     const manifest = `${api}/manifest`;
     if (!Hls.isSupported()) {
@@ -131,10 +138,13 @@ function play() {
         video.src = manifest;
         return;
     }
-    const hls = new Hls({ capLevelToPlayerSize: false });
+    const sid = newSid();
+    const teller = tellOf(video, id, sid);
+    const hls = new Hls({ capLevelToPlayerSize: false, cmcd: { sessionId: sid, contentId: id } });
     hls.on(Hls.Events.MANIFEST_PARSED, () => offerQualities(hls));
     hls.on(Hls.Events.LEVEL_SWITCHED, () => showPlaying(hls));
     hls.on(Hls.Events.FRAG_LOADED, (_, { frag, networkDetails, part }) => {
+        teller.aim(networkDetails?.responseURL || frag.url);
         if (frag.sn !== "initSegment") showDelivery(frag, (part ?? frag).stats, networkDetails);
     });
     hls.on(Hls.Events.ERROR, (_, data) => onError(hls, data));

@@ -111,6 +111,7 @@ def test_the_watch_page_is_served_with_its_policy(shop):
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and f"connect-src 'self' {shop.url}" in policy
     script = get(shop.url + "/assets/watch.js")
+    assert get(shop.url + "/beacon", "POST", body=b"{}").status == 204
     assert script.headers["Content-Type"].startswith("text/javascript")
     assert get(shop.url + "/assets/watch.js",
                headers={"If-None-Match": script.headers["ETag"]}).status == 304
