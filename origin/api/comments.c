@@ -33,7 +33,7 @@ static int find_parent(const struct origin_api *api, struct fb_call *call,
                        const struct origin_id *video, struct fb_str text,
                        struct origin_id *ret_parent)
 {
-    struct origin_comment parent;
+    struct origin_comment parent = {.seq = 0};
     struct origin_id id;
 
     int err = origin_id_parse(text, &id);

@@ -190,7 +190,7 @@ struct fb_json *origin_api_video_add(const struct origin_api *api, struct fb_cal
 static int store_all(const struct origin_api *api, struct fb_call *call, struct fb_json *root,
                      const struct origin_video *video)
 {
-    struct viewer viewer;
+    struct viewer viewer = {.may_see = false};
 
     int err = find_viewer(api, call, video, &viewer);
     if (err < 0 || !viewer.may_see) {

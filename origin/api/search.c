@@ -9,9 +9,10 @@
 
 #include <inttypes.h>
 
-enum { MINUTE_MS = 60 * 1000, TAG_BYTES_MAX = ORIGIN_API_TAG_MAX * ORIGIN_API_UTF8_MAX };
+enum { TAG_BYTES_MAX = ORIGIN_API_TAG_MAX * ORIGIN_API_UTF8_MAX };
 
-static const int64_t day_ms = (int64_t)24 * 60 * MINUTE_MS;
+static const int64_t minute_ms = INT64_C(60000);
+static const int64_t day_ms = INT64_C(86400000);
 
 static struct fb_str param(struct fb_call *call, const char *name)
 {
@@ -51,12 +52,12 @@ static int read_duration(struct fb_call *call, struct origin_search_query *filte
     struct fb_str text = param(call, "duration");
 
     if (fb_str_equal(text, FB_STR("short"))) {
-        filter->max_ms = 4 * MINUTE_MS;
+        filter->max_ms = 4 * minute_ms;
     } else if (fb_str_equal(text, FB_STR("medium"))) {
-        filter->min_ms = 4 * MINUTE_MS;
-        filter->max_ms = 20 * MINUTE_MS;
+        filter->min_ms = 4 * minute_ms;
+        filter->max_ms = 20 * minute_ms;
     } else if (fb_str_equal(text, FB_STR("long"))) {
-        filter->min_ms = 20 * MINUTE_MS;
+        filter->min_ms = 20 * minute_ms;
     } else if (text.ptr != NULL) {
         fb_call_problem(call, 400, "bad-filter", "The duration must be short, medium or long.");
         return FB_E_MALFORMED;
