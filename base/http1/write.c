@@ -108,7 +108,11 @@ void fb_http1_write_response(struct fb_buf *buf, const struct fb_http1_response_
     fb_buf_append(buf, response->extra);
     write_headers(buf, response->headers, response->n_headers, response->n_checked);
     write_framing(buf, response->framing, response->length, response->says_length);
-    if (response->closes) {
+    if (response->upgrade.len > 0) {
+        fb_buf_append(buf, FB_STR("Connection: Upgrade\r\nUpgrade: "));
+        fb_buf_append(buf, response->upgrade);
+        fb_buf_append(buf, FB_STR("\r\n"));
+    } else if (response->closes) {
         fb_buf_append(buf, FB_STR("Connection: close\r\n"));
     } else if (response->says_keep_alive) {
         fb_buf_append(buf, FB_STR("Connection: keep-alive\r\n"));

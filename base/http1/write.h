@@ -43,6 +43,7 @@ struct fb_http1_response_out {
     bool says_length;              /* Content-Length though no content follows */
     bool closes;                   /* Connection: close */
     bool says_keep_alive;          /* Connection: keep-alive, for HTTP/1.0 */
+    struct fb_str upgrade;         /* Connection: Upgrade, to this protocol; empty: none */
 };
 
 /* Appends a response's head to `buf`. */

@@ -1,5 +1,6 @@
 #include "base/server/exchange.h"
 
+#include "base/core/check.h"
 #include "base/core/clock.h"
 #include "base/metrics/metrics.h"
 #include "base/server/problem.h"
@@ -63,6 +64,35 @@ void fb_exchange_pace(struct fb_exchange *exchange, uint64_t rate)
 void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response *response)
 {
     exchange->conn->protocol->respond(exchange, response);
+}
+
+/* ---- other protocols ------------------------------------------------------ */
+
+bool fb_exchange_can_upgrade(const struct fb_exchange *exchange, struct fb_str protocol)
+{
+    const struct fb_request_head *request = &exchange->request;
+    struct fb_str connection = fb_headers_find(&request->headers, FB_STR("Connection"));
+    struct fb_str upgrade = fb_headers_find(&request->headers, FB_STR("Upgrade"));
+
+    return exchange->conn->protocol->upgrades && request->version_minor >= 1 &&
+           request->method == FB_METHOD_GET && exchange->content_length == 0 &&
+           fb_list_has(connection, FB_STR("upgrade")) && fb_list_has(upgrade, protocol);
+}
+
+void fb_exchange_upgrade(struct fb_exchange *exchange, struct fb_str protocol,
+                         const struct fb_headers *headers, struct fb_reader *body)
+{
+    struct fb_response response = {
+        .status = 101,
+        .headers = headers->items,
+        .n_headers = headers->n,
+        .body = body,
+        .length = FB_LENGTH_UNKNOWN,
+    };
+
+    FB_REQUIRE(fb_exchange_can_upgrade(exchange, protocol));
+    exchange->upgrade = protocol;
+    fb_exchange_respond(exchange, &response);
 }
 
 /* ---- problem details (RFC 9457) ------------------------------------------ */

@@ -33,7 +33,7 @@ struct fb_loop;
 struct fb_tls_facts;
 
 struct fb_response {
-    unsigned status;                 /* 200..599 */
+    unsigned status;                 /* 200..599; 101 is fb_exchange_upgrade()'s alone */
     const struct fb_header *headers; /* borrowed until `finished`; without framing fields */
     size_t n_headers;
     size_t n_checked; /* so many, from the first, have passed fb_header_may_be_sent() before */
@@ -98,6 +98,22 @@ void fb_exchange_pace(struct fb_exchange *exchange, uint64_t rate);
  * fields are the server's. A body that breaks closes the connection with a
  * reset, so that it never passes for whole. */
 void fb_exchange_respond(struct fb_exchange *exchange, const struct fb_response *response);
+
+/* ---- other protocols on the same connection (RFC 9110 section 7.8) ----------------------------
+ */
+
+/* True if the client asks for `protocol` with a GET without content, and the connection can leave
+ * HTTP: that of HTTP/1.1 can, with TLS or without, that of HTTP/2 cannot. */
+bool fb_exchange_can_upgrade(const struct fb_exchange *exchange, struct fb_str protocol);
+
+/* The one answer then: 101, after which the connection is bytes both ways. What the client sends is
+ * what fb_exchange_body() gives, which ends (FB_E_END) with its FIN; it may be read until
+ * `body` is closed. What the client gets is what `body` gives, pulled as it takes it; when `body`
+ * ends, or breaks, so does the connection. Silence has no timeout of the server's, only a client
+ * that does not take what is sent; a drain waits, at most for its grace: who upgrades ends `body`
+ * for either. `headers` are borrowed until `finished`, as `protocol` is. */
+void fb_exchange_upgrade(struct fb_exchange *exchange, struct fb_str protocol,
+                         const struct fb_headers *headers, struct fb_reader *body);
 
 /* Responds with problem details (problem.h), not to be stored. `slug` and
  * `detail` may be NULL. */

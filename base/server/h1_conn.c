@@ -498,6 +498,7 @@ static const struct server_protocol protocol = {
     .retract = fb_h1_retract,
     .drain = h1_drain,
     .cut = h1_cut,
+    .upgrades = true,
 };
 
 void fb_h1_open(struct fb_server *server, const struct server_peer *peer)

@@ -62,7 +62,8 @@ static int pull_more(struct h1_exchange *exchange)
     if (err == FB_OK || err == FB_E_LATER) {
         return err;
     }
-    return content_break(content, FB_E_CLOSED);
+    bool is_end = err == FB_E_END && exchange->base.upgrade.len > 0;
+    return content_break(content, is_end ? FB_E_END : FB_E_CLOSED);
 }
 
 static int content_next(struct fb_reader *reader, struct fb_slice *ret_slice)
@@ -93,7 +94,8 @@ static int content_next(struct fb_reader *reader, struct fb_slice *ret_slice)
         }
     }
     content->n_bytes += piece.len;
-    if (content->n_bytes > conn->base.server->options.limits.max_body_bytes) {
+    if (content->n_bytes > conn->base.server->options.limits.max_body_bytes &&
+        exchange->base.upgrade.len == 0) {
         fb_server_count(conn->base.server, METRIC_REFUSED_CONTENT);
         return content_break(content, FB_E_LIMIT);
     }
@@ -122,7 +124,7 @@ static void content_wait(struct fb_reader *reader, struct fb_op *op)
     }
     op->provider = exchange;
     exchange->content.waiter = op;
-    if (fb_op_is_idle(&exchange->write.op)) {
+    if (fb_op_is_idle(&exchange->write.op) && exchange->base.upgrade.len == 0) {
         fb_timer_set(&conn->base.timer, conn->base.server->options.limits.body_timeout_ms);
     }
     fb_h1_watch(conn);
@@ -145,6 +147,13 @@ void fb_h1_content_init(struct h1_exchange *exchange, const struct fb_http1_requ
         request->framing == FB_HTTP1_CHUNKED ? FB_LENGTH_UNKNOWN : (int64_t)request->length;
     exchange->content.is_expected = request->expects_continue;
     fb_http1_body_init(&exchange->content.decoder, request->framing, request->length);
+}
+
+void fb_h1_content_upgrade(struct h1_exchange *exchange)
+{
+    exchange->content.err = FB_OK;
+    exchange->content.is_expected = false;
+    fb_http1_body_init(&exchange->content.decoder, FB_HTTP1_UNTIL_CLOSE, 0);
 }
 
 void fb_h1_content_wake(struct h1_exchange *exchange)

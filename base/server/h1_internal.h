@@ -123,6 +123,9 @@ void fb_h1_bury(struct h1_conn *conn);
 
 void fb_h1_content_init(struct h1_exchange *exchange, const struct fb_http1_request *request);
 
+/* From here on the content is all that the client sends. */
+void fb_h1_content_upgrade(struct h1_exchange *exchange);
+
 /* Wakes who waits for content. */
 void fb_h1_content_wake(struct h1_exchange *exchange);
 

@@ -179,7 +179,8 @@ static void settle_timer(struct h1_exchange *exchange)
 {
     struct h1_conn *conn = exchange->conn;
 
-    if (exchange->content.waiter != NULL && !fb_h1_is_dead(conn)) {
+    if (exchange->content.waiter != NULL && !fb_h1_is_dead(conn) &&
+        exchange->base.upgrade.len == 0) {
         fb_timer_set(&conn->base.timer, conn->base.server->options.limits.body_timeout_ms);
     } else {
         fb_timer_clear(&conn->base.timer);
@@ -302,7 +303,11 @@ static void choose_framing(struct h1_exchange *exchange, const struct fb_respons
 
     exchange->body = response->body;
     out->length = response->length > 0 ? (uint64_t)response->length : 0;
-    if (fb_status_has_no_content(response->status, method)) {
+    if (exchange->base.upgrade.len > 0) {
+        out->upgrade = exchange->base.upgrade;
+        out->framing = FB_HTTP1_UNTIL_CLOSE;
+        exchange->closes = true;
+    } else if (fb_status_has_no_content(response->status, method)) {
         out->says_length = response->length != FB_LENGTH_UNKNOWN && response->status != 204 &&
                            (method == FB_METHOD_HEAD || response->length > 0);
         fb_reader_close(exchange->body);
@@ -336,11 +341,15 @@ void fb_h1_respond(struct fb_exchange *base, const struct fb_response *response)
     };
 
     FB_REQUIRE(!exchange->base.has_responded);
-    FB_REQUIRE(response->status >= 200 && response->status <= 599);
+    FB_REQUIRE((response->status >= 200 && response->status <= 599) ||
+               (response->status == 101 && exchange->base.upgrade.len > 0));
     exchange->base.has_responded = true;
     exchange->base.status = response->status;
     exchange->closes = must_close(exchange, response);
     choose_framing(exchange, response, &out);
+    if (exchange->base.upgrade.len > 0) {
+        fb_h1_content_upgrade(exchange);
+    }
     if (fb_h1_is_dead(conn)) {
         if (!exchange->is_continuing) {
             send_end_later(exchange, FB_E_CLOSED);

@@ -155,7 +155,8 @@ struct server_protocol {
 
     /* No further requests: the connection closes when it has none, now or later. */
     void (*drain)(struct server_conn *conn);
-    bool warns; /* what drain() does, it tells the client first: no request is lost */
+    bool warns;    /* what drain() does, it tells the client first: no request is lost */
+    bool upgrades; /* a connection can leave HTTP */
 
     /* Closes it now; with a reset if that cuts a response. */
     void (*cut)(struct server_conn *conn);
@@ -203,7 +204,8 @@ struct fb_exchange {
     unsigned status;
     bool has_responded;
     bool is_aborted;
-    bool is_refusal; /* the server's own answer, no handler saw it */
+    bool is_refusal;       /* the server's own answer, no handler saw it */
+    struct fb_str upgrade; /* the protocol that follows; empty: none */
 };
 
 /* ---- server.c ------------------------------------------------------------ */
