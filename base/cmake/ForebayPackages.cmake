@@ -58,3 +58,10 @@ else()
     target_compile_options(fb_llhttp PRIVATE -O2 -w -fPIE)
     target_include_directories(fb_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
 endif()
+
+# wslay ships no pkg-config file.
+find_path(WSLAY_INCLUDE_DIR wslay/wslay.h REQUIRED)
+find_library(WSLAY_LIBRARY wslay REQUIRED)
+add_library(fb_wslay INTERFACE)
+target_include_directories(fb_wslay SYSTEM INTERFACE ${WSLAY_INCLUDE_DIR})
+target_link_libraries(fb_wslay INTERFACE ${WSLAY_LIBRARY})

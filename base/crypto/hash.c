@@ -5,6 +5,7 @@
 #include <mbedtls/md.h>
 
 #include <assert.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <string.h>
 
@@ -21,6 +22,17 @@ static struct sha256_ctx *hash_state(struct fb_sha256 *hash)
 static struct sha512_ctx *hash512_state(struct fb_sha512 *hash)
 {
     return (struct sha512_ctx *)(void *)hash->state;
+}
+
+void fb_sha1(struct fb_str bytes, uint8_t digest[FB_SHA1_SIZE])
+{
+    struct sha1_ctx state;
+
+    sha1_init(&state);
+    if (bytes.len > 0) {
+        sha1_update(&state, bytes.len, (const uint8_t *)bytes.ptr);
+    }
+    sha1_digest(&state, FB_SHA1_SIZE, digest);
 }
 
 void fb_sha256_init(struct fb_sha256 *hash)

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { FB_SHA256_SIZE = 32, FB_SHA512_SIZE = 64 };
+enum { FB_SHA1_SIZE = 20, FB_SHA256_SIZE = 32, FB_SHA512_SIZE = 64 };
 
 /* A hash in progress: init → update … → finish (or done to give up). */
 struct fb_sha256 {
@@ -24,6 +24,9 @@ void fb_sha256_init(struct fb_sha256 *hash);
 void fb_sha256_update(struct fb_sha256 *hash, struct fb_str bytes);
 void fb_sha256_finish(struct fb_sha256 *hash, uint8_t digest[FB_SHA256_SIZE]);
 void fb_sha256_done(struct fb_sha256 *hash); /* leaves it zero */
+
+/* For formats that ask for it and do not rely on it, such as the handshake of RFC 6455. */
+void fb_sha1(struct fb_str bytes, uint8_t digest[FB_SHA1_SIZE]);
 
 /* Of `bytes` at once. */
 void fb_sha256(struct fb_str bytes, uint8_t digest[FB_SHA256_SIZE]);

@@ -21,6 +21,7 @@ OWNERS = {
     "jansson.h": ("base/json",),
     "systemd/": ("base/daemon",),
     "xxhash.h": ("base/core",),
+    "wslay/": ("base/websocket",),
     "pcre2.h": ("base/regex",),
     "sodium.h": ("origin/auth",),
     "cjose/": ("base/jose",),
