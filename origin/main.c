@@ -235,6 +235,8 @@ static void node_make_handlers(struct origin_node *node)
         .engagement = node->engagement,
         .search = node->search,
         .feed = node->signals.feed,
+        .trending = node->signals.trending,
+        .push = node->signals.push,
         .views = node->signals.views,
         .plan = node->signals.plan,
         .clock = fb_clock_system(),
@@ -374,6 +376,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
     int err = node_open_rooms(node, diag);
     if (err == FB_OK) {
         node_make_handlers(node);
+        origin_signals_begin(node);
         node_make_routers(node);
         node->server = fb_server_new(node->loop, &(struct fb_server_options){
                                                      .name = "origin",

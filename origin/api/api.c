@@ -186,6 +186,10 @@ void origin_api_slow_down(struct fb_call *call, uint32_t wait_ms)
     {                                                                    \
         .method = FB_METHOD_POST, .pattern = (pattern_), .call = (call_) \
     }
+#define GET_AT_ONCE(pattern_, handle_)                                      \
+    {                                                                       \
+        .method = FB_METHOD_GET, .pattern = (pattern_), .handle = (handle_) \
+    }
 #define DELETE(pattern_, call_)                                            \
     {                                                                      \
         .method = FB_METHOD_DELETE, .pattern = (pattern_), .call = (call_) \
@@ -226,6 +230,10 @@ static const struct fb_route api_routes[] = {
     GET(V1 "/me/following", origin_api_my_following),
     GET(V1 "/search", origin_api_search),
     GET(V1 "/search/suggest", origin_api_suggest),
+    GET_AT_ONCE(V1 "/trending", origin_api_trending),
+    GET_AT_ONCE(V1 "/trending/stream", origin_api_trending_stream),
+    GET_AT_ONCE(V1 "/trending/socket", origin_api_trending_socket),
+    GET_AT_ONCE(VIDEO "/ranking", origin_api_ranking),
     GET(V1 "/analytics", origin_api_my_analytics),
     GET(VIDEO "/analytics", origin_api_analytics),
     GET(VIDEO "/uncounted", origin_api_uncounted),

@@ -17,12 +17,14 @@
  *     GET    /api/v1/users/{id}                PUT, DELETE …/follow
  *     GET    /api/v1/search                    videos by words     GET …/suggest
  *     GET, PUT    /api/v1/me                   GET …/likes | saves | following
+ *     GET    /api/v1/trending                  GET …/stream | socket
+ *     GET    /api/v1/videos/{id}/ranking
  *
- * Handlers are plain blocking functions; each decides once what a failure means
- * to the client, as problem details.
+ * Handlers are plain blocking functions, but those of trending; each decides once what a failure
+ * means to the client, as problem details.
  *
  * Ownership  new → free; everything given is borrowed.
- * Threads    Handlers on any thread of a pool.
+ * Threads    Handlers on any thread of a pool, those of trending on the loop.
  * Limits     ORIGIN_API_* on every field.
  */
 #pragma once
@@ -43,6 +45,8 @@ struct origin_feed;
 struct origin_jobs;
 struct origin_objects;
 struct origin_search;
+struct origin_push;
+struct origin_trending;
 struct origin_upload;
 struct origin_plan;
 struct origin_views;
@@ -70,6 +74,8 @@ struct origin_api_options {
     struct origin_upload *upload;
     struct origin_engagement *engagement;
     struct origin_search *search;
+    struct origin_trending *trending;
+    struct origin_push *push;
     struct origin_feed *feed;
     struct origin_views *views;
     struct origin_plan *plan;
@@ -95,3 +101,9 @@ struct fb_diag;
 /* Whether the object `key` may be uploaded now; for origin_upload_options, with
  * the API as ctx. FB_E_NOT_FOUND, FB_E_CONFLICT. */
 int origin_api_may_upload(void *api, struct fb_str key, struct fb_diag *diag);
+
+struct fb_buf;
+struct origin_video;
+
+/* What lists tell of a video; for origin_trending_options, with the API as ctx. */
+void origin_api_describe(void *api, const struct origin_video *video, struct fb_buf *json);

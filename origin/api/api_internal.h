@@ -16,6 +16,8 @@
 
 #include <stdbool.h>
 
+struct fb_exchange;
+
 enum { ORIGIN_API_UTF8_MAX = 4, ORIGIN_API_CURSOR_MAX = 256 };
 
 struct origin_api {
@@ -106,6 +108,10 @@ void origin_api_once_reply(struct fb_call *call, int err, const struct origin_on
 /* What a video's JSON tells; `is_owner`: also what is nobody else's business. */
 void origin_api_video_store(struct fb_json *root, const struct origin_video *video, bool is_owner);
 
+/* Where its poster is, if it has one; the arena is for scratch. */
+void origin_api_poster_store(const struct origin_api *api, struct fb_arena *arena,
+                             struct fb_json *root, const struct origin_video *video);
+
 /* The same as one more of a list, with the poster's URL; returns it, borrowed. */
 struct fb_json *origin_api_video_add(const struct origin_api *api, struct fb_call *call,
                                      struct fb_json *items, const struct origin_video *video,
@@ -160,3 +166,9 @@ void origin_api_reports(void *ctx, struct fb_call *call);
 void origin_api_watch(void *ctx, struct fb_call *call);
 void origin_api_plan(void *ctx, struct fb_call *call);
 void origin_api_release(void *ctx, struct fb_call *call);
+
+/* Those that run on the loop. */
+void origin_api_trending(void *ctx, struct fb_exchange *exchange);
+void origin_api_ranking(void *ctx, struct fb_exchange *exchange);
+void origin_api_trending_stream(void *ctx, struct fb_exchange *exchange);
+void origin_api_trending_socket(void *ctx, struct fb_exchange *exchange);

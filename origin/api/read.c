@@ -154,7 +154,7 @@ static int store_renditions(const struct origin_api *api, struct fb_json *root,
 }
 
 /* `public_url`/media/<id>/<version>/<file>, in the arena. */
-static struct fb_str media_url(const struct origin_api *api, struct fb_call *call,
+static struct fb_str media_url(const struct origin_api *api, struct fb_arena *arena,
                                const struct origin_video *video, const char *file)
 {
     FB_AUTO(fb_buf_done) struct fb_buf url = {0};
@@ -165,14 +165,14 @@ static struct fb_str media_url(const struct origin_api *api, struct fb_call *cal
     }
     fb_buf_printf(&url, "%.*s/media/%s/%.*s/%s", FB_STR_ARG(base), video->id.text,
                   FB_STR_ARG(video->version), file);
-    return fb_arena_dup(call->arena, fb_buf_str(&url));
+    return fb_arena_dup(arena, fb_buf_str(&url));
 }
 
-static void store_poster(const struct origin_api *api, struct fb_call *call, struct fb_json *root,
-                         const struct origin_video *video)
+void origin_api_poster_store(const struct origin_api *api, struct fb_arena *arena,
+                             struct fb_json *root, const struct origin_video *video)
 {
     if (video->status == ORIGIN_VIDEO_READY) {
-        fb_json_set_str(root, "poster_url", media_url(api, call, video, "poster.jpg"));
+        fb_json_set_str(root, "poster_url", media_url(api, arena, video, "poster.jpg"));
     }
 }
 
@@ -183,7 +183,7 @@ struct fb_json *origin_api_video_add(const struct origin_api *api, struct fb_cal
     struct fb_json *item = fb_json_add_object(items);
 
     origin_api_video_store(item, video, is_owner);
-    store_poster(api, call, item, video);
+    origin_api_poster_store(api, call->arena, item, video);
     return item;
 }
 
@@ -197,7 +197,7 @@ static int store_all(const struct origin_api *api, struct fb_call *call, struct 
         return err < 0 ? err : FB_E_NOT_FOUND;
     }
     origin_api_video_store(root, video, viewer.sees_all);
-    store_poster(api, call, root, video);
+    origin_api_poster_store(api, call->arena, root, video);
     if (viewer.user.text[0] != '\0') {
         err = store_relation(api, root, &viewer, video);
     }
@@ -283,7 +283,7 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
     }
     call->status = 302;
     fb_headers_add(&call->headers, call->arena, FB_STR("Location"),
-                   media_url(api, call, &video, is_dash ? "manifest.mpd" : "master.m3u8"));
+                   media_url(api, call->arena, &video, is_dash ? "manifest.mpd" : "master.m3u8"));
     fb_headers_add(&call->headers, call->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
 }
 

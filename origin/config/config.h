@@ -51,6 +51,12 @@ struct origin_conf_limits {
     struct origin_conf_pace searches;
 };
 
+struct origin_conf_trending {
+    uint64_t every;     /* ms */
+    uint64_t half_life; /* ms */
+    int64_t videos;
+};
+
 struct origin_conf_views {
     struct fb_str token; /* empty: no reports */
 };
@@ -85,6 +91,7 @@ struct origin_conf {
     struct fb_conf_list categories; /* of struct fb_str */
     struct origin_conf_limits limits;
     struct fb_conf_list trusted; /* of struct fb_str: networks */
+    struct origin_conf_trending trending;
 };
 
 struct origin_worker_conf {

@@ -145,6 +145,26 @@ static const struct fb_conf_section limits_section = {
     .items = limits_items,
 };
 
+static const struct fb_conf_item trending_items[] = {
+    {"every", FB_CONF_DURATION, AT(origin_conf_trending, every), .min = 100, .max = 3600000,
+     .preset = "30s", .help = "How often it is computed."},
+    {"half_life", FB_CONF_DURATION, AT(origin_conf_trending, half_life), .min = 60000,
+     .max = 7LL * 24 * 3600 * 1000, .preset = "6h",
+     .help = "The age at which a view counts half in the list of the day; in proportion in the "
+             "others."},
+    {"videos", FB_CONF_INT, AT(origin_conf_trending, videos), .min = 100, .max = 10000000,
+     .preset = "100000",
+     .help = "Videos that are looked at closely; of others views are counted, by which they take "
+             "a place."},
+    {0},
+};
+static const struct fb_conf_section trending_section = {
+    .name = "trending",
+    .help = "What trends (trending.md).",
+    .size = sizeof(struct origin_conf_trending),
+    .items = trending_items,
+};
+
 static const struct fb_conf_item views_items[] = {
     {"token", FB_CONF_STRING, AT(origin_conf_views, token), .max = 256, .is_secret = true,
      .check = origin_conf_check_token,
@@ -225,6 +245,8 @@ static const struct fb_conf_item origin_items[] = {
      .check = check_category, .check_all = fb_conf_check_distinct,
      .help = "What a video's category can be, such as `music`; up to 32 of `a`-`z`, `0`-`9` and "
              "`-` each."},
+    {"trending", FB_CONF_SECTION, AT(origin_conf, trending), .section = &trending_section,
+     .help = "What trends."},
     {"limits", FB_CONF_SECTION, AT(origin_conf, limits), .section = &limits_section,
      .help = "How much one client may do at once; beyond it is 429."},
     {"trusted", FB_CONF_STRINGS, AT(origin_conf, trusted), .max = 256, .check = fb_network_check,

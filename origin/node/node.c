@@ -10,6 +10,8 @@
 #include "origin/config/config.h"
 #include "origin/jobs/jobs.h"
 #include "origin/node/rounds.h"
+#include "origin/push/push.h"
+#include "origin/trending/trending.h"
 #include "origin/worker/worker.h"
 
 #include <stdio.h>
@@ -125,6 +127,8 @@ void origin_node_drain(void *ctx, struct fb_op *op)
     fb_op_begin(op, NULL);
     node->drained = op;
     fb_daemon_tell_quiet(node->daemon);
+    origin_push_close(
+        node->signals.push); /* who is told of changes connects anew, elsewhere or later */
     if (node->workers != NULL) {
         origin_workers_stop(node->workers);
     }
@@ -185,6 +189,7 @@ static void node_own(void *ctx)
         fb_daemon_quit(node->daemon, FB_EXIT_FAILED);
         return;
     }
+    origin_trending_forget(node->signals.trending); /* the other process took reports until now */
     origin_rounds_start(node->rounds);
 }
 

@@ -2,14 +2,18 @@
 
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/log/log.h"
 #include "base/server/exchange.h"
 #include "base/server/router.h"
 #include "base/wire/view_report.h"
+#include "origin/api/api.h"
 #include "origin/config/config.h"
 #include "origin/feed/feed.h"
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
 #include "origin/plan/plan.h"
+#include "origin/push/push.h"
+#include "origin/trending/trending.h"
 #include "origin/views/views.h"
 
 #include <stdio.h>
@@ -79,11 +83,54 @@ static int signals_open_plan(struct origin_node *node, struct fb_diag *diag)
     return err;
 }
 
+/* Lists tell of a video what the API tells. */
+static void signals_describe(void *ctx, const struct origin_video *video, struct fb_buf *json)
+{
+    origin_api_describe(((struct origin_node *)ctx)->api, video, json);
+}
+
+static void signals_open_trending(struct origin_node *node)
+{
+    const struct origin_conf_trending *conf = &node->conf->trending;
+    struct origin_signals *signals = &node->signals;
+
+    signals->trending = origin_trending_new(&(struct origin_trending_options){
+        .catalog = node->catalog,
+        .views = signals->views,
+        .clock = fb_clock_system(),
+        .metrics = node->metrics,
+        .half_life_ms = (int64_t)conf->half_life,
+        .max_videos = (size_t)conf->videos,
+        .describe = signals_describe,
+        .ctx = node,
+    });
+    signals->push = origin_push_new(&(struct origin_push_options){
+        .loop = node->loop, .trending = signals->trending, .metrics = node->metrics});
+    origin_rounds_add(node->rounds, &(struct origin_round){.name = "trending",
+                                                           .period_ms = conf->every,
+                                                           .run = origin_trending_run,
+                                                           .ctx = signals->trending});
+}
+
 int origin_signals_open(struct origin_node *node, struct fb_diag *diag)
 {
     signals_open_views(node);
     signals_open_feed(node);
+    signals_open_trending(node);
     return signals_open_plan(node, diag);
+}
+
+/* A failure is no reason not to serve: the rounds go on. */
+void origin_signals_begin(struct origin_node *node)
+{
+    struct origin_signals *signals = &node->signals;
+
+    int err = origin_trending_load(signals->trending);
+    if (err < 0) {
+        FB_LOG(WARN, "origin", "could not read what trends, lists are incomplete",
+               FB_LOG_TEXT("cause", fb_err_text(err)));
+    }
+    origin_trending_on_changed(signals->trending, origin_push_changed, signals->push);
 }
 
 void origin_signals_route(struct origin_node *node)
@@ -117,6 +164,8 @@ void origin_signals_close(struct origin_signals *signals)
         fb_router_free(signals->views_router);
         fb_router_free(signals->plan_router);
     }
+    origin_push_free(signals->push);
+    origin_trending_free(signals->trending);
     origin_plan_close(signals->plan);
     origin_feed_close(signals->feed);
     origin_views_free(signals->views);

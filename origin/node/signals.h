@@ -16,6 +16,8 @@ struct fb_router;
 struct origin_feed;
 struct origin_node;
 struct origin_plan;
+struct origin_push;
+struct origin_trending;
 struct origin_views;
 
 /* In the order in which each stands on those before. */
@@ -23,12 +25,17 @@ struct origin_signals {
     struct origin_views *views; /* owned, as all that follows */
     struct origin_feed *feed;
     struct origin_plan *plan;
+    struct origin_trending *trending;
+    struct origin_push *push; /* told of trending's changes */
     struct fb_router *views_router;
     struct fb_router *plan_router;
 };
 
 /* After the catalog, the pool and the rounds; before the handlers. */
 FB_MUST_CHECK int origin_signals_open(struct origin_node *node, struct fb_diag *diag);
+
+/* Reads what trends, so that whoever asks first gets an answer; after the API is made. */
+void origin_signals_begin(struct origin_node *node);
 
 /* Makes the routers of what nodes ask; after the open. */
 void origin_signals_route(struct origin_node *node);

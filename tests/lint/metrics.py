@@ -47,6 +47,7 @@ SECTIONS = [
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
     ("Search", ["origin/search"], None, ""),
+    ("Trending", ["origin/trending", "origin/push"], None, "What it is computed from, and who is told (trending.md)."),
     ("The feed", ["origin/feed"], None, "[feed.md](feed.md) tells what they are about."),
     ("Plans", ["origin/plan"], None, "What regions are told to hold."),
     ("Reports of views at the origin", ["origin/views"], None, "What nodes report, and what it is merged into."),
