@@ -27,10 +27,28 @@ static struct fb_db_stmt *stmt_find(struct fb_db *db, const char *sql)
     return NULL;
 }
 
+/* Where there are more statements than can be kept, that goes which was not used for longest. */
+static bool cache_make_room(struct fb_db *db)
+{
+    if (db->n_cached < FB_DB_MAX_CACHED) {
+        return true;
+    }
+    for (struct fb_list *node = db->cached.prev; node != &db->cached; node = node->prev) {
+        struct fb_db_stmt *stmt = FB_CONTAINER_OF(node, struct fb_db_stmt, link);
+        if (!stmt->is_busy) {
+            fb_list_remove(&stmt->link);
+            stmt_free(stmt);
+            db->n_cached--;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int stmt_prepare(struct fb_db *db, const char *sql, struct fb_db_stmt **ret_stmt)
 {
     sqlite3_stmt *raw = NULL;
-    bool is_cached = db->n_cached < FB_DB_MAX_CACHED;
+    bool is_cached = cache_make_room(db);
 
     int code =
         sqlite3_prepare_v3(db->raw, sql, -1, is_cached ? SQLITE_PREPARE_PERSISTENT : 0, &raw, NULL);
