@@ -73,6 +73,14 @@ static int beacon_name(const struct fb_json *root, const char *name, size_t max,
     return FB_OK;
 }
 
+static uint8_t beacon_copy(char *to, struct fb_str name)
+{
+    if (name.len > 0) {
+        memcpy(to, name.ptr, name.len);
+    }
+    return (uint8_t)name.len;
+}
+
 static int beacon_read_names(const struct fb_json *root, struct edge_beacon *beacon,
                              struct fb_diag *diag)
 {
@@ -95,10 +103,8 @@ static int beacon_read_names(const struct fb_json *root, struct edge_beacon *bea
         return err;
     }
     beacon->event = beacon_event(event);
-    beacon->sid_len = (uint8_t)sid.len;
-    beacon->video_len = (uint8_t)video.len;
-    memcpy(beacon->sid, sid.ptr, sid.len);
-    memcpy(beacon->video, video.ptr, video.len);
+    beacon->sid_len = beacon_copy(beacon->sid, sid);
+    beacon->video_len = beacon_copy(beacon->video, video);
     return FB_OK;
 }
 

@@ -160,7 +160,7 @@ static void fact_read_cmcd(struct edge_view_fact *fact, const struct fb_str text
     }
     if (length != NULL && length->kind == EDGE_CMCD_NUMBER) {
         /* A fraction or a sign is none: then it was not said. */
-        (void)!fb_str_to_u64(length->value, &fact->media_ms);
+        FB_IGNORE(fb_str_to_u64(length->value, &fact->media_ms));
     }
 }
 

@@ -267,9 +267,10 @@ static struct session *sessions_begin(struct edge_sessions *sessions,
     }
     sessions->counts.begun++;
     sessions->counts.open++;
-    if (sessions->counts.open > sessions->options.max_sessions) {
+    struct fb_list *oldest = fb_list_first(&sessions->ages);
+    if (oldest != NULL && sessions->counts.open > sessions->options.max_sessions) {
         sessions->counts.evicted++;
-        session_end(sessions, FB_CONTAINER_OF(fb_list_first(&sessions->ages), struct session, age));
+        session_end(sessions, FB_CONTAINER_OF(oldest, struct session, age));
     }
     return session;
 }

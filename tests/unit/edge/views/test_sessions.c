@@ -177,6 +177,7 @@ static void a_beacon_knows_better_than_what_was_fetched(void **state)
         add(f, segment_of(f, 2, "s2", i));
     }
     pass(f, 6000);
+    add(f, segment_of(f, 1, "s1", 10));
     add(f, beacon_of(f, 1, "s1", 5500));
     pass(f, 7000);
     add(f, beacon_of(f, 1, "s1", 6000));
