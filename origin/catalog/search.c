@@ -4,26 +4,49 @@
 
 /* ---- videos ------------------------------------------------------------------ */
 
+#define HITS                                                               \
+    "SELECT v.seq, -s.rank, v.published_ms, c.views, c.likes, c.shares"    \
+    " FROM video_search s JOIN videos v ON v.seq = s.rowid"                \
+    " LEFT JOIN video_counters c ON c.video = v.id"                        \
+    " WHERE s.video_search MATCH ?1 AND " ORIGIN_VIDEO_IS_PUBLIC           \
+    " AND (?2 IS NULL OR v.category = ?2)"                                 \
+    " AND (?3 IS NULL OR EXISTS"                                           \
+    "  (SELECT 1 FROM video_tags t WHERE t.tag = ?3 AND t.video = v.seq))" \
+    " AND v.duration_ms >= ?4 AND (?5 = 0 OR v.duration_ms < ?5)"          \
+    " AND v.published_ms >= ?6"
+
+/* Whether more videos have the words than can be compared. */
+static int are_many(struct fb_db *db, struct fb_str match, bool *ret_are_many)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "SELECT count(*) FROM (SELECT rowid FROM video_search"
+                                           " WHERE video_search MATCH ?1 LIMIT ?2)");
+    fb_db_bind_str(&q, 1, match);
+    fb_db_bind_int(&q, 2, ORIGIN_SEARCH_COMPARED_MAX + 1);
+    int err = fb_db_step(&q);
+    if (err == FB_OK) {
+        *ret_are_many = fb_db_column_int(&q, 0) > ORIGIN_SEARCH_COMPARED_MAX;
+    }
+    return err;
+}
+
 int origin_catalog_search(struct origin_catalog *catalog, struct fb_arena *arena,
                           const struct origin_search_query *query,
                           struct origin_search_hit **ret_hits, size_t *ret_n)
 {
+    bool is_wide = false;
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     int err = fb_db_take(catalog->pool, &hold);
     if (err < 0) {
         return err;
     }
+    err = are_many(hold.db, query->match, &is_wide);
+    if (err < 0) {
+        return err;
+    }
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(hold.db, "SELECT v.seq, -s.rank, v.published_ms, c.views, c.likes, c.shares"
-                             " FROM video_search s JOIN videos v ON v.seq = s.rowid"
-                             " LEFT JOIN video_counters c ON c.video = v.id"
-                             " WHERE s.video_search MATCH ?1 AND " ORIGIN_VIDEO_IS_PUBLIC
-                             " AND (?2 IS NULL OR v.category = ?2)"
-                             " AND (?3 IS NULL OR EXISTS"
-                             "  (SELECT 1 FROM video_tags t WHERE t.tag = ?3 AND t.video = v.seq))"
-                             " AND v.duration_ms >= ?4 AND (?5 = 0 OR v.duration_ms < ?5)"
-                             " AND v.published_ms >= ?6 ORDER BY s.rank LIMIT ?7");
+    struct fb_db_query q = fb_db_query(hold.db, is_wide ? HITS " ORDER BY s.rowid DESC LIMIT ?7"
+                                                        : HITS " ORDER BY s.rank LIMIT ?7");
     fb_db_bind_str(&q, 1, query->match);
     fb_db_bind_str(&q, 2, query->category);
     fb_db_bind_str(&q, 3, query->tag);

@@ -22,8 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How many videos of one search are weighed at most: those that fit the words best. */
-enum { ORIGIN_SEARCH_WEIGHED_MAX = 1000 };
+/* How many videos of one search are weighed at most: those that fit the words best; of more than
+ * ORIGIN_SEARCH_COMPARED_MAX that have them, the newest, for it takes too long to compare all. */
+enum { ORIGIN_SEARCH_WEIGHED_MAX = 1000, ORIGIN_SEARCH_COMPARED_MAX = 20000 };
 
 struct origin_search_query {
     struct fb_str match;

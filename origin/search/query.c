@@ -78,12 +78,24 @@ void origin_query_quote(struct fb_buf *match, struct fb_str word)
 }
 
 /* A space between two is FTS5's AND, but passes over what has no token, such as a dash. */
-void origin_query_match(const struct origin_query *query, struct fb_buf *match)
+static void quote_all(const struct origin_query *query, struct fb_buf *match)
 {
     for (size_t i = 0; i < query->n; i++) {
         fb_buf_append(match, i > 0 ? FB_STR(" ") : FB_STR(""));
         origin_query_quote(match, query->words[i]);
     }
+}
+
+/* All that begins with one letter would be gone through, at great cost, and be of little use. */
+void origin_query_match(const struct origin_query *query, struct fb_buf *match)
+{
+    quote_all(query, match);
+    fb_buf_append(match, query->words[query->n - 1].len > 1 ? FB_STR("*") : FB_STR(""));
+}
+
+void origin_query_match_names(const struct origin_query *query, struct fb_buf *match)
+{
+    quote_all(query, match);
     fb_buf_append_byte(match, '*');
 }
 

@@ -7,6 +7,7 @@
  * written by a person. A word that has nothing to search for is left out.
  *
  *     cheese "fond      "cheese" "fond"*        all words, the last one begun
+ *     cheese f          "cheese" "f"            a letter begins too much
  *
  * Threads    Pure functions, any thread.
  * Limits     ORIGIN_QUERY_BYTES_MAX; of the words the first ORIGIN_QUERY_WORDS_MAX.
@@ -33,7 +34,10 @@ FB_MUST_CHECK int origin_query_parse(struct fb_str text, struct origin_query *re
 /* Appends the match of all words, the last of them perhaps only begun. */
 void origin_query_match(const struct origin_query *query, struct fb_buf *match);
 
-/* The same among titles alone. */
+/* The same where one letter may begin a word, too: for names. */
+void origin_query_match_names(const struct origin_query *query, struct fb_buf *match);
+
+/* As origin_query_match(), among titles alone. */
 void origin_query_match_titles(const struct origin_query *query, struct fb_buf *match);
 
 /* Appends `word` quoted. */

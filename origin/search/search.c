@@ -269,7 +269,7 @@ int origin_search_suggest(struct origin_search *search, struct fb_arena *arena, 
     if (err < 0 || (err = suggest_videos(search, arena, &query, &found)) < 0) {
         return err;
     }
-    origin_query_match(&query, &match);
+    origin_query_match_names(&query, &match);
     names.match = fb_buf_str(&match);
     err = origin_catalog_search_names(catalog, arena, &names, &found.tags, &found.n_tags);
     names.kind = ORIGIN_NAME_USER;

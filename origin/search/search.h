@@ -21,7 +21,7 @@
  *
  * Ownership  new → free; everything given is borrowed.
  * Threads    Blocking; any thread.
- * Limits     Those of queries (query.h); ORIGIN_SEARCH_WEIGHED_MAX videos per search; a
+ * Limits     Those of queries (query.h); ORIGIN_SEARCH_*_MAX videos per search; a
  *            token bucket per address.
  * Failures   What query.h says; FB_E_LIMIT; else what the catalog gives.
  */

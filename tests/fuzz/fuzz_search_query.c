@@ -65,6 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     origin_query_match(&query, &match);
     must_be_understood("SELECT rowid FROM videos WHERE videos MATCH ?1", fb_buf_str(&match));
     fb_buf_clear(&match);
+    origin_query_match_names(&query, &match);
+    must_be_understood("SELECT rowid FROM videos WHERE videos MATCH ?1", fb_buf_str(&match));
+    fb_buf_clear(&match);
     origin_query_match_titles(&query, &match);
     must_be_understood("SELECT rowid FROM videos WHERE videos MATCH ?1", fb_buf_str(&match));
     for (size_t i = 0; i < query.n; i++) {

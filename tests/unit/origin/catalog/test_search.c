@@ -151,6 +151,31 @@ static void names_of_tags_come_by_how_many_have_them(void **state)
     assert_true(fb_str_equal(found[1].name, FB_STR("chess")));
 }
 
+static void of_very_many_the_newest_are_weighed(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_search_query query = {.match = FB_STR("\"many\"")};
+    struct origin_search_hit *hits = NULL;
+    struct fb_db *db = NULL;
+    size_t n = 0;
+
+    must(fb_db_open(f->url + strlen("sqlite:"), NULL, &db, NULL));
+    must(fb_db_exec(
+        db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20001)"
+            " INSERT INTO videos (id, owner, title, description, tags, filename,"
+            "  source_bytes, status, created_ms, published_ms)"
+            " SELECT i, (SELECT id FROM users), 'Many', '', '[]', '', 1, 'ready', 0, 0"
+            " FROM n;"
+            "INSERT INTO video_search (rowid, title, description, tags, owner)"
+            " SELECT seq, title, '', '', '' FROM videos"));
+    fb_db_close(db);
+    must(origin_catalog_search(f->catalog, &f->arena, &query, &hits, &n));
+    assert_int_equal(n, ORIGIN_SEARCH_WEIGHED_MAX);
+    assert_int_equal(hits[0].seq, ORIGIN_SEARCH_COMPARED_MAX + 1);
+    assert_int_equal(hits[n - 1].seq, ORIGIN_SEARCH_COMPARED_MAX + 2 - ORIGIN_SEARCH_WEIGHED_MAX);
+    assert_true(hits[0].text > 0);
+}
+
 static void what_was_there_before_the_index_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -205,6 +230,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(names_of_tags_come_by_how_many_have_them, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(of_very_many_the_newest_are_weighed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_there_before_the_index_is_found, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_expression_that_is_none_is_an_error, set_up, tear_down),
