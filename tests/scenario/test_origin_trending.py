@@ -83,6 +83,10 @@ class Events:
         return None
 
     def close(self):
+        """With a reset: a FIN alone may be that of a client which has no more to ask."""
+        if self.connection.sock:
+            self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.response.close()
         self.connection.close()
 
 
@@ -224,6 +228,20 @@ def test_an_answer_that_is_known_is_not_sent_again(station):
     again = get(f"{station.origin.url}/api/v1/trending?region=quiet-corner",
                 headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status == 304 and again.body == b"" and again.headers["ETag"] == answer.headers["ETag"]
+
+
+def test_an_edge_passes_events_on_and_keeps_lists_for_seconds(lab):
+    station = Station(lab)
+    edge = lab.edge([station.origin.url])
+    video = station.publish("from afar")
+    events = Events(edge.port)
+    assert events.next() == []
+    station.watch({video: 5})
+    assert events.next() == ["from afar"]
+    events.close()
+    first, again = (get(edge.url + "/api/v1/trending?region=of-nobody") for _ in range(2))
+    assert "stored" in first.headers["Cache-Status"] and "hit" in again.headers["Cache-Status"]
+    assert again.body == first.body
 
 
 # ---- WebSockets ----------------------------------------------------------------------
