@@ -45,7 +45,8 @@ int64_t edge_yield_percent(const struct edge_yield *yield, int64_t now_ms)
 {
     struct edge_yield_part sum = edge_yield_sum(yield, now_ms);
 
-    return sum.filled == 0 ? -1 : (int64_t)((double)sum.served * PERCENT / (double)sum.filled);
+    return sum.filled == 0 ? -1
+                           : (int64_t)((double)sum.served * (double)PERCENT / (double)sum.filled);
 }
 
 bool edge_yield_judge(struct edge_yield *yield, int64_t now_ms)

@@ -186,7 +186,7 @@ static void list_order_quickly(struct origin_candidate *candidates, size_t n)
         double step = candidates[i].source == ORIGIN_FEED_FOLLOWED   ? 2
                       : candidates[i].source == ORIGIN_FEED_TRENDING ? 1
                                                                      : 0;
-        candidates[i].chance = step + 1 - (double)i / ORIGIN_CANDIDATES_MAX;
+        candidates[i].chance = step + 1 - (double)i / (double)ORIGIN_CANDIDATES_MAX;
     }
 }
 

@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 /* Releases are looked for each minute; plans have a period of their own. */
-enum { VIEWS_ROUND_MS = 10 * 60 * 1000, PLAN_ROUND_MS = 60 * 1000 };
+enum { VIEWS_ROUND_MS = 10 * 60 * 1000, PLAN_ROUND_MS = 60 * 1000, FEED_TRENDS_MAX = 200 };
 
 static int views_run(void *ctx)
 {
@@ -45,12 +45,26 @@ static int feed_run(void *ctx)
     return origin_feed_round(ctx);
 }
 
+/* What trends over the day, everywhere. */
+static void signals_tell_trends(void *ctx, origin_feed_tell_fn *tell, void *to)
+{
+    const struct origin_signals *signals = ctx;
+    struct origin_snapshot *snapshot = origin_trending_hold(signals->trending);
+    struct origin_snapshot_list list = origin_snapshot_list(
+        snapshot, &(struct origin_snapshot_query){.window = ORIGIN_TRENDING_DAY});
+    for (size_t i = 0; i < FB_MIN(list.n, (size_t)FEED_TRENDS_MAX); i++) {
+        tell(to, &list.items[i].video->id, list.items[i].score);
+    }
+    origin_snapshot_unref(snapshot);
+}
+
 static void signals_open_feed(struct origin_node *node)
 {
     node->signals.feed = origin_feed_open(&(struct origin_feed_options){
         .catalog = node->catalog,
         .clock = fb_clock_system(),
         .metrics = node->metrics,
+        .trends = {.visit = signals_tell_trends, .ctx = &node->signals},
     });
     origin_rounds_add(node->rounds, &(struct origin_round){.name = "feed",
                                                            .period_ms = ORIGIN_FEED_ROUND_MS,
@@ -115,8 +129,8 @@ static void signals_open_trending(struct origin_node *node)
 int origin_signals_open(struct origin_node *node, struct fb_diag *diag)
 {
     signals_open_views(node);
-    signals_open_feed(node);
     signals_open_trending(node);
+    signals_open_feed(node);
     return signals_open_plan(node, diag);
 }
 
@@ -165,9 +179,9 @@ void origin_signals_close(struct origin_signals *signals)
         fb_router_free(signals->plan_router);
     }
     origin_push_free(signals->push);
+    origin_feed_close(signals->feed);
     origin_trending_free(signals->trending);
     origin_plan_close(signals->plan);
-    origin_feed_close(signals->feed);
     origin_views_free(signals->views);
     *signals = (struct origin_signals){.feed = NULL};
 }

@@ -23,9 +23,9 @@ struct origin_views;
 /* In the order in which each stands on those before. */
 struct origin_signals {
     struct origin_views *views; /* owned, as all that follows */
+    struct origin_trending *trending;
     struct origin_feed *feed;
     struct origin_plan *plan;
-    struct origin_trending *trending;
     struct origin_push *push; /* told of trending's changes */
     struct fb_router *views_router;
     struct fb_router *plan_router;

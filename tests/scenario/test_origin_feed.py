@@ -62,3 +62,17 @@ def test_what_is_taken_away_is_not_shown(lab):
     until_the_feed_knows(catalogue, 2)
     assert bob.delete(f"videos/{gone}").status == 204
     assert [item["id"] for item in pages(eve, "feed")] == [stays]
+
+
+def test_what_trends_is_shown_to_somebody_of_whom_nothing_is_known(lab):
+    catalogue = start(lab)
+    bob, eve = catalogue.person("bob@example.org"), catalogue.person("eve@example.org")
+    catalogue.publish(bob)
+    trends = catalogue.publish(eve)
+    for i in range(5):
+        assert catalogue.person(f"p{i}@example.org").put(f"videos/{trends}/like").status == 200
+    catalogue.origin.kill()
+    catalogue.origin.start()
+    until_the_feed_knows(catalogue, 2)
+    because = {item["id"]: item["because"] for item in get(f"{catalogue.api}/feed").json()["videos"]}
+    assert because[trends] == "trending", because
