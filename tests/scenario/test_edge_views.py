@@ -1,6 +1,7 @@
 """Views: what players fetch and tell, and what an edge makes of it."""
 import http.client
 import json
+import sqlite3
 import urllib.parse
 
 from lab import get, until
@@ -230,8 +231,68 @@ def test_a_process_that_takes_over_counts_on(lab):
     counted(edge, views=1)
 
 
+def spooling(lab):
+    """An edge whose reports wait, for nobody takes them."""
+    origin, edge = counting(lab)
+    edge.stop()
+    edge.config_path.write_text(edge.config_path.read_text() + (
+        "state: state\nreports: {to: [{url: 'http://127.0.0.1:9'}]}\n"))
+    return edge.start()
+
+
+def spooled(edge):
+    """(views, sessions, milliseconds watched) of vid1 in the spool."""
+    def number(rest):
+        value = shift = 0
+        while True:
+            byte = rest.pop(0)
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    sums = [0] * 29
+    with sqlite3.connect(edge.dir / "state" / "reports.db") as db:
+        for (counts,) in db.execute("SELECT counts FROM pending WHERE video = 'vid1'"):
+            rest = list(counts)
+            which = number(rest)
+            for column in range(len(sums)):
+                sums[column] += number(rest) if which >> column & 1 else 0
+    return sums[0], sums[2], sums[3]
+
+
+def test_what_is_in_memory_is_in_the_spool_when_a_node_stops(lab):
+    edge = spooling(lab)
+    play(edge, 4, "s1")
+    play(edge, 1, "s2", headers={"User-Agent": "another"})
+    edge.stop()
+    assert spooled(edge) == (1, 2, 16000)
+
+
+def test_what_is_in_memory_is_in_the_spool_when_another_process_takes_over(lab):
+    edge = spooling(lab)
+    play(edge, 4, "s1")
+    assert edge.restart().status == 200
+    edge.await_former()
+    edge.noted = 0
+    assert spooled(edge) == (1, 1, 16000)
+    play(edge, 1, "s2", headers={"User-Agent": "another"})
+    edge.stop()
+    assert spooled(edge) == (1, 2, 16000)
+
+
+def test_a_node_that_is_killed_loses_no_minute_that_is_over(lab):
+    edge = spooling(lab)
+    play(edge, 4, "s1")
+    forward(edge, 120)
+    until(lambda: spooled(edge) == (1, 1, 16000), "the minute is in the spool")
+    play(edge, 4, "s2", headers={"User-Agent": "another"})
+    edge.kill()
+    assert spooled(edge)[0] >= 1
+
+
 def test_nothing_of_the_viewer_is_written_anywhere(lab):
-    _, edge = counting(lab, workers=1)
+    edge = spooling(lab)
     for number in range(4):
         client = http.client.HTTPConnection("127.0.0.1", edge.port, source_address=("127.7.7.7", 0))
         edge.noted += 1
@@ -243,7 +304,7 @@ def test_nothing_of_the_viewer_is_written_anywhere(lab):
     counted(edge, views=1)
     edge.stop()
     files = [file for file in edge.dir.rglob("*") if file.is_file()]
-    assert edge.log_path in files
+    assert edge.log_path in files and edge.dir / "state" / "reports.db" in files
     for file in files:
         text = file.read_bytes()
         assert not any(word in text for word in (b"127.7.7", b"an-agent", b"a-session-id")), file
