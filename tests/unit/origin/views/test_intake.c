@@ -18,9 +18,9 @@ static void a_report_that_comes_again_counts_once(void **state)
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
     struct origin_video_counters counters;
 
-    node_count(f, &node, name_of(f, 0), 1, 10, 1);
-    node_count(f, &node, name_of(f, 0), 2, 5, 100);
-    node_count(f, &node, name_of(f, 1), 1, 1, 1);
+    count(f, name_of(f, 0), 1, 10, 1);
+    count(f, name_of(f, 0), 2, 5, 100);
+    count(f, name_of(f, 1), 1, 1, 1);
     node_report(f, &node, &body);
     for (int i = 0; i < 3; i++) {
         struct told told = take(f, &body);
@@ -45,7 +45,7 @@ static void several_reports_go_in_one_request(void **state)
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
 
     for (int i = 0; i < 5; i++) {
-        node_count(f, &node, name_of(f, 0), i, 2, 1);
+        count(f, name_of(f, 0), i, 2, 1);
         node.region = i < 3 ? "de-south" : "de-north";
         node_report(f, &node, &body);
     }
@@ -88,11 +88,11 @@ static void a_gap_is_refused_and_told_once(void **state)
     FB_AUTO(fb_buf_done) struct fb_buf second = {0};
     FB_AUTO(fb_buf_done) struct fb_buf third = {0};
 
-    node_count(f, &node, name_of(f, 0), 1, 1, 1);
+    count(f, name_of(f, 0), 1, 1, 1);
     node_report(f, &node, &first);
-    node_count(f, &node, name_of(f, 0), 1, 1, 2);
+    count(f, name_of(f, 0), 1, 1, 2);
     node_report(f, &node, &second);
-    node_count(f, &node, name_of(f, 0), 1, 1, 3);
+    count(f, name_of(f, 0), 1, 1, 3);
     node_report(f, &node, &third);
 
     must(take(f, &first).err);
@@ -122,12 +122,12 @@ static void a_changed_chain_is_refused(void **state)
     FB_AUTO(fb_buf_done) struct fb_buf other = {0};
     FB_AUTO(fb_buf_done) struct fb_buf second = {0};
 
-    node_count(f, &node, name_of(f, 0), 1, 1, 1);
+    count(f, name_of(f, 0), 1, 1, 1);
     node_report(f, &node, &first);
     must(take(f, &first).err);
 
     struct node twin = node_new("edge-1", 7); /* a copy of the node that went another way */
-    node_count(f, &twin, name_of(f, 0), 1, 99, 1);
+    count(f, name_of(f, 0), 1, 99, 1);
     node_report(f, &twin, &other);
     assert_int_equal(take(f, &other).verdict, FB_VIEW_CHANGED);
     node_report(f, &twin, &second);
@@ -143,7 +143,7 @@ static void a_body_that_is_cut_counts_as_far_as_it_goes(void **state)
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
 
     for (int i = 0; i < 3; i++) {
-        node_count(f, &node, name_of(f, 0), i, 1, 1);
+        count(f, name_of(f, 0), i, 1, 1);
         node_report(f, &node, &body);
     }
     uint64_t acked = 0;
@@ -166,9 +166,9 @@ static void reports_of_two_streams_in_one_body_are_refused(void **state)
     struct node two = node_new("edge-2", 7);
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
 
-    node_count(f, &one, name_of(f, 0), 1, 1, 1);
+    count(f, name_of(f, 0), 1, 1, 1);
     node_report(f, &one, &body);
-    node_count(f, &two, name_of(f, 0), 1, 1, 1);
+    count(f, name_of(f, 0), 1, 1, 1);
     node_report(f, &two, &body);
     assert_int_equal(take(f, &body).err, FB_E_MALFORMED);
     assert_int_equal(totals_of(f, &f->videos[0]).sums.views, 1);
@@ -201,7 +201,7 @@ static void viewers_of_several_nodes_are_united(void **state)
         struct node node = node_new(i % 2 == 0 ? "edge-1" : "edge-2", i);
         FB_AUTO(fb_buf_done) struct fb_buf body = {0};
         node.region = i < 2 ? "de-south" : "de-north";
-        node_count(f, &node, name_of(f, 0), 1, 1000, i * 500);
+        count(f, name_of(f, 0), 1, 1000, i * 500);
         node_report(f, &node, &body);
         must(take(f, &body).err);
     }
@@ -222,8 +222,8 @@ static void videos_that_are_not_here_are_counted_apart(void **state)
     struct node node = node_new("edge-1", 7);
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
 
-    node_count(f, &node, FB_STR("nothing-of-ours"), 1, 4, 1);
-    node_count(f, &node, name_of(f, 0), 1, 1, 1);
+    count(f, FB_STR("nothing-of-ours"), 1, 4, 1);
+    count(f, name_of(f, 0), 1, 1, 1);
     node_report(f, &node, &body);
     must(take(f, &body).err);
     assert_int_equal(totals_of(f, &f->videos[0]).sums.views, 1);
@@ -257,9 +257,9 @@ static void listeners_hear_of_what_was_added_and_all_of_it_once(void **state)
     for (int i = 0; i < 3; i++) {
         FB_AUTO(fb_buf_done) struct fb_buf body = {0};
         for (int k = 0; k < 20; k++) {
-            node_count(f, &node, name_of(f, k % VIDEOS), k * 31, 1, 1);
+            count(f, name_of(f, k % VIDEOS), k * 31, 1, 1);
         }
-        node_count(f, &node, FB_STR("unknown"), 1, 1, 1);
+        count(f, FB_STR("unknown"), 1, 1, 1);
         node_report(f, &node, &body);
         must(take(f, &body).err);
         must(take(f, &body).err);
@@ -297,9 +297,9 @@ static void demand_is_of_one_region(void **state)
         struct node node = node_new("edge-1", i);
         FB_AUTO(fb_buf_done) struct fb_buf body = {0};
         node.region = i == 0 ? "de-south" : "de-north";
-        node_count(f, &node, name_of(f, 0), 1, 3 + i, 1);
-        node_count(f, &node, name_of(f, 0), 2 * 1440, 1, 1);
-        node_count(f, &node, name_of(f, 0), 9 * 1440, 1, 1);
+        count(f, name_of(f, 0), 1, 3 + i, 1);
+        count(f, name_of(f, 0), 2 * 1440, 1, 1);
+        count(f, name_of(f, 0), 9 * 1440, 1, 1);
         node_report(f, &node, &body);
         must(take(f, &body).err);
     }
@@ -319,12 +319,12 @@ static void what_comes_two_ways_is_told(void **state)
     FB_AUTO(fb_buf_done) struct fb_buf next = {0};
     const struct fb_view_merged of[] = {{FB_STR("edge-1"), 7, 1, 3}, {FB_STR("edge-2"), 8, 1, 5}};
 
-    node_count(f, &edge, name_of(f, 0), 1, 1, 1);
+    count(f, name_of(f, 0), 1, 1, 1);
     node_report(f, &edge, &direct);
     must(take(f, &direct).err);
     regional.merged = of;
     regional.n_merged = 2;
-    node_count(f, &regional, name_of(f, 0), 1, 5, 1);
+    count(f, name_of(f, 0), 1, 5, 1);
     node_report(f, &regional, &merged);
     must(take(f, &merged).err);
     assert_int_equal(audit_of(f).n, 1);
@@ -344,8 +344,8 @@ static void skewed_clocks_are_told(void **state)
     struct node node = node_new("edge-1", 7);
     FB_AUTO(fb_buf_done) struct fb_buf body = {0};
 
-    node_count(f, &node, name_of(f, 0), -60, 3, 1);
-    node_count(f, &node, name_of(f, 0), 200 * 1440, 2, 1);
+    count(f, name_of(f, 0), -60, 3, 1);
+    count(f, name_of(f, 0), 200 * 1440, 2, 1);
     node_report(f, &node, &body);
     must(take(f, &body).err);
     assert_int_equal(totals_of(f, &f->videos[0]).sums.views, 5);
@@ -387,8 +387,8 @@ static void sweep(struct fixture *f, bool stays)
 
     for (long n = 0; happened; n++) {
         FB_AUTO(fb_buf_done) struct fb_buf body = {0};
-        node_count(f, &node, name_of(f, 0), n % 50, 2, 1);
-        node_count(f, &node, name_of(f, 0), n % 50 + 1, 3, 1);
+        count(f, name_of(f, 0), n % 50, 2, 1);
+        count(f, name_of(f, 0), n % 50 + 1, 3, 1);
         node_report(f, &node, &body);
         test_db_faults_after(n, stays);
         struct told told = take(f, &body);
@@ -444,8 +444,8 @@ static void history_make(struct fixture *f, struct history *h, struct test_rando
     for (unsigned i = 0; i < n; i++) {
         int video = (int)test_random_below(random, VIDEOS);
         uint64_t views = test_random_below(random, 9);
-        node_count(f, node, name_of(f, video), (int64_t)test_random_below(random, 3000), views,
-                   test_random_below(random, 1000));
+        count(f, name_of(f, video), (int64_t)(1000 * i + test_random_below(random, 1000)), views,
+              test_random_below(random, 1000));
         h->ledger[video] += views;
     }
     node_report(f, node, &h->bodies[who][h->n_made[who]++]);

@@ -35,6 +35,9 @@ struct fixture {
     struct origin_id videos[VIDEOS];
     struct fb_arena arena;
     char url[TEST_PATH_MAX + 32];
+
+    struct fb_view_entry entries[ENTRIES_MAX]; /* of the next report; their sketches are owned */
+    size_t n_entries;
 };
 
 static inline void must(int result)
@@ -119,8 +122,6 @@ struct node {
     uint64_t epoch;
     uint64_t sequence; /* of the last report */
     uint8_t digest[FB_VIEW_DIGEST_SIZE];
-    struct fb_view_entry entries[ENTRIES_MAX]; /* of the next one; their sketches are owned */
-    size_t n_entries;
     const struct fb_view_merged *merged;
     size_t n_merged;
 };
@@ -130,14 +131,14 @@ static inline struct node node_new(const char *name, uint64_t epoch)
     return (struct node){.name = name, .region = "de-south", .epoch = epoch};
 }
 
-/* Counts `views` views of `video` a minute `ago`, by viewers that are hashed from `seed` on. */
-static inline struct fb_view_entry *node_count(struct fixture *f, struct node *node,
-                                               struct fb_str video, int64_t ago_minutes,
-                                               uint64_t views, uint64_t seed)
+/* Counts `views` views of `video` so many minutes ago, by viewers that are hashed from `seed` on,
+ * for the next report. */
+static inline void count(struct fixture *f, struct fb_str video, int64_t ago_minutes,
+                         uint64_t views, uint64_t seed)
 {
-    struct fb_view_entry *entry = &node->entries[node->n_entries++];
+    struct fb_view_entry *entry = &f->entries[f->n_entries++];
 
-    assert_true(node->n_entries <= ENTRIES_MAX);
+    assert_true(f->n_entries <= ENTRIES_MAX);
     *entry = (struct fb_view_entry){
         .video = video,
         .rendition = FB_STR("720p"),
@@ -160,7 +161,6 @@ static inline struct fb_view_entry *node_count(struct fixture *f, struct node *n
         uint64_t hash = (seed + i) * UINT64_C(0x9e3779b97f4a7c15);
         fb_hyperloglog_add(entry->viewers, (hash ^ (hash >> 29)) * UINT64_C(0xbf58476d1ce4e5b9));
     }
-    return entry;
 }
 
 /* Appends the next report to `body`. */
@@ -176,17 +176,17 @@ static inline void node_report(struct fixture *f, struct node *node, struct fb_b
         .totals = {.bytes_served = 1000, .plan_filled = 10},
         .merged = node->merged,
         .n_merged = node->n_merged,
-        .entries = node->entries,
-        .n_entries = node->n_entries,
+        .entries = f->entries,
+        .n_entries = f->n_entries,
     };
     memcpy(report.previous, node->digest, sizeof(report.previous));
     must(fb_view_report_encode(&report, &bytes));
     fb_view_report_digest(fb_buf_str(&bytes), node->digest);
     fb_view_batch_add(body, fb_buf_str(&bytes));
-    for (size_t i = 0; i < node->n_entries; i++) {
-        fb_view_entry_done(&node->entries[i]);
+    for (size_t i = 0; i < f->n_entries; i++) {
+        fb_view_entry_done(&f->entries[i]);
     }
-    node->n_entries = 0;
+    f->n_entries = 0;
 }
 
 struct told {
