@@ -367,7 +367,7 @@ int edge_spool_open(const struct edge_spool_options *options, struct edge_spool 
     spool->clock = options->clock;
     spool->node = fb_str_dup(options->node);
     spool->region = fb_str_dup(options->region);
-    spool->max_bytes = FB_MAX(options->max_bytes, (uint64_t)EDGE_SPOOL_MIN_BYTES);
+    spool->max_bytes = options->max_bytes;
     int err = spool_open_at(spool, options->path, diag);
     if (err == FB_E_CORRUPT) {
         err = spool_begin_anew(spool, options->path, diag);

@@ -30,8 +30,8 @@ struct fb_clock;
 
 enum {
     EDGE_SPOOL_SEALED_MAX = 8,
-    EDGE_SPOOL_ENTRIES_MAX = 8192, /* in a report that is sealed here */
-    EDGE_SPOOL_MIN_BYTES = 16 * 1024 * 1024
+    EDGE_SPOOL_ENTRIES_MAX = 8192,          /* in a report that is sealed here */
+    EDGE_SPOOL_MIN_BYTES = 16 * 1024 * 1024 /* what a program should allow it */
 };
 
 struct edge_spool_options {
