@@ -20,7 +20,8 @@ enum {
     FORM_SPARSE = 0,
     FORM_DENSE = 1,
     NIBBLE_MORE = 15, /* the register is above base + 14: a byte among those behind */
-    FIRST_CAPACITY = 4
+    FIRST_CAPACITY = 4,
+    STEP = 16
 };
 
 struct fb_hyperloglog {
@@ -174,6 +175,14 @@ void fb_hyperloglog_add(struct fb_hyperloglog *sketch, uint64_t hash)
     sketch_take_in(sketch, sketch_entry(sketch->precision, hash));
 }
 
+/* A number of registers that compilers make one instruction of, and that any precision has. */
+static void sketch_raise_all(uint8_t *restrict into, const uint8_t *restrict from)
+{
+    for (size_t i = 0; i < STEP; i++) {
+        into[i] = FB_MAX(into[i], from[i]);
+    }
+}
+
 void fb_hyperloglog_merge(struct fb_hyperloglog *into, const struct fb_hyperloglog *from)
 {
     if (from == NULL || from == into) {
@@ -187,8 +196,8 @@ void fb_hyperloglog_merge(struct fb_hyperloglog *into, const struct fb_hyperlogl
         return;
     }
     sketch_make_dense(into);
-    for (size_t i = 0; i < sketch_registers(into->precision); i++) {
-        into->registers[i] = FB_MAX(into->registers[i], from->registers[i]);
+    for (size_t i = 0; i < sketch_registers(into->precision); i += STEP) {
+        sketch_raise_all(into->registers + i, from->registers + i);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/loop/op.h"
+#include "base/metrics/metrics.h"
 #include "edge/config/config.h"
 #include "edge/node/node.h"
 #include "edge/report/report.h"
@@ -13,6 +14,21 @@
 #include "edge/upstream/upstream.h"
 #include "edge/views/views.h"
 #include "edge/warm/warm.h"
+
+/* What the node's counters say, which outlive all who count. */
+static void signals_totals(void *ctx, struct fb_view_totals *totals)
+{
+    struct fb_metrics *metrics = ctx;
+    uint64_t fetched = fb_metrics_sum(metrics, "edge_upstream_bytes_total");
+
+    totals->bytes_served = fb_metrics_sum(metrics, "edge_bytes_served_total");
+    totals->plan_filled = fb_metrics_sum(metrics, "edge_warm_filled_bytes_total");
+    totals->plan_served = fb_metrics_sum(metrics, "edge_bytes_planned_served_total");
+    totals->prefetch_filled = fb_metrics_sum(metrics, "edge_prefetch_bytes_total");
+    totals->dropped_events = fb_metrics_sum(metrics, "edge_views_dropped_total");
+    uint64_t ahead = totals->plan_filled + totals->prefetch_filled;
+    totals->bytes_missed = fetched - FB_MIN(ahead, fetched);
+}
 
 static int signals_open_report(struct edge_node *node, struct fb_diag *diag)
 {
@@ -25,6 +41,10 @@ static int signals_open_report(struct edge_node *node, struct fb_diag *diag)
     struct edge_report_options *options = edge_conf_reports_options(made);
     options->clock = fb_clock_system();
     options->metrics = node->metrics;
+    if (node->conf->role == EDGE_ROLE_EDGE) { /* what tiers serve each other is told by the last */
+        options->totals = signals_totals;
+        options->ctx = node->metrics;
+    }
     err = edge_report_open(options, &node->signals->report, diag);
     edge_conf_reports_free(made);
     return err;

@@ -31,7 +31,8 @@ static uint64_t draw(void)
 static uint64_t draw_rank(uint64_t n_videos)
 {
     double u = (double)(draw() >> 11) / (double)(1ULL << 53);
-    uint64_t rank = (uint64_t)exp(u * log((double)n_videos + 1)) - 1;
+    double place = exp(u * log((double)n_videos + 1));
+    uint64_t rank = (uint64_t)place - 1;
     return FB_MIN(rank, n_videos - 1);
 }
 
