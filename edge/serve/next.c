@@ -125,6 +125,9 @@ bool edge_next_guessed(struct fb_arena *arena, struct fb_str path, struct edge_n
         begin--;
     }
     struct fb_str digits = {path.ptr + begin, end - begin};
+    if (fb_str_find(fb_str_skip(path, name), '%') < path.len - name) {
+        return false; /* a digit may be one of an escape */
+    }
     if (digits.len == 0 || digits.len > NEXT_DIGITS_MAX || fb_str_to_u64(digits, &number) < 0) {
         return false;
     }

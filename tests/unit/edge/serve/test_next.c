@@ -101,6 +101,8 @@ static void the_next_number_is_guessed(void **state)
         {"/v/7/12", "/v/7/13", 12},
         {"/v/7/0", "/v/7/1", 0},
         {"/v/7/init.mp4", NULL, 0},
+        {"/v/7/a%3Fb", NULL, 0},
+        {"/v/7/a%20b7.m4s", NULL, 0},
         {"/v/7/", NULL, 0},
         {"/v/7/1234567890123456.m4s", NULL, 0},
     };
