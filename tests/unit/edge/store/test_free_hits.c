@@ -295,7 +295,7 @@ static void hits_are_right_while_objects_come_and_go(void **state)
         assert_int_equal(fb_thread_start_body("reader", read_all_the_time, &mover, &threads[i]),
                          FB_OK);
     }
-    for (unsigned i = 0; i < N_CHANGES; i++) {
+    for (unsigned i = 0; i < N_CHANGES || atomic_load(&mover.n_hits) == 0; i++) {
         change(mover.f, i);
         assert_true(used(mover.f) <= LIMIT);
     }
@@ -304,7 +304,6 @@ static void hits_are_right_while_objects_come_and_go(void **state)
         fb_thread_join(threads[i]);
     }
     assert_int_equal(atomic_load(&mover.n_wrong), 0);
-    assert_true(atomic_load(&mover.n_hits) > 0);
 }
 
 /* Reads one byte of the long body, at places all over it. */
