@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""GET /api/v1/trending under load, with so many videos watched in the last days, while a round is
-made each second and reports come in. Prints one line a step; tests/bench/trending/run builds."""
+"""GET /api/v1/trending and /feed under load, with so many videos watched in the last days, while a
+round is made each second and reports come in. Prints one line a step; tests/bench/trending/run builds."""
 import argparse
 import base64
 import hashlib
@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 os.environ.setdefault("FB_BUILD_DIR", str(ROOT / "build" / "release"))
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from catalogue import Person  # noqa: E402
 from lab import Lab, get  # noqa: E402
 from view_reports import Entry, Node  # noqa: E402
 
@@ -73,13 +74,24 @@ def report(origin, node, n_videos, stop):
         assert answer.status == 200, answer.body
 
 
-def load(url, seconds, connections):
-    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url],
+def load(url, seconds, connections, token=None):
+    bearer = ["-H", f"Authorization: Bearer {token}"] if token else []
+    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *bearer, url],
                           capture_output=True, text=True, check=True).stdout
     shares = dict(re.findall(r"(\d+)%\s+([\d.]+[a-z]+)", done))
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done)[1]
     bad = re.search(r"Non-2xx[^\d]*(\d+)", done)
     return f"{rate} requests/s, p50 {shares['50']}, p99 {shares['99']}, refused {bad[1] if bad else 0}"
+
+
+def viewer(origin, n_videos):
+    ada = Person(origin, "ada@example.org")
+    rng = random.Random(3)
+    for i in rng.sample(range(1, n_videos + 1), 20):
+        told = ada.post(f"videos/{identity(i)}/watch", {"event": f"e{i}", "watch_ms": 60000, "position_ms": 60000,
+                                                        "completed": True, "source": "feed"})
+        assert told.status in (200, 201, 204), told.body
+    return ada
 
 
 def rounds(origin):
@@ -108,9 +120,13 @@ def main():
         stop = threading.Event()
         reporter = threading.Thread(target=report, args=(origin, Node("box", 1), args.videos, stop))
         reporter.start()
-        for path in ("?limit=20", "?region=fr&window=1h&limit=20", "?limit=100"):
-            print(f"{path}: {load(origin.url + '/api/v1/trending' + path, args.seconds, args.connections)}",
+        for path in ("trending?limit=20", "trending?region=fr&window=1h&limit=20", "trending?limit=100",
+                     "feed?limit=20"):
+            print(f"{path}: {load(origin.url + '/api/v1/' + path, args.seconds, args.connections)}",
                   flush=True)
+        ada = viewer(origin, args.videos)
+        print(f"feed?limit=20 of somebody who has watched 20: "
+              f"{load(origin.url + '/api/v1/feed?limit=20', args.seconds, args.connections, ada.token)}")
         stop.set()
         reporter.join()
         print(rounds(origin))
