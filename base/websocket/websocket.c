@@ -155,13 +155,27 @@ static struct fb_websocket *socket_of(struct fb_reader *reader)
     return FB_CONTAINER_OF(reader, struct fb_websocket, output);
 }
 
+/* True if next() is worth asking: once either end has said so, it is not. */
+static bool output_may_ask(const struct fb_websocket *socket)
+{
+    return socket->has_next && !socket->is_closing &&
+           wslay_event_get_write_enabled(socket->frames) != 0;
+}
+
+/* True if the end was said, and nothing is read that could answer it: the peer has said so too, or
+ * has broken the protocol (RFC 6455 section 7.1.7). */
+static bool output_is_at_end(const struct fb_websocket *socket)
+{
+    return wslay_event_get_close_sent(socket->frames) != 0 &&
+           wslay_event_want_read(socket->frames) == 0;
+}
+
 /* The next message, if there is one and the one before is gone. */
 static void output_ask(struct fb_websocket *socket)
 {
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
 
-    if (!socket->has_next || socket->is_closing ||
-        wslay_event_get_write_enabled(socket->frames) == 0) {
+    if (!output_may_ask(socket)) {
         return;
     }
     socket->has_next = socket->options.next(socket->options.ctx, &text);
@@ -201,11 +215,7 @@ static int output_next(struct fb_reader *reader, struct fb_slice *ret_slice)
             (struct fb_slice){.bytes = fb_buf_str(taken), .release = taken_release, .owner = taken};
         return FB_OK;
     }
-    /* Both ends have said so: it is over. */
-    return wslay_event_get_close_sent(socket->frames) != 0 &&
-                   wslay_event_get_close_received(socket->frames) != 0
-               ? FB_E_END
-               : FB_E_LATER;
+    return output_is_at_end(socket) ? FB_E_END : FB_E_LATER;
 }
 
 static void output_cancel(struct fb_op *op)
@@ -223,7 +233,8 @@ static void output_wait(struct fb_reader *reader, struct fb_op *op)
     FB_REQUIRE(socket->waiter == NULL);
     fb_op_begin(op, output_cancel);
     op->provider = socket;
-    if (socket->is_over || socket->has_next || wslay_event_want_write(socket->frames) != 0) {
+    if (socket->is_over || output_may_ask(socket) || output_is_at_end(socket) ||
+        wslay_event_want_write(socket->frames) != 0) {
         fb_op_finish(op, FB_OK);
         return;
     }

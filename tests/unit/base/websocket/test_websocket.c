@@ -323,6 +323,9 @@ static void closing_waits_for_the_peer_but_not_for_ever(void **state)
     f->next = "too late";
     fb_websocket_notify(f->socket);
     GIVES(f, "", FB_E_LATER);
+    fb_reader_wait(f->output, &f->wait);
+    turn(f);
+    assert_int_equal(f->n_woken, 0); /* there is nothing to come back for */
     test_clock_advance_ms(&f->clock, 5000);
     turn(f);
     GIVES(f, "", FB_E_END);
@@ -361,8 +364,23 @@ static void frames_that_break_the_protocol_close_it(void **state)
 
     fb_buf_append(&f->given, (struct fb_str){"\x81\x02hi", 4}); /* without a mask */
     wake_input(f);
-    GIVES(f, "\x88\x02\x03\xea", FB_E_LATER);
+    GIVES(f, "\x88\x02\x03\xea", FB_E_END);
     assert_null(f->messages.ptr);
+}
+
+static void what_breaks_the_protocol_at_once_ends_who_waits(void **state)
+{
+    struct fixture *f = *state;
+
+    GIVES(f, "", FB_E_LATER);
+    fb_reader_wait(f->output, &f->wait);
+    fb_buf_append(&f->given, (struct fb_str){"\x81\x02hi", 4});
+    wake_input(f);
+    assert_int_equal(f->n_woken, 1);
+    f->next = "too late";
+    fb_websocket_notify(f->socket);
+    GIVES(f, "\x88\x02\x03\xea", FB_E_END);
+    assert_int_equal(f->n_asked, 1);
 }
 
 static void a_message_that_is_too_large_closes_it(void **state)
@@ -373,7 +391,7 @@ static void a_message_that_is_too_large_closes_it(void **state)
     memset(large, 'a', sizeof(large));
     large[201] = '\0';
     send_frame(f, 0x81, large);
-    GIVES(f, "\x88\x02\x03\xf1", FB_E_LATER);
+    GIVES(f, "\x88\x02\x03\xf1", FB_E_END);
     assert_null(f->messages.ptr);
 }
 
@@ -382,7 +400,7 @@ static void text_that_is_no_utf_8_closes_it(void **state)
     struct fixture *f = *state;
 
     send_frame(f, 0x81, "\xff\xfe");
-    GIVES(f, "\x88\x02\x03\xef", FB_E_LATER);
+    GIVES(f, "\x88\x02\x03\xef", FB_E_END);
 }
 
 static void the_end_of_the_input_ends_the_output(void **state)
@@ -460,6 +478,7 @@ int main(void)
         SOCKET_TEST(closing_ends_when_the_peer_agrees),
         SOCKET_TEST(a_silent_peer_is_given_up_after_two_pings),
         SOCKET_TEST(frames_that_break_the_protocol_close_it),
+        SOCKET_TEST(what_breaks_the_protocol_at_once_ends_who_waits),
         SOCKET_TEST(a_message_that_is_too_large_closes_it),
         SOCKET_TEST(text_that_is_no_utf_8_closes_it),
         SOCKET_TEST(the_end_of_the_input_ends_the_output),
