@@ -239,6 +239,7 @@ struct edge_conf_views {
     uint64_t idle;
     int64_t starts; /* a minute; 0: no bound */
     int64_t sessions;
+    uint64_t every;
     struct fb_conf_list bots;
     struct fb_str key;      /* ptr NULL: none */
     struct fb_str key_file; /* likewise; one of the two */

@@ -62,6 +62,9 @@ static const struct fb_conf_item views_items[] = {
     {"sessions", FB_CONF_INT, AT(sessions), .min = 1, .max = 10000000, .preset = "200000",
      .help = "Sessions at once, of about 1 KiB each with what is remembered of their viewers; "
              "further ones end the oldest."},
+    {"every", FB_CONF_DURATION, AT(every), .min = 0, .max = 60000, .preset = "0",
+     .help = "What is counted goes to the reports so often, also in the midst of its minute, which "
+             "is then told of in several entries; 0: once its minute is over."},
     {"bots", FB_CONF_STRINGS, AT(bots), .max = 64, .check = fb_regex_check,
      .preset = "[\"(?i)bot\\\\b|crawl|spider|slurp|preview|monitor\", "
                "\"(?i)^(curl|wget|python|scrapy|go-http-client|libwww|java/|ruby)\"]",
@@ -136,6 +139,7 @@ int edge_conf_views(const struct edge_conf *conf, struct fb_buf *buf,
         .idle_ms = (uint32_t)views->idle,
         .starts = (uint32_t)views->starts,
         .max_sessions = (size_t)views->sessions,
+        .every_ms = (uint32_t)views->every,
     };
     return FB_OK;
 }

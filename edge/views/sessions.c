@@ -121,6 +121,11 @@ void edge_sessions_advance(struct edge_sessions *sessions, uint64_t mono_ms, int
         sessions_turn_slot(sessions, second);
     }
     sessions->turned_s = now_s;
+    if (sessions->options.every_ms > 0 &&
+        sessions->mono_ms - sessions->delivered_ms >= sessions->options.every_ms) {
+        sessions->delivered_ms = sessions->mono_ms;
+        edge_tally_finish(sessions->tally);
+    }
     edge_tally_flush(sessions->tally, wall_ms);
 }
 

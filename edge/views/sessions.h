@@ -45,6 +45,8 @@ struct edge_sessions_options {
     uint64_t idle_ms;
     uint32_t starts; /* 0: no bound */
     size_t max_sessions;
+    uint64_t
+        every_ms; /* entries wait at most so long for their minute's end; 0: until it is over */
     size_t max_entries;
     struct fb_str key; /* see salts.h */
     uint64_t seed;
@@ -73,7 +75,7 @@ void edge_sessions_free(struct edge_sessions *sessions);
 
 void edge_sessions_add(struct edge_sessions *sessions, const struct edge_view_fact *fact);
 
-/* Ends what is over, and delivers minutes that are. */
+/* Ends what is over, and delivers minutes that are, or all there is every `every_ms`. */
 void edge_sessions_advance(struct edge_sessions *sessions, uint64_t mono_ms, int64_t wall_ms);
 
 /* Ends all sessions and delivers all entries. */

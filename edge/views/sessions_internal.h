@@ -75,7 +75,8 @@ struct edge_sessions {
     struct fb_map *map; /* of struct session, by key and alias */
     struct fb_list ages;
     struct fb_list wheel[SESSIONS_WHEEL];
-    uint64_t turned_s; /* slots up to this second were looked at */
+    uint64_t turned_s;     /* slots up to this second were looked at */
+    uint64_t delivered_ms; /* when all was */
     uint64_t mono_ms;
     int64_t wall_ms;
 };

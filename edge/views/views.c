@@ -298,6 +298,7 @@ static struct edge_views *views_new(const struct edge_views_options *options)
         .idle_ms = options->idle_ms,
         .starts = options->starts,
         .max_sessions = options->max_sessions,
+        .every_ms = options->every_ms,
         .max_entries = VIEWS_ENTRIES_MAX,
         .key = options->key,
         .seed = fb_random_u64(),

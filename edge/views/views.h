@@ -59,11 +59,14 @@ struct edge_views_options {
     uint32_t idle_ms;       /* that end a session */
     uint32_t starts;        /* of sessions of one video by one network in a minute; 0: no bound */
     size_t max_sessions;
+    uint32_t
+        every_ms; /* entries wait at most so long for their minute's end; 0: until it is over */
     const struct fb_clock *clock;
     struct fb_metrics *metrics; /* borrowed, may be NULL */
 
-    /* Is given entries of minutes that are over, or that had no room; borrowed for the call. The
-     * same video, rendition and minute may come again: the numbers add up. May be NULL. */
+    /* Is given entries of minutes that are over, that waited `every_ms`, or that had no room;
+     * borrowed for the call. The same video, rendition and minute may come again: the numbers
+     * add up. May be NULL. */
     void (*deliver)(void *ctx, const struct fb_view_entry *entries, size_t n);
     void *ctx;
 };

@@ -365,6 +365,25 @@ static void a_minute_is_delivered_when_it_is_over(void **state)
     finish(f);
 }
 
+static void what_is_counted_waits_no_longer_than_it_may(void **state)
+{
+    struct fixture *f = *state;
+
+    edge_sessions_free(f->sessions);
+    f->options.every_ms = 2000;
+    fixture_open(f);
+    for (unsigned n = 0; n < 4; n++) {
+        add(f, segment_of(f, 1, "s1", n));
+        pass(f, 4000);
+    }
+    assert_true(f->n_deliveries >= 2);
+    assert_int_equal(f->last_minute, FIXTURE_WALL_MS / 60000);
+    assert_int_equal(f->sum.views, 1);
+    finish(f);
+    assert_int_equal(f->sum.views, 1);
+    assert_int_equal(f->sum.sessions, 1);
+}
+
 static void a_session_goes_on_past_midnight(void **state)
 {
     struct fixture *f = *state;
@@ -428,6 +447,7 @@ int main(void)
         T(sessions_beyond_the_bound_end_the_oldest),
         T(entries_beyond_the_bound_are_delivered_at_once),
         T(a_minute_is_delivered_when_it_is_over),
+        T(what_is_counted_waits_no_longer_than_it_may),
         T(a_session_goes_on_past_midnight),
         T(days_may_pass_at_once_and_clocks_may_run_back),
     };
