@@ -14,7 +14,7 @@ function entry({ rank, video }) {
     const item = document.createElement("li");
     const link = document.createElement("a");
     const change = document.createElement("span");
-    link.href = `/watch/${encodeURIComponent(video.id)}`;
+    link.href = `/watch/${encodeURIComponent(video.id)}?from=trending`;
     link.textContent = video.title;
     if (video.id === here) link.setAttribute("aria-current", "page");
     change.className = "change";
