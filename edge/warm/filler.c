@@ -14,7 +14,7 @@ enum { FILLER_LOOKS = 256, FILLER_PAUSE_MS = 1 };
 enum { FILLER_AWAY_MS = 1000, FILLER_AWAY_MAX_MS = 60000, FILLER_AGAIN_MS = 60000 };
 
 /* What a look at an entry came to. */
-enum filler_look { LOOK_ABSENT, LOOK_PRESENT, LOOK_NO_KEY };
+enum filler_look { LOOK_ABSENT, LOOK_PRESENT, LOOK_NO_KEY }; /* present, or coming */
 
 /* ---- what is there ---------------------------------------------------------- */
 
@@ -83,12 +83,28 @@ static void slot_drop(struct warm_slot *slot)
     fb_arena_reset(&slot->arena);
 }
 
+/* True if another slot has it on its way: an entry marked `now` comes by twice, and one that was
+ * begun by the plan before may be in this one too. If it fails, all are looked at again. */
+static bool slot_is_second(const struct warm_slot *slot)
+{
+    const struct edge_warm *warm = slot->warm;
+
+    for (unsigned i = 0; i < warm->options.settings.parallel; i++) {
+        const struct warm_slot *other = &warm->filler.slots[i];
+        if (other->is_busy && fb_str_equal(other->ahead.ask.key, slot->ahead.ask.key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum filler_look slot_look(struct warm_slot *slot, const struct fb_plan_entry *entry)
 {
     if (slot_ask(slot, entry) < 0) {
         return LOOK_NO_KEY;
     }
-    return filler_is_held(slot->warm, slot->ahead.ask.key, &slot->request.headers, entry->size)
+    return slot_is_second(slot) || filler_is_held(slot->warm, slot->ahead.ask.key,
+                                                  &slot->request.headers, entry->size)
                ? LOOK_PRESENT
                : LOOK_ABSENT;
 }

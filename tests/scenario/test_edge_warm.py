@@ -231,6 +231,15 @@ def test_releases_do_not_wait_for_the_window(lab):
     assert stage.asked() == [int(n % 4 == 1) for n in range(12)]
 
 
+def test_a_release_within_the_window_is_filled_once(lab):
+    stage = Stage(lab, now="true").start()
+    stage.publish(1, [entry(path, body_of(path), now=True) for path in stage.paths])
+    stage.until_state("done")
+    warm = stage.warm()
+    assert warm["filled"]["objects"] == 12 and warm["yield"]["filled"] == 12 * SIZE
+    assert stage.asked() == [1] * 12
+
+
 def test_a_client_joins_what_is_being_filled(lab):
     stage = Stage(lab, n=1)
     path = stage.paths[0]
