@@ -6,6 +6,7 @@ usage: player.py        (programs and page from $FB_BUILD_DIR; screenshots go to
 """
 import functools
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -17,7 +18,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
-from lab import BUILD, Lab  # noqa: E402
+from lab import ADMIN, BUILD, REGION, Lab, call, until  # noqa: E402
 from lab_tls import Authority, add_tls, entry  # noqa: E402
 from studio import Studio  # noqa: E402
 
@@ -51,6 +52,25 @@ def serve(folder):
     return f"http://127.0.0.1:{server.server_port}"
 
 
+def close_the_loop(lab, origin, edge, modules, shots):
+    """One video that is watched, and one that the edge is told to hold before anybody asks."""
+    studio, fan = Studio(origin.url), Studio(origin.url)
+    studio.sign_up(email=ADMIN)
+    fan.sign_up()
+    watched, planned = (studio.publish(lab.clip("-c:a", "aac", name=f"{title}.mp4", size="320x180"),
+                                       title=title) for title in ("The first one", "The next one"))
+    answer = call("POST", f"{studio.api}/plans", {"video": planned, "region": REGION}, studio.token)
+    assert answer.status == 200, answer.body
+    until(lambda: edge.status()["warm"]["plan"] and edge.status()["warm"]["filled"]["objects"] ==
+          edge.status()["warm"]["plan"]["entries"], "the edge holds what is planned")
+    said = {"watched": watched, "planned": planned, "creator": studio.token, "fan": fan.token,
+            "reader": Studio(origin.url).sign_up()}
+    done = subprocess.run(["node", str(HERE / "loop.mjs"), str(modules), origin.url, str(shots), "edge-1"],
+                          input=json.dumps(said), text=True, timeout=200)
+    assert done.returncode == 0, "the loop of signals is not closed"
+    assert edge.status()["warm"]["yield"]["served"] > 0, "nothing came of the plan"
+
+
 def main():
     modules, shots = BUILD / "e2e" / "npm", BUILD / "e2e"
     fetch_modules(modules)
@@ -59,8 +79,8 @@ def main():
     with Lab() as lab:
         # hls.js has the segments over TLS and HTTP/2, dash.js over neither.
         pair = Authority(lab.dir / "ca").issue("127.0.0.1")
-        origin, regional, edge = lab.system(secure=lambda edge: add_tls(edge, entry("players",
-                                                                                    [pair])))
+        origin, regional, edge = lab.system(
+            secure=lambda edge: add_tls(edge, entry("players", [pair])), signals="1s")
         clip = lab.clip("-c:a", "aac", seconds=SECONDS, size="854x480")
         studio = Studio(origin.url)
         studio.sign_up()
@@ -79,6 +99,7 @@ def main():
                                f"{origin.url}/watch/{video}", str(shots), reader["email"],
                                reader["password"]], timeout=120)
         assert done.returncode == 0, "what people do on the page failed"
+        close_the_loop(lab, origin, edge, modules, shots)
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
         for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
             assert edge.metric(row + "server=\"forebay-edge\"}") > 0, "it did not come by TLS"

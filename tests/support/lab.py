@@ -282,18 +282,23 @@ class Lab:
                   f"workers: {workers}\n{extra}")
         return self.program("forebay-origin", name, config, port, admin, start, clock)
 
-    def system(self, memory="256MiB", workers=2, secure=None):
+    def system(self, memory="256MiB", workers=2, secure=None, signals=None):
         """An origin behind a regional node behind an edge: (origin, regional, edge).
         The origin serves the watch page of this build. `secure` is given the edge before it
-        starts, and returns the URL that players have."""
+        starts, and returns the URL that players have. `signals`, such as "1s": the edge counts
+        views, which are reported so often, and fills itself by the origin's plans; ADMIN may ask
+        for some."""
         volumes = [("volume", "512MiB")]
         edge = self.edge([], name="edge-1", memory=memory, volumes=volumes, start=False)
         public_url = secure(edge) if secure else edge.url
-        origin = self.origin(public_url=public_url, workers=workers, extra=f"web: {BUILD / 'web'}\n")
+        more = signals_of_origin(signals) if signals else ""
+        origin = self.origin(public_url=public_url, workers=workers, extra=f"web: {BUILD / 'web'}\n{more}")
+        more = signals_of_regional(signals, origin) if signals else ""
         regional = self.edge([origin.url], name="regional-1", role="regional", memory=memory,
-                             volumes=volumes)
+                             volumes=volumes, extra=more)
+        more = signals_of_edge(signals, regional, origin, public_url) if signals else ""
         edge.config_path.write_text(edge.config_path.read_text().replace(
-            "upstreams:\n", f"upstreams:\n  - url: {regional.url}\n"))
+            "upstreams:\n", f"upstreams:\n  - {{ url: {regional.url}, tier: regional }}\n") + more)
         return origin, regional, edge.start()
 
     def clip(self, *options, name="clip.mp4", seconds=6, size="640x360", rate=25, sound=True):
@@ -329,6 +334,27 @@ class Lab:
             assert not problems, "; ".join(problems)
         elif problems:
             print("also: " + "; ".join(problems))
+
+
+REGION, ADMIN = "here", "admin@example.org"
+TOKEN = "reports-of-this-lab"
+
+
+def signals_of_origin(every):
+    return f"views: {{ token: {TOKEN} }}\ntrending: {{ every: {every} }}\nadmins: [{ADMIN}]\n"
+
+
+def signals_of_regional(every, origin):
+    return (f"state: state\nregion: {REGION}\nreports:\n  to: [{{ url: {origin.url} }}]\n"
+            f"  token: {TOKEN}\n  every: {every}\n  accept: {{ token: {TOKEN} }}\n")
+
+
+def signals_of_edge(every, regional, origin, public_url):
+    return (f"state: state\nregion: {REGION}\nviews: {{ enabled: true, every: {every} }}\n"
+            f"reports: {{ to: [{{ url: {regional.url} }}], token: {TOKEN}, every: {every} }}\n"
+            f"warm:\n  keys: [{origin.dir / 'data/keys/plan.pub.jwk'}]\n"
+            f"  host: {public_url.partition('://')[2]}\n  windows: [\"00:00-24:00 UTC\"]\n"
+            f"  now: true\n  pull: {every}\n")
 
 
 USUAL_RULES = """\
