@@ -2,6 +2,7 @@
 
 #include "base/core/alloc.h"
 #include "base/core/check.h"
+#include "base/core/mix.h"
 
 #include <string.h>
 
@@ -41,13 +42,10 @@ static uint64_t count_sum(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-/* Each row hashes anew: the finaliser of SplitMix64 over what the caller hashed. */
+/* Each row hashes anew what the caller hashed. */
 static size_t count_cell(const struct fb_count_min *sketch, unsigned row, uint64_t hash)
 {
-    uint64_t x = hash + (row + 1) * 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    x ^= x >> 31;
+    uint64_t x = fb_mix(hash + (row + 1) * 0x9e3779b97f4a7c15);
     return row * sketch->width + (size_t)(x & (sketch->width - 1));
 }
 

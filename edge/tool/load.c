@@ -4,6 +4,7 @@
 #include "base/core/buf.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/core/mix.h"
 #include "base/disk/disk.h"
 #include "base/loop/timer.h"
 #include "base/sys/random.h"
@@ -70,14 +71,9 @@ static double load_cpu_s(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* splitmix64 */
 static uint64_t load_below(struct load *load, uint64_t n)
 {
-    uint64_t z = (load->chance += 0x9e3779b97f4a7c15);
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return (z ^ (z >> 31)) % n;
+    return fb_draw(&load->chance) % n;
 }
 
 static struct fb_str load_key(uint64_t object, char key[KEY_MAX])

@@ -1,6 +1,7 @@
 #include "edge/upstream/choice.h"
 
 #include "base/core/attr.h"
+#include "base/core/mix.h"
 
 #include <math.h>
 
@@ -19,14 +20,10 @@ uint64_t edge_choice_hash(struct fb_str key)
     return fb_str_hash(key, SEED_KEY);
 }
 
-/* Both values together, evenly spread: the finisher of splitmix64. */
+/* Both values together, evenly spread. */
 static uint64_t choice_mix(uint64_t id, uint64_t hash, uint64_t salt)
 {
-    uint64_t x = id ^ (hash + salt + (id << 6) + (id >> 2));
-
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
+    return fb_mix(id ^ (hash + salt + (id << 6) + (id >> 2)));
 }
 
 /* Within 0 and 1, neither included. */

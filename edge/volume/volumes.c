@@ -3,6 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/core/check.h"
 #include "base/core/err.h"
+#include "base/core/mix.h"
 #include "base/disk/queue.h"
 #include "edge/volume/volumes_internal.h"
 
@@ -186,11 +187,8 @@ void edge_volumes_drain(struct edge_volumes *volumes, struct fb_loop *loop, stru
  * the weight. */
 static double slot_rank(const struct edge_slot *slot, uint64_t fingerprint)
 {
-    uint64_t hash = fingerprint ^ slot->seed;
+    uint64_t hash = fb_mix(fingerprint ^ slot->seed);
 
-    hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
-    hash ^= hash >> 31;
     return -log(((double)(hash >> 11) + 0.5) * 0x1p-53) / slot->weight;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/core/attr.h"
 #include "base/core/check.h"
+#include "base/core/mix.h"
 #include "origin/feed/order.h"
 
 #include <stdbool.h>
@@ -77,13 +78,6 @@ static void mix_place(struct mix *mix, size_t at)
     mix->candidates[mix->n_placed++] = chosen;
 }
 
-static uint64_t lot_draw(uint64_t *seed)
-{
-    *seed += 0x9e3779b97f4a7c15U;
-    uint64_t mixed = (*seed ^ (*seed >> 30)) * 0xbf58476d1ce4e5b9U;
-    return mixed ^ (mixed >> 31);
-}
-
 /* One of what is new and fits, each as likely; mix->n if there is none. */
 static size_t mix_draw_new(const struct mix *mix, uint64_t *seed)
 {
@@ -92,7 +86,7 @@ static size_t mix_draw_new(const struct mix *mix, uint64_t *seed)
 
     for (size_t i = mix->n_placed; i < mix->n; i++) {
         if (mix->candidates[i].source == ORIGIN_FEED_NEW && mix_fits(mix, i) &&
-            lot_draw(seed) % ++n_seen == 0) {
+            fb_draw(seed) % ++n_seen == 0) {
             chosen = i;
         }
     }

@@ -1,5 +1,7 @@
 #include "tests/support/test_random.h"
 
+#include "base/core/mix.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -18,14 +20,9 @@ struct test_random test_random_new(void)
     return random;
 }
 
-/* The arithmetic wraps on purpose. */
 uint64_t test_random_next(struct test_random *random)
 {
-    random->state += 0x9e3779b97f4a7c15U;
-    uint64_t x = random->state;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
+    return fb_draw(&random->state);
 }
 
 uint64_t test_random_below(struct test_random *random, uint64_t n)

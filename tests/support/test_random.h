@@ -12,7 +12,7 @@ struct test_random {
 
 struct test_random test_random_new(void);
 
-/* The next number (splitmix64). */
+/* The next number. */
 uint64_t test_random_next(struct test_random *random);
 
 /* From 0 to n - 1. */

@@ -19,6 +19,7 @@
  */
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
+#include "base/core/mix.h"
 #include "origin/feed/candidates.h"
 #include "origin/feed/features.h"
 #include "origin/feed/mix.h"
@@ -55,11 +56,7 @@ struct maker {
 
 static uint64_t draw(struct maker *maker)
 {
-    maker->state += 0x9e3779b97f4a7c15U;
-    uint64_t z = maker->state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
+    return fb_draw(&maker->state);
 }
 
 static uint32_t draw_below(struct maker *maker, uint32_t n)

@@ -9,6 +9,7 @@
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/core/mix.h"
 #include "base/metrics/metrics.h"
 #include "base/sketch/hyperloglog.h"
 #include "origin/catalog/users.h"
@@ -40,9 +41,7 @@ struct node {
 
 static uint64_t draw(struct bench *bench)
 {
-    uint64_t x = bench->random += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    return x ^ (x >> 29);
+    return fb_draw(&bench->random);
 }
 
 static void must(int err, const char *what)

@@ -9,6 +9,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/map.h"
+#include "base/core/mix.h"
 #include "base/sketch/hyperloglog.h"
 #include "edge/report/spool.h"
 
@@ -21,10 +22,7 @@ static uint64_t state = 1;
 
 static uint64_t draw(void)
 {
-    uint64_t x = (state += 0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
+    return fb_draw(&state);
 }
 
 /* A rank from 0 by Zipf's law, by the inverse of its continuous form. */

@@ -8,6 +8,7 @@
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
 #include "base/core/err.h"
+#include "base/core/mix.h"
 #include "base/disk/queue.h"
 #include "base/loop/loop.h"
 #include "edge/format/format.h"
@@ -62,10 +63,7 @@ static inline uint64_t test_option(const char *name, uint64_t usual)
 
 static inline uint64_t mix(uint64_t x)
 {
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
+    return fb_draw(&x);
 }
 
 /* Versions differ in their upper half, which is what an index compares. */
