@@ -10,7 +10,6 @@
  */
 #pragma once
 
-#include "base/core/list.h"
 #include "edge/views/salts.h"
 
 #include <stddef.h>
@@ -22,10 +21,6 @@ struct edge_marks;
 struct edge_mark {
     uint64_t at[2];
     uint32_t n[2];
-
-    /* Private. */
-    struct fb_list link;
-    struct edge_mark_key key;
 };
 
 struct edge_marks *edge_marks_new(size_t max, uint64_t seed);
