@@ -18,7 +18,7 @@
 
 struct fb_exchange;
 
-enum { ORIGIN_API_UTF8_MAX = 4, ORIGIN_API_CURSOR_MAX = 256 };
+enum { ORIGIN_API_UTF8_MAX = 4 };
 
 struct origin_api {
     struct origin_api_options options;

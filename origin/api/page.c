@@ -1,11 +1,9 @@
 /*
  * Pages: where one begins and how long it is, from a query to a query.
- *
- * A cursor is opaque to clients: what it says is a text in base64url.
  */
 #include "base/core/text.h"
-#include "base/crypto/base64.h"
 #include "origin/api/api_internal.h"
+#include "origin/model/cursor.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -34,30 +32,29 @@ int origin_api_bad_cursor(struct fb_call *call)
 int origin_api_cursor(struct fb_call *call, struct fb_str kind, struct fb_str *ret_place)
 {
     struct fb_str cursor = fb_query_param(call->request->query, call->arena, FB_STR("cursor"));
-    FB_AUTO(fb_buf_done) struct fb_buf plain = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf place = {0};
 
     if (cursor.ptr == NULL) {
         *ret_place = FB_STR_NONE;
         return FB_OK;
     }
-    if (cursor.len > ORIGIN_API_CURSOR_MAX || fb_base64_decode(&plain, FB_BASE64_URL, cursor) < 0 ||
-        !fb_str_starts_with(fb_buf_str(&plain), kind)) {
+    if (origin_cursor_read(cursor, kind, &place) < 0) {
         return origin_api_bad_cursor(call);
     }
-    *ret_place = fb_arena_dup(call->arena, fb_str_skip(fb_buf_str(&plain), kind.len));
+    *ret_place = fb_arena_dup(call->arena, fb_buf_str(&place));
     return FB_OK;
 }
 
 void origin_api_next_cursor(struct fb_json *root, const char *fmt, ...)
 {
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-    char plain[ORIGIN_API_CURSOR_MAX];
+    char plain[ORIGIN_CURSOR_MAX];
     va_list args;
 
     va_start(args, fmt);
     int n = vsnprintf(plain, sizeof(plain), fmt, args);
     va_end(args);
-    fb_base64_encode(&text, FB_BASE64_URL, (struct fb_str){plain, (size_t)n});
+    origin_cursor_write(&text, (struct fb_str){plain, (size_t)n});
     fb_json_set_str(root, "next_cursor", fb_buf_str(&text));
 }
 

@@ -4,7 +4,6 @@
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/crypto/base64.h"
 #include "base/metrics/metrics.h"
 #include "base/sys/random.h"
 #include "origin/catalog/follows.h"
@@ -12,11 +11,11 @@
 #include "origin/feed/features.h"
 #include "origin/feed/feed_internal.h"
 #include "origin/feed/mix.h"
+#include "origin/model/cursor.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
-enum { CURSOR_MAX = 64, CLOCK_EVERY = 16 };
+enum { CLOCK_EVERY = 16 };
 
 /* ---- metrics ------------------------------------------------------------------------- */
 
@@ -68,34 +67,33 @@ struct cursor {
     uint64_t at;
 };
 
-/* Opaque: which list, and where in it. */
+/* Which list, and where in it. */
 static struct fb_str cursor_write(struct fb_arena *arena, uint64_t list, size_t at)
 {
+    FB_AUTO(fb_buf_done) struct fb_buf plain = {0};
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-    char plain[CURSOR_MAX];
 
-    int n = snprintf(plain, sizeof(plain), "feed:%" PRIu64 ":%zu", list, at);
-    fb_base64_encode(&text, FB_BASE64_URL, (struct fb_str){plain, (size_t)n});
+    fb_buf_printf(&plain, "feed:%" PRIu64 ":%zu", list, at);
+    origin_cursor_write(&text, fb_buf_str(&plain));
     return fb_arena_dup(arena, fb_buf_str(&text));
 }
 
 static int cursor_read(struct fb_str text, struct cursor *ret_cursor)
 {
-    FB_AUTO(fb_buf_done) struct fb_buf plain = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf place = {0};
     struct cursor cursor = {0};
 
     if (text.len == 0) {
         *ret_cursor = cursor;
         return FB_OK;
     }
-    if (text.len > CURSOR_MAX || fb_base64_decode(&plain, FB_BASE64_URL, text) < 0) {
-        return FB_E_MALFORMED;
+    int err = origin_cursor_read(text, FB_STR("feed:"), &place);
+    if (err < 0) {
+        return err;
     }
-    struct fb_str rest = fb_buf_str(&plain);
-    struct fb_str word;
+    struct fb_str rest = fb_buf_str(&place);
     struct fb_str list;
-    if (!fb_str_cut(&rest, ':', &word) || !fb_str_equal(word, FB_STR("feed")) ||
-        !fb_str_cut(&rest, ':', &list) || fb_str_to_u64(list, &cursor.list) < 0 ||
+    if (!fb_str_cut(&rest, ':', &list) || fb_str_to_u64(list, &cursor.list) < 0 ||
         fb_str_to_u64(rest, &cursor.at) < 0 || cursor.list == 0 ||
         cursor.at > ORIGIN_LIST_ITEMS_MAX) {
         return FB_E_MALFORMED;

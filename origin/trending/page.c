@@ -4,11 +4,9 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/text.h"
-#include "base/crypto/base64.h"
+#include "origin/model/cursor.h"
 
 #include <inttypes.h>
-
-enum { CURSOR_MAX = 64 };
 
 static const char *const windows[] =
     {[ORIGIN_TRENDING_HOUR] = "1h", [ORIGIN_TRENDING_DAY] = "24h", [ORIGIN_TRENDING_WEEK] = "7d"};
@@ -45,25 +43,24 @@ static void write_cursor(const struct origin_snapshot_query *query, size_t first
 
     fb_buf_printf(&plain, "trending:%" PRIu32 ":%zu", query_hash(query), first);
     fb_buf_append_byte(json, '"');
-    fb_base64_encode(json, FB_BASE64_URL, fb_buf_str(&plain));
+    origin_cursor_write(json, fb_buf_str(&plain));
     fb_buf_append_byte(json, '"');
 }
 
 int origin_page_parse_cursor(const struct origin_snapshot_query *query, struct fb_str cursor,
                              size_t *ret_first)
 {
-    FB_AUTO(fb_buf_done) struct fb_buf plain = {0};
-    struct fb_str kind;
+    FB_AUTO(fb_buf_done) struct fb_buf place = {0};
     struct fb_str hash;
     uint64_t number = 0;
     uint64_t first = 0;
 
-    if (cursor.len > CURSOR_MAX || fb_base64_decode(&plain, FB_BASE64_URL, cursor) < 0) {
-        return FB_E_MALFORMED;
+    int err = origin_cursor_read(cursor, FB_STR("trending:"), &place);
+    if (err < 0) {
+        return err;
     }
-    struct fb_str rest = fb_buf_str(&plain);
-    if (!fb_str_cut(&rest, ':', &kind) || !fb_str_equal(kind, FB_STR("trending")) ||
-        !fb_str_cut(&rest, ':', &hash) || fb_str_to_u64(hash, &number) < 0 ||
+    struct fb_str rest = fb_buf_str(&place);
+    if (!fb_str_cut(&rest, ':', &hash) || fb_str_to_u64(hash, &number) < 0 ||
         number != query_hash(query) || fb_str_to_u64(rest, &first) < 0 || first > UINT32_MAX) {
         return FB_E_MALFORMED;
     }
