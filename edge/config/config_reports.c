@@ -132,7 +132,7 @@ static const struct fb_conf_item reports_items[] = {
     {"token_file", FB_CONF_PATH, AT(edge_conf_reports, token_file), .probe = edge_conf_probe_read,
      .help = "A file whose first line is the `token`."},
     {"every", FB_CONF_DURATION, AT(edge_conf_reports, every), .min = 100, .max = DAY_MS,
-     .preset = "60s", .help = "Between two reports, up to a tenth less."},
+     .preset = "20s", .help = "Between two reports, up to a tenth less."},
     {"max", FB_CONF_SIZE, AT(edge_conf_reports, max), .min = EDGE_SPOOL_MIN_BYTES, .preset = "1GiB",
      .help = "Of the spool, `reports.db` in `state`. Before it is full, the oldest minutes become "
              "hours and days; sums stay."},

@@ -62,7 +62,7 @@ static const struct fb_conf_item views_items[] = {
     {"sessions", FB_CONF_INT, AT(sessions), .min = 1, .max = 10000000, .preset = "200000",
      .help = "Sessions at once, of about 1 KiB each with what is remembered of their viewers; "
              "further ones end the oldest."},
-    {"every", FB_CONF_DURATION, AT(every), .min = 0, .max = 60000, .preset = "0",
+    {"every", FB_CONF_DURATION, AT(every), .min = 0, .max = 60000, .preset = "20s",
      .help = "What is counted goes to the reports so often, also in the midst of its minute, which "
              "is then told of in several entries; 0: once its minute is over."},
     {"bots", FB_CONF_STRINGS, AT(bots), .max = 64, .check = fb_regex_check,

@@ -376,5 +376,6 @@ struct edge_sessions_counts edge_sessions_count(const struct edge_sessions *sess
     struct edge_sessions_counts counts = sessions->counts;
 
     counts.entries = edge_tally_delivered(sessions->tally);
+    counts.waiting = edge_tally_count(sessions->tally);
     return counts;
 }

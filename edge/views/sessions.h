@@ -57,7 +57,7 @@ struct edge_sessions_options {
     void *deliver_ctx;
 };
 
-/* All only grow, but for `open`. */
+/* All only grow, but for `open` and `waiting`. */
 struct edge_sessions_counts {
     uint64_t open;
     uint64_t begun;
@@ -66,6 +66,7 @@ struct edge_sessions_counts {
     uint64_t uncounted[FB_VIEW_REASONS_N];
     uint64_t evicted; /* ended for want of room */
     uint64_t entries; /* delivered */
+    uint64_t waiting; /* entries that are not */
 };
 
 struct edge_sessions *edge_sessions_new(const struct edge_sessions_options *options);

@@ -42,6 +42,8 @@ static const struct fb_metric views_rows[VIEWS_N_ROWS] = {
                            "Sessions that were ended for want of room (`views.sessions`)."},
     [VIEWS_ROW_ENTRIES] = {"edge_views_entries_total", FB_METRIC_COUNTER, NULL,
                            "Entries (video, rendition, minute) that were handed on."},
+    [VIEWS_ROW_WAITING] = {"edge_views_waiting_entries", FB_METRIC_GAUGE, NULL,
+                           "Entries that are not handed on yet, and which a crash would lose."},
     [VIEWS_ROW_UNCOUNTED + FB_VIEW_TOO_SHORT] = REASON_ROW("too-short"),
     [VIEWS_ROW_UNCOUNTED + FB_VIEW_DUPLICATE] = REASON_ROW("duplicate"),
     [VIEWS_ROW_UNCOUNTED + FB_VIEW_BOT] = REASON_ROW("bot"),
@@ -74,6 +76,7 @@ static void views_publish(const struct edge_views *views)
     fb_metrics_set(views->metrics, VIEWS_ROW_CAPPED, counts.capped);
     fb_metrics_set(views->metrics, VIEWS_ROW_EVICTED, counts.evicted);
     fb_metrics_set(views->metrics, VIEWS_ROW_ENTRIES, counts.entries);
+    fb_metrics_set(views->metrics, VIEWS_ROW_WAITING, counts.waiting);
     for (size_t i = 0; i < FB_VIEW_REASONS_N; i++) {
         fb_metrics_set(views->metrics, VIEWS_ROW_UNCOUNTED + i, counts.uncounted[i]);
     }
@@ -374,6 +377,7 @@ void edge_views_status(const struct edge_views *views, struct fb_json *status)
     fb_json_set_int(object, "open", (int64_t)fb_metrics_get(views->metrics, VIEWS_ROW_OPEN));
     fb_json_set_int(object, "sessions", (int64_t)fb_metrics_get(views->metrics, VIEWS_ROW_BEGUN));
     fb_json_set_int(object, "views", (int64_t)fb_metrics_get(views->metrics, VIEWS_ROW_VIEWS));
+    fb_json_set_int(object, "waiting", (int64_t)fb_metrics_get(views->metrics, VIEWS_ROW_WAITING));
     fb_json_set_int(object, "dropped", (int64_t)edge_views_dropped(views));
     uncounted = fb_json_set_object(object, "uncounted");
     for (size_t i = 0; i < FB_VIEW_REASONS_N; i++) {
