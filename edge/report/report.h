@@ -62,7 +62,7 @@ struct edge_report_options {
     struct fb_metrics *metrics;   /* borrowed, may be NULL */
 
     /* Fills in what the node's numbers are since it was started: the report says what was added.
-     * On the sender's thread. May be NULL. */
+     * On the sender's thread, from the start until the halt has come there. May be NULL. */
     void (*totals)(void *ctx, struct fb_view_totals *totals);
     void *ctx;
 };

@@ -157,9 +157,35 @@ static void sender_ask(struct edge_sender *sender, enum fb_method method, struct
     edge_report_ask(sender->client, ask);
 }
 
+/* What the node's numbers grew by since they were last put into the spool. */
+static int sender_add_totals(struct edge_sender *sender)
+{
+    struct fb_view_totals now = {0};
+    uint64_t grown[TOTALS_N];
+    uint64_t told[TOTALS_N];
+    struct fb_view_totals delta;
+
+    if (sender->totals == NULL) {
+        return FB_OK;
+    }
+    sender->totals(sender->ctx, &now);
+    memcpy(grown, &now, sizeof(grown));
+    memcpy(told, &sender->told, sizeof(told));
+    for (size_t i = 0; i < TOTALS_N; i++) {
+        grown[i] -= FB_MIN(told[i], grown[i]);
+    }
+    memcpy(&delta, grown, sizeof(delta));
+    int err = edge_spool_add(sender->report->spool, NULL, 0, &delta);
+    if (err == FB_OK) {
+        fb_view_totals_add(&sender->told, &delta); /* a number that went back is not told twice */
+    }
+    return err;
+}
+
 static void sender_end(struct edge_sender *sender)
 {
     fb_machine_move(&sender->machine, SENDER_OVER);
+    FB_IGNORE(sender_add_totals(sender)); /* the spool that cannot be written was in the log */
     fb_timer_clear(&sender->timer);
     edge_report_ask_done(&sender->ask);
     fb_client_close(sender->client);
@@ -315,31 +341,6 @@ static void sender_probe(struct edge_sender *sender)
 }
 
 /* ---- rounds ------------------------------------------------------------------ */
-
-/* What the node's numbers grew by since they were last put into the spool. */
-static int sender_add_totals(struct edge_sender *sender)
-{
-    struct fb_view_totals now = {0};
-    uint64_t grown[TOTALS_N];
-    uint64_t told[TOTALS_N];
-    struct fb_view_totals delta;
-
-    if (sender->totals == NULL) {
-        return FB_OK;
-    }
-    sender->totals(sender->ctx, &now);
-    memcpy(grown, &now, sizeof(grown));
-    memcpy(told, &sender->told, sizeof(told));
-    for (size_t i = 0; i < TOTALS_N; i++) {
-        grown[i] -= FB_MIN(told[i], grown[i]);
-    }
-    memcpy(&delta, grown, sizeof(delta));
-    int err = edge_spool_add(sender->report->spool, NULL, 0, &delta);
-    if (err == FB_OK) {
-        sender->told = now;
-    }
-    return err;
-}
 
 static void sender_on_time(struct fb_timer *timer)
 {
