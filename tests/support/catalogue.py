@@ -69,23 +69,28 @@ class Catalogue:
         assert done.status in (200, 204), done.body
         return done
 
-    def work(self, duration_ms=10000):
-        """Publishes what has waited longest; returns its id."""
+    def work(self, duration_ms=10000, media=()):
+        """Publishes what has waited longest, with the files of `media` beside its playlist, as (path,
+        bytes); returns its id."""
         task = self.internal("take", {"worker": "test"}).json()
         folder = self.objects / "media" / task["video"] / VERSION
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "master.m3u8").write_bytes(PLAYLIST)
-        file = {"path": "master.m3u8", "type": "application/vnd.apple.mpegurl",
-                "size": len(PLAYLIST), "sha256": hashlib.sha256(PLAYLIST).hexdigest()}
+        files = []
+        for path, body in [("master.m3u8", PLAYLIST), *media]:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(body)
+            kind = "application/vnd.apple.mpegurl" if path.endswith(".m3u8") else "video/mp4"
+            files.append({"path": path, "type": kind, "size": len(body),
+                          "sha256": hashlib.sha256(body).hexdigest()})
         self.internal("finish", {**task, "result": {
             "version": VERSION, "duration_ms": duration_ms, "width": 640, "height": 360,
-            "has_audio": True, "files": [file],
+            "has_audio": True, "files": files,
             "renditions": [{"height": 360, "width": 640, "bandwidth": 800000, "codecs": "avc1"}]}})
         return task["video"]
 
-    def publish(self, person, title="A title", duration_ms=10000, **fields):
+    def publish(self, person, title="A title", duration_ms=10000, media=(), **fields):
         video = self.hand_in(person, title, **fields)
-        assert self.work(duration_ms) == video
+        assert self.work(duration_ms, media) == video
         return video
 
     def about(self, video):

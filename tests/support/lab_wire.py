@@ -153,12 +153,14 @@ def parse_fields(lines):
 
 
 class Client(Wire):
-    """One connection to a server. Read heads and bodies in the order sent."""
+    """One connection to a server, from the address `source` if there is one. Read heads and bodies
+    in the order sent."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=20.0):
+    def __init__(self, port, host="127.0.0.1", timeout=20.0, source=None):
         self.response = None
         self.pieces = iter(())  # the body of self.response, as it arrives
-        super().__init__(socket.create_connection((host, port), timeout * PATIENCE), timeout)
+        super().__init__(socket.create_connection((host, port), timeout * PATIENCE,
+                                                  (source, 0) if source else None), timeout)
 
     def __enter__(self):
         return self
