@@ -174,6 +174,20 @@ static int builder_on_event(struct builder *b, const yaml_event_t *event)
     return FB_OK;
 }
 
+/* libyaml's word for it does not tell what to do. */
+static const char *problem_of(const yaml_parser_t *parser)
+{
+    static const char no_token[] = "found character that cannot start any token";
+
+    if (parser->problem == NULL) {
+        return "not YAML";
+    }
+    return strcmp(parser->problem, no_token) == 0
+               ? "nothing may begin so: indent with spaces, not tabs, and quote a text that begins "
+                 "with '@', '`' or '%'"
+               : parser->problem;
+}
+
 static int builder_run(struct builder *b, yaml_parser_t *parser)
 {
     yaml_event_type_t type = YAML_NO_EVENT;
@@ -181,8 +195,7 @@ static int builder_run(struct builder *b, yaml_parser_t *parser)
     while (type != YAML_STREAM_END_EVENT) {
         yaml_event_t event;
         if (yaml_parser_parse(parser, &event) == 0) {
-            return builder_fail(b, parser->problem_mark, FB_E_MALFORMED,
-                                parser->problem != NULL ? parser->problem : "not YAML");
+            return builder_fail(b, parser->problem_mark, FB_E_MALFORMED, problem_of(parser));
         }
         type = event.type;
         int err = builder_on_event(b, &event);

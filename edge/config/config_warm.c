@@ -146,8 +146,8 @@ static const struct fb_conf_item warm_items[] = {
     {"windows", FB_CONF_STRINGS, AT(windows), .max = EDGE_WINDOWS_MAX, .check = edge_windows_check,
      .check_all = fb_conf_check_distinct,
      .help = "When to fill, by the clock on the wall: `02:00-10:00 Europe/Berlin`; "
-             "`22:00-06:00 UTC` reaches over midnight. On days when clocks change, a window is "
-             "as long as the wall says."},
+             "`22:00-06:00 UTC` reaches over midnight, `00:00-24:00 UTC` is always. On days when "
+             "clocks change, a window is as long as the wall says."},
     {"now", FB_CONF_BOOL, AT(now), .preset = "false",
      .help = "Whether entries that the plan marks `now`, such as releases, are filled outside of "
              "windows too."},

@@ -71,9 +71,16 @@ static void warn_of_reports(const struct edge_conf *conf)
 
     warn_of_token(&reports->token_file);
     warn_of_token(&reports->accept.token_file);
+    if (conf->views.enabled && reports->to.n == 0) {
+        FB_LOG(WARN, "report", "views are counted and told to nobody: 'reports.to' is missing");
+    }
     for (size_t i = 0; i < reports->to.n; i++) {
         const struct edge_conf_upstream *to = FB_CONF_AT(struct edge_conf_upstream, reports->to, i);
         bool has_token = reports->token.ptr != NULL || reports->token_file.ptr != NULL;
+        if (!has_token && !edge_conf_is_https(to)) {
+            FB_LOG(WARN, "report", "reports without a token or a certificate are refused",
+                   FB_LOG_STR("url", to->url));
+        }
         if (has_token && !edge_conf_is_https(to)) {
             FB_LOG(WARN, "report", "the token for reports is sent without TLS",
                    FB_LOG_STR("url", to->url));
