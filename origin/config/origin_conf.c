@@ -240,7 +240,10 @@ static const struct fb_conf_item origin_items[] = {
      .help = "What the edges of each region should hold before anybody asks."},
     {"admins", FB_CONF_STRINGS, AT(origin_conf, admins), .max = 256,
      .check_all = fb_conf_check_distinct,
-     .help = "E-mail addresses of the accounts that may deactivate videos and remove comments."},
+     .help =
+         "E-mail addresses of the accounts that may deactivate videos, remove comments, and see "
+         "reports and plans. Nobody proves that an address is theirs: register it before it "
+         "stands here."},
     {"categories", FB_CONF_STRINGS, AT(origin_conf, categories), .max = 256,
      .check = check_category, .check_all = fb_conf_check_distinct,
      .help = "What a video's category can be, such as `music`; up to 32 of `a`-`z`, `0`-`9` and "
