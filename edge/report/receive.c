@@ -59,7 +59,11 @@ static int mail_read(struct mail *mail, struct fb_str body)
         n_entries += err == FB_OK ? mail->reports[mail->n - 1].n_entries : 0;
         err = n_entries > ENTRIES_MAX ? FB_E_LIMIT : err;
     }
-    return err == FB_E_END && mail->n > 0 ? FB_OK : (err == FB_E_END ? FB_E_MALFORMED : err);
+    if (err == FB_E_END && mail->n > 0) {
+        return FB_OK;
+    }
+    /* FB_E_LIMIT is a spool without room: that passes, and this does not */
+    return err == FB_E_END || err == FB_E_LIMIT ? FB_E_MALFORMED : err;
 }
 
 /* ---- peers --------------------------------------------------------------------- */

@@ -11,8 +11,17 @@
 
 #include <string.h>
 
-/* Bytes of counts and names in a report: what does not compress at all still fits its bound. */
-enum { PLAIN_MAX = 3 * 1024 * 1024, MERGED_MAX = 8192, ENTRY_OVERHEAD = 64 };
+/* Bytes of counts and names in a report, and for how many streams it stands: what does not compress
+ * at all still fits its bound, or nothing would ever be sealed behind it. */
+enum {
+    PLAIN_MAX = 3 * 1024 * 1024,
+    MERGED_MAX = 2048,
+    MERGED_BYTES_MAX = 2 + FB_VIEW_NODE_MAX + 8 + 2 * 10, /* a name, an epoch and two varints */
+    ENTRY_OVERHEAD = 64,
+};
+_Static_assert(PLAIN_MAX + MERGED_MAX * MERGED_BYTES_MAX <
+                   FB_VIEW_REPORT_MAX - FB_VIEW_REPORT_MAX / 16,
+               "a report of what is pending has room for all that it may say");
 
 struct stream {
     uint64_t epoch;

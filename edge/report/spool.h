@@ -94,7 +94,7 @@ struct edge_spool_answer {
 };
 
 /* Merges the reports of `body` into what is pending. FB_E_MALFORMED, FB_E_UNSUPPORTED: one of them
- * cannot be read, or they are of several streams. On failure nothing has changed. */
+ * cannot be read, or they are of several streams, or too many. On failure nothing has changed. */
 FB_MUST_CHECK int edge_spool_receive(struct edge_spool *spool, struct fb_str body,
                                      struct edge_spool_answer *ret_answer);
 

@@ -206,6 +206,13 @@ static void bodies_that_cannot_be_read_change_nothing(void **state)
         assert_true(edge_spool_receive(f->spool, (struct fb_str){batch.body.ptr, len}, &answer) <
                     0);
     }
+    struct fb_str once = fb_buf_str(&batch.body);
+    FB_AUTO(fb_buf_done) struct fb_buf many = {0};
+    for (unsigned i = 0; i < 65; i++) {
+        fb_buf_append(&many, once);
+    }
+    /* and not as a spool without room does, to which they may be sent again */
+    assert_int_equal(edge_spool_receive(f->spool, fb_buf_str(&many), &answer), FB_E_MALFORMED);
     assert_int_equal(state_of(f->spool).n_peers, 0);
     edge_spool_batch_done(&batch);
 }
