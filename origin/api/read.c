@@ -262,6 +262,23 @@ void origin_api_status(void *ctx, struct fb_call *call)
     origin_api_reply(call, 200, root);
 }
 
+/* `url` with what the player tells of itself (CMCD), as it was written: else the edge would take
+ * who asks for the playlist for another player than who asks for its segments. */
+static struct fb_str with_cmcd(struct fb_call *call, struct fb_str url)
+{
+    struct fb_str rest = call->request->query;
+    struct fb_str part = FB_STR_NONE;
+
+    while (fb_str_cut(&rest, '&', &part)) {
+        if (fb_str_starts_with(part, FB_STR("CMCD="))) {
+            FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
+            fb_buf_printf(&buf, "%.*s?%.*s", FB_STR_ARG(url), FB_STR_ARG(part));
+            return fb_arena_dup(call->arena, fb_buf_str(&buf));
+        }
+    }
+    return url;
+}
+
 void origin_api_manifest(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
@@ -281,9 +298,10 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
                         origin_video_status_text(video.status));
         return;
     }
+    struct fb_str url =
+        media_url(api, call->arena, &video, is_dash ? "manifest.mpd" : "master.m3u8");
     call->status = 302;
-    fb_headers_add(&call->headers, call->arena, FB_STR("Location"),
-                   media_url(api, call->arena, &video, is_dash ? "manifest.mpd" : "master.m3u8"));
+    fb_headers_add(&call->headers, call->arena, FB_STR("Location"), with_cmcd(call, url));
     fb_headers_add(&call->headers, call->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
 }
 

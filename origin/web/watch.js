@@ -148,7 +148,8 @@ function play() {
         if (frag.sn !== "initSegment") showDelivery(frag, (part ?? frag).stats, networkDetails);
     });
     hls.on(Hls.Events.ERROR, (_, data) => onError(hls, data));
-    hls.loadSource(manifest);
+    // hls.js tells its session with all but the first playlist.
+    hls.loadSource(`${manifest}?CMCD=${encodeURIComponent(`cid="${id}",ot=m,sf=h,sid="${sid}"`)}`);
     hls.attachMedia(video);
 }
 

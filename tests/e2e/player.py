@@ -63,11 +63,13 @@ def close_the_loop(lab, origin, edge, modules, shots):
     assert answer.status == 200, answer.body
     until(lambda: edge.status()["warm"]["plan"] and edge.status()["warm"]["filled"]["objects"] ==
           edge.status()["warm"]["plan"]["entries"], "the edge holds what is planned")
+    before = edge.status()["views"]["sessions"]
     said = {"watched": watched, "planned": planned, "creator": studio.token, "fan": fan.token,
             "reader": Studio(origin.url).sign_up()}
     done = subprocess.run(["node", str(HERE / "loop.mjs"), str(modules), origin.url, str(shots), "edge-1"],
                           input=json.dumps(said), text=True, timeout=200)
     assert done.returncode == 0, "the loop of signals is not closed"
+    assert edge.status()["views"]["sessions"] == before + 2, "a player is more than one session"
     assert edge.status()["warm"]["yield"]["served"] > 0, "nothing came of the plan"
 
 
