@@ -61,8 +61,7 @@ def close_the_loop(lab, origin, edge, modules, shots):
                                        title=title) for title in ("The first one", "The next one"))
     answer = call("POST", f"{studio.api}/plans", {"video": planned, "region": REGION}, studio.token)
     assert answer.status == 200, answer.body
-    until(lambda: edge.status()["warm"]["plan"] and edge.status()["warm"]["filled"]["objects"] ==
-          edge.status()["warm"]["plan"]["entries"], "the edge holds what is planned")
+    until(lambda: edge.status()["warm"]["state"] == "done", "the edge holds what is planned")
     before = edge.status()["views"]["sessions"]
     said = {"watched": watched, "planned": planned, "creator": studio.token, "fan": fan.token,
             "reader": Studio(origin.url).sign_up()}

@@ -24,6 +24,7 @@ from lab_wire import Cut, get
 from studio import Refused, Studio
 
 SECONDS = 24
+EVERY = "2s"  # views are reported, and trends computed
 BAR = 32
 TIERS = ("edge", "regional", "origin")
 USUAL = (Failed, Refused, AssertionError, OSError, Cut, subprocess.CalledProcessError)
@@ -86,9 +87,9 @@ def table(statuses):
 
 
 class Show:
-    def __init__(self, lab):
+    def __init__(self, lab, signals):
         print(f"Data and logs are in {lab.dir}", flush=True)
-        self.origin, self.regional, self.edge = lab.system()
+        self.origin, self.regional, self.edge = lab.system(signals=signals)
         for tier in TIERS:
             program = getattr(self, tier)
             print(f"  {tier:<10}{program.url}   admin {program.admin}   pid {program.pid}")
@@ -108,6 +109,7 @@ class Show:
         print(f"Publishing {clip}")
         video = studio.publish(clip, title=clip.stem.replace("-", " ").replace("_", " "),
                                description="Uploaded by the showcase.", progress=progress)
+        self.about = f"{studio.api}/videos/{video}"
         self.hls, self.dash = studio.manifest(video), studio.manifest(video, "dash")
         print(f"\n  watch     {self.origin.url}/watch/{video}\n"
               f"  HLS       {self.hls}\n  DASH      {self.dash}", flush=True)
@@ -128,24 +130,35 @@ class Show:
               f"\n  from upstream. All renditions last {seconds:.2f} s; their {n_keys} key frames"
               " fall together.")
 
+    def shown(self):
+        """The tiers, and what the origin and the edge know of viewers."""
+        statuses, counts = self.statuses(), get(self.about).json()["counts"]
+        views = statuses["edge"]["views"]
+        line = (f"  {counts['views']} views and {counts['likes']} likes at the origin; at the edge "
+                f"{views['views']} views of {views['sessions']} sessions")
+        return statuses, line
+
     def stay(self):
         get(self.hls)
-        table(self.statuses())
-        print("\nOpen the watch page in a browser. Ctrl-C ends everything.", flush=True)
-        shown = self.statuses()
+        told = None
+        print("\nOpen the watch page in a browser, watch, and see the views move: half of a short"
+              "\nvideo, or 10 s, is one, and half an hour later the same viewer's next."
+              "\nCtrl-C ends everything.", flush=True)
         while True:
-            time.sleep(2)
             for tier in TIERS:
                 if not getattr(self, tier).is_running():
                     raise Failed(f"{tier} ended by itself")
-            now = self.statuses()
-            if [now[t]["requests"] for t in TIERS] != [shown[t]["requests"] for t in TIERS]:
-                shown = now
-                table(now)
+            statuses, line = self.shown()
+            if (statuses["edge"]["requests"], line) != told:  # above it, nodes talk all the time
+                told = (statuses["edge"]["requests"], line)
+                table(statuses)
+                print(line, flush=True)
+            time.sleep(2)
 
 
 def show(arguments, lab):
-    it = Show(lab)
+    # What nodes report and pull would count as requests while it checks who asked for what.
+    it = Show(lab, None if arguments.check else EVERY)
     clip = pathlib.Path(arguments.clip).resolve() if arguments.clip else make_clip(lab.dir)
     it.publish(clip)
     if arguments.check:
