@@ -134,12 +134,11 @@ class Show:
         """The tiers, and what the origin and the edge know of viewers."""
         statuses, counts = self.statuses(), get(self.about).json()["counts"]
         views = statuses["edge"]["views"]
-        line = (f"  {counts['views']} views and {counts['likes']} likes at the origin; at the edge "
-                f"{views['views']} views of {views['sessions']} sessions")
+        line = (f"  views: {views['views']} at the edge, of {views['sessions']} sessions; "
+                f"{counts['views']} at the origin; likes: {counts['likes']}")
         return statuses, line
 
     def stay(self):
-        get(self.hls)
         told = None
         print("\nOpen the watch page in a browser, watch, and see the views move: half of a short"
               "\nvideo, or 10 s, is one, and half an hour later the same viewer's next."
