@@ -307,6 +307,19 @@ static int spool_identify(struct edge_spool *spool)
     return err;
 }
 
+/* Damage in a page that is met later would refuse all that comes, whoever restarts the node. */
+static int spool_check(struct edge_spool *spool)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(spool->db, "PRAGMA quick_check(1)");
+
+    int err = fb_db_step(&q);
+    if (err == FB_OK && !fb_str_equal(fb_db_column_str(&q, 0), FB_STR("ok"))) {
+        return FB_E_CORRUPT;
+    }
+    return err;
+}
+
 static int spool_open_at(struct edge_spool *spool, const char *path, struct fb_diag *diag)
 {
     int64_t page_bytes = 0;
@@ -318,7 +331,10 @@ static int spool_open_at(struct edge_spool *spool, const char *path, struct fb_d
     if (err < 0) {
         return err;
     }
-    err = spool_number(spool, "PRAGMA page_size", &page_bytes);
+    err = spool_check(spool);
+    if (err == FB_OK) {
+        err = spool_number(spool, "PRAGMA page_size", &page_bytes);
+    }
     if (err == FB_OK) {
         err = spool_identify(spool);
     }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -231,6 +232,26 @@ static void a_broken_database_is_put_aside(void **state)
     assert_true(test_ledger_same(&f->truth, &f->origin->ledger));
 }
 
+/* Where in the pages behind the first the spool looks first is all one. */
+static void a_page_that_is_broken_puts_the_database_aside(void **state)
+{
+    static const char garbage[1024];
+    enum { PAGE = 4096 };
+    struct fixture *f = *state;
+
+    for (off_t page = 1; page < 8; page++) {
+        edge_spool_close(f->spool);
+        int fd = open(f->path, O_RDWR);
+        assert_true(fd >= 0 && lseek(fd, 0, SEEK_END) > page * PAGE);
+        assert_int_equal(pwrite(fd, garbage, sizeof(garbage), page * PAGE), sizeof(garbage));
+        assert_int_equal(close(fd), 0);
+        f->spool = open_at(f, f->path, LARGE);
+        add(f, 5);
+        deliver(f);
+        assert_true(test_ledger_same(&f->truth, &f->origin->ledger));
+    }
+}
+
 /* ---- faults -------------------------------------------------------------------- */
 
 /* One round of all that a spool does; the first failure ends it. */
@@ -354,6 +375,7 @@ int main(void)
         WITH_SPOOL(answers_to_an_earlier_stream_change_nothing),
         WITH_SPOOL(bodies_that_cannot_be_read_change_nothing),
         WITH_SPOOL(a_broken_database_is_put_aside),
+        WITH_SPOOL(a_page_that_is_broken_puts_the_database_aside),
         WITH_SPOOL(whichever_write_fails_nothing_is_lost_and_nothing_counts_twice),
         WITH_SPOOL(a_month_without_upstream_keeps_its_sums_in_bounded_room),
     };
