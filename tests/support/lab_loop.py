@@ -107,13 +107,13 @@ class Loop:
     """`window`: the edges fill themselves by the plan, from so many hours from now, for two hours."""
 
     def __init__(self, lab, videos=1, segments=8, edges=2, access=False, window=None, spool="",
-                 every="100ms", memory="32MiB", volumes=()):
+                 every="100ms", memory="32MiB", volumes=(), segment_bytes=SEGMENT_BYTES):
         self.lab, self.clock, self.ledger = lab, lab.clock(), Ledger()
         self.origin = lab.origin(workers=0, clock=self.clock, extra=ORIGIN)
         self.catalogue = Catalogue(self.origin)
         self.ada = self.catalogue.person(ADA)
         self.token, self.renewed = self.ada.token, self.clock.now()
-        self.segments, self.bodies = segments, {}
+        self.segments, self.segment_bytes, self.bodies = segments, segment_bytes, {}
         self.videos = [self.publish(f"video {n}") for n in range(videos)]
         self.regional = lab.edge(
             [self.origin.url], name="regional-1", role="regional", workers=1, clock=self.clock,
@@ -149,7 +149,7 @@ class Loop:
         for rendition in ("360p", "720p"):
             for name in names:
                 path = f"v/{rendition}/{name}"
-                media.append((path, random.Random(title + path).randbytes(SEGMENT_BYTES)))
+                media.append((path, random.Random(title + path).randbytes(self.segment_bytes)))
         video = self.catalogue.publish(self.ada, title, self.segments * SEGMENT_S * 1000, media)
         self.bodies.update({self.path(video, path): body for path, body in media})
         return video
