@@ -30,12 +30,14 @@ struct stream {
 
 /* What is taken out of `pending` for one report. */
 struct draft {
-    struct fb_arena arena;
+    struct fb_arena arena; /* of texts */
     struct fb_str region;
-    struct fb_view_entry *entries; /* in the arena, but for their sketches */
+    struct fb_view_entry *entries; /* owned */
     size_t n_entries;
-    struct fb_view_merged *merged; /* in the arena */
+    size_t room_entries;
+    struct fb_view_merged *merged; /* owned */
     size_t n_merged;
+    size_t room_merged;
     struct fb_view_totals totals;
 };
 
@@ -44,6 +46,8 @@ static void draft_done(struct draft *draft)
     for (size_t i = 0; i < draft->n_entries; i++) {
         fb_view_entry_done(&draft->entries[i]);
     }
+    fb_free(draft->entries);
+    fb_free(draft->merged);
     fb_arena_done(&draft->arena);
 }
 
@@ -137,6 +141,18 @@ static int draft_choose_region(struct edge_spool *spool, struct draft *draft)
     return err;
 }
 
+/* Room for one more: most reports are far below their bounds. */
+static void *draft_grow(void *items, size_t n, size_t *room, size_t item_bytes)
+{
+    enum { FIRST = 32 };
+
+    if (n < *room) {
+        return items;
+    }
+    *room = FB_MAX((size_t)FIRST, 2 * *room);
+    return fb_realloc(items, *room * item_bytes);
+}
+
 static int draft_read_entries(struct edge_spool *spool, struct draft *draft)
 {
     size_t n_bytes = 0;
@@ -147,9 +163,9 @@ static int draft_read_entries(struct edge_spool *spool, struct draft *draft)
                                " WHERE region = ?1 ORDER BY span DESC, minute LIMIT ?2");
     fb_db_bind_str(&q, 1, draft->region);
     fb_db_bind_int(&q, 2, EDGE_SPOOL_ENTRIES_MAX);
-    draft->entries =
-        fb_arena_alloc(&draft->arena, EDGE_SPOOL_ENTRIES_MAX * sizeof(struct fb_view_entry));
     while (n_bytes < PLAIN_MAX && (err = fb_db_step(&q)) == FB_OK) {
+        draft->entries = draft_grow(draft->entries, draft->n_entries, &draft->room_entries,
+                                    sizeof(*draft->entries));
         struct fb_view_entry *entry = &draft->entries[draft->n_entries++];
 
         edge_spool_row_read(&q, 0, entry);
@@ -169,8 +185,9 @@ static int draft_read_merged(struct edge_spool *spool, struct draft *draft)
                                                   " WHERE region = ?1 LIMIT ?2");
     fb_db_bind_str(&q, 1, draft->region);
     fb_db_bind_int(&q, 2, MERGED_MAX);
-    draft->merged = fb_arena_alloc(&draft->arena, MERGED_MAX * sizeof(struct fb_view_merged));
     while ((err = fb_db_step(&q)) == FB_OK) {
+        draft->merged =
+            draft_grow(draft->merged, draft->n_merged, &draft->room_merged, sizeof(*draft->merged));
         draft->merged[draft->n_merged++] = (struct fb_view_merged){
             .node = fb_arena_dup(&draft->arena, fb_db_column_str(&q, 0)),
             .epoch = (uint64_t)fb_db_column_int(&q, 1),

@@ -1,6 +1,7 @@
 /*
  * A file system under SQLite of which any one write can fail, or all from one on: as when a drive
- * breaks for a moment, or the process ends there.
+ * breaks for a moment, or the process ends there. Nothing waits for a drive: what was written is
+ * there for whoever opens the database next, as it is unless the machine loses its power.
  *
  * Chances are counted over all databases of the process: writes, syncs, truncations and removals.
  *

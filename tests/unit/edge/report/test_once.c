@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { EDGES = 2, REGIONAL = EDGES, NODES, STEPS = 40, MAIL = 24, ENTRIES = 6, HISTORIES = 200 };
+enum { EDGES = 2, REGIONAL = EDGES, NODES, STEPS = 40, MAIL = 24, ENTRIES = 6, HISTORIES = 1000 };
 
 struct node {
     char path[TEST_PATH_MAX + 32];
