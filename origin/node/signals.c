@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 /* Releases are looked for each minute; plans have a period of their own. */
-enum { VIEWS_ROUND_MS = 10 * 60 * 1000, PLAN_ROUND_MS = 60 * 1000, FEED_TRENDS_MAX = 200 };
+enum { VIEWS_ROUND_MS = 10 * 60 * 1000, PLAN_ROUND_MS = 60 * 1000, TRENDS_MAX = 200 };
 
 static int views_run(void *ctx)
 {
@@ -45,17 +45,23 @@ static int feed_run(void *ctx)
     return origin_feed_round(ctx);
 }
 
-/* What trends over the day, everywhere. */
-static void signals_tell_trends(void *ctx, origin_feed_tell_fn *tell, void *to)
+/* What trends over the day, in a region or everywhere. */
+static void signals_tell_region(void *ctx, struct fb_str region, origin_plan_tell_fn *tell,
+                                void *to)
 {
     const struct origin_signals *signals = ctx;
     struct origin_snapshot *snapshot = origin_trending_hold(signals->trending);
     struct origin_snapshot_list list = origin_snapshot_list(
-        snapshot, &(struct origin_snapshot_query){.window = ORIGIN_TRENDING_DAY});
-    for (size_t i = 0; i < FB_MIN(list.n, (size_t)FEED_TRENDS_MAX); i++) {
+        snapshot, &(struct origin_snapshot_query){.window = ORIGIN_TRENDING_DAY, .region = region});
+    for (size_t i = 0; i < FB_MIN(list.n, (size_t)TRENDS_MAX); i++) {
         tell(to, &list.items[i].video->id, list.items[i].score);
     }
     origin_snapshot_unref(snapshot);
+}
+
+static void signals_tell_trends(void *ctx, origin_feed_tell_fn *tell, void *to)
+{
+    signals_tell_region(ctx, FB_STR_NONE, tell, to);
 }
 
 static void signals_open_feed(struct origin_node *node)
@@ -78,16 +84,18 @@ static int signals_open_plan(struct origin_node *node, struct fb_diag *diag)
     char folder[ORIGIN_NODE_PATH + 8];
 
     (void)snprintf(folder, sizeof(folder), "%s/keys", node->data);
-    int err = origin_plan_open(&(struct origin_plan_options){.catalog = node->catalog,
-                                                             .views = node->signals.views,
-                                                             .clock = fb_clock_system(),
-                                                             .metrics = node->metrics,
-                                                             .folder = folder,
-                                                             .max_bytes = conf->storage,
-                                                             .max_entries = (size_t)conf->entries,
-                                                             .every_ms = (int64_t)conf->every,
-                                                             .large = (uint64_t)conf->followers},
-                               &node->signals.plan, diag);
+    int err = origin_plan_open(
+        &(struct origin_plan_options){.catalog = node->catalog,
+                                      .views = node->signals.views,
+                                      .clock = fb_clock_system(),
+                                      .metrics = node->metrics,
+                                      .folder = folder,
+                                      .max_bytes = conf->storage,
+                                      .max_entries = (size_t)conf->entries,
+                                      .every_ms = (int64_t)conf->every,
+                                      .large = (uint64_t)conf->followers,
+                                      .trends = {signals_tell_region, &node->signals}},
+        &node->signals.plan, diag);
     if (err == FB_OK) {
         origin_rounds_add(node->rounds, &(struct origin_round){.name = "plan",
                                                                .period_ms = PLAN_ROUND_MS,

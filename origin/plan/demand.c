@@ -3,6 +3,8 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/core/map.h"
+#include "origin/catalog/videos.h"
+#include "origin/plan/plan.h"
 #include "origin/views/views.h"
 
 #include <math.h>
@@ -20,6 +22,9 @@
 
 /* What somebody asked for is worth being there, whoever follows. */
 #define REQUESTED_VIEWS 10.0
+
+/* Not all that trends elsewhere will here. */
+#define ELSEWHERE 0.5
 
 #define AVERAGE_S 30.0 /* of a video of which nothing is known */
 #define SEGMENT_S 4.0  /* origin/media's */
@@ -97,6 +102,49 @@ static int gather_slot(void *ctx, const struct origin_view_row *row)
     return FB_OK;
 }
 
+/* ---- what trends ------------------------------------------------------------------------ */
+
+struct trends {
+    struct gathering *gathering;
+    double weight; /* views that a score is worth */
+    size_t n;
+    int err;
+};
+
+static void gather_trend(void *ctx, const struct origin_id *id, double score)
+{
+    struct trends *trends = ctx;
+    struct origin_video found;
+    double views = score * trends->weight;
+
+    if (trends->err < 0 || trends->n >= ORIGIN_DEMAND_TRENDS_MAX || views <= 0) {
+        return;
+    }
+    trends->n++;
+    int err = origin_catalog_video_get(trends->gathering->query->catalog, trends->gathering->arena,
+                                       id, &found);
+    if (err < 0) {
+        trends->err = err == FB_E_NOT_FOUND ? FB_OK : err; /* it went meanwhile */
+        return;
+    }
+    struct origin_demand_video *video = video_at(trends->gathering, found.seq);
+    video->trend = fmax(video->trend, exp2(floor(log2(views))));
+}
+
+static int gather_trends(struct gathering *gathering)
+{
+    const struct origin_plan_trends *from = gathering->query->trends;
+    struct trends here = {.gathering = gathering, .weight = 1};
+    struct trends elsewhere = {.gathering = gathering, .weight = gathering->share * ELSEWHERE};
+
+    if (from == NULL || from->visit == NULL) {
+        return FB_OK;
+    }
+    from->visit(from->ctx, gathering->query->region, gather_trend, &here);
+    from->visit(from->ctx, FB_STR_NONE, gather_trend, &elsewhere);
+    return here.err < 0 ? here.err : elsewhere.err;
+}
+
 /* ---- new uploads ---------------------------------------------------------------------------- */
 
 static int gather_release(void *ctx, const struct origin_plan_release *release)
@@ -139,7 +187,7 @@ static int gather_share(struct gathering *gathering)
 /* ---- all of it ----------------------------------------------------------------------------------
  */
 
-/* Sums become shares, averages and the greater of two expectations. */
+/* Sums become shares, averages and the greatest of the expectations. */
 static void video_finish(struct origin_demand_video *video)
 {
     double recent = video->recent * RECENT_DECAY * (double)ORIGIN_MS_PER_DAY / ORIGIN_SLOTS_KEPT_MS;
@@ -148,6 +196,10 @@ static void video_finish(struct origin_demand_video *video)
         video->video.reason = recent > 2 * video->video.views ? "trending" : video->video.reason;
     }
     video->video.views = fmax(video->video.views, recent);
+    if (video->trend > video->video.views && !video->video.is_now) {
+        video->video.reason = "trending";
+    }
+    video->video.views = fmax(video->video.views, video->trend);
     video->video.average_s = video->counted > 0 && video->watch_ms > 0
                                  ? video->watch_ms / video->counted / 1000
                                  : AVERAGE_S;
@@ -206,6 +258,9 @@ int origin_demand_of(const struct origin_demand_query *query, struct fb_arena *a
     }
     if (err == FB_OK) {
         err = gather_share(&gathering);
+    }
+    if (err == FB_OK) {
+        err = gather_trends(&gathering);
     }
     if (err == FB_OK) {
         err = origin_catalog_plan_releases(query->catalog, query->region,

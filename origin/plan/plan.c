@@ -156,6 +156,7 @@ static int plan_make(struct origin_plan *plan, struct fb_str region, bool *ret_i
         .region = region,
         .now_ms = fb_clock_wall_ms(plan->options.clock),
         .large = plan->options.large,
+        .trends = &plan->options.trends,
     };
 
     int err = origin_demand_of(&query, &arena, &videos, &n);

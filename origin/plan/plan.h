@@ -33,6 +33,15 @@ struct origin_views;
 #define ORIGIN_PLAN_LASTS_MS   (INT64_C(26) * 3600 * 1000)
 #define ORIGIN_PLAN_REQUEST_MS (INT64_C(24) * 3600 * 1000)
 
+/* Who tells what trends over the day: in `region`, or everywhere if that is empty. Calls `tell` for
+ * each video that does, the highest score first; the same state tells the same. */
+typedef void origin_plan_tell_fn(void *to, const struct origin_id *video, double score);
+struct origin_plan_trends {
+    void (*visit)(void *ctx, struct fb_str region, origin_plan_tell_fn *tell,
+                  void *to); /* NULL: nothing trends */
+    void *ctx;
+};
+
 struct origin_plan_options {
     struct origin_catalog *catalog;
     struct origin_views *views;
@@ -43,6 +52,7 @@ struct origin_plan_options {
     size_t max_entries;
     int64_t every_ms;
     uint64_t large; /* followers */
+    struct origin_plan_trends trends;
 };
 
 FB_MUST_CHECK int origin_plan_open(const struct origin_plan_options *options,

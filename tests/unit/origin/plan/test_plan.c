@@ -14,6 +14,7 @@
 #include "tests/support/test_folder.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,12 +37,29 @@ struct fixture {
     struct origin_id user;
     struct fb_arena arena;
     uint64_t n_reports;
+    const struct origin_video *trend; /* trends everywhere; may be NULL */
+    const struct origin_video *local; /* in the south; may be NULL */
+    double score;
     char keys[TEST_PATH_MAX + 32];
 };
 
 static void must(int result)
 {
     assert_int_equal(result, FB_OK);
+}
+
+static void tell_trends(void *ctx, struct fb_str region, origin_plan_tell_fn *tell, void *to)
+{
+    const struct fixture *f = ctx;
+    struct origin_id gone = origin_id_new();
+
+    if (region.len == 0 && f->trend != NULL) {
+        tell(to, &gone, 2 * f->score);
+        tell(to, &f->trend->id, f->score);
+    }
+    if (fb_str_equal(region, SOUTH) && f->local != NULL) {
+        tell(to, &f->local->id, f->score);
+    }
 }
 
 static void open_plan(struct fixture *f)
@@ -57,6 +75,7 @@ static void open_plan(struct fixture *f)
             .max_entries = 1000,
             .every_ms = 600000,
             .large = 2,
+            .trends = {tell_trends, f},
         },
         &f->plan, NULL));
 }
@@ -262,6 +281,56 @@ static void what_rises_now_outweighs_days_of_something_else(void **state)
     assert_true(fb_str_equal(plan->entries[0].reason, FB_STR("trending")));
 }
 
+/* How many requests for its last segment the plan expects. */
+static double expected(const struct fb_plan *plan, const struct origin_video *video)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        if (names(plan, i, video, "v/360p/seg-00003.m4s")) {
+            return -log1p(-(double)plan->entries[i].value / (double)plan->entries[i].size);
+        }
+    }
+    return 0;
+}
+
+static void what_trends_elsewhere_has_a_place_by_the_share_of_the_region(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_video own = publish(f);
+    struct origin_video spike = publish(f);
+
+    watch(f, &own, SOUTH, 100, ORIGIN_MS_PER_DAY);
+    watch(f, &spike, FB_STR("fr-west"), 300, ORIGIN_MS_PER_HOUR);
+    f->trend = &spike;
+    f->score = 20; /* a quarter of it, half of that: 2.5, rounded down 2 */
+    must(origin_plan_run(f->plan));
+    FB_AUTO(fb_plan_freep) struct fb_plan *plan = pull_own(f, SOUTH);
+
+    assert_int_equal(plan->n, 2 * (SEGMENTS + 1));
+    assert_true(names(plan, 0, &own, "v/360p/init.mp4")); /* what is watched here comes first */
+    assert_true(names(plan, SEGMENTS + 1, &spike, "v/360p/init.mp4"));
+    assert_true(fb_str_equal(plan->entries[SEGMENTS + 1].reason, FB_STR("trending")));
+    double requests = expected(plan, &spike); /* 8 s from the beginning, of 30 s on the average */
+    assert_true(requests > 2 * exp(-8.0 / 30) - 0.05 && requests < 2 * exp(-8.0 / 30) + 0.05);
+}
+
+static void what_trends_here_outweighs_what_was_watched(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_video steady = publish(f);
+    struct origin_video trend = publish(f);
+
+    watch(f, &steady, SOUTH, 100, ORIGIN_MS_PER_DAY);
+    watch(f, &trend, SOUTH, 1, ORIGIN_MS_PER_DAY);
+    f->local = &trend;
+    f->score = 500;
+    must(origin_plan_run(f->plan));
+    FB_AUTO(fb_plan_freep) struct fb_plan *plan = pull_own(f, SOUTH);
+
+    assert_true(names(plan, 0, &trend, "v/360p/init.mp4"));
+    assert_true(fb_str_equal(plan->entries[0].reason, FB_STR("trending")));
+    assert_true(fb_str_equal(plan->entries[SEGMENTS + 1].reason, FB_STR("demand")));
+}
+
 static uint64_t serial_of(struct fixture *f, struct fb_str region)
 {
     FB_AUTO(fb_buf_done) struct fb_buf token = {0};
@@ -297,6 +366,30 @@ static void the_same_demand_gives_the_same_plan_and_no_new_number(void **state)
     assert_int_equal(serial_of(f, SOUTH), 7);
     FB_AUTO(fb_plan_freep) struct fb_plan *plan = pull_own(f, SOUTH);
     assert_int_equal(plan->n, 6 * (SEGMENTS + 1));
+}
+
+static void trends_that_say_less_and_small_changes_of_them_change_no_plan(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_video own = publish(f);
+    struct origin_video other = publish(f);
+    bool is_new = false;
+
+    watch(f, &own, SOUTH, 100, ORIGIN_MS_PER_DAY);
+    must(origin_plan_make(f->plan, SOUTH, &is_new)); /* nothing trends */
+    f->trend = f->local = &own;
+    for (f->score = 0; f->score < 20; f->score += 5) { /* a day of 25 views says more */
+        must(origin_plan_make(f->plan, SOUTH, &is_new));
+        assert_false(is_new);
+    }
+    f->local = &other;
+    for (f->score = 64; f->score < 128; f->score += 9) {
+        must(origin_plan_make(f->plan, SOUTH, &is_new));
+        assert_int_equal(is_new, f->score < 65); /* the first time */
+    }
+    must(origin_plan_make(f->plan, FB_STR("it-north"), &is_new));
+    assert_false(is_new); /* a region that watches nothing has no share in what trends */
+    assert_int_equal(serial_of(f, SOUTH), 2);
 }
 
 static void rounds_make_plans_when_they_are_due(void **state)
@@ -421,6 +514,9 @@ int main(void)
         TEST(a_plan_names_what_its_region_watches_most_first),
         TEST(what_rises_now_outweighs_days_of_something_else),
         TEST(the_same_demand_gives_the_same_plan_and_no_new_number),
+        TEST(what_trends_elsewhere_has_a_place_by_the_share_of_the_region),
+        TEST(what_trends_here_outweighs_what_was_watched),
+        TEST(trends_that_say_less_and_small_changes_of_them_change_no_plan),
         TEST(rounds_make_plans_when_they_are_due),
         TEST(a_release_is_planned_at_once),
         TEST(whom_many_follow_releases_without_being_asked),
