@@ -54,9 +54,9 @@ struct fb_view_totals {
     uint64_t plan_filled;     /* bytes filled ahead of demand, by plan */
     uint64_t plan_served;     /* bytes served of what was filled so */
     uint64_t prefetch_filled; /* bytes of next segments fetched ahead */
-    uint64_t prefetch_served;
-    uint64_t dropped_events; /* requests and beacons that were not looked at, for want of room */
-    uint64_t folded_entries; /* entries whose detail went for want of room; their sums did not */
+    uint64_t prefetch_served; /* bytes served of what was fetched so */
+    uint64_t dropped_events;  /* requests and beacons that were not looked at, for want of room */
+    uint64_t folded_entries;  /* entries whose detail went for want of room; their sums did not */
 };
 
 /* Reports of others that were merged into this one: first to last of one stream, for audit. */

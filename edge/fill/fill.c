@@ -360,6 +360,7 @@ struct edge_fill *edge_fill_new(struct edge_fill_table *table, struct fb_loop *l
         .stale = is_usable ? edge_object_ref(ask->stale) : NULL,
         .partial = ask->partial != NULL ? edge_object_ref(ask->partial) : NULL,
         .is_planned = ask->is_planned,
+        .is_prefetch = ask->is_prefetch,
         .sha256 = fill_copy_digest(&fill->arena, ask->sha256),
         .pool = ask->pool,
         .loads_only = ask->loads_only,

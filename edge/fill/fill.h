@@ -148,6 +148,7 @@ struct edge_fill_ask {
     bool loads_only;             /* what no tier has fresh is not fetched: ALONE, unless a fill
                                   * runs that brings it */
     bool is_planned;             /* no client wants it yet, but a plan */
+    bool is_prefetch;            /* nor yet, but will next, as it seems */
     const uint8_t *sha256; /* what a whole body of 200 has to be, FB_SHA256_SIZE bytes, whatever
                             * the upstream says; NULL: not known */
     const struct edge_pool *pool; /* whom to ask; NULL: the node's own */

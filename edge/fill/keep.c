@@ -128,6 +128,7 @@ static void fill_keep(struct edge_fill *fill, const struct edge_terms *terms, in
                                                           .terms = *terms,
                                                           .birth = fill->epoch,
                                                           .is_planned = fill->ask.is_planned,
+                                                          .is_prefetched = fill->ask.is_prefetch,
                                                           .length = length},
                                edge_chunk_ceil(fill->at), &object);
     }

@@ -25,6 +25,7 @@ static void signals_totals(void *ctx, struct fb_view_totals *totals)
     totals->plan_filled = fb_metrics_sum(metrics, "edge_warm_filled_bytes_total");
     totals->plan_served = fb_metrics_sum(metrics, "edge_bytes_planned_served_total");
     totals->prefetch_filled = fb_metrics_sum(metrics, "edge_prefetch_bytes_total");
+    totals->prefetch_served = fb_metrics_sum(metrics, "edge_bytes_prefetched_served_total");
     totals->dropped_events = fb_metrics_sum(metrics, "edge_views_dropped_total");
     uint64_t ahead = totals->plan_filled + totals->prefetch_filled;
     totals->bytes_missed = fetched - FB_MIN(ahead, fetched);

@@ -134,6 +134,7 @@ static bool slot_ask(struct prefetch_slot *slot, const struct serve_request *req
         .request = &slot->request,
         .treatment = edge_site_treat(site, &slot->arena, target.path),
         .range = next->has_range ? &slot->range : NULL,
+        .is_prefetch = true,
         .pool = site->pool,
         .upstream = request->serve->uplink,
     };

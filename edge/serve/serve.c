@@ -95,6 +95,9 @@ static void serve_on_finished(void *ctx, const struct fb_exchange_outcome *outco
     if (request->object != NULL && edge_object_head(request->object)->is_planned) {
         fb_metrics_add(serve->metrics, SERVE_ROW_PLANNED, outcome->body_bytes);
     }
+    if (request->object != NULL && edge_object_head(request->object)->is_prefetched) {
+        fb_metrics_add(serve->metrics, SERVE_ROW_PREFETCHED, outcome->body_bytes);
+    }
     if (outcome->result < 0) {
         fb_metrics_add(serve->metrics, SERVE_ROW_CUT, 1);
     }

@@ -252,6 +252,7 @@ enum {
     SERVE_ROW_MISSES, /* as many as there are causes */
     SERVE_ROW_BYTES = SERVE_ROW_MISSES + EDGE_N_CAUSES,
     SERVE_ROW_PLANNED,
+    SERVE_ROW_PREFETCHED,
     SERVE_ROW_CUT,
     SERVE_N_ROWS
 };

@@ -44,6 +44,9 @@ static const struct fb_metric trail_rows[SERVE_N_ROWS] = {
                          "Bytes of content sent to clients."},
     [SERVE_ROW_PLANNED] = {"edge_bytes_planned_served_total", FB_METRIC_COUNTER, NULL,
                            "Those of them that came from objects which a plan had filled."},
+    [SERVE_ROW_PREFETCHED] = {"edge_bytes_prefetched_served_total", FB_METRIC_COUNTER, NULL,
+                              "Those of them that came from objects which were fetched as next "
+                              "segments."},
     [SERVE_ROW_CUT] = {"edge_responses_cut_total", FB_METRIC_COUNTER, NULL,
                        "Responses that ended before their content did."},
 };

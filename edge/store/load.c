@@ -79,6 +79,7 @@ static int load_make(struct object_load *self, struct edge_object **ret_object)
                                     .tags = meta.tags,
                                     .birth = meta.birth,
                                     .is_planned = meta.is_planned,
+                                    .is_prefetched = meta.is_prefetched,
                                     .length = (int64_t)head->length};
     struct edge_object *object = NULL;
     err = edge_store_create(self->store, &spec, &object);

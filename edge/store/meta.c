@@ -11,7 +11,8 @@ enum {
     META_IS_IMMUTABLE = 4,
     META_HAS_GUARDED = 8,
     META_IS_PLANNED = 16,
-    META_FLAGS = 31,
+    META_IS_PREFETCHED = 32,
+    META_FLAGS = 63,
     META_MIN_FIELD_BYTES = 8, /* of a field whose strings are empty */
     META_SLACK_MS = 60000     /* so far may a clock be set back unnoticed */
 };
@@ -42,7 +43,8 @@ void edge_meta_encode(const struct edge_object_head *head, uint64_t birth, struc
                      (terms->always_validate ? META_ALWAYS_VALIDATE : 0U) |
                      (terms->is_immutable ? META_IS_IMMUTABLE : 0U) |
                      (terms->has_guarded ? META_HAS_GUARDED : 0U) |
-                     (head->is_planned ? META_IS_PLANNED : 0U);
+                     (head->is_planned ? META_IS_PLANNED : 0U) |
+                     (head->is_prefetched ? META_IS_PREFETCHED : 0U);
 
     put_number(bytes, META_VERSION, 1);
     put_number(bytes, birth, 8);
@@ -150,6 +152,7 @@ static void get_terms(struct meta_input *input, struct edge_moment now, struct e
     terms->is_immutable = get_flag(flags, META_IS_IMMUTABLE);
     terms->has_guarded = get_flag(flags, META_HAS_GUARDED);
     meta->is_planned = get_flag(flags, META_IS_PLANNED);
+    meta->is_prefetched = get_flag(flags, META_IS_PREFETCHED);
     if (received_ms > now.wall_ms + META_SLACK_MS) {
         terms->initial_age_ms =
             FB_MIN(terms->initial_age_ms + terms->lifetime_ms + 1, META_MAX_SPAN_MS);

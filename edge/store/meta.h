@@ -36,6 +36,7 @@ struct edge_meta {
     struct fb_headers headers;
     struct edge_terms terms;
     bool is_planned;
+    bool is_prefetched;
 };
 
 void edge_meta_encode(const struct edge_object_head *head, uint64_t birth, struct edge_moment now,

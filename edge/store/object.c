@@ -158,6 +158,7 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     head->status = spec->status;
     head->terms = spec->terms;
     head->is_planned = spec->is_planned;
+    head->is_prefetched = spec->is_prefetched;
     head->key = copy_to(&at, spec->key);
     head->vary = copy_to(&at, text.vary);
     head->variant = copy_to(&at, text.variant);

@@ -67,7 +67,8 @@ struct edge_object_head {
     struct fb_str last_modified;
     struct fb_str tags; /* Cache-Tag, which is not among the headers; or empty */
     struct edge_terms terms;
-    bool is_planned; /* a plan had it filled, ahead of any client */
+    bool is_planned;    /* a plan had it filled, ahead of any client */
+    bool is_prefetched; /* it was fetched as what a player would ask for next */
 };
 
 const struct edge_object_head *edge_object_head(const struct edge_object *object);

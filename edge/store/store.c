@@ -59,6 +59,7 @@ int edge_store_renew(struct edge_store *store, const struct edge_object_spec *sp
 
     renewed.tags = spec->tags.ptr != NULL ? spec->tags : old->head.tags;
     renewed.is_planned = old->head.is_planned;
+    renewed.is_prefetched = old->head.is_prefetched;
     uint64_t head_cost = edge_object_cost(&renewed);
 
     int err = edge_room_claim(store, head_cost);

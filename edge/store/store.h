@@ -179,6 +179,7 @@ struct edge_object_spec {
     int64_t length;  /* FB_LENGTH_UNKNOWN: only the end will tell */
     uint64_t birth;  /* edge_store_epoch() when the request was sent upstream */
     bool is_planned; /* by a plan: admission lets it pass */
+    bool is_prefetched;
 };
 
 /* A new object without a byte, not yet in the index; room for its head is claimed. The

@@ -47,7 +47,9 @@ def test_what_a_player_names_is_a_hit(lab, kind):
     assert ask(edge, segment(5))
     assert [origin.count(segment(i)) for i in range(8)] == [1, 1, 0, 0, 0, 1, 0, 0]
     assert edge.metric("edge_prefetch_used_total") == 2
-    assert edge.metric("edge_prefetch_bytes_total") == 40000
+    assert edge.metric("edge_prefetch_bytes_total") == edge.metric("edge_bytes_prefetched_served_total") == 40000
+    assert ask(edge, segment(0))
+    assert edge.metric("edge_bytes_prefetched_served_total") == 40000  # that one was asked for
 
 
 def test_nothing_is_fetched_for_who_has_no_session_or_is_elsewhere(lab):

@@ -31,6 +31,7 @@ static int set_up(void **state)
         .tags = FB_STR("s7, a"),
         .status = 404,
         .is_planned = true,
+        .is_prefetched = true,
         .terms =
             {
                 .class = EDGE_CLASS_SEGMENT,
@@ -80,6 +81,7 @@ static void a_head_comes_back_as_it_was(void **state)
     assert_int_equal(decode(f, moment(6000, 0), &meta), FB_OK);
     assert_int_equal(meta.birth, BIRTH);
     assert_true(meta.is_planned);
+    assert_true(meta.is_prefetched);
     assert_true(fb_str_equal(meta.tags, f->head.tags));
     assert_int_equal(meta.status, 404);
     assert_true(fb_str_equal(meta.vary, f->head.vary));
@@ -221,7 +223,7 @@ static void numbers_out_of_range_are_refused(void **state)
                  {STATUS_AT - TAGS_LEN, '\n'},
                  {STATUS_AT + 1, 0x7f},
                  {STATUS_AT + 2, 3},
-                 {STATUS_AT + 3, 32},
+                 {STATUS_AT + 3, 64},
                  {STATUS_AT + 11, 0x80},
                  {STATUS_AT + 19, 0x40},
                  {STATUS_AT + 35, 0xff}};
