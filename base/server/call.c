@@ -11,6 +11,7 @@
 #include "base/server/router.h"
 #include "base/server/router_internal.h"
 #include "base/server/server_internal.h"
+#include "base/tls/handshake.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -143,6 +144,11 @@ void fb_call_start(struct fb_exchange *exchange, const struct fb_route *route, s
     fb_op_init(&self->work.op, loop, on_ran);
     self->call.request = fb_exchange_request(exchange);
     self->call.peer = fb_exchange_peer(exchange);
+    const struct fb_tls_facts *facts = fb_exchange_tls(exchange);
+    if (facts != NULL && facts->peer_name != NULL) {
+        self->call.peer_name =
+            fb_arena_dup(fb_exchange_arena(exchange), fb_str_from(facts->peer_name));
+    }
     self->call.arena = fb_exchange_arena(exchange);
     self->call.status = 200;
     self->call.route = route;

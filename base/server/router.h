@@ -31,7 +31,8 @@ struct fb_call {
     const struct fb_request_head *request; /* borrowed for the call */
     struct fb_str body;                    /* the whole content, borrowed */
     struct fb_address peer;
-    struct fb_arena *arena; /* for what the response refers to */
+    struct fb_str peer_name; /* of its certificate (base/tls/handshake.h); ptr NULL: none */
+    struct fb_arena *arena;  /* for what the response refers to */
 
     /* The response; 200 without content to begin with. */
     unsigned status;

@@ -109,8 +109,9 @@ static const struct fb_conf_item accept_items[] = {
     {"token_file", FB_CONF_PATH, AT(edge_conf_reports_accept, token_file),
      .probe = edge_conf_probe_read, .help = "A file whose first line is the `token`."},
     {"names", FB_CONF_STRINGS, AT(edge_conf_reports_accept, names), .max = 1024,
-     .help = "Of certificates that need no token: their first DNS name, else their common name. "
-             "The listener's entry of `tls` says with `authorities` who may have signed them."},
+     .help =
+         "Of certificates that need no token: their first DNS name, else their common name, "
+         "which has to be the `node` of who reports. The listener's entry of `tls` says with `authorities` who may have signed them."},
     {0},
 };
 

@@ -190,7 +190,7 @@ static void answer_log(const struct mail *mail, const struct edge_spool_answer *
            FB_LOG_INT("refused", answer->refused));
 }
 
-int edge_spool_receive(struct edge_spool *spool, struct fb_str body,
+int edge_spool_receive(struct edge_spool *spool, struct fb_str node, struct fb_str body,
                        struct edge_spool_answer *ret_answer)
 {
     FB_AUTO(mail_done) struct mail mail = {0};
@@ -199,6 +199,9 @@ int edge_spool_receive(struct edge_spool *spool, struct fb_str body,
     int err = mail_read(&mail, body);
     if (err < 0) {
         return err;
+    }
+    if (node.ptr != NULL && !fb_str_equal_nocase(mail.reports[0].node, node)) {
+        return FB_E_DENIED;
     }
     FB_AUTO(edge_spool_hold_done) struct spool_hold hold = {0};
     edge_spool_lock(spool, &hold);

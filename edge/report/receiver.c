@@ -42,6 +42,25 @@ static void receiver_count(struct edge_report *report, const struct edge_spool_a
     edge_report_count(report, REPORT_CHANGED, answer->verdict == FB_VIEW_CHANGED ? 1 : 0);
 }
 
+static bool has_token(const struct edge_report *report, const struct fb_request_head *request)
+{
+    static const struct fb_str scheme = {"Bearer ", 7};
+    struct fb_str field = fb_headers_find(&request->headers, FB_STR("Authorization"));
+
+    return report->accept_token != NULL &&
+           fb_str_equal_nocase(fb_str_first(field, scheme.len), scheme) &&
+           fb_crypto_equal(fb_str_skip(field, scheme.len), fb_str_from(report->accept_token));
+}
+
+/* Who shows the token speaks for any node, a certificate for the node of its name alone. */
+static struct fb_str node_of(const struct edge_report *report, const struct fb_call *call)
+{
+    if (has_token(report, call->request)) {
+        return FB_STR_NONE;
+    }
+    return call->peer_name.ptr != NULL ? call->peer_name : FB_STR("");
+}
+
 static void receiver_take(void *ctx, struct fb_call *call)
 {
     struct edge_report *report = ctx;
@@ -54,7 +73,12 @@ static void receiver_take(void *ctx, struct fb_call *call)
         call_answer(call, 421, json);
         return;
     }
-    int err = edge_spool_receive(report->spool, call->body, &answer);
+    int err = edge_spool_receive(report->spool, node_of(report, call), call->body, &answer);
+    if (err == FB_E_DENIED) {
+        edge_report_count(report, REPORT_DENIED, 1);
+        fb_call_problem(call, 403, NULL, "the reports are not of the certificate's node");
+        return;
+    }
     if (err == FB_E_MALFORMED || err == FB_E_UNSUPPORTED) {
         fb_call_problem(call, 400, NULL, "the reports cannot be read: %s", fb_err_text(err));
         return;
@@ -80,16 +104,6 @@ static const struct fb_route routes[] = {
      .call = receiver_take,
      .max_body_bytes = FB_VIEW_BATCH_MAX},
 };
-
-static bool has_token(const struct edge_report *report, const struct fb_request_head *request)
-{
-    static const struct fb_str scheme = {"Bearer ", 7};
-    struct fb_str field = fb_headers_find(&request->headers, FB_STR("Authorization"));
-
-    return report->accept_token != NULL &&
-           fb_str_equal_nocase(fb_str_first(field, scheme.len), scheme) &&
-           fb_crypto_equal(fb_str_skip(field, scheme.len), fb_str_from(report->accept_token));
-}
 
 static bool has_certificate(const struct edge_report *report, const struct fb_exchange *exchange)
 {

@@ -44,8 +44,9 @@ static const struct fb_metric rows[REPORT_N_METRICS] = {
                      "Reports of other nodes that did not follow the last one."},
     [REPORT_CHANGED] = {"edge_report_refusals_total", FB_METRIC_COUNTER, "reason=\"changed\"",
                         "Reports of other nodes that did not follow the last one."},
-    [REPORT_DENIED] = {"edge_report_denied_total", FB_METRIC_COUNTER, NULL,
-                       "Requests with reports that showed neither token nor certificate."},
+    [REPORT_DENIED] =
+        {"edge_report_denied_total", FB_METRIC_COUNTER, NULL,
+         "Requests with reports that showed neither token nor certificate, or another node's."},
 };
 
 void edge_report_count(struct edge_report *report, enum report_metric row, uint64_t n)
@@ -65,10 +66,11 @@ void edge_report_look(struct edge_report *report, bool now)
     bool is_due = now || report->looked_ms == 0 || now_ms - report->looked_ms >= LOOK_MS;
     report->looked_ms = is_due ? now_ms : report->looked_ms;
     (void)pthread_mutex_unlock(&report->lock); /* as above */
+    /* first: what is told as added is also told as pending, or has gone since */
+    struct edge_spool_counts counts = edge_spool_counts(report->spool);
     if (!is_due || edge_spool_state(report->spool, &state) < 0) {
         return;
     }
-    struct edge_spool_counts counts = edge_spool_counts(report->spool);
     (void)pthread_mutex_lock(&report->lock); /* as above */
     report->state = state;
     report->counts = counts;

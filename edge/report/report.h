@@ -52,8 +52,8 @@ struct edge_report_options {
     struct fb_str token; /* shown to targets; empty: none */
     uint32_t every_ms;   /* between two times that targets are asked */
 
-    /* Of nodes below: who shows the token, or a certificate of one of the names. Neither: nobody.
-     */
+    /* Of nodes below: who shows the token, or a certificate of one of the names, which is also the
+     * only node that it may speak for. Neither: nobody. */
     struct fb_str accept_token;
     const struct fb_str *accept_names;
     size_t n_accept_names;

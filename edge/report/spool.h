@@ -93,10 +93,11 @@ struct edge_spool_answer {
     size_t n_repeated;
 };
 
-/* Merges the reports of `body` into what is pending. FB_E_MALFORMED, FB_E_UNSUPPORTED: one of them
- * cannot be read, or they are of several streams, or too many. On failure nothing has changed. */
-FB_MUST_CHECK int edge_spool_receive(struct edge_spool *spool, struct fb_str body,
-                                     struct edge_spool_answer *ret_answer);
+/* Merges the reports of `body` into what is pending, if they are of `node`; ptr NULL: of any.
+ * FB_E_MALFORMED, FB_E_UNSUPPORTED: one of them cannot be read, or they are of several streams, or
+ * too many. FB_E_DENIED: they are of another node. On failure nothing has changed. */
+FB_MUST_CHECK int edge_spool_receive(struct edge_spool *spool, struct fb_str node,
+                                     struct fb_str body, struct edge_spool_answer *ret_answer);
 
 /* ---- keeping ---------------------------------------------------------------- */
 

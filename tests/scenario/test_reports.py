@@ -1,8 +1,13 @@
 """Reports: what edges count comes to the origin by way of a regional node, once."""
 import random
+import ssl
 import urllib.parse
 
-from lab import call, get, until
+import pytest
+
+from lab import Cut, call, get, until
+from lab_tls import Authority, TlsClient, add_tls, context, entry
+from view_reports import Entry, Node
 
 UPSTREAM_TOKEN = "what-the-origin-expects"
 TOKEN = "what-the-regional-node-expects"
@@ -106,3 +111,83 @@ def test_only_those_who_may_report(lab):
     assert get(tiers.regional.url + PATH, "POST", fields, b"x").status == 400
     assert get(tiers.regional.url + PATH, "POST", {**fields, "Forebay-Receiver": "0" * 32}, b"x").status == 421
     assert get(tiers.edge.url + PATH, headers=fields).status == 404
+
+
+# ---- nodes that know each other by their certificates ---------------------------------
+
+@pytest.fixture
+def authority(lab):
+    return Authority(lab.dir / "authority")
+
+
+@pytest.fixture
+def regional(lab, authority):
+    """One that takes reports by TLS of edge-1 and edge-2 alone; nobody is above it."""
+    node = lab.edge(["http://127.0.0.1:9"], name="regional-1", role="regional", workers=1, start=False,
+                    extra="state: state\nreports:\n  accept: {names: [edge-1, edge-2]}\n")
+    add_tls(node, entry("tiers", [authority.issue("region.example")], authorities=authority.path), "tiers")
+    return node.start()
+
+
+def edge_with(lab, authority, regional, certificate, name="edge-1"):
+    """An edge that reports with the certificate of that name, and a view of it."""
+    media = lab.scripted_origin("media")
+    for number in range(4):
+        media.put(f"/media/v/r1/v/720p/seg-{number:05}.m4s", b"x" * 1000)
+    clock = lab.clock()
+    to = f"{{url: 'https://127.0.0.1:{regional.tls_port}', tls: tiers, tls_name: region.example}}"
+    edge = lab.edge([media.url], name=name, workers=1, clock=clock,
+                    extra=f"state: state\nviews: {{enabled: true}}\nreports:\n  to: [{to}]\n  every: 100ms\n"
+                          "tls:\n" + entry("tiers", [authority.issue(certificate)], authorities=authority.path))
+    cmcd = urllib.parse.quote(f'd={SEGMENT_S * 1000},sid="s"')
+    for number in range(4):
+        assert get(f"{edge.url}/media/v/r1/v/720p/seg-{number:05}.m4s?CMCD={cmcd}",
+                   headers={"User-Agent": "Player/1"}).status == 200
+        until(lambda: edge.metric("edge_views_requests_total") == number + 1, "it is noted")
+        clock.forward(SEGMENT_S)
+    clock.forward(300)
+    until(lambda: edge.status()["reports"]["added"] == 1, "the view is in the spool")
+    return edge
+
+
+def waits(edge):
+    said = edge.status()["reports"]
+    return said["pending"] + said["sealed"] > 0
+
+
+def test_a_certificate_is_enough_to_report(lab, authority, regional):
+    edge = edge_with(lab, authority, regional, "edge-1")
+    until(lambda: not waits(edge), "nothing is left")
+    assert regional.metric("edge_report_denied_total") == 0
+    regional.stop()
+    regional.start()
+    assert regional.status()["reports"]["pending"] == 1
+
+
+@pytest.mark.parametrize("certificate", ["edge-3", "edge-2"])
+def test_a_certificate_speaks_for_its_own_node_alone(lab, authority, regional, certificate):
+    """One that is not among the names, and one that is, but is another node's."""
+    edge = edge_with(lab, authority, regional, certificate)
+    denied = regional.metric("edge_report_denied_total")
+    until(lambda: regional.metric("edge_report_denied_total") > denied, "it is refused")
+    assert waits(edge) and regional.metric("edge_report_applied_total") == 0
+
+
+def test_answers_to_certificates(authority, regional):
+    def post(certificate, node):
+        trust = context(authority, own=authority.issue(certificate))
+        with TlsClient(regional.tls_port, "region.example", trust) as client:
+            client.request(PATH, "POST", body=node.body(1))
+            return client.read("POST")
+
+    own, other = Node("edge-1", 1), Node("edge-2", 2)
+    for node in (own, other):
+        node.report([Entry("v", 29000000, 1)], 0)
+    assert post("edge-1", own).json()["acked"] == 1
+    assert post("edge-1", other).status == 403
+    assert post("edge-3", Node("edge-3", 3)).status == 401
+    assert get(regional.url + PATH, "POST", body=own.body(1)).status == 401
+    with pytest.raises((ssl.SSLError, ConnectionError, Cut)):
+        with TlsClient(regional.tls_port, "region.example", authority) as client:
+            client.request(PATH).read()
+    assert regional.metric("edge_report_denied_total") == 3

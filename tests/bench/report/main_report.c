@@ -130,7 +130,7 @@ static uint64_t move_all(struct edge_spool *from, struct edge_spool *to, double 
         if (err == FB_OK) {
             n_bytes += batch.body.len;
             double begin = seconds();
-            err = edge_spool_receive(to, fb_buf_str(&batch.body), &answer);
+            err = edge_spool_receive(to, FB_STR_NONE, fb_buf_str(&batch.body), &answer);
             *seconds_in += seconds() - begin;
         }
         if (err == FB_OK) {

@@ -194,7 +194,7 @@ static bool regional_receive(struct world *w, struct fb_str body, struct test_or
     struct edge_spool_answer said;
 
     fault_begin(w);
-    int err = edge_spool_receive(node->spool, body, &said);
+    int err = edge_spool_receive(node->spool, FB_STR_NONE, body, &said);
     if (!fault_end(w, node, err)) {
         return false;
     }
@@ -302,7 +302,8 @@ static void settle_pair(struct world *w, size_t from, bool to_origin)
         if (to_origin) {
             answer = test_origin_receive(&w->origin, fb_buf_str(&batch.body));
         } else {
-            err = edge_spool_receive(w->nodes[REGIONAL].spool, fb_buf_str(&batch.body), &said);
+            err = edge_spool_receive(w->nodes[REGIONAL].spool, FB_STR_NONE, fb_buf_str(&batch.body),
+                                     &said);
             assert_int_equal(err, FB_OK);
             answer.status = said.verdict == FB_VIEW_APPLY ? 200 : 409;
             answer.acked = said.acked;

@@ -204,8 +204,8 @@ static void bodies_that_cannot_be_read_change_nothing(void **state)
     assert_int_equal(edge_spool_seal(f->spool, me), FB_OK);
     assert_int_equal(edge_spool_batch(f->spool, me, &batch), FB_OK);
     for (size_t len = 0; len < batch.body.len; len += 1 + len / 20) {
-        assert_true(edge_spool_receive(f->spool, (struct fb_str){batch.body.ptr, len}, &answer) <
-                    0);
+        assert_true(edge_spool_receive(f->spool, FB_STR_NONE, (struct fb_str){batch.body.ptr, len},
+                                       &answer) < 0);
     }
     struct fb_str once = fb_buf_str(&batch.body);
     FB_AUTO(fb_buf_done) struct fb_buf many = {0};
@@ -213,7 +213,8 @@ static void bodies_that_cannot_be_read_change_nothing(void **state)
         fb_buf_append(&many, once);
     }
     /* and not as a spool without room does, to which they may be sent again */
-    assert_int_equal(edge_spool_receive(f->spool, fb_buf_str(&many), &answer), FB_E_MALFORMED);
+    assert_int_equal(edge_spool_receive(f->spool, FB_STR_NONE, fb_buf_str(&many), &answer),
+                     FB_E_MALFORMED);
     assert_int_equal(state_of(f->spool).n_peers, 0);
     edge_spool_batch_done(&batch);
 }
@@ -265,7 +266,7 @@ static int round_of(struct fixture *f, struct edge_spool *above)
         err = edge_spool_batch(f->spool, edge_spool_id(above), &batch);
     }
     if (err == FB_OK) {
-        err = edge_spool_receive(above, fb_buf_str(&batch.body), &answer);
+        err = edge_spool_receive(above, FB_STR_NONE, fb_buf_str(&batch.body), &answer);
     }
     if (err == FB_OK) {
         err = edge_spool_acked(f->spool, edge_spool_id(above), batch.epoch, answer.acked);
