@@ -3,11 +3,11 @@
 #include "base/core/alloc.h"
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/db/damage.h"
 #include "base/db/db.h"
 #include "edge/purge/purge_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 /* No clock says more; sums of a few fit in. */
@@ -149,7 +149,10 @@ static int log_open_at(const char *path, uint64_t now, struct fb_db **ret_db,
     if (err < 0) {
         err = fb_diag_prefix(diag, err, "'%s'", path);
     } else {
-        err = log_begin(db, now, &state);
+        err = fb_db_check(db);
+        if (err == FB_OK) {
+            err = log_begin(db, now, &state);
+        }
         if (err < 0) {
             err = fb_diag_set(diag, err, "'%s': %s", path, fb_err_text(err));
         }
@@ -160,22 +163,6 @@ static int log_open_at(const char *path, uint64_t now, struct fb_db **ret_db,
     }
     *ret_db = db;
     *ret_state = state;
-    return FB_OK;
-}
-
-static int log_put_aside(const char *path)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(suffixes); i++) {
-        FB_AUTO(fb_buf_done) struct fb_buf from = {0};
-        FB_AUTO(fb_buf_done) struct fb_buf to = {0};
-        fb_buf_printf(&from, "%s%s", path, suffixes[i]);
-        fb_buf_printf(&to, "%s.broken%s", path, suffixes[i]);
-        if (rename(from.ptr, to.ptr) < 0 && errno != ENOENT) {
-            return -errno;
-        }
-    }
     return FB_OK;
 }
 
@@ -192,7 +179,7 @@ int edge_purge_log_open(const char *folder, uint64_t now, struct fb_db **ret_db,
     if (err != FB_E_CORRUPT) {
         return err;
     }
-    err = log_put_aside(path.ptr);
+    err = fb_db_put_aside(path.ptr);
     if (err < 0) {
         return fb_diag_set(diag, err, "put the broken '%s' aside: %s", path.ptr, fb_err_text(err));
     }

@@ -4,12 +4,11 @@
 #include "base/core/err.h"
 #include "base/core/text.h"
 #include "base/core/varint.h"
+#include "base/db/damage.h"
 #include "base/log/log.h"
 #include "base/sys/random.h"
 #include "edge/report/spool_internal.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Rows of `pending` stand in the order in which they are folded and, from behind, sealed. */
@@ -307,19 +306,6 @@ static int spool_identify(struct edge_spool *spool)
     return err;
 }
 
-/* Damage in a page that is met later would refuse all that comes, whoever restarts the node. */
-static int spool_check(struct edge_spool *spool)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(spool->db, "PRAGMA quick_check(1)");
-
-    int err = fb_db_step(&q);
-    if (err == FB_OK && !fb_str_equal(fb_db_column_str(&q, 0), FB_STR("ok"))) {
-        return FB_E_CORRUPT;
-    }
-    return err;
-}
-
 static int spool_open_at(struct edge_spool *spool, const char *path, struct fb_diag *diag)
 {
     int64_t page_bytes = 0;
@@ -331,7 +317,7 @@ static int spool_open_at(struct edge_spool *spool, const char *path, struct fb_d
     if (err < 0) {
         return err;
     }
-    err = spool_check(spool);
+    err = fb_db_check(spool->db); /* damage that is met later would refuse all that comes */
     if (err == FB_OK) {
         err = spool_number(spool, "PRAGMA page_size", &page_bytes);
     }
@@ -345,27 +331,11 @@ static int spool_open_at(struct edge_spool *spool, const char *path, struct fb_d
     return FB_OK;
 }
 
-static int spool_put_aside(const char *path)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(suffixes); i++) {
-        FB_AUTO(fb_buf_done) struct fb_buf from = {0};
-        FB_AUTO(fb_buf_done) struct fb_buf to = {0};
-        fb_buf_printf(&from, "%s%s", path, suffixes[i]);
-        fb_buf_printf(&to, "%s.broken%s", path, suffixes[i]);
-        if (rename(from.ptr, to.ptr) < 0 && errno != ENOENT) {
-            return -errno;
-        }
-    }
-    return FB_OK;
-}
-
 static int spool_begin_anew(struct edge_spool *spool, const char *path, struct fb_diag *diag)
 {
     fb_db_close(spool->db);
     spool->db = NULL;
-    int err = spool_put_aside(path);
+    int err = fb_db_put_aside(path);
     if (err < 0) {
         return fb_diag_set(diag, err, "put the broken '%s' aside: %s", path, fb_err_text(err));
     }

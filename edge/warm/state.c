@@ -2,7 +2,9 @@
 
 #include "base/core/alloc.h"
 #include "base/core/err.h"
+#include "base/db/damage.h"
 #include "base/db/db.h"
+#include "base/log/log.h"
 
 #include <string.h>
 
@@ -20,6 +22,34 @@ struct edge_warm_state {
     struct fb_db *db; /* owned; NULL: nothing is kept */
 };
 
+static int state_open_at(struct edge_warm_state *state, const char *path, struct fb_diag *diag)
+{
+    int err = fb_db_open(path, NULL, &state->db, diag);
+    if (err == FB_OK) {
+        err = fb_db_migrate(state->db, state_migrations, FB_ARRAY_LEN(state_migrations), diag);
+    }
+    if (err < 0) {
+        return err;
+    }
+    err = fb_db_check(state->db);
+    return err < 0 ? fb_diag_set(diag, err, "read '%s': %s", path, fb_err_text(err)) : FB_OK;
+}
+
+/* Without it an older plan could be taken once more, whose time is not over; a node that does not
+ * start serves nobody. */
+static int state_begin_anew(struct edge_warm_state *state, const char *path, struct fb_diag *diag)
+{
+    fb_db_close(state->db);
+    state->db = NULL;
+    int err = fb_db_put_aside(path);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "put the broken '%s' aside: %s", path, fb_err_text(err));
+    }
+    FB_LOG(ERROR, "warm", "what was known of plans is broken and was put aside",
+           FB_LOG_TEXT("path", path));
+    return state_open_at(state, path, diag);
+}
+
 int edge_warm_state_open(const char *folder, struct edge_warm_state **ret_state,
                          struct fb_diag *diag)
 {
@@ -29,10 +59,10 @@ int edge_warm_state_open(const char *folder, struct edge_warm_state **ret_state,
 
     if (folder != NULL) {
         fb_buf_printf(&path, "%s/warm.db", folder);
-        err = fb_db_open(path.ptr, NULL, &state->db, diag);
+        err = state_open_at(state, path.ptr, diag);
     }
-    if (err == FB_OK && folder != NULL) {
-        err = fb_db_migrate(state->db, state_migrations, FB_ARRAY_LEN(state_migrations), diag);
+    if (err == FB_E_CORRUPT) {
+        err = state_begin_anew(state, path.ptr, diag);
     }
     if (err < 0) {
         edge_warm_state_close(state);

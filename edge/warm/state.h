@@ -28,7 +28,7 @@ struct edge_warm_taken {
     uint8_t digest[FB_SHA256_SIZE];
 };
 
-/* `folder` NULL gives a state that keeps nothing. */
+/* `folder` NULL gives a state that keeps nothing. A file that is damaged is put aside. */
 FB_MUST_CHECK int edge_warm_state_open(const char *folder, struct edge_warm_state **ret_state,
                                        struct fb_diag *diag);
 void edge_warm_state_close(struct edge_warm_state *state);

@@ -319,3 +319,14 @@ def test_a_configuration_that_cannot_be_meant_is_refused_with_its_place(lab):
         lines = edge.log()
         assert sentence in lines and "forebay-edge.yaml:" in lines
         edge.process = None
+
+
+def test_a_broken_state_is_put_aside(lab):
+    stage = Stage(lab)
+    stage.publish(1)
+    stage.start().until_in_force(1)
+    stage.edge.stop()
+    (found,) = lab.dir.glob("**/warm.db")
+    found.write_bytes(b"this is no database" * 100)
+    stage.start().until_in_force(1)
+    assert "was put aside" in stage.edge.log()
