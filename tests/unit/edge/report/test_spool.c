@@ -74,7 +74,7 @@ static struct fb_str receiver(const struct fixture *f)
 
 static void add(struct fixture *f, size_t n)
 {
-    struct fb_view_entry entries[ENTRIES];
+    static struct fb_view_entry entries[ENTRIES];
 
     test_entries_make(&f->random, f->clock.wall_now_ms / 60000, entries, n);
     assert_int_equal(edge_spool_add(f->spool, entries, n, NULL), FB_OK);

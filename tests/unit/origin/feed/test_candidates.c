@@ -72,6 +72,15 @@ static const struct origin_candidate *find(const struct fixture *f, uint32_t vid
     return NULL;
 }
 
+/* The source that names it, and what it is like. */
+static struct origin_candidate must_find(const struct fixture *f, uint32_t video)
+{
+    const struct origin_candidate *found = find(f, video);
+
+    assert_non_null(found);
+    return found != NULL ? *found : (struct origin_candidate){.video = video};
+}
+
 static void what_was_watched_is_not_shown_again(void **state)
 {
     struct fixture *f = *state;
@@ -94,9 +103,9 @@ static void a_follower_gets_the_newest_of_whom_they_follow(void **state)
     }
     f->viewer.follows[f->viewer.n_follows++] = f->owners[0];
     gather(f);
-    assert_int_equal(find(f, 3)->source, ORIGIN_FEED_FOLLOWED);
-    assert_int_equal(find(f, 1)->source, ORIGIN_FEED_FOLLOWED);
-    assert_int_equal(find(f, oldest)->source, ORIGIN_FEED_WATCHED);
+    assert_int_equal(must_find(f, 3).source, ORIGIN_FEED_FOLLOWED);
+    assert_int_equal(must_find(f, 1).source, ORIGIN_FEED_FOLLOWED);
+    assert_int_equal(must_find(f, oldest).source, ORIGIN_FEED_WATCHED);
 }
 
 static void what_the_same_people_watch_comes_with_its_likeness(void **state)
@@ -109,8 +118,8 @@ static void what_the_same_people_watch_comes_with_its_likeness(void **state)
     origin_likeness_finish(f->likeness);
     f->viewer.history[f->viewer.n_history++] = pair[0];
     gather(f);
-    assert_int_equal(find(f, pair[1])->source, ORIGIN_FEED_ALIKE);
-    assert_true(find(f, pair[1])->likeness > 0);
+    assert_int_equal(must_find(f, pair[1]).source, ORIGIN_FEED_ALIKE);
+    assert_true(must_find(f, pair[1]).likeness > 0);
 }
 
 static void who_is_new_gets_what_trends_and_what_is_watched_and_what_is_new(void **state)
@@ -124,9 +133,9 @@ static void who_is_new_gets_what_trends_and_what_is_watched_and_what_is_new(void
     }
     uint32_t young = put(f, 1, 1, 2, 1, 0);
     gather(f);
-    assert_int_equal(find(f, trends)->source, ORIGIN_FEED_TRENDING);
-    assert_int_equal(find(f, watched)->source, ORIGIN_FEED_WATCHED);
-    assert_int_equal(find(f, young)->source, ORIGIN_FEED_NEW);
+    assert_int_equal(must_find(f, trends).source, ORIGIN_FEED_TRENDING);
+    assert_int_equal(must_find(f, watched).source, ORIGIN_FEED_WATCHED);
+    assert_int_equal(must_find(f, young).source, ORIGIN_FEED_NEW);
 }
 
 static void no_video_is_there_twice(void **state)

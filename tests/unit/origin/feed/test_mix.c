@@ -13,7 +13,7 @@ static struct origin_shelf *shelf_with(struct test_random *random, uint32_t n_ow
                                        uint32_t n_tags)
 {
     struct origin_shelf *shelf = origin_shelf_new(NOW_MS);
-    struct origin_id owners[VIDEOS];
+    static struct origin_id owners[VIDEOS];
 
     for (uint32_t i = 0; i < n_owners; i++) {
         owners[i] = origin_id_new();
@@ -83,7 +83,7 @@ static void no_list_breaks_the_rules(void **state)
         uint32_t n_tags = 1 + (uint32_t)test_random_below(&random, 30);
         size_t window = 1 + (size_t)test_random_below(&random, ORIGIN_MIX_WINDOW_MAX);
         struct origin_shelf *shelf = shelf_with(&random, n_owners, n_tags);
-        struct origin_candidate list[VIDEOS];
+        static struct origin_candidate list[VIDEOS];
         fill_in(&random, list);
         size_t n = origin_mix(
             shelf, list, VIDEOS,
@@ -99,7 +99,7 @@ static void one_owner_makes_a_list_of_one(void **state)
     (void)state;
     struct test_random random = test_random_new();
     struct origin_shelf *shelf = shelf_with(&random, 1, 5);
-    struct origin_candidate list[VIDEOS];
+    static struct origin_candidate list[VIDEOS];
 
     fill_in(&random, list);
     assert_int_equal(
@@ -113,7 +113,7 @@ static void each_eighth_place_is_for_something_new(void **state)
     (void)state;
     struct test_random random = test_random_new();
     struct origin_shelf *shelf = shelf_with(&random, 200, 200);
-    struct origin_candidate list[VIDEOS];
+    static struct origin_candidate list[VIDEOS];
 
     fill_in(&random, list);
     for (uint32_t i = 0; i < VIDEOS; i++) {
@@ -135,8 +135,8 @@ static void the_same_seed_gives_the_same_list(void **state)
     (void)state;
     struct test_random random = test_random_new();
     struct origin_shelf *shelf = shelf_with(&random, 50, 50);
-    struct origin_candidate first[VIDEOS];
-    struct origin_candidate second[VIDEOS];
+    static struct origin_candidate first[VIDEOS];
+    static struct origin_candidate second[VIDEOS];
     struct origin_mix_options options = {.window = 20, .max = 100, .seed = 3};
 
     fill_in(&random, first);
