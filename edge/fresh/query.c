@@ -1,4 +1,5 @@
 #include "base/core/err.h"
+#include "base/core/order.h"
 #include "base/core/text.h"
 #include "edge/fresh/fresh_internal.h"
 
@@ -143,7 +144,7 @@ static int compare_params(const void *a, const void *b)
         return order;
     }
     /* All are views into one query. */
-    return (first->text.ptr > second->text.ptr) - (first->text.ptr < second->text.ptr);
+    return FB_ORDER(first->text.ptr, second->text.ptr);
 }
 
 static bool param_counts(const struct edge_key_policy *policy, struct fb_str text,

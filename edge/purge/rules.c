@@ -1,4 +1,5 @@
 #include "base/core/alloc.h"
+#include "base/core/order.h"
 #include "edge/purge/purge_internal.h"
 #include "edge/purge/tags.h"
 
@@ -110,7 +111,7 @@ static int compare_epochs(const void *a, const void *b)
     uint64_t x = *(const uint64_t *)a;
     uint64_t y = *(const uint64_t *)b;
 
-    return x < y ? -1 : x > y;
+    return FB_ORDER(x, y);
 }
 
 uint64_t edge_purge_rules_oldest(const struct edge_purge_rules *rules, size_t n)

@@ -5,6 +5,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/mix.h"
+#include "base/core/order.h"
 #include "base/disk/disk.h"
 #include "base/loop/timer.h"
 #include "base/sys/random.h"
@@ -211,7 +212,7 @@ static int compare_samples(const void *a, const void *b)
     uint32_t left = *(const uint32_t *)a;
     uint32_t right = *(const uint32_t *)b;
 
-    return (left > right) - (left < right);
+    return FB_ORDER(left, right);
 }
 
 static void load_begin_phase(struct load *load)

@@ -1,5 +1,6 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
+#include "base/core/order.h"
 #include "edge/volume/volume_internal.h"
 
 #include <stdlib.h>
@@ -215,7 +216,7 @@ static int compare_generations(const void *a, const void *b, void *zones)
     uint64_t left = all[*(const uint32_t *)a].generation;
     uint64_t right = all[*(const uint32_t *)b].generation;
 
-    return (left > right) - (left < right);
+    return FB_ORDER(left, right);
 }
 
 static void checkpointer_take_zones(struct edge_volume *volume)

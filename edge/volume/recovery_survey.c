@@ -3,6 +3,7 @@
  * and by what the checkpoint knows. The rules stand in recovery.c.
  */
 #include "base/core/err.h"
+#include "base/core/order.h"
 #include "edge/volume/recovery_internal.h"
 
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static int compare_generations(const void *a, const void *b, void *ctx)
     uint64_t left = recovery->zones[*(const uint32_t *)a].generation;
     uint64_t right = recovery->zones[*(const uint32_t *)b].generation;
 
-    return (left > right) - (left < right);
+    return FB_ORDER(left, right);
 }
 
 /* Takes what the checkpoint knows; returns the oldest generation in use then, and the newest. */

@@ -1,6 +1,7 @@
 #include "edge/warm/guard.h"
 
 #include "base/core/attr.h"
+#include "base/core/order.h"
 #include "base/http/date.h"
 
 #include <stdlib.h>
@@ -75,7 +76,7 @@ static int guard_compare(const void *a, const void *b)
     uint64_t x = *(const uint64_t *)a;
     uint64_t y = *(const uint64_t *)b;
 
-    return (x > y) - (x < y);
+    return FB_ORDER(x, y);
 }
 
 /* Of n samples in order, the one at ceil(n x percentile / 100): the highest that is left. Their

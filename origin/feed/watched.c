@@ -2,6 +2,7 @@
 
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
+#include "base/core/order.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -58,10 +59,9 @@ static int event_compare(const void *left, const void *right)
     const struct event *a = left;
     const struct event *b = right;
 
-    if (a->user != b->user) {
-        return a->user < b->user ? -1 : 1;
-    }
-    return a->order < b->order ? -1 : 1;
+    int order = FB_ORDER(a->user, b->user);
+
+    return order != 0 ? order : FB_ORDER(a->order, b->order);
 }
 
 static size_t history_append(uint32_t *history, size_t n, uint32_t video)

@@ -1,6 +1,7 @@
 #include "origin/trending/caps.h"
 
 #include "base/core/attr.h"
+#include "base/core/order.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -20,15 +21,13 @@ static bool is_young(const struct origin_caps_event *event)
     return event->at_ms - event->account_ms < ORIGIN_CAPS_YOUNG_MS;
 }
 
-#define COMPARE(x, y) (((x) > (y)) - ((x) < (y)))
-
 /* By group: the events of one kind, of one video on one day. */
 static int compare_groups(const struct origin_caps_event *a, const struct origin_caps_event *b)
 {
-    int order = COMPARE(a->video, b->video);
+    int order = FB_ORDER(a->video, b->video);
 
-    order = order != 0 ? order : COMPARE(day_of(a), day_of(b));
-    return order != 0 ? order : COMPARE(a->kind, b->kind);
+    order = order != 0 ? order : FB_ORDER(day_of(a), day_of(b));
+    return order != 0 ? order : FB_ORDER(a->kind, b->kind);
 }
 
 static int compare_users(const void *left, const void *right)
@@ -37,9 +36,9 @@ static int compare_users(const void *left, const void *right)
     const struct origin_caps_event *b = right;
     int order = compare_groups(a, b);
 
-    order = order != 0 ? order : COMPARE(a->user, b->user);
-    order = order != 0 ? order : COMPARE(a->at_ms, b->at_ms);
-    return order != 0 ? order : COMPARE(a->network, b->network);
+    order = order != 0 ? order : FB_ORDER(a->user, b->user);
+    order = order != 0 ? order : FB_ORDER(a->at_ms, b->at_ms);
+    return order != 0 ? order : FB_ORDER(a->network, b->network);
 }
 
 static int compare_networks(const void *left, const void *right)
@@ -48,9 +47,9 @@ static int compare_networks(const void *left, const void *right)
     const struct origin_caps_event *b = right;
     int order = compare_groups(a, b);
 
-    order = order != 0 ? order : COMPARE(a->network, b->network);
-    order = order != 0 ? order : COMPARE(a->at_ms, b->at_ms);
-    return order != 0 ? order : COMPARE(a->user, b->user);
+    order = order != 0 ? order : FB_ORDER(a->network, b->network);
+    order = order != 0 ? order : FB_ORDER(a->at_ms, b->at_ms);
+    return order != 0 ? order : FB_ORDER(a->user, b->user);
 }
 
 /* Where the group that begins at `begin` ends. */

@@ -3,6 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
 #include "base/core/err.h"
+#include "base/core/order.h"
 #include "base/sketch/count_min.h"
 #include "base/sketch/space_saving.h"
 
@@ -95,7 +96,7 @@ static int compare_items(const void *left, const void *right)
     const struct origin_crowd_item *a = left;
     const struct origin_crowd_item *b = right;
 
-    int order = (b->views > a->views) - (b->views < a->views);
+    int order = FB_ORDER(b->views, a->views);
 
     return order != 0 ? order : fb_str_compare(origin_id_str(&a->id), origin_id_str(&b->id));
 }

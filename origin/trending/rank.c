@@ -9,12 +9,11 @@
  */
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
+#include "base/core/order.h"
 #include "origin/trending/snapshot_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define COMPARE(x, y) (((x) > (y)) - ((x) < (y)))
 
 /* ---- out of the field -------------------------------------------------------------- */
 
@@ -88,10 +87,10 @@ static int compare_ranked(const void *left, const void *right)
 {
     const struct origin_ranked *a = left;
     const struct origin_ranked *b = right;
-    int order = COMPARE(a->region, b->region);
+    int order = FB_ORDER(a->region, b->region);
 
-    order = order != 0 ? order : COMPARE(b->score, a->score);
-    return order != 0 ? order : COMPARE(a->video, b->video);
+    order = order != 0 ? order : FB_ORDER(b->score, a->score);
+    return order != 0 ? order : FB_ORDER(a->video, b->video);
 }
 
 /* ---- lists ------------------------------------------------------------------------- */

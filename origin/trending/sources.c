@@ -1,5 +1,6 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
+#include "base/core/order.h"
 #include "origin/catalog/videos.h"
 #include "origin/catalog/view_hours.h"
 #include "origin/trending/trending_internal.h"
@@ -103,7 +104,7 @@ static int compare_weeks(const void *left, const void *right)
     double of_a = (*a)->scores[ORIGIN_TRENDING_WEEK].total;
     double of_b = (*b)->scores[ORIGIN_TRENDING_WEEK].total;
 
-    return (of_a > of_b) - (of_a < of_b);
+    return FB_ORDER(of_a, of_b);
 }
 
 /* What was seen of a video that has a place now. */

@@ -1,11 +1,11 @@
 #include "origin/views/fold.h"
 
 #include "base/core/alloc.h"
+#include "base/core/order.h"
 #include "base/sketch/hyperloglog.h"
 #include "origin/views/views.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define MS_PER_MINUTE INT64_C(60000)
 
@@ -70,20 +70,11 @@ static void day_add(struct origin_view_day *day, const struct fb_view_entry *ent
 static struct origin_view_part *part_at(struct origin_view_part *parts, size_t *n, int64_t when,
                                         struct fb_str rendition)
 {
-    struct origin_view_part *last = *n > 0 ? &parts[*n - 1] : NULL;
-
-    if (last == NULL || last->when != when || !fb_str_equal(last->rendition, rendition)) {
-        last = &parts[(*n)++];
-        *last = (struct origin_view_part){.when = when, .rendition = rendition};
+    if (*n > 0 && parts[*n - 1].when == when && fb_str_equal(parts[*n - 1].rendition, rendition)) {
+        return &parts[*n - 1];
     }
-    return last;
-}
-
-static int compare_str(struct fb_str a, struct fb_str b)
-{
-    size_t len = FB_MIN(a.len, b.len);
-    int order = len > 0 ? memcmp(a.ptr, b.ptr, len) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+    parts[*n] = (struct origin_view_part){.when = when, .rendition = rendition};
+    return &parts[(*n)++];
 }
 
 static int64_t day_of(const struct item *item)
@@ -96,10 +87,9 @@ static int compare_renditions(const void *left, const void *right)
     const struct item *a = left;
     const struct item *b = right;
 
-    if (day_of(a) != day_of(b)) {
-        return day_of(a) < day_of(b) ? -1 : 1;
-    }
-    return compare_str(a->entry->rendition, b->entry->rendition);
+    int order = FB_ORDER(day_of(a), day_of(b));
+
+    return order != 0 ? order : fb_str_compare(a->entry->rendition, b->entry->rendition);
 }
 
 static void video_times(struct origin_fold *fold, struct origin_view_video *video,
@@ -149,8 +139,8 @@ static int compare_items(const void *left, const void *right)
     const struct item *a = left;
     const struct item *b = right;
 
-    int order = compare_str(a->entry->video, b->entry->video);
-    return order != 0 ? order : (a->at_ms > b->at_ms) - (a->at_ms < b->at_ms);
+    int order = fb_str_compare(a->entry->video, b->entry->video);
+    return order != 0 ? order : FB_ORDER(a->at_ms, b->at_ms);
 }
 
 /* The moment of an entry, by a clock near ours. */
