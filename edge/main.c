@@ -259,21 +259,11 @@ static int node_make_purges(struct edge_node *node, struct fb_diag *diag)
                             &node->purges, diag);
 }
 
-static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag)
+/* The store, and the fills that bring what it lacks. */
+static void node_make_store(struct edge_node *node)
 {
-    struct edge_node *node = FB_NEW(struct edge_node);
-    const struct edge_conf *conf = fb_daemon_conf(daemon);
+    const struct edge_conf *conf = node->conf;
 
-    node->daemon = daemon;
-    node->conf = conf;
-    node->was_ready = fb_daemon_is_heir(daemon); /* nobody shall notice */
-    node->metrics = fb_daemon_metrics(daemon);
-    int err = node_make_purges(node, diag);
-    if (err < 0) {
-        node_stop(node);
-        return err;
-    }
-    node_make_volumes(node);
     node->store = edge_store_new(&(struct edge_store_options){
         .memory_bytes = conf->store.memory,
         .policy =
@@ -284,7 +274,7 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .clock = fb_clock_system(),
         .metrics = node->metrics,
     });
-    node->sweeper = edge_sweeper_new(fb_daemon_loop(daemon), node->store);
+    node->sweeper = edge_sweeper_new(fb_daemon_loop(node->daemon), node->store);
     node->fills = edge_fill_table_new(&(struct edge_fill_options){
         .store = node->store,
         .max_fills = (unsigned)conf->limits.fills,
@@ -296,26 +286,37 @@ static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *
         .fetch = edge_uplink_fetch,
         .metrics = node->metrics,
     });
+}
+
+/* What the node does, from the ground up, to where it listens. */
+static int node_open(struct edge_node *node, struct fb_diag *diag)
+{
+    int err = node_make_purges(node, diag);
+    if (err < 0) {
+        return err;
+    }
+    node_make_volumes(node);
+    node_make_store(node);
     node_make_clients(node);
-    err = node_open_access_log(node, diag);
-    if (err == FB_OK) {
-        err = node_make_tls(node, diag);
+    if ((err = node_open_access_log(node, diag)) < 0 || (err = node_make_tls(node, diag)) < 0 ||
+        (err = node_make_upstreams(node, diag)) < 0 || (err = edge_signals_open(node, diag)) < 0 ||
+        (err = node_make_sites_and_crew(node, fb_daemon_loop(node->daemon), diag)) < 0 ||
+        (err = edge_signals_join_crew(node, diag)) < 0) {
+        return err;
     }
-    if (err == FB_OK) {
-        err = node_make_upstreams(node, diag);
-    }
-    if (err == FB_OK) {
-        err = edge_signals_open(node, diag);
-    }
-    if (err == FB_OK) {
-        err = node_make_sites_and_crew(node, fb_daemon_loop(daemon), diag);
-    }
-    if (err == FB_OK) {
-        err = edge_signals_join_crew(node, diag);
-    }
-    if (err == FB_OK) {
-        err = node_listen(node, diag);
-    }
+    return node_listen(node, diag);
+}
+
+static int node_start(struct fb_daemon *daemon, void **ret_ctx, struct fb_diag *diag)
+{
+    struct edge_node *node = FB_NEW(struct edge_node);
+    const struct edge_conf *conf = fb_daemon_conf(daemon);
+
+    node->daemon = daemon;
+    node->conf = conf;
+    node->was_ready = fb_daemon_is_heir(daemon); /* nobody shall notice */
+    node->metrics = fb_daemon_metrics(daemon);
+    int err = node_open(node, diag);
     if (err < 0) {
         node_stop(node);
         return err;
