@@ -43,11 +43,10 @@ static void note_append(struct fb_buf *buf, struct note *note,
     }
 }
 
-static struct fb_network note_address(const struct fb_address *client)
+struct fb_network edge_note_address(const struct fb_address *client)
 {
     struct fb_network address = {.bits = 0};
 
-    /* Of a pair in memory there is none: all of them are one. */
     FB_IGNORE(fb_network_of(client, ALL_V4, ALL_V6, &address));
     return address;
 }
@@ -79,7 +78,7 @@ bool edge_note_request(struct fb_buf *buf, const struct edge_views_request *requ
     struct note note = {
         .time = time,
         .bytes = request->bytes,
-        .address = note_address(&request->client),
+        .address = edge_note_address(&request->client),
         .is_missed = request->is_missed,
         .is_ok = (request->status >= 200 && request->status < 300) || request->status == 304,
         .is_whole = request->is_whole,
@@ -104,7 +103,7 @@ void edge_note_beacon(struct fb_buf *buf, const struct edge_beacon *beacon,
 {
     struct fb_str texts[NOTE_N_TEXTS] = {FB_STR_NONE};
     struct note note = {
-        .time = time, .address = note_address(client), .is_beacon = true, .is_ok = true};
+        .time = time, .address = edge_note_address(client), .is_beacon = true, .is_ok = true};
 
     note_read_fields(&head->headers, texts);
     note_append(buf, &note, texts, beacon);

@@ -27,6 +27,9 @@ struct edge_note_time {
     int64_t wall_ms;
 };
 
+/* A client's whole address. Of a pair in memory there is none: all of them are one. */
+struct fb_network edge_note_address(const struct fb_address *client);
+
 /* True if it was appended. */
 bool edge_note_request(struct fb_buf *buf, const struct edge_views_request *request,
                        struct edge_note_time time);

@@ -89,11 +89,9 @@ int edge_views_writer_beacon(struct edge_views_writer *writer, const struct fb_r
                              struct fb_diag *diag)
 {
     struct edge_note_time time = writer_time(writer);
-    struct fb_network address = {.bits = 0};
+    struct fb_network address = edge_note_address(client);
     struct edge_beacon beacon;
 
-    /* Of a pair in memory there is none. */
-    FB_IGNORE(fb_network_of(client, 32, 128, &address));
     int err = edge_pacer_take(writer->pacer, &address, time.mono_ms)
                   ? edge_beacon_parse(body, &beacon, diag)
                   : fb_diag_set(diag, FB_E_BUSY, "too many beacons from this client");
