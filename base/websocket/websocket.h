@@ -14,8 +14,8 @@
  *            socket may be used.
  * Threads    One loop's.
  * Limits     `max_message` bytes of a message, else it is closed with 1009. A peer that is not
- * heard of for two pings is given up. Failures   Frames that break the protocol close it with 1002
- * or 1007, or 1009, and end the output with that.
+ *            heard of for two pings is given up.
+ * Failures   Frames that break the protocol close it with 1002, 1007 or 1009 and end the output.
  */
 #pragma once
 

@@ -10,10 +10,11 @@
  * asked in their order; one that has failed EDGE_REPORT_PATIENCE times in a row is passed over, and
  * asked first again the next time. docs/view-reports.md is the protocol.
  *
- * Ownership  open → start → halt → close. What the options name is copied, but for what is said to
- * be borrowed. Threads    open, start, halt, close: the main one. deliver: one. take: any loop. The
- * rest: any. Limits     As the spool (spool.h); EDGE_REPORT_QUEUED_MAX requests wait to be taken
- * in. Failures   Opening gives a sentence. Later, what fails is tried again; what finds no room is
+ * Ownership  open → start → halt → close. What the options name is copied, but for what is said
+ *            to be borrowed.
+ * Threads    open, start, halt, close: the main one. deliver: one. take: any loop. The rest: any.
+ * Limits     As the spool (spool.h); EDGE_REPORT_QUEUED_MAX requests wait to be taken in.
+ * Failures   Opening gives a sentence. Later, what fails is tried again; what finds no room is
  *            counted and logged.
  */
 #pragma once

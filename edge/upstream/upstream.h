@@ -49,10 +49,11 @@
  *            numbers for when it comes back; its connections end idle.
  * Threads    Upstreams and pools: any. An uplink and its fetches: their loop's.
  * Limits     Those of base/client, with smaller windows for what goes at one client's pace;
- * EDGE_UPSTREAMS_MAX servers in a pool. Failures   FB_E_UNAVAILABLE, FB_E_TIMEOUT if it was time
- * that ran out with the last server, FB_E_MALFORMED if its answer could not be understood or was
- * more than is taken, FB_E_BUSY if all were full or their connections taken, FB_E_CANCELED. What
- * each server did is logged.
+ *            EDGE_UPSTREAMS_MAX servers in a pool.
+ * Failures   FB_E_UNAVAILABLE, FB_E_TIMEOUT if it was time that ran out with the last server,
+ *            FB_E_MALFORMED if its answer could not be understood or was more than is taken,
+ *            FB_E_BUSY if all were full or their connections taken, FB_E_CANCELED. What each
+ *            server did is logged.
  */
 #pragma once
 

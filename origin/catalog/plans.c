@@ -207,7 +207,7 @@ int origin_catalog_plan_share(struct origin_catalog *catalog, struct fb_str regi
                  " coalesce(sum(t.views), 0) FROM view_hours t JOIN regions r ON r.id = t.region"
                  " WHERE t.hour >= ?2");
     fb_db_bind_str(&q, 1, region);
-    fb_db_bind_int(&q, 2, since_ms / (3600 * 1000));
+    fb_db_bind_int(&q, 2, since_ms / (INT64_C(3600) * 1000));
     err = fb_db_step(&q);
     if (err < 0) {
         return err;

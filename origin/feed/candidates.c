@@ -19,8 +19,8 @@ enum {
     NEW_VIEWS_MAX = 200
 };
 
-static const int64_t NEW_MS = (int64_t)7 * 24 * 3600 * 1000;
-static const double STEP_BACK = 0.92;
+static const int64_t new_ms = (int64_t)7 * 24 * 3600 * 1000;
+static const double step_back = 0.92;
 
 const char *origin_feed_source_name(enum origin_feed_source source)
 {
@@ -120,7 +120,7 @@ static const struct origin_alike *alike_next(struct alike_visit *visit, size_t *
     if (visit->back == FB_MIN(n_history, (size_t)ALIKE_TO_LAST)) {
         return NULL;
     }
-    visit->weight = visit->back == 0 ? 1 : visit->weight * STEP_BACK;
+    visit->weight = visit->back == 0 ? 1 : visit->weight * step_back;
     visit->back++;
     return origin_likeness_of(visit->likeness, visit->viewer->history[n_history - visit->back],
                               ret_n);
@@ -148,7 +148,7 @@ static void gather_alike(struct gathering *gathering, const struct origin_likene
     struct alike_visit visit = {.viewer = gathering->viewer, .likeness = likeness};
     const struct origin_alike *alike = NULL;
     FB_AUTO(fb_freep)
-    struct sum *sums = fb_alloc_array(ALIKE_TO_LAST * ORIGIN_LIKENESS_KEPT, sizeof(*sums));
+    struct sum *sums = fb_alloc_array((size_t)ALIKE_TO_LAST * ORIGIN_LIKENESS_KEPT, sizeof(*sums));
     size_t n_sums = 0;
     size_t n = 0;
 
@@ -190,7 +190,7 @@ static void gather_new(struct gathering *gathering)
 
     for (size_t i = 0; i < n && gathering->n_of_source < NEW_ASKED; i++) {
         const struct origin_shelf_video *video = origin_shelf_at(gathering->shelf, newest[i]);
-        if (now_ms - video->published_ms > NEW_MS) {
+        if (now_ms - video->published_ms > new_ms) {
             return;
         }
         if (video->views <= NEW_VIEWS_MAX) {

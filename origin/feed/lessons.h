@@ -10,7 +10,7 @@
  * Ownership  new → free.
  * Threads    One at a time.
  * Limits     ORIGIN_LESSONS_MAX wait; beyond, the oldest is forgotten untaught. Shown twice, it
- * waits once, from the first time.
+ *            waits once, from the first time.
  */
 #pragma once
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const float CAUTION = 10;
+static const float caution = 10;
 
 enum { PAIRS_MIN = 1 << 12 };
 
@@ -25,7 +25,7 @@ struct neighbours {
 
 struct origin_likeness {
     uint32_t n_videos;
-    float *watchers;    /* owned: of each video */
+    float *viewers;     /* owned: of each video */
     struct pair *pairs; /* owned, open addressing; NULL once finished */
     size_t n_pairs;
     size_t n_places;               /* a power of two */
@@ -37,7 +37,7 @@ struct origin_likeness *origin_likeness_new(uint32_t n_videos)
     struct origin_likeness *likeness = FB_NEW(struct origin_likeness);
 
     likeness->n_videos = n_videos;
-    likeness->watchers = fb_alloc_array(n_videos, sizeof(*likeness->watchers));
+    likeness->viewers = fb_alloc_array(n_videos, sizeof(*likeness->viewers));
     likeness->n_places = PAIRS_MIN;
     likeness->pairs = fb_alloc_array(PAIRS_MIN, sizeof(*likeness->pairs));
     return likeness;
@@ -50,7 +50,7 @@ void origin_likeness_free(struct origin_likeness *likeness)
     }
     fb_free(likeness->neighbours);
     fb_free(likeness->pairs);
-    fb_free(likeness->watchers);
+    fb_free(likeness->viewers);
     fb_free(likeness);
 }
 
@@ -111,7 +111,7 @@ void origin_likeness_add(struct origin_likeness *likeness, const uint32_t *histo
     }
     for (size_t i = 0; i < n; i++) {
         FB_REQUIRE(history[i] < likeness->n_videos);
-        likeness->watchers[history[i]] += 1;
+        likeness->viewers[history[i]] += 1;
         for (size_t k = 0; k < i; k++) {
             if (history[k] != history[i]) {
                 pair_add(likeness, history[k], history[i], weight);
@@ -180,7 +180,7 @@ void origin_likeness_finish(struct origin_likeness *likeness)
             uint32_t a = (uint32_t)(pair->key >> 32);
             uint32_t b = (uint32_t)pair->key;
             float common =
-                sqrtf((likeness->watchers[a] + CAUTION) * (likeness->watchers[b] + CAUTION));
+                sqrtf((likeness->viewers[a] + caution) * (likeness->viewers[b] + caution));
             neighbours_offer(&likeness->neighbours[a], b, pair->weight / common);
             neighbours_offer(&likeness->neighbours[b], a, pair->weight / common);
         }

@@ -3,9 +3,9 @@
  *
  *                      sum, over those who watched both, of 1 / ln(1 + how many they watched)
  *     likeness(a, b) = ───────────────────────────────────────────────────────────────────────
- *                               sqrt( (watchers of a + 10) × (watchers of b + 10) )
+ *                               sqrt( (viewers of a + 10) × (viewers of b + 10) )
  *
- * The cosine of two videos' watchers (Sarwar et al., "Item-Based Collaborative Filtering", WWW
+ * The cosine of two videos' viewers (Sarwar et al., "Item-Based Collaborative Filtering", WWW
  * 2001): somebody who watches everything tells less, and what two people by chance have in common
  * is held down by the 10. Of each video the most alike are kept.
  *

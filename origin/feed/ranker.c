@@ -8,10 +8,10 @@
 
 /* The paper's alpha, beta, lambda1 and lambda2; chosen on tests/bench/feed, where half or twice of
  * each changes little. */
-static const double PACE = 0.08;
-static const double PATIENCE = 1.0;
-static const double LASSO = 0.2;
-static const double RIDGE = 0.5;
+static const double pace = 0.08;
+static const double patience = 1.0;
+static const double lasso = 0.2;
+static const double ridge = 0.5;
 
 enum { VERSION = 1, HEAD_BYTES = 4 + 8 + 4, SLOT_BYTES = 4 + 4 + 4 };
 
@@ -47,11 +47,11 @@ static double slot_weight(const struct slot *slot)
 {
     double sum = (double)slot->sum;
 
-    if (fabs(sum) <= LASSO) {
+    if (fabs(sum) <= lasso) {
         return 0;
     }
-    return -(sum - copysign(LASSO, sum)) /
-           ((PATIENCE + sqrt((double)slot->squares)) / PACE + RIDGE);
+    return -(sum - copysign(lasso, sum)) /
+           ((patience + sqrt((double)slot->squares)) / pace + ridge);
 }
 
 double origin_ranker_chance(const struct origin_ranker *ranker,
@@ -75,8 +75,8 @@ void origin_ranker_learn(struct origin_ranker *ranker, const struct origin_featu
         struct slot *slot = &ranker->slots[features->slots[i]];
         double weight = slot_weight(slot);
         double squares = (double)slot->squares;
-        double pace = (sqrt(squares + square) - sqrt(squares)) / PACE;
-        slot->sum = (float)((double)slot->sum + gradient - pace * weight);
+        double moved = (sqrt(squares + square) - sqrt(squares)) / pace;
+        slot->sum = (float)((double)slot->sum + gradient - moved * weight);
         slot->squares = (float)(squares + square);
     }
     ranker->n_lessons++;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-static const double STEP_BACK = 0.95;
+static const double step_back = 0.95;
 
 enum { MS_PER_MINUTE = 60000 };
 
@@ -49,7 +49,7 @@ void origin_viewer_sum_up(struct origin_viewer *viewer, const struct origin_shel
 
     viewer->n_tags = 0;
     viewer->n_owners = 0;
-    for (size_t i = viewer->n_history; i-- > 0; weight *= STEP_BACK) {
+    for (size_t i = viewer->n_history; i-- > 0;) {
         const struct origin_shelf_video *video = origin_shelf_at(shelf, viewer->history[i]);
         for (size_t k = 0; k < video->n_tags; k++) {
             viewer->n_tags = interest_add(viewer->tags, viewer->n_tags, ORIGIN_VIEWER_INTERESTS_MAX,
@@ -59,6 +59,7 @@ void origin_viewer_sum_up(struct origin_viewer *viewer, const struct origin_shel
                                         video->owner_number, weight);
         minutes += weight * (double)video->duration_ms / (double)MS_PER_MINUTE;
         total += weight;
+        weight *= step_back;
     }
     if (total > 0) {
         interests_finish(viewer->tags, viewer->n_tags, total);

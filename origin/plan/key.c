@@ -30,7 +30,9 @@ static int key_draw(int dirfd, struct fb_jose_key **ret_key, struct fb_diag *dia
         return fb_diag_set(diag, err, "draw the key of plans: %s", fb_err_text(err));
     }
     err = fb_file_write(dirfd, SECRET_FILE, fb_buf_str(&text), MODE_SECRET, diag);
-    explicit_bzero(text.ptr, text.len);
+    if (text.len > 0) {
+        explicit_bzero(text.ptr, text.len);
+    }
     if (err < 0) {
         fb_jose_key_free(key);
         return err;
