@@ -146,7 +146,7 @@ def edge_with(lab, authority, regional, certificate, name="edge-1"):
         until(lambda: edge.metric("edge_views_requests_total") == number + 1, "it is noted")
         clock.forward(SEGMENT_S)
     clock.forward(300)
-    until(lambda: edge.status()["reports"]["added"] == 1, "the view is in the spool")
+    until(lambda: edge.status()["reports"]["added"] > 0, "the view is in the spool")
     return edge
 
 
@@ -161,7 +161,7 @@ def test_a_certificate_is_enough_to_report(lab, authority, regional):
     assert regional.metric("edge_report_denied_total") == 0
     regional.stop()
     regional.start()
-    assert regional.status()["reports"]["pending"] == 1
+    assert regional.status()["reports"]["pending"] > 0
 
 
 @pytest.mark.parametrize("certificate", ["edge-3", "edge-2"])
