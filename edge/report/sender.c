@@ -109,6 +109,15 @@ static void sender_rest_failing(struct edge_sender *sender)
     sender_rest(sender, sender->retry_ms / 2 + fb_random_u64() % (sender->retry_ms / 2 + 1));
 }
 
+/* What an answer that does not help means to whoever reads the log. */
+static int sender_error(unsigned status)
+{
+    if (status == 401 || status == 403) {
+        return FB_E_DENIED; /* the token, or the certificate's name */
+    }
+    return status == 404 ? FB_E_NOT_FOUND : FB_E_UNAVAILABLE;
+}
+
 /* The target at hand does not do: the next one's turn if it has not done for long. */
 static void sender_fail(struct edge_sender *sender, const char *what, int err)
 {
@@ -259,7 +268,7 @@ static void sender_on_posted(struct fb_op *op)
     }
     unsigned status = sender->ask.status;
     if (status != 200 && status != 409) {
-        sender_fail(sender, "post", FB_E_UNAVAILABLE);
+        sender_fail(sender, "post", sender_error(status));
         return;
     }
     int err = fb_json_parse(fb_buf_str(&sender->ask.answer), ASK_ANSWER_MAX, &answer, NULL);
@@ -325,7 +334,8 @@ static void sender_on_probed(struct fb_op *op)
     if (!sender_has_answer(sender, op, "probe")) {
         return;
     }
-    int err = sender->ask.status == 200 ? sender_read_receiver(sender) : FB_E_UNAVAILABLE;
+    int err =
+        sender->ask.status == 200 ? sender_read_receiver(sender) : sender_error(sender->ask.status);
     if (err < 0) {
         sender_fail(sender, "probe", err);
         return;

@@ -15,6 +15,7 @@ enum { MAX_KEYS = 100000, PEER_V4_BITS = 32, PEER_V6_BITS = 64 };
 
 static const double like_weight = 10.0;
 static const double share_weight = 50.0;
+static const double views_per_share = 20;
 static const double popularity_share = 0.25;
 static const double freshness_share = 0.5;
 static const double half_life_ms = 30.0 * 24 * 60 * 60 * 1000;
@@ -84,10 +85,12 @@ struct scored {
     struct origin_search_hit hit;
 };
 
+/* One account may share as often as it likes: of shares as many count as the views make
+ * plausible. */
 static double score_of(const struct origin_search_hit *hit, int64_t now_ms)
 {
-    double echo =
-        (double)hit->views + like_weight * (double)hit->likes + share_weight * (double)hit->shares;
+    double shares = fmin((double)hit->shares, (double)hit->views / views_per_share);
+    double echo = (double)hit->views + like_weight * (double)hit->likes + share_weight * shares;
     double age_ms = (double)FB_MAX(now_ms - hit->published_ms, 0);
 
     return hit->text * (1.0 + popularity_share * log10(1.0 + fmax(echo, 0.0))) *
