@@ -2,7 +2,6 @@
 import contextlib
 import json
 import re
-import socket
 import subprocess
 
 import pytest
@@ -13,12 +12,7 @@ class From(Client):
     """A connection from another address of the loopback network."""
 
     def __init__(self, port, source):
-        connect = socket.create_connection
-        try:
-            socket.create_connection = lambda to, timeout: connect(to, timeout, (source, 0))
-            super().__init__(port)
-        finally:
-            socket.create_connection = connect
+        super().__init__(port, source=source)
 
 
 def cached(lab, extra):

@@ -18,20 +18,7 @@ class Slow(Client):
     """A client with little room, that reads only when told."""
 
     def __init__(self, port, room=4096):
-        plain = socket.create_connection
-
-        def connect(address, timeout):
-            sock = socket.socket()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-            sock.settimeout(timeout)
-            sock.connect(address)
-            return sock
-
-        try:
-            socket.create_connection = connect
-            super().__init__(port)
-        finally:
-            socket.create_connection = plain
+        super().__init__(port, room=room)
 
 
 @pytest.fixture

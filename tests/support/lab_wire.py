@@ -152,15 +152,24 @@ def parse_fields(lines):
     return Headers(tuple(part.strip() for part in line.split(":", 1)) for line in lines if line)
 
 
-class Client(Wire):
-    """One connection to a server, from the address `source` if there is one. Read heads and bodies
-    in the order sent."""
+def connect(to, timeout, source, room):
+    if room is None:
+        return socket.create_connection(to, timeout, (source, 0) if source else None)
+    sock = socket.socket()  # the room counts only if it is set before
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    sock.settimeout(timeout)
+    sock.connect(to)
+    return sock
 
-    def __init__(self, port, host="127.0.0.1", timeout=20.0, source=None):
+
+class Client(Wire):
+    """One connection to a server, from the address `source` if there is one, with so much room for
+    what it has yet to read. Read heads and bodies in the order sent."""
+
+    def __init__(self, port, host="127.0.0.1", timeout=20.0, source=None, room=None):
         self.response = None
         self.pieces = iter(())  # the body of self.response, as it arrives
-        super().__init__(socket.create_connection((host, port), timeout * PATIENCE,
-                                                  (source, 0) if source else None), timeout)
+        super().__init__(connect((host, port), timeout * PATIENCE, source, room), timeout)
 
     def __enter__(self):
         return self
