@@ -3,6 +3,7 @@
  */
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
+#include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/log/log.h"
 #include "edge/report/spool_internal.h"
@@ -155,6 +156,7 @@ static int mail_apply(struct edge_spool *spool, const struct mail *mail,
 {
     struct fb_view_stream last = {0};
 
+    FB_REQUIRE(mail->n > 0 && mail->reports != NULL);
     int err = peer_get(spool, &mail->reports[0], &last);
     for (size_t i = 0; i < mail->n && err == FB_OK; i++) {
         const struct fb_view_report *report = &mail->reports[i];

@@ -405,37 +405,52 @@ static int sealed_remove(struct edge_spool *spool, struct fb_str receiver, uint6
     return fb_db_run(&q);
 }
 
+struct sealed {
+    struct fb_view_report reports[EDGE_SPOOL_SEALED_MAX]; /* owned: `n` */
+    size_t n;
+};
+
+static void sealed_done(struct sealed *sealed)
+{
+    for (size_t i = 0; i < sealed->n; i++) {
+        fb_view_report_done(&sealed->reports[i]);
+    }
+}
+
+/* What waits for `receiver`, as it was before it was sealed. */
+static int sealed_read(struct edge_spool *spool, struct fb_str receiver, struct sealed *sealed)
+{
+    int err = FB_OK;
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q =
+        fb_db_query(spool->db, "SELECT bytes FROM sealed WHERE receiver = ?1 ORDER BY sequence");
+
+    fb_db_bind_str(&q, 1, receiver);
+    while (sealed->n < EDGE_SPOOL_SEALED_MAX && (err = fb_db_step(&q)) == FB_OK) {
+        int bad = fb_view_report_decode(fb_db_column_blob(&q, 0), &sealed->reports[sealed->n]);
+        if (bad < 0) {
+            FB_LOG(ERROR, "report", "a report in the spool cannot be read and is lost",
+                   FB_LOG_TEXT("error", fb_err_text(bad)));
+            continue;
+        }
+        sealed->n++;
+    }
+    return err == FB_E_END ? FB_OK : err;
+}
+
 /* What waits gets numbers of a new stream, from 1. */
 static int stream_renew(struct edge_spool *spool, struct fb_str receiver)
 {
-    struct fb_view_report reports[EDGE_SPOOL_SEALED_MAX] = {0};
+    FB_AUTO(sealed_done) struct sealed sealed = {.n = 0};
     struct stream stream = {.epoch = fb_random_u64()};
-    size_t n = 0;
-    int err = FB_OK;
-    {
-        FB_AUTO(fb_db_query_done)
-        struct fb_db_query q = fb_db_query(
-            spool->db, "SELECT bytes FROM sealed WHERE receiver = ?1 ORDER BY sequence");
-        fb_db_bind_str(&q, 1, receiver);
-        while (n < EDGE_SPOOL_SEALED_MAX && (err = fb_db_step(&q)) == FB_OK) {
-            err = fb_view_report_decode(fb_db_column_blob(&q, 0), &reports[n]);
-            if (err < 0) {
-                FB_LOG(ERROR, "report", "a report in the spool cannot be read and is lost",
-                       FB_LOG_TEXT("error", fb_err_text(err)));
-                continue;
-            }
-            n++;
-        }
+
+    int err = sealed_read(spool, receiver, &sealed);
+    if (err < 0 || (err = sealed_remove(spool, receiver, UINT64_MAX)) < 0 ||
+        (err = stream_put(spool, receiver, &stream)) < 0) {
+        return err;
     }
-    err = err == FB_OK || err == FB_E_END ? sealed_remove(spool, receiver, UINT64_MAX) : err;
-    if (err == FB_OK) {
-        err = stream_put(spool, receiver, &stream);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (err == FB_OK) {
-            err = stream_append(spool, receiver, &stream, &reports[i]);
-        }
-        fb_view_report_done(&reports[i]);
+    for (size_t i = 0; i < sealed.n && err == FB_OK; i++) {
+        err = stream_append(spool, receiver, &stream, &sealed.reports[i]);
     }
     return err;
 }
