@@ -79,8 +79,8 @@ static int gather_day(void *ctx, const struct origin_view_row *row)
 {
     struct gathering *gathering = ctx;
     struct origin_demand_video *video = video_at(gathering, row->seq);
-    double age = (double)((gathering->query->now_ms - row->start_ms) / ORIGIN_MS_PER_DAY);
-    double weight = pow(DAY_DECAY, fmax(age, 0));
+    int64_t age_days = (gathering->query->now_ms - row->start_ms) / ORIGIN_MS_PER_DAY;
+    double weight = pow(DAY_DECAY, (double)FB_MAX(age_days, (int64_t)0));
 
     /* The weights of all days make one: a day's worth of views. */
     video->video.views += (double)row->sums.views * weight * (1 - DAY_DECAY);
@@ -230,8 +230,8 @@ static int compare(const void *left, const void *right)
 static struct origin_demand_video **videos_of(struct gathering *gathering, size_t *ret_n)
 {
     size_t n = fb_map_count(gathering->by_seq);
-    struct origin_demand_video **videos =
-        fb_arena_alloc(gathering->arena, FB_MAX(n, 1U) * sizeof(*videos));
+    const size_t size = sizeof(struct origin_demand_video *); /* NOLINT(bugprone-sizeof-*) */
+    struct origin_demand_video **videos = fb_arena_alloc(gathering->arena, FB_MAX(n, 1U) * size);
     size_t cursor = 0;
     struct fb_str key;
     void *value = NULL;
@@ -240,7 +240,7 @@ static struct origin_demand_video **videos_of(struct gathering *gathering, size_
         videos[n] = value;
         video_finish(videos[n]);
     }
-    qsort(videos, n, sizeof(*videos), compare);
+    qsort(videos, n, size, compare);
     *ret_n = FB_MIN(n, (size_t)ORIGIN_DEMAND_VIDEOS_MAX);
     return videos;
 }
