@@ -2,8 +2,8 @@
  * Reports of others become what is pending here.
  */
 #include "base/core/alloc.h"
-#include "base/core/clock.h"
 #include "base/core/check.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/log/log.h"
 #include "edge/report/spool_internal.h"
@@ -202,7 +202,8 @@ int edge_spool_receive(struct edge_spool *spool, struct fb_str node, struct fb_s
     if (err < 0) {
         return err;
     }
-    if (node.ptr != NULL && !fb_str_equal_nocase(mail.reports[0].node, node)) {
+    bool is_theirs = mail.reports != NULL && fb_str_equal_nocase(mail.reports[0].node, node);
+    if (node.ptr != NULL && !is_theirs) {
         return FB_E_DENIED;
     }
     FB_AUTO(edge_spool_hold_done) struct spool_hold hold = {0};

@@ -101,7 +101,7 @@ void origin_api_plan(void *ctx, struct fb_call *call)
         fb_call_problem(call, 404, "no-plan", "There is no plan of such a region.");
         return;
     }
-    if (err < 0) {
+    if (err < 0 || plan == NULL) {
         origin_api_broken(call, err, "read a plan");
         return;
     }

@@ -103,7 +103,7 @@ static void pair_add(struct origin_likeness *likeness, uint32_t a, uint32_t b, f
 void origin_likeness_add(struct origin_likeness *likeness, const uint32_t *history, size_t n)
 {
     FB_REQUIRE(likeness->pairs != NULL);
-    float weight = (float)(1 / log(1 + (double)n));
+    float weight = (float)(1 / log1p((double)n));
 
     if (n > ORIGIN_LIKENESS_HISTORY_MAX) {
         history += n - ORIGIN_LIKENESS_HISTORY_MAX;
@@ -143,9 +143,13 @@ static void heap_rise(struct neighbours *heap, uint32_t at)
 {
     struct origin_alike rising = heap->alike[at];
 
-    while (at > 0 && heap->alike[(at - 1) / 2].likeness > rising.likeness) {
-        heap->alike[at] = heap->alike[(at - 1) / 2];
-        at = (at - 1) / 2;
+    while (at > 0) {
+        uint32_t above = (at - 1) / 2;
+        if (heap->alike[above].likeness <= rising.likeness) {
+            break;
+        }
+        heap->alike[at] = heap->alike[above];
+        at = above;
     }
     heap->alike[at] = rising;
 }
