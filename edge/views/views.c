@@ -70,7 +70,6 @@ static void views_publish(const struct edge_views *views)
     if (views->metrics == NULL) {
         return;
     }
-    fb_metrics_set(views->metrics, VIEWS_ROW_OPEN, counts.open);
     fb_metrics_set(views->metrics, VIEWS_ROW_BEGUN, counts.begun);
     fb_metrics_set(views->metrics, VIEWS_ROW_VIEWS, counts.views);
     fb_metrics_set(views->metrics, VIEWS_ROW_CAPPED, counts.capped);
@@ -80,6 +79,8 @@ static void views_publish(const struct edge_views *views)
     for (size_t i = 0; i < FB_VIEW_REASONS_N; i++) {
         fb_metrics_set(views->metrics, VIEWS_ROW_UNCOUNTED + i, counts.uncounted[i]);
     }
+    /* The last: whoever reads that none is open reads with it what became of them. */
+    fb_metrics_set(views->metrics, VIEWS_ROW_OPEN, counts.open);
 }
 
 /* ---- the thread -------------------------------------------------------- */
