@@ -124,7 +124,11 @@ on(at("share"), "click", async () => {
 
 /* ---- the account ---- */
 
-session.onChange = () => { if (about) show(); };
+session.onChange = () => {
+    if (!about) return;
+    if (!session.isOpen) about.mine = {}; // nothing of somebody who left stays on the page
+    show();
+};
 
 on(at("account"), "click", async () => {
     if (session.isOpen) await session.logOut();
