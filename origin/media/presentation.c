@@ -5,7 +5,7 @@
 
 enum { BITS = 8, MS_PER_S = 1000, SEGMENTS_FIRST = 16 };
 
-void origin_track_add(struct origin_track *track, uint64_t duration, uint64_t bytes)
+void origin_track_add(struct origin_track *track, const struct origin_segment *segment)
 {
     size_t n = track->n_segments;
     bool is_full = n == 0 || (n >= SEGMENTS_FIRST && (n & (n - 1)) == 0);
@@ -13,7 +13,7 @@ void origin_track_add(struct origin_track *track, uint64_t duration, uint64_t by
         size_t room = FB_MAX(n * 2, (size_t)SEGMENTS_FIRST);
         track->segments = fb_realloc(track->segments, room * sizeof(*track->segments));
     }
-    track->segments[n] = (struct origin_segment){.duration = duration, .bytes = bytes};
+    track->segments[n] = *segment;
     track->n_segments = n + 1;
 }
 

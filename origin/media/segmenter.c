@@ -226,7 +226,9 @@ static int segmenter_cut(struct origin_segmenter *segmenter, struct fb_diag *dia
         err = segmenter_flush_to(segmenter, name, FB_STR(segmenter_styp), diag);
     }
     if (err == FB_OK) {
-        origin_track_add(track, segmenter->duration, segmenter->file.bytes);
+        struct origin_segment segment = {.duration = segmenter->duration,
+                                         .bytes = segmenter->file.bytes};
+        origin_track_add(track, &segment);
         segmenter->duration = 0;
     }
     return err;

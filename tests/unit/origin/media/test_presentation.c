@@ -17,6 +17,11 @@ struct fixture {
     struct fb_buf buf;
 };
 
+static void add(struct origin_track *track, uint64_t duration, uint64_t bytes)
+{
+    origin_track_add(track, &(struct origin_segment){.duration = duration, .bytes = bytes});
+}
+
 static void add_video(struct origin_track *track, unsigned rung, const char *path, uint64_t bytes)
 {
     *track = (struct origin_track){.codecs = "avc1.64001f",
@@ -26,9 +31,9 @@ static void add_video(struct origin_track *track, unsigned rung, const char *pat
                                    .height = rung,
                                    .frame_rate = {30000, 1001}};
     strncpy(track->path, path, sizeof(track->path) - 1);
-    origin_track_add(track, 120120, bytes);
-    origin_track_add(track, 120120, bytes * 2);
-    origin_track_add(track, 60060, bytes / 2);
+    add(track, 120120, bytes);
+    add(track, 120120, bytes * 2);
+    add(track, 60060, bytes / 2);
 }
 
 static int set_up(void **state)
@@ -45,10 +50,11 @@ static int set_up(void **state)
                                         .channels = 2,
                                         .sample_rate = 48000,
                                         .is_default = true};
-    origin_track_add(&f.audios[0], 192512, 64000);
-    origin_track_add(&f.audios[0], 191488, 64000);
-    origin_track_add(&f.audios[0], 97280, 32000);
-    f.all = (struct origin_presentation){f.videos, 2, f.audios, 1};
+    add(&f.audios[0], 192512, 64000);
+    add(&f.audios[0], 191488, 64000);
+    add(&f.audios[0], 97280, 32000);
+    f.all = (struct origin_presentation){
+        .videos = f.videos, .n_videos = 2, .audios = f.audios, .n_audios = 1};
     *state = &f;
     return 0;
 }
@@ -77,8 +83,8 @@ static void a_short_last_segment_does_not_make_the_peak(void **state)
 {
     (void)state;
     struct origin_track track = {.timescale = 1000};
-    origin_track_add(&track, 4000, 1000);
-    origin_track_add(&track, 500, 1000); /* heavy, but only an eighth of a target */
+    add(&track, 4000, 1000);
+    add(&track, 500, 1000); /* heavy, but only an eighth of a target */
     assert_int_equal(origin_track_peak_rate(&track, 4), 3556); /* both, in 4.5 s */
     origin_track_done(&track);
 }
@@ -87,7 +93,7 @@ static void a_very_short_video_has_its_average_as_peak(void **state)
 {
     (void)state;
     struct origin_track track = {.timescale = 1000};
-    origin_track_add(&track, 400, 50);
+    add(&track, 400, 50);
     assert_int_equal(origin_track_peak_rate(&track, 4), 1000);
     assert_int_equal(origin_track_target_s(&track), 1);
     origin_track_done(&track);
