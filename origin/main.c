@@ -182,7 +182,9 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
     if (err < 0 || (err = node_open_signer(node, diag)) < 0 ||
         (err = origin_catalog_open(conf->database, connections, fb_clock_system(), &node->catalog,
                                    diag)) < 0 ||
-        (err = origin_objects_open(conf->objects, &node->objects, diag)) < 0 ||
+        (err = origin_objects_open(
+             &(struct origin_objects_options){.url = conf->objects, .metrics = node->metrics},
+             &node->objects, diag)) < 0 ||
         (err = node_open_auth(node, diag)) < 0 || (err = node_open_engagement(node, diag)) < 0) {
         return err;
     }

@@ -49,7 +49,9 @@ static int node_open(struct origin_worker_node *node, struct fb_metrics *metrics
 {
     const struct origin_worker_conf *conf = node->conf;
 
-    int err = origin_objects_open(conf->objects, &node->objects, diag);
+    int err = origin_objects_open(
+        &(struct origin_objects_options){.url = conf->objects, .metrics = metrics}, &node->objects,
+        diag);
     if (err < 0) {
         return err;
     }

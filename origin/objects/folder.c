@@ -260,7 +260,8 @@ static int copy_in(struct origin_objects *objects, struct fb_str key, int fd, ui
     return origin_put_commit(put);
 }
 
-static int folder_put_file(struct origin_objects *objects, struct fb_str key, const char *path)
+static int folder_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
+                           uint64_t *ret_size)
 {
     struct folder *folder = FB_CONTAINER_OF(objects, struct folder, base);
     char name[ORIGIN_OBJECTS_KEY_MAX + 1];
@@ -271,6 +272,7 @@ static int folder_put_file(struct origin_objects *objects, struct fb_str key, co
     if (fd < 0 || fstat(fd, &st) < 0 || fsync(fd) < 0) {
         return -errno;
     }
+    *ret_size = (uint64_t)st.st_size;
     int err = folder_name(folder, AT_FDCWD, path, name);
     if (err != -EXDEV) {
         return err;
@@ -333,6 +335,23 @@ static int folder_stat(struct origin_objects *objects, struct fb_str key,
     return object_of(&st, -1, ret_object);
 }
 
+static int folder_read(const struct origin_object *object, uint64_t offset, void *buf, size_t n)
+{
+    size_t n_read = 0;
+
+    while (n_read < n) {
+        ssize_t got = pread(object->fd, (char *)buf + n_read, n - n_read, (off_t)(offset + n_read));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got < 0 ? -errno : FB_E_CLOSED;
+        }
+        n_read += (size_t)got;
+    }
+    return FB_OK;
+}
+
 static int folder_local_path(struct origin_objects *objects, struct fb_str key,
                              struct fb_buf *ret_path)
 {
@@ -377,6 +396,8 @@ static void folder_close(struct origin_objects *objects)
 }
 
 static const struct origin_objects_ops folder_ops = {
+    .kind = "folder",
+    .is_local = true,
     .close = folder_close,
     .put_begin = folder_put_begin,
     .put_write = folder_put_write,
@@ -385,6 +406,7 @@ static const struct origin_objects_ops folder_ops = {
     .put_file = folder_put_file,
     .get = folder_get,
     .stat = folder_stat,
+    .read = folder_read,
     .local_path = folder_local_path,
     .remove = folder_remove,
     .remove_prefix = folder_remove_prefix,

@@ -35,6 +35,8 @@ OWNERS = {
     "sqlite3.h": ("base/db",),
     "yaml.h": ("base/conf",),
     "zstd.h": ("base/compress",),
+    "expat.h": ("base/xml",),
+    "curl/": ("origin/objects",),
     "libav": ("origin/media",),
     "libsw": ("origin/media",),
 }

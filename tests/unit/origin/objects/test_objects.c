@@ -22,12 +22,18 @@ struct fixture {
     char url[TEST_PATH_MAX + 16];
 };
 
+static int open_url(const char *url, struct origin_objects **ret_objects, struct fb_diag *diag)
+{
+    return origin_objects_open(&(struct origin_objects_options){.url = fb_str_from(url)},
+                               ret_objects, diag);
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = FB_NEW(struct fixture);
     f->folder = test_folder_new();
     (void)snprintf(f->url, sizeof(f->url), "file:%s/deep/objects", f->folder.path);
-    assert_int_equal(origin_objects_open(fb_str_from(f->url), &f->objects, NULL), FB_OK);
+    assert_int_equal(open_url(f->url, &f->objects, NULL), FB_OK);
     *state = f;
     return 0;
 }
@@ -198,7 +204,7 @@ static void opening_sweeps_what_a_crash_left_and_nothing_else(void **state)
     assert_int_equal(origin_put_begin(f->objects, FB_STR("key"), 0, &object), FB_OK);
     assert_int_equal(count_temporaries(f), 2);
 
-    assert_int_equal(origin_objects_open(fb_str_from(f->url), &second, NULL), FB_OK);
+    assert_int_equal(open_url(f->url, &second, NULL), FB_OK);
     assert_int_equal(count_temporaries(f), 1);
     assert_int_equal(origin_put_commit(object), FB_OK);
     assert_int_equal(stat_of(f, "key"), FB_OK);
@@ -211,7 +217,7 @@ static void an_unknown_store_is_named_in_the_sentence(void **state)
     struct origin_objects *objects = NULL;
     struct fb_diag diag;
 
-    assert_int_equal(origin_objects_open(FB_STR("ftp:x"), &objects, &diag), FB_E_UNSUPPORTED);
+    assert_int_equal(open_url("ftp:x", &objects, &diag), FB_E_UNSUPPORTED);
     assert_non_null(strstr(diag.text, "ftp:x"));
 }
 

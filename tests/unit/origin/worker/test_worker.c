@@ -110,7 +110,9 @@ static int set_up(void **state)
     (void)pthread_mutex_init(&f->lock, NULL);
     (void)pthread_cond_init(&f->changed, NULL);
     (void)snprintf(url, sizeof(url), "file:%s/objects", f->folder.path);
-    assert_int_equal(origin_objects_open(fb_str_from(url), &f->objects, NULL), FB_OK);
+    assert_int_equal(origin_objects_open(&(struct origin_objects_options){.url = fb_str_from(url)},
+                                         &f->objects, NULL),
+                     FB_OK);
     *state = f;
     return 0;
 }
