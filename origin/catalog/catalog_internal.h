@@ -12,7 +12,7 @@
 #include "origin/catalog/idempotency.h"
 #include "origin/catalog/videos.h"
 #include "origin/model/id.h"
-#include "origin/model/task.h"
+#include "origin/model/result.h"
 
 struct origin_catalog {
     struct fb_db_pool *pool; /* owned */

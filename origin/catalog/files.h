@@ -7,7 +7,7 @@
 
 #include "origin/catalog/catalog.h"
 #include "origin/model/id.h"
-#include "origin/model/task.h"
+#include "origin/model/result.h"
 
 /* FB_E_NOT_FOUND if that version of the video has no such file, or the video is deactivated. */
 FB_MUST_CHECK int origin_catalog_file_get(struct origin_catalog *catalog,

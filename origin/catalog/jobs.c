@@ -124,7 +124,7 @@ static int job_next_with_attempts(struct fb_db *db, const struct origin_job_rule
 }
 
 int origin_catalog_job_take(struct origin_catalog *catalog, const struct origin_job_rules *rules,
-                            struct fb_str worker, struct origin_task *ret_task)
+                            struct fb_str worker, struct origin_whole_task *ret_task)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
@@ -145,7 +145,7 @@ int origin_catalog_job_take(struct origin_catalog *catalog, const struct origin_
         (err = fb_db_commit(&tx)) < 0) {
         return err;
     }
-    struct origin_task task = {
+    struct origin_whole_task task = {
         .job = job.id,
         .lease = lease,
         .video = job.video,
@@ -161,7 +161,7 @@ int origin_catalog_job_take(struct origin_catalog *catalog, const struct origin_
 
 /* A transaction on the job that `task` holds. */
 static int job_begin(struct fb_db_hold *hold, struct fb_db_tx *tx, struct origin_catalog *catalog,
-                     const struct origin_task *task, struct job *ret_job)
+                     const struct origin_whole_task *task, struct job *ret_job)
 {
     int err = fb_db_take(catalog->pool, hold);
     if (err < 0 || (err = fb_db_begin(hold->db, tx)) < 0) {
@@ -195,7 +195,7 @@ static int job_extend(struct fb_db *db, const struct job *job, int64_t expires_m
 }
 
 int origin_catalog_job_renew(struct origin_catalog *catalog, const struct origin_job_rules *rules,
-                             const struct origin_task *task, uint32_t permille)
+                             const struct origin_whole_task *task, uint32_t permille)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
@@ -240,7 +240,7 @@ static int video_publish(struct fb_db *db, const struct job *job,
     return origin_catalog_run_one(db, &q, FB_E_CONFLICT);
 }
 
-int origin_catalog_job_finish(struct origin_catalog *catalog, const struct origin_task *task,
+int origin_catalog_job_finish(struct origin_catalog *catalog, const struct origin_whole_task *task,
                               const struct origin_result *result)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
@@ -265,8 +265,8 @@ static uint32_t backoff_of(const struct origin_job_rules *rules, uint32_t attemp
 }
 
 int origin_catalog_job_fail(struct origin_catalog *catalog, const struct origin_job_rules *rules,
-                            const struct origin_task *task, struct fb_str reason, bool is_final,
-                            bool *ret_is_over)
+                            const struct origin_whole_task *task, struct fb_str reason,
+                            bool is_final, bool *ret_is_over)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
@@ -287,7 +287,8 @@ int origin_catalog_job_fail(struct origin_catalog *catalog, const struct origin_
     return FB_OK;
 }
 
-int origin_catalog_job_give_back(struct origin_catalog *catalog, const struct origin_task *task)
+int origin_catalog_job_give_back(struct origin_catalog *catalog,
+                                 const struct origin_whole_task *task)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "origin/catalog/catalog.h"
-#include "origin/model/task.h"
+#include "origin/model/whole_task.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,27 +29,27 @@ struct origin_job_rules {
  * if there is none. */
 FB_MUST_CHECK int origin_catalog_job_take(struct origin_catalog *catalog,
                                           const struct origin_job_rules *rules,
-                                          struct fb_str worker, struct origin_task *ret_task);
+                                          struct fb_str worker, struct origin_whole_task *ret_task);
 
 /* All that follows: FB_E_CONFLICT if the lease is not the job's (any more). */
 
 FB_MUST_CHECK int origin_catalog_job_renew(struct origin_catalog *catalog,
                                            const struct origin_job_rules *rules,
-                                           const struct origin_task *task, uint32_t permille);
+                                           const struct origin_whole_task *task, uint32_t permille);
 
 /* Publishes `result`: one compare-and-set on the video's version. */
 FB_MUST_CHECK int origin_catalog_job_finish(struct origin_catalog *catalog,
-                                            const struct origin_task *task,
+                                            const struct origin_whole_task *task,
                                             const struct origin_result *result);
 
 /* *ret_is_over: there will be no further attempt. */
 FB_MUST_CHECK int origin_catalog_job_fail(struct origin_catalog *catalog,
                                           const struct origin_job_rules *rules,
-                                          const struct origin_task *task, struct fb_str reason,
-                                          bool is_final, bool *ret_is_over);
+                                          const struct origin_whole_task *task,
+                                          struct fb_str reason, bool is_final, bool *ret_is_over);
 
 FB_MUST_CHECK int origin_catalog_job_give_back(struct origin_catalog *catalog,
-                                               const struct origin_task *task);
+                                               const struct origin_whole_task *task);
 
 /* Queues again what `worker` had when it ended without a word. */
 FB_MUST_CHECK int origin_catalog_job_reclaim(struct origin_catalog *catalog, struct fb_str worker,

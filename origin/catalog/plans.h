@@ -8,7 +8,7 @@
 #include "base/wire/plan.h"
 #include "origin/catalog/catalog.h"
 #include "origin/model/id.h"
-#include "origin/model/task.h"
+#include "origin/model/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>

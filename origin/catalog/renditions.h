@@ -5,7 +5,7 @@
 
 #include "origin/catalog/catalog.h"
 #include "origin/model/id.h"
-#include "origin/model/task.h"
+#include "origin/model/result.h"
 
 #include <stddef.h>
 

@@ -11,7 +11,7 @@
 #include "origin/catalog/catalog.h"
 #include "origin/catalog/counters.h"
 #include "origin/model/id.h"
-#include "origin/model/task.h"
+#include "origin/model/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
 #include "base/server/router.h"
 #include "base/sys/file.h"
 #include "origin/delivery/delivery_internal.h"
-#include "origin/model/task.h"
+#include "origin/model/result.h"
 
 #include <errno.h>
 #include <fcntl.h>

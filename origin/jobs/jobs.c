@@ -88,19 +88,19 @@ static void jobs_sweep(struct origin_jobs *jobs, const struct origin_id *id)
     }
 }
 
-static int source_take(void *ctx, struct fb_str worker, struct origin_task *ret_task)
+static int source_take(void *ctx, struct fb_str worker, struct origin_whole_task *ret_task)
 {
     struct origin_jobs *jobs = ctx;
     return origin_catalog_job_take(jobs->options.catalog, &jobs->rules, worker, ret_task);
 }
 
-static int source_renew(void *ctx, const struct origin_task *task, uint32_t permille)
+static int source_renew(void *ctx, const struct origin_whole_task *task, uint32_t permille)
 {
     struct origin_jobs *jobs = ctx;
     return origin_catalog_job_renew(jobs->options.catalog, &jobs->rules, task, permille);
 }
 
-static int files_check(struct origin_jobs *jobs, const struct origin_task *task,
+static int files_check(struct origin_jobs *jobs, const struct origin_whole_task *task,
                        const struct origin_result *result)
 {
     bool has_playlist = false;
@@ -121,7 +121,7 @@ static int files_check(struct origin_jobs *jobs, const struct origin_task *task,
     return has_playlist ? FB_OK : FB_E_CORRUPT;
 }
 
-static int source_finish(void *ctx, const struct origin_task *task,
+static int source_finish(void *ctx, const struct origin_whole_task *task,
                          const struct origin_result *result)
 {
     struct origin_jobs *jobs = ctx;
@@ -136,7 +136,7 @@ static int source_finish(void *ctx, const struct origin_task *task,
     return FB_OK;
 }
 
-static int source_fail(void *ctx, const struct origin_task *task, struct fb_str reason,
+static int source_fail(void *ctx, const struct origin_whole_task *task, struct fb_str reason,
                        bool is_final)
 {
     struct origin_jobs *jobs = ctx;
@@ -161,7 +161,7 @@ static int source_fail(void *ctx, const struct origin_task *task, struct fb_str 
     return FB_OK;
 }
 
-static int source_give_back(void *ctx, const struct origin_task *task)
+static int source_give_back(void *ctx, const struct origin_whole_task *task)
 {
     struct origin_jobs *jobs = ctx;
     int err = origin_catalog_job_give_back(jobs->options.catalog, task);
@@ -171,9 +171,9 @@ static int source_give_back(void *ctx, const struct origin_task *task)
     return err;
 }
 
-struct origin_task_source origin_jobs_source(struct origin_jobs *jobs)
+struct origin_whole_source origin_jobs_source(struct origin_jobs *jobs)
 {
-    return (struct origin_task_source){
+    return (struct origin_whole_source){
         .ctx = jobs,
         .take = source_take,
         .renew = source_renew,

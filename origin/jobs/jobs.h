@@ -20,14 +20,14 @@
  *
  * Ownership  new → free.
  * Threads    Blocking; any thread.
- * Failures   As struct origin_task_source says; FB_E_CORRUPT for a result whose
+ * Failures   As struct origin_whole_source says; FB_E_CORRUPT for a result whose
  *            files are not there; else the catalog's.
  */
 #pragma once
 
 #include "base/core/attr.h"
 #include "base/core/str.h"
-#include "origin/model/task.h"
+#include "origin/model/whole_task.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ void origin_jobs_free(struct origin_jobs *jobs);
 void origin_jobs_on_queued(struct origin_jobs *jobs, void (*queued)(void *ctx), void *ctx);
 
 /* The jobs as a source of tasks; good as long as they are. */
-struct origin_task_source origin_jobs_source(struct origin_jobs *jobs);
+struct origin_whole_source origin_jobs_source(struct origin_jobs *jobs);
 
 /* Ends the upload of a video and queues its job. *ret_is_new is false if that
  * had happened before. */

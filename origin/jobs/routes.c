@@ -44,10 +44,11 @@ static int call_open(const struct origin_jobs *jobs, struct fb_call *call, size_
 }
 
 /* The task that the body names. */
-static int body_task(struct fb_call *call, const struct fb_json *body, struct origin_task *ret_task)
+static int body_task(struct fb_call *call, const struct fb_json *body,
+                     struct origin_whole_task *ret_task)
 {
     struct fb_diag diag = {.err = FB_OK};
-    struct origin_task task = {.attempt = 0};
+    struct origin_whole_task task = {.attempt = 0};
 
     int err = origin_id_load(body, "job", &task.job, &diag);
     if (err == FB_OK) {
@@ -87,7 +88,7 @@ static void call_take(void *ctx, struct fb_call *call)
     struct origin_jobs *jobs = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *body = NULL;
     struct fb_diag diag = {.err = FB_OK};
-    struct origin_task task;
+    struct origin_whole_task task;
     struct fb_str worker;
 
     if (call_open(jobs, call, SMALL_BODY, &body) < 0) {
@@ -97,14 +98,14 @@ static void call_take(void *ctx, struct fb_call *call)
         fb_call_problem(call, 400, NULL, "%s", diag.text);
         return;
     }
-    struct origin_task_source source = origin_jobs_source(jobs);
+    struct origin_whole_source source = origin_jobs_source(jobs);
     int err = source.take(source.ctx, worker, &task);
     if (err < 0) {
         call_answer(call, err == FB_E_LATER ? FB_OK : err);
         return;
     }
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
-    origin_task_store(root, &task);
+    origin_whole_task_store(root, &task);
     fb_json_dump(root, &call->content);
     fb_headers_add(&call->headers, call->arena, FB_STR("Content-Type"), FB_STR("application/json"));
 }
@@ -113,13 +114,13 @@ static void call_renew(void *ctx, struct fb_call *call)
 {
     struct origin_jobs *jobs = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *body = NULL;
-    struct origin_task task;
+    struct origin_whole_task task;
 
     if (call_open(jobs, call, SMALL_BODY, &body) < 0 || body_task(call, body, &task) < 0) {
         return;
     }
     int64_t permille = fb_json_int(fb_json_find(body, "progress"), 0);
-    struct origin_task_source source = origin_jobs_source(jobs);
+    struct origin_whole_source source = origin_jobs_source(jobs);
     call_answer(call, source.renew(source.ctx, &task,
                                    permille > 0 && permille <= 1000 ? (uint32_t)permille : 0));
 }
@@ -130,7 +131,7 @@ static void call_finish(void *ctx, struct fb_call *call)
     FB_AUTO(fb_json_freep) struct fb_json *body = NULL;
     FB_AUTO(origin_result_done) struct origin_result result = {.files = NULL};
     struct fb_diag diag = {.err = FB_OK};
-    struct origin_task task;
+    struct origin_whole_task task;
 
     if (call_open(jobs, call, RESULT_BODY, &body) < 0 || body_task(call, body, &task) < 0) {
         return;
@@ -139,7 +140,7 @@ static void call_finish(void *ctx, struct fb_call *call)
         fb_call_problem(call, 400, NULL, "%s", diag.text);
         return;
     }
-    struct origin_task_source source = origin_jobs_source(jobs);
+    struct origin_whole_source source = origin_jobs_source(jobs);
     call_answer(call, source.finish(source.ctx, &task, &result));
 }
 
@@ -148,7 +149,7 @@ static void call_fail(void *ctx, struct fb_call *call)
     struct origin_jobs *jobs = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *body = NULL;
     struct fb_diag diag = {.err = FB_OK};
-    struct origin_task task;
+    struct origin_whole_task task;
     struct fb_str reason;
 
     if (call_open(jobs, call, SMALL_BODY, &body) < 0 || body_task(call, body, &task) < 0) {
@@ -158,7 +159,7 @@ static void call_fail(void *ctx, struct fb_call *call)
         fb_call_problem(call, 400, NULL, "%s", diag.text);
         return;
     }
-    struct origin_task_source source = origin_jobs_source(jobs);
+    struct origin_whole_source source = origin_jobs_source(jobs);
     call_answer(call, source.fail(source.ctx, &task, reason,
                                   fb_json_bool(fb_json_find(body, "is_final"), false)));
 }
@@ -167,12 +168,12 @@ static void call_give_back(void *ctx, struct fb_call *call)
 {
     struct origin_jobs *jobs = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *body = NULL;
-    struct origin_task task;
+    struct origin_whole_task task;
 
     if (call_open(jobs, call, SMALL_BODY, &body) < 0 || body_task(call, body, &task) < 0) {
         return;
     }
-    struct origin_task_source source = origin_jobs_source(jobs);
+    struct origin_whole_source source = origin_jobs_source(jobs);
     call_answer(call, source.give_back(source.ctx, &task));
 }
 

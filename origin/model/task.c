@@ -1,256 +1,284 @@
 #include "origin/model/task.h"
 
 #include "base/core/alloc.h"
-#include "base/core/check.h"
+#include "base/core/buf.h"
 #include "base/core/err.h"
-#include "base/core/text.h"
 #include "base/json/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
-void origin_result_done(struct origin_result *result)
-{
-    fb_free(result->files);
-    *result = (struct origin_result){.files = NULL};
-}
+static const char *const kind_texts[] = {
+    [ORIGIN_TASK_PREPARE] = "prepare",
+    [ORIGIN_TASK_CHUNK] = "chunk",
+    [ORIGIN_TASK_SOUND] = "sound",
+    [ORIGIN_TASK_FINISH] = "finish",
+};
+static const char *const reason_texts[] = {
+    [ORIGIN_REASON_INPUT] = "input",
+    [ORIGIN_REASON_CODEC] = "codec",
+    [ORIGIN_REASON_CRASHED] = "crashed",
+    [ORIGIN_REASON_MEMORY] = "memory",
+    [ORIGIN_REASON_TIME] = "time",
+    [ORIGIN_REASON_OUTPUT] = "output",
+    [ORIGIN_REASON_STORE] = "store",
+    [ORIGIN_REASON_INTERNAL] = "internal",
+    [ORIGIN_REASON_LEASE_LOST] = "lease-lost",
+    [ORIGIN_REASON_MISSING] = "missing",
+};
+_Static_assert(FB_ARRAY_LEN(kind_texts) == ORIGIN_TASK_N_KINDS, "a name for each");
+_Static_assert(FB_ARRAY_LEN(reason_texts) == ORIGIN_N_REASONS, "a name for each");
 
-bool origin_path_is_plain(struct fb_str path, size_t max)
+static int text_find(const char *const *texts, size_t n, struct fb_str text, size_t *ret_i)
 {
-    char before = '/';
-
-    if (path.len == 0 || path.len > max) {
-        return false;
-    }
-    for (size_t i = 0; i < path.len; i++) {
-        char c = path.ptr[i];
-        bool is_name = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_';
-        /* A segment neither begins with a dot nor is empty. */
-        if (!is_name && (before == '/' || (c != '.' && c != '/'))) {
-            return false;
-        }
-        before = c;
-    }
-    return before != '/';
-}
-
-/* Copies into an array of `size` bytes, NUL and all; the length was checked. */
-static void text_copy(char *to, size_t size, struct fb_str from)
-{
-    size_t n = FB_MIN(from.len, size - 1);
-    memcpy(to, from.ptr, n);
-    to[n] = '\0';
-}
-
-/* Printable ASCII without quotes, so that it can stand in a header or playlist. */
-static bool text_is_clean(struct fb_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < ' ' || text.ptr[i] > '~' || text.ptr[i] == '"') {
-            return false;
+    for (size_t i = 0; i < n; i++) {
+        if (fb_str_equal(text, fb_str_from(texts[i]))) {
+            *ret_i = i;
+            return FB_OK;
         }
     }
-    return text.len > 0;
+    return FB_E_MALFORMED;
 }
 
-/* ---- tasks -------------------------------------------------------------- */
+const char *origin_task_kind_text(enum origin_task_kind kind)
+{
+    return kind_texts[kind];
+}
+
+int origin_task_kind_parse(struct fb_str text, enum origin_task_kind *ret_kind)
+{
+    size_t i = 0;
+    int err = text_find(kind_texts, FB_ARRAY_LEN(kind_texts), text, &i);
+    if (err == FB_OK) {
+        *ret_kind = (enum origin_task_kind)i;
+    }
+    return err;
+}
+
+const char *origin_task_reason_text(enum origin_task_reason reason)
+{
+    return reason_texts[reason];
+}
+
+int origin_task_reason_parse(struct fb_str text, enum origin_task_reason *ret_reason)
+{
+    size_t i = 0;
+    int err = text_find(reason_texts, FB_ARRAY_LEN(reason_texts), text, &i);
+    if (err == FB_OK) {
+        *ret_reason = (enum origin_task_reason)i;
+    }
+    return err;
+}
+
+void origin_task_done(struct origin_task *task)
+{
+    origin_content_key_done(&task->key);
+    fb_free(task->request);
+    fb_free(task->recipe);
+    *task = (struct origin_task){.request = NULL};
+}
+
+void origin_task_part_key(const struct origin_task *task, char ret_key[ORIGIN_KEY_MAX + 1])
+{
+    if (task->kind == ORIGIN_TASK_CHUNK) {
+        (void)snprintf(ret_key, ORIGIN_KEY_MAX + 1, "work/%s/%s/chunk-%u-%05u.json",
+                       task->video.text, task->version, (unsigned)task->pass, task->index);
+    } else {
+        (void)snprintf(ret_key, ORIGIN_KEY_MAX + 1, "work/%s/%s/%s-%u.json", task->video.text,
+                       task->version, kind_texts[task->kind], (unsigned)task->pass);
+    }
+}
+
+/* ---- on the wire ------------------------------------------------------------ */
+
+/* A text that is JSON itself becomes a member as what it says. */
+static void set_json(struct fb_json *root, const char *key, const char *text)
+{
+    struct fb_json *value = NULL;
+    struct fb_str str = fb_str_from(text != NULL ? text : "");
+
+    if (str.len > 0 && fb_json_parse(str, str.len, &value, NULL) == FB_OK) {
+        fb_json_set(root, key, value);
+    }
+}
 
 void origin_task_store(struct fb_json *root, const struct origin_task *task)
 {
     fb_json_set_text(root, "job", task->job.text);
+    fb_json_set_text(root, "task", task->task.text);
     fb_json_set_text(root, "lease", task->lease.text);
     fb_json_set_text(root, "video", task->video.text);
+    fb_json_set_text(root, "kind", kind_texts[task->kind]);
+    fb_json_set_int(root, "pass", task->pass);
+    fb_json_set_int(root, "index", task->index);
     fb_json_set_text(root, "source", task->source);
+    if (task->version[0] != '\0') {
+        fb_json_set_text(root, "version", task->version);
+    }
+    set_json(root, "request", task->request);
+    set_json(root, "recipe", task->recipe);
+    if (task->key.scheme != ORIGIN_SCHEME_CLEAR) {
+        origin_content_key_store(fb_json_set_object(root, "content_key"), &task->key);
+    }
+    struct fb_json *limits = fb_json_set_object(root, "limits");
+    fb_json_set_int(limits, "seconds", task->limits.seconds);
+    fb_json_set_int(limits, "memory", (int64_t)task->limits.memory);
+    fb_json_set_int(limits, "bytes", (int64_t)task->limits.bytes);
     fb_json_set_int(root, "lease_ms", task->lease_ms);
     fb_json_set_int(root, "attempt", task->attempt);
 }
 
-int origin_id_load(const struct fb_json *root, const char *key, struct origin_id *ret_id,
-                   struct fb_diag *diag)
+static int read_ids(const struct fb_json *root, struct origin_task *task, struct fb_diag *diag)
 {
-    struct fb_str text;
-    int err = fb_json_read_str(root, key, ORIGIN_ID_LEN, &text, diag);
-    if (err < 0) {
+    int err = origin_id_load(root, "job", &task->job, diag);
+    if (err < 0 || (err = origin_id_load(root, "task", &task->task, diag)) < 0 ||
+        (err = origin_id_load(root, "lease", &task->lease, diag)) < 0) {
         return err;
     }
-    err = origin_id_parse(text, ret_id);
-    return err < 0 ? fb_diag_set(diag, err, "'%s' is no id", key) : FB_OK;
+    return origin_id_load(root, "video", &task->video, diag);
 }
 
-int origin_task_load(const struct fb_json *root, struct origin_task *ret_task, struct fb_diag *diag)
+static int read_place(const struct fb_json *root, struct origin_task *task, struct fb_diag *diag)
 {
-    struct origin_task task = {.source = ""};
-    struct fb_str source;
-    int64_t lease_ms = 0;
-    int64_t attempt = 0;
+    struct fb_str kind;
+    int64_t pass = 0;
+    int64_t index = 0;
 
-    int err = origin_id_load(root, "job", &task.job, diag);
-    if (err < 0 || (err = origin_id_load(root, "lease", &task.lease, diag)) < 0 ||
-        (err = origin_id_load(root, "video", &task.video, diag)) < 0 ||
-        (err = fb_json_read_str(root, "source", ORIGIN_KEY_MAX, &source, diag)) < 0 ||
-        (err = fb_json_read_int(root, "lease_ms", 100, 86400000, &lease_ms, diag)) < 0 ||
-        (err = fb_json_read_int(root, "attempt", 1, 1000, &attempt, diag)) < 0) {
+    int err = fb_json_read_str(root, "kind", 16, &kind, diag);
+    if (err < 0 ||
+        (err = fb_json_read_int(root, "pass", 0, ORIGIN_TASK_N_PASSES - 1, &pass, diag)) < 0 ||
+        (err = fb_json_read_int(root, "index", 0, ORIGIN_CHUNKS_MAX - 1, &index, diag)) < 0) {
+        return err;
+    }
+    if (origin_task_kind_parse(kind, &task->kind) < 0) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'kind' is none that is known");
+    }
+    task->pass = (enum origin_task_pass)pass;
+    task->index = (uint32_t)index;
+    return FB_OK;
+}
+
+/* An object as its text again, the empty text if it is not there. */
+static int read_object(const struct fb_json *root, const char *key, size_t max_bytes,
+                       char **ret_text, struct fb_diag *diag)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
+    const struct fb_json *object = fb_json_find(root, key);
+
+    if (object != NULL && fb_json_type(object) != FB_JSON_OBJECT) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'%s' is no object", key);
+    }
+    if (object != NULL) {
+        fb_json_dump(object, &buf);
+    }
+    if (buf.len > max_bytes) {
+        return fb_diag_set(diag, FB_E_LIMIT, "'%s' is larger than %zu bytes", key, max_bytes);
+    }
+    *ret_text = fb_str_dup(fb_buf_str(&buf));
+    return FB_OK;
+}
+
+static int read_orders(const struct fb_json *root, struct origin_task *task, struct fb_diag *diag)
+{
+    struct fb_str version = FB_STR("");
+    struct fb_str source;
+
+    int err = fb_json_read_str(root, "source", ORIGIN_KEY_MAX, &source, diag);
+    if (err < 0) {
         return err;
     }
     if (!origin_path_is_plain(source, ORIGIN_KEY_MAX)) {
         return fb_diag_set(diag, FB_E_MALFORMED, "'source' is no object key");
     }
-    text_copy(task.source, sizeof(task.source), source);
-    task.lease_ms = (uint32_t)lease_ms;
-    task.attempt = (uint32_t)attempt;
+    memcpy(task->source, source.ptr, source.len);
+    if (task->kind != ORIGIN_TASK_PREPARE) {
+        err = fb_json_read_str(root, "version", ORIGIN_VERSION_LEN, &version, diag);
+        if (err < 0) {
+            return err;
+        }
+        if (!origin_version_is_good(version)) {
+            return fb_diag_set(diag, FB_E_MALFORMED, "'version' is not of %d hexadecimal digits",
+                               ORIGIN_VERSION_LEN);
+        }
+        memcpy(task->version, version.ptr, version.len);
+    }
+    const struct fb_json *key = fb_json_find(root, "content_key");
+    if (key != NULL && (err = origin_content_key_load(key, &task->key, diag)) < 0) {
+        return err;
+    }
+    err = read_object(root, "request", ORIGIN_REQUEST_MAX, &task->request, diag);
+    return err < 0 ? err : read_object(root, "recipe", ORIGIN_RECIPE_MAX, &task->recipe, diag);
+}
+
+static int read_limits(const struct fb_json *root, struct origin_task *task, struct fb_diag *diag)
+{
+    const struct fb_json *limits = fb_json_find(root, "limits");
+    int64_t seconds = 0;
+    int64_t memory = 0;
+    int64_t bytes = 0;
+    int64_t lease_ms = 0;
+    int64_t attempt = 0;
+
+    int err = fb_json_read_int(limits, "seconds", 0, INT32_MAX, &seconds, diag);
+    if (err < 0 || (err = fb_json_read_int(limits, "memory", 0, INT64_MAX, &memory, diag)) < 0 ||
+        (err = fb_json_read_int(limits, "bytes", 0, INT64_MAX, &bytes, diag)) < 0 ||
+        (err = fb_json_read_int(root, "lease_ms", 100, 86400000, &lease_ms, diag)) < 0 ||
+        (err = fb_json_read_int(root, "attempt", 1, 1000000, &attempt, diag)) < 0) {
+        return err;
+    }
+    task->limits = (struct origin_task_limits){
+        .seconds = (uint32_t)seconds, .memory = (uint64_t)memory, .bytes = (uint64_t)bytes};
+    task->lease_ms = (uint32_t)lease_ms;
+    task->attempt = (uint32_t)attempt;
+    return FB_OK;
+}
+
+int origin_task_load(const struct fb_json *root, struct origin_task *ret_task, struct fb_diag *diag)
+{
+    FB_AUTO(origin_task_done) struct origin_task task = {.request = NULL};
+
+    int err = read_ids(root, &task, diag);
+    if (err < 0 || (err = read_place(root, &task, diag)) < 0 ||
+        (err = read_orders(root, &task, diag)) < 0 || (err = read_limits(root, &task, diag)) < 0) {
+        return err;
+    }
     *ret_task = task;
+    task = (struct origin_task){.request = NULL};
     return FB_OK;
 }
 
-/* ---- results ------------------------------------------------------------ */
-
-void origin_result_store(struct fb_json *root, const struct origin_result *result)
+void origin_task_failure_store(struct fb_json *root, const struct origin_task_failure *failure)
 {
-    fb_json_set_text(root, "version", result->version);
-    fb_json_set_int(root, "duration_ms", (int64_t)result->duration_ms);
-    fb_json_set_int(root, "width", result->width);
-    fb_json_set_int(root, "height", result->height);
-    fb_json_set_bool(root, "has_audio", result->has_audio);
-    struct fb_json *renditions = fb_json_set_array(root, "renditions");
-    for (size_t i = 0; i < result->n_renditions; i++) {
-        const struct origin_result_rendition *rendition = &result->renditions[i];
-        struct fb_json *item = fb_json_add_object(renditions);
-        fb_json_set_int(item, "height", rendition->height);
-        fb_json_set_int(item, "width", rendition->width);
-        fb_json_set_int(item, "bandwidth", (int64_t)rendition->bandwidth);
-        fb_json_set_text(item, "codecs", rendition->codecs);
+    struct fb_str log = failure->log;
+
+    fb_json_set_text(root, "reason", reason_texts[failure->reason]);
+    fb_json_set_bool(root, "is_final", failure->is_final);
+    fb_json_set_str(root, "sentence", fb_str_first(failure->sentence, ORIGIN_REASON_MAX));
+    if (log.len > ORIGIN_LOG_TAIL_MAX) {
+        log = fb_str_skip(log, log.len - ORIGIN_LOG_TAIL_MAX);
     }
-    struct fb_json *files = fb_json_set_array(root, "files");
-    for (size_t i = 0; i < result->n_files; i++) {
-        const struct origin_result_file *file = &result->files[i];
-        FB_AUTO(fb_buf_done) struct fb_buf hex = {0};
-        fb_text_hex(&hex, (struct fb_str){(const char *)file->sha256, ORIGIN_DIGEST_LEN});
-        struct fb_json *item = fb_json_add_object(files);
-        fb_json_set_text(item, "path", file->path);
-        fb_json_set_text(item, "type", file->type);
-        fb_json_set_int(item, "size", (int64_t)file->size);
-        fb_json_set_str(item, "sha256", fb_buf_str(&hex));
-    }
+    fb_json_set_str(root, "log", log.ptr != NULL ? log : FB_STR(""));
 }
 
-static int read_rendition(const struct fb_json *item, struct origin_result_rendition *rendition,
-                          struct fb_diag *diag)
+int origin_task_failure_load(const struct fb_json *root, struct origin_task_failure *ret_failure,
+                             struct fb_diag *diag)
 {
-    int64_t height = 0;
-    int64_t width = 0;
-    int64_t bandwidth = 0;
-    struct fb_str codecs;
+    struct origin_task_failure failure = {.is_final = false};
+    struct fb_str reason;
 
-    int err = fb_json_read_int(item, "height", 1, 65536, &height, diag);
-    if (err < 0 || (err = fb_json_read_int(item, "width", 1, 65536, &width, diag)) < 0 ||
-        (err = fb_json_read_int(item, "bandwidth", 0, INT64_MAX, &bandwidth, diag)) < 0 ||
-        (err = fb_json_read_str(item, "codecs", ORIGIN_CODECS_MAX, &codecs, diag)) < 0) {
+    /* A byte that is no UTF-8 grew to three on its way. */
+    int err = fb_json_read_str(root, "reason", 16, &reason, diag);
+    if (err < 0 ||
+        (err = fb_json_read_str(root, "sentence", (size_t)3 * ORIGIN_REASON_MAX, &failure.sentence,
+                                diag)) < 0 ||
+        (err = fb_json_read_str(root, "log", (size_t)3 * ORIGIN_LOG_TAIL_MAX, &failure.log, diag)) <
+            0) {
         return err;
     }
-    if (!text_is_clean(codecs)) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "'codecs' is no list of codecs");
+    if (origin_task_reason_parse(reason, &failure.reason) < 0) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'reason' is none that is known");
     }
-    rendition->height = (uint32_t)height;
-    rendition->width = (uint32_t)width;
-    rendition->bandwidth = (uint64_t)bandwidth;
-    text_copy(rendition->codecs, sizeof(rendition->codecs), codecs);
-    return FB_OK;
-}
-
-static int read_file(const struct fb_json *item, struct origin_result_file *file,
-                     struct fb_diag *diag)
-{
-    struct fb_str path;
-    struct fb_str type;
-    struct fb_str sha256;
-    int64_t size = 0;
-
-    int err = fb_json_read_str(item, "path", ORIGIN_PATH_MAX, &path, diag);
-    if (err < 0 || (err = fb_json_read_str(item, "type", ORIGIN_TYPE_MAX, &type, diag)) < 0 ||
-        (err = fb_json_read_str(item, "sha256", 64, &sha256, diag)) < 0 ||
-        (err = fb_json_read_int(item, "size", 0, INT64_MAX, &size, diag)) < 0) {
-        return err;
-    }
-    if (!origin_path_is_plain(path, ORIGIN_PATH_MAX) || !text_is_clean(type) ||
-        fb_text_unhex(sha256, file->sha256, sizeof(file->sha256)) < 0) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "file '%.*s' is not well described",
-                           FB_STR_ARG(path));
-    }
-    text_copy(file->path, sizeof(file->path), path);
-    text_copy(file->type, sizeof(file->type), type);
-    file->size = (uint64_t)size;
-    return FB_OK;
-}
-
-int origin_files_load(const struct fb_json *root, struct origin_result *result,
-                      struct fb_diag *diag)
-{
-    const struct fb_json *files = fb_json_find(root, "files");
-    size_t n = fb_json_count(files);
-    int err = FB_OK;
-
-    FB_REQUIRE(result->files == NULL);
-    if (n == 0 || n > ORIGIN_FILES_MAX) {
-        return fb_diag_set(diag, FB_E_LIMIT, "there must be 1 to %d files", ORIGIN_FILES_MAX);
-    }
-    result->files = fb_alloc_array(n, sizeof(*result->files));
-    for (; err == FB_OK && result->n_files < n; result->n_files += err == FB_OK) {
-        err = read_file(fb_json_at(files, result->n_files), &result->files[result->n_files], diag);
-    }
-    return err;
-}
-
-static int read_renditions(const struct fb_json *root, struct origin_result *result,
-                           struct fb_diag *diag)
-{
-    const struct fb_json *renditions = fb_json_find(root, "renditions");
-    size_t n = fb_json_count(renditions);
-    int err = FB_OK;
-
-    if (n > ORIGIN_RENDITIONS_MAX) {
-        return fb_diag_set(diag, FB_E_LIMIT, "there are more than %d renditions",
-                           ORIGIN_RENDITIONS_MAX);
-    }
-    for (; err == FB_OK && result->n_renditions < n; result->n_renditions += err == FB_OK) {
-        err = read_rendition(fb_json_at(renditions, result->n_renditions),
-                             &result->renditions[result->n_renditions], diag);
-    }
-    return err;
-}
-
-static bool version_is_good(struct fb_str version)
-{
-    uint8_t bytes[ORIGIN_VERSION_LEN / 2];
-    return fb_text_unhex(version, bytes, sizeof(bytes)) == FB_OK;
-}
-
-int origin_result_load(const struct fb_json *root, struct origin_result *ret_result,
-                       struct fb_diag *diag)
-{
-    FB_AUTO(origin_result_done) struct origin_result result = {.files = NULL};
-    struct fb_str version;
-    int64_t duration_ms = 0;
-    int64_t width = 0;
-    int64_t height = 0;
-
-    int err = FB_OK;
-    if ((err = fb_json_read_str(root, "version", ORIGIN_VERSION_LEN, &version, diag)) < 0 ||
-        (err = fb_json_read_int(root, "duration_ms", 0, INT64_MAX, &duration_ms, diag)) < 0 ||
-        (err = fb_json_read_int(root, "width", 0, 65536, &width, diag)) < 0 ||
-        (err = fb_json_read_int(root, "height", 0, 65536, &height, diag)) < 0 ||
-        (err = read_renditions(root, &result, diag)) < 0 ||
-        (err = origin_files_load(root, &result, diag)) < 0) {
-        return err;
-    }
-    if (!version_is_good(version)) {
-        return fb_diag_set(diag, FB_E_MALFORMED, "'version' is not of 16 hexadecimal digits");
-    }
-    text_copy(result.version, sizeof(result.version), version);
-    result.duration_ms = (uint64_t)duration_ms;
-    result.width = (uint32_t)width;
-    result.height = (uint32_t)height;
-    result.has_audio = fb_json_bool(fb_json_find(root, "has_audio"), false);
-    *ret_result = result;
-    result = (struct origin_result){.files = NULL};
+    failure.is_final = fb_json_bool(fb_json_find(root, "is_final"), false);
+    *ret_failure = failure;
     return FB_OK;
 }

@@ -3,7 +3,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/sys/file.h"
-#include "origin/model/task.h"
+#include "origin/model/result.h"
 #include "origin/objects/count.h"
 #include "origin/objects/objects_internal.h"
 

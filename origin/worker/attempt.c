@@ -38,7 +38,7 @@ static const char passing[] =
 
 struct attempt {
     const struct origin_attempt_options *options;
-    const struct origin_task *task;
+    const struct origin_whole_task *task;
     struct fb_diag diag;
     uint32_t permille;
     uint64_t beat_ms;    /* when the lease was last renewed */
@@ -60,7 +60,7 @@ static uint64_t attempt_now(const struct attempt *attempt)
  * no reason to stop before the lease has run out. */
 static void attempt_beat(struct attempt *attempt)
 {
-    const struct origin_task_source *source = attempt->options->source;
+    const struct origin_whole_source *source = attempt->options->source;
     uint64_t now_ms = attempt_now(attempt);
 
     if (attempt->is_lost || now_ms - attempt->beat_ms < BEAT_MS) {
@@ -239,15 +239,15 @@ static int attempt_make(struct attempt *attempt)
         (err = attempt_list(attempt)) < 0 || (err = attempt_store(attempt)) < 0) {
         return err;
     }
-    const struct origin_task_source *source = attempt->options->source;
+    const struct origin_whole_source *source = attempt->options->source;
     return source->finish(source->ctx, attempt->task, &attempt->result);
 }
 
 /* Tells the source how it went wrong; should that fail too, the lease expires. */
 static void attempt_report(struct attempt *attempt, int err)
 {
-    const struct origin_task_source *source = attempt->options->source;
-    const struct origin_task *task = attempt->task;
+    const struct origin_whole_source *source = attempt->options->source;
+    const struct origin_whole_task *task = attempt->task;
     int told = FB_OK;
 
     if (attempt->is_lost || err == FB_E_CONFLICT) {
@@ -284,7 +284,7 @@ static void attempt_report(struct attempt *attempt, int err)
 }
 
 bool origin_attempt_run(const struct origin_attempt_options *options,
-                        const struct origin_task *task)
+                        const struct origin_whole_task *task)
 {
     struct attempt attempt = {.options = options, .task = task};
 

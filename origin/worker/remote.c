@@ -171,7 +171,7 @@ static int remote_call(struct origin_remote *remote, const char *verb, const str
     return err;
 }
 
-static struct fb_json *task_body(const struct origin_task *task)
+static struct fb_json *task_body(const struct origin_whole_task *task)
 {
     struct fb_json *body = fb_json_new_object();
 
@@ -181,7 +181,7 @@ static struct fb_json *task_body(const struct origin_task *task)
     return body;
 }
 
-static int remote_take(void *ctx, struct fb_str worker, struct origin_task *ret_task)
+static int remote_take(void *ctx, struct fb_str worker, struct origin_whole_task *ret_task)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = fb_json_new_object();
     FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
@@ -196,10 +196,10 @@ static int remote_take(void *ctx, struct fb_str worker, struct origin_task *ret_
         return FB_E_LATER;
     }
     err = fb_json_parse(fb_buf_str(&answer), ANSWER_MAX, &root, NULL);
-    return err < 0 ? err : origin_task_load(root, ret_task, NULL);
+    return err < 0 ? err : origin_whole_task_load(root, ret_task, NULL);
 }
 
-static int remote_renew(void *ctx, const struct origin_task *task, uint32_t permille)
+static int remote_renew(void *ctx, const struct origin_whole_task *task, uint32_t permille)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
     FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
@@ -208,7 +208,7 @@ static int remote_renew(void *ctx, const struct origin_task *task, uint32_t perm
     return remote_call(ctx, "renew", body, &answer);
 }
 
-static int remote_finish(void *ctx, const struct origin_task *task,
+static int remote_finish(void *ctx, const struct origin_whole_task *task,
                          const struct origin_result *result)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
@@ -218,7 +218,7 @@ static int remote_finish(void *ctx, const struct origin_task *task,
     return remote_call(ctx, "finish", body, &answer);
 }
 
-static int remote_fail(void *ctx, const struct origin_task *task, struct fb_str reason,
+static int remote_fail(void *ctx, const struct origin_whole_task *task, struct fb_str reason,
                        bool is_final)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
@@ -229,7 +229,7 @@ static int remote_fail(void *ctx, const struct origin_task *task, struct fb_str 
     return remote_call(ctx, "fail", body, &answer);
 }
 
-static int remote_give_back(void *ctx, const struct origin_task *task)
+static int remote_give_back(void *ctx, const struct origin_whole_task *task)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
     FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
@@ -237,9 +237,9 @@ static int remote_give_back(void *ctx, const struct origin_task *task)
     return remote_call(ctx, "give-back", body, &answer);
 }
 
-struct origin_task_source origin_remote_source(struct origin_remote *remote)
+struct origin_whole_source origin_remote_source(struct origin_remote *remote)
 {
-    return (struct origin_task_source){
+    return (struct origin_whole_source){
         .ctx = remote,
         .take = remote_take,
         .renew = remote_renew,

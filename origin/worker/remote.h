@@ -18,7 +18,7 @@
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 #include "base/core/str.h"
-#include "origin/model/task.h"
+#include "origin/model/whole_task.h"
 
 struct fb_clock;
 struct fb_metrics;
@@ -35,4 +35,4 @@ FB_MUST_CHECK int origin_remote_open(const struct origin_remote_options *options
                                      struct origin_remote **ret_remote, struct fb_diag *diag);
 void origin_remote_close(struct origin_remote *remote);
 
-struct origin_task_source origin_remote_source(struct origin_remote *remote);
+struct origin_whole_source origin_remote_source(struct origin_remote *remote);

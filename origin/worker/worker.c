@@ -95,7 +95,7 @@ static void worker_body(void *ctx)
 
     while (!workers_are_stopping(workers)) {
         uint64_t n_seen = workers_wakes(workers);
-        struct origin_task task;
+        struct origin_whole_task task;
         int err =
             workers->options.source.take(workers->options.source.ctx, workers->options.name, &task);
         if (err == FB_OK) {

@@ -20,7 +20,7 @@
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 #include "base/core/str.h"
-#include "origin/model/task.h"
+#include "origin/model/whole_task.h"
 
 #include <stdint.h>
 
@@ -29,7 +29,7 @@ struct origin_objects;
 struct origin_workers;
 
 struct origin_workers_options {
-    struct origin_task_source source;
+    struct origin_whole_source source;
     struct origin_objects *objects; /* borrowed */
     const struct fb_clock *clock;   /* borrowed; the system's, or nothing waits */
     struct fb_str name;             /* copied; in whose name tasks are taken */

@@ -24,7 +24,7 @@ static inline struct origin_id add_user(struct fixture *f, const char *email)
 static inline void publish_waiting(struct fixture *f)
 {
     struct origin_result result = {.duration_ms = 4000, .width = 640, .height = 360};
-    struct origin_task task;
+    struct origin_whole_task task;
 
     (void)snprintf(result.version, sizeof(result.version), "%s", "0123456789abcdef");
     result.n_files = 1;

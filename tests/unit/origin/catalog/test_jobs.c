@@ -20,7 +20,7 @@ static struct origin_id queue_video(struct fixture *f)
     return id;
 }
 
-static int take(struct fixture *f, const char *worker, struct origin_task *task)
+static int take(struct fixture *f, const char *worker, struct origin_whole_task *task)
 {
     return origin_catalog_job_take(f->catalog, &rules, fb_str_from(worker), task);
 }
@@ -43,7 +43,7 @@ static void queueing_twice_makes_one_job(void **state)
 {
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
-    struct origin_task task;
+    struct origin_whole_task task;
     bool is_new = true;
 
     must(origin_catalog_video_queue(f->catalog, &id, FB_STR("uploads/x/source"), &is_new));
@@ -63,7 +63,7 @@ static void finishing_publishes_all_at_once(void **state)
     FB_AUTO(origin_result_done) struct origin_result result = result_of("0123456789abcdef");
     struct origin_result_rendition renditions[ORIGIN_RENDITIONS_MAX];
     struct origin_result_file file;
-    struct origin_task task;
+    struct origin_whole_task task;
     size_t n = 0;
 
     must(take(f, "w", &task));
@@ -89,8 +89,8 @@ static void an_expired_lease_goes_to_the_next_and_the_first_loses(void **state)
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
     FB_AUTO(origin_result_done) struct origin_result result = result_of("0123456789abcdef");
-    struct origin_task first;
-    struct origin_task second;
+    struct origin_whole_task first;
+    struct origin_whole_task second;
     bool is_over = false;
 
     must(take(f, "w1", &first));
@@ -116,7 +116,7 @@ static void progress_never_falls_and_is_whole_only_at_the_end(void **state)
 {
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
-    struct origin_task task;
+    struct origin_whole_task task;
 
     must(take(f, "w", &task));
     must(origin_catalog_job_renew(f->catalog, &rules, &task, 700));
@@ -130,7 +130,7 @@ static void a_failed_attempt_waits_and_the_last_is_for_good(void **state)
 {
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
-    struct origin_task task;
+    struct origin_whole_task task;
     bool is_over = true;
 
     static const uint32_t pauses[] = {100, 150}; /* doubled, but bounded */
@@ -156,7 +156,7 @@ static void a_fault_of_the_input_fails_at_once(void **state)
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
     struct origin_job_counts counts;
-    struct origin_task task;
+    struct origin_whole_task task;
     bool is_over = false;
 
     must(take(f, "w", &task));
@@ -172,7 +172,7 @@ static void a_job_that_kills_its_workers_ends(void **state)
 {
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
-    struct origin_task task;
+    struct origin_whole_task task;
 
     for (uint32_t i = 0; i < rules.max_attempts; i++) {
         must(take(f, "w", &task));
@@ -187,7 +187,7 @@ static void giving_back_costs_no_attempt(void **state)
 {
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
-    struct origin_task task;
+    struct origin_whole_task task;
 
     for (int i = 0; i < 5; i++) {
         must(take(f, "w", &task));
@@ -200,9 +200,9 @@ static void giving_back_costs_no_attempt(void **state)
 static void reclaiming_takes_ones_own_jobs_alone(void **state)
 {
     struct fixture *f = *state;
-    struct origin_task mine;
-    struct origin_task theirs;
-    struct origin_task again;
+    struct origin_whole_task mine;
+    struct origin_whole_task theirs;
+    struct origin_whole_task again;
     uint32_t n = 0;
 
     (void)queue_video(f);
@@ -222,7 +222,7 @@ static void removing_the_video_ends_the_lease(void **state)
 {
     struct fixture *f = *state;
     struct origin_id id = queue_video(f);
-    struct origin_task task;
+    struct origin_whole_task task;
 
     must(take(f, "w", &task));
     must(origin_catalog_video_remove(f->catalog, &id));

@@ -7,7 +7,7 @@ static struct origin_id publish(struct fixture *f, const struct origin_id *owner
 {
     struct origin_id id = add_video(f, owner);
     struct origin_result result = {.version = "0123456789abcdef"};
-    struct origin_task task;
+    struct origin_whole_task task;
     bool is_new = false;
 
     must(origin_catalog_video_queue(f->catalog, &id, FB_STR("k"), &is_new));

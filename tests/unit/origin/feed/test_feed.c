@@ -48,7 +48,7 @@ static void publish(struct fixture *f, int i)
         .source_bytes = 4,
     };
     struct origin_result result = {.version = "0123456789abcdef", .duration_ms = 10000};
-    struct origin_task task;
+    struct origin_whole_task task;
     bool is_new = false;
 
     must(origin_catalog_video_add(f->catalog, &video));

@@ -10,14 +10,12 @@
 
 #include <cmocka.h>
 
-#define ID  "aaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define SHA "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define ID "aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-#define FILES(path, type, sha) \
-    "[{\"path\":\"" path "\",\"type\":\"" type "\",\"size\":1,\"sha256\":\"" sha "\"}]"
-#define RESULT(version, duration, files)                     \
-    "{\"version\":\"" version "\",\"duration_ms\":" duration \
-    ",\"width\":1,\"height\":1,\"files\":" files "}"
+#define TASK(kind, pass, source, more)                                                       \
+    "{\"job\":\"" ID "\",\"task\":\"" ID "\",\"lease\":\"" ID "\",\"video\":\"" ID           \
+    "\",\"kind\":\"" kind "\",\"pass\":" pass ",\"index\":0,\"source\":\"" source "\"," more \
+    "\"limits\":{\"seconds\":0,\"memory\":0,\"bytes\":0},\"lease_ms\":1000,\"attempt\":1}"
 
 static struct fb_json *parse(const char *text)
 {
@@ -26,121 +24,125 @@ static struct fb_json *parse(const char *text)
     return json;
 }
 
-static void plain_paths_are_told_from_others(void **state)
+static int load(const char *text, struct origin_task *task)
 {
-    (void)state;
-    static const char *const good[] = {"a", "v/720p/seg-00001.m4s", "master.m3u8", "A_b-9/c.d.e"};
-    static const char *const bad[] = {"",      "/a",       "a/",   "a//b", ".",     "..",
-                                      "../a",  "a/..",     ".tmp", "a/.b", "a b",   "a\\b",
-                                      "a%2fb", "\xc3\xa4", "a\n",  "a:b",  "a/../b"};
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(good); i++) {
-        assert_true(origin_path_is_plain(fb_str_from(good[i]), 64));
-    }
-    for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
-        assert_false(origin_path_is_plain(fb_str_from(bad[i]), 64));
-    }
-    assert_false(origin_path_is_plain(FB_STR("abcde"), 4));
+    FB_AUTO(fb_json_freep) struct fb_json *json = parse(text);
+    return origin_task_load(json, task, NULL);
 }
 
 static void a_task_survives_the_wire(void **state)
 {
     (void)state;
+    FB_AUTO(origin_task_done)
     struct origin_task task = {.job = origin_id_new(),
+                               .task = origin_id_new(),
                                .lease = origin_id_new(),
                                .video = origin_id_new(),
+                               .kind = ORIGIN_TASK_CHUNK,
+                               .pass = ORIGIN_PASS_LATE,
+                               .index = 12,
                                .source = "uploads/x/source",
+                               .version = "0123456789abcdef",
+                               .request = fb_str_dup(FB_STR("{\"crf\":20}")),
+                               .recipe = fb_str_dup(FB_STR("{\"chunks\":[1,2]}")),
+                               .limits = {.seconds = 60, .memory = 1U << 30, .bytes = 1},
                                .lease_ms = 30000,
                                .attempt = 2};
     FB_AUTO(fb_json_freep) struct fb_json *json = fb_json_new_object();
-    struct origin_task read;
+    FB_AUTO(origin_task_done) struct origin_task read = {.request = NULL};
 
+    origin_content_key_draw(ORIGIN_SCHEME_CBCS, &task.key);
     origin_task_store(json, &task);
     assert_int_equal(origin_task_load(json, &read, NULL), FB_OK);
     assert_true(origin_id_equal(&read.job, &task.job));
+    assert_true(origin_id_equal(&read.task, &task.task));
     assert_true(origin_id_equal(&read.lease, &task.lease));
     assert_true(origin_id_equal(&read.video, &task.video));
+    assert_int_equal(read.kind, ORIGIN_TASK_CHUNK);
+    assert_int_equal(read.pass, ORIGIN_PASS_LATE);
+    assert_int_equal(read.index, 12);
     assert_string_equal(read.source, task.source);
+    assert_string_equal(read.version, task.version);
+    assert_string_equal(read.request, task.request);
+    assert_string_equal(read.recipe, task.recipe);
+    assert_int_equal(read.key.scheme, ORIGIN_SCHEME_CBCS);
+    assert_memory_equal(read.key.key, task.key.key, sizeof(task.key.key));
+    assert_int_equal(read.limits.seconds, 60);
+    assert_int_equal(read.limits.memory, 1U << 30);
+    assert_int_equal(read.limits.bytes, 1);
     assert_int_equal(read.lease_ms, 30000);
     assert_int_equal(read.attempt, 2);
 }
 
-static void a_result_survives_the_wire(void **state)
-{
-    (void)state;
-    FB_AUTO(origin_result_done)
-    struct origin_result result = {.version = "0123456789abcdef",
-                                   .duration_ms = 4000,
-                                   .width = 640,
-                                   .height = 360,
-                                   .has_audio = true,
-                                   .n_renditions = 1,
-                                   .n_files = 1};
-    result.renditions[0] =
-        (struct origin_result_rendition){.height = 360, .width = 640, .bandwidth = 5000000000};
-    (void)snprintf(result.renditions[0].codecs, ORIGIN_CODECS_MAX, "avc1.64001e");
-    result.files = FB_NEW(struct origin_result_file);
-    (void)snprintf(result.files[0].path, ORIGIN_PATH_MAX, "v/360p/init.mp4");
-    (void)snprintf(result.files[0].type, ORIGIN_TYPE_MAX, "video/mp4");
-    result.files[0].size = 800;
-    result.files[0].sha256[31] = 7;
-    FB_AUTO(fb_json_freep) struct fb_json *json = fb_json_new_object();
-    FB_AUTO(origin_result_done) struct origin_result read = {.files = NULL};
-
-    origin_result_store(json, &result);
-    assert_int_equal(origin_result_load(json, &read, NULL), FB_OK);
-    assert_string_equal(read.version, result.version);
-    assert_true(read.has_audio);
-    assert_int_equal(read.renditions[0].bandwidth, 5000000000);
-    assert_string_equal(read.renditions[0].codecs, "avc1.64001e");
-    assert_int_equal(read.n_files, 1);
-    assert_memory_equal(&read.files[0], &result.files[0], sizeof(read.files[0]));
-}
-
-static void a_result_that_is_not_whole_is_refused(void **state)
+static void a_task_that_could_lead_astray_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
         "{}",
-        "[]",
-        RESULT("0123456789abcdef", "1", "[]"),
-        RESULT("0123456789abcdeg", "1", FILES("a", "b", SHA)),
-        RESULT("0123456789abcde", "1", FILES("a", "b", SHA)),
-        RESULT("0123456789abcdef", "-1", FILES("a", "b", SHA)),
-        RESULT("0123456789abcdef", "1", FILES("../a", "b", SHA)),
-        RESULT("0123456789abcdef", "1", FILES("a", "b\\r\\nX: y", SHA)),
-        RESULT("0123456789abcdef", "1", FILES("a", "b", "00")),
+        TASK("prepare", "0", "../../etc/passwd", ""),
+        TASK("boil", "0", "a", ""),
+        TASK("prepare", "3", "a", ""),
+        TASK("chunk", "0", "a", ""),
+        TASK("chunk", "0", "a", "\"version\":\"../\","),
+        TASK("prepare", "0", "a", "\"request\":[],"),
+        TASK("prepare", "0", "a", "\"recipe\":\"x\","),
+        TASK("prepare", "0", "a", "\"content_key\":{\"scheme\":\"rot13\"},"),
     };
+    FB_AUTO(origin_task_done) struct origin_task task = {.request = NULL};
 
     for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
-        FB_AUTO(fb_json_freep) struct fb_json *json = parse(bad[i]);
-        struct origin_result result = {.files = NULL};
-        struct fb_diag diag = {.err = FB_OK};
-        assert_true(origin_result_load(json, &result, &diag) < 0);
-        assert_string_not_equal(diag.text, "");
+        assert_true(load(bad[i], &task) < 0);
     }
+    assert_int_equal(load(TASK("prepare", "0", "a", ""), &task), FB_OK);
+    assert_string_equal(task.recipe, "");
 }
 
-static void a_task_with_a_climbing_source_is_refused(void **state)
+static void parts_of_different_tasks_have_different_keys(void **state)
 {
     (void)state;
-    FB_AUTO(fb_json_freep)
-    struct fb_json *json = parse("{\"job\":\"" ID "\",\"lease\":\"" ID "\",\"video\":\"" ID
-                                 "\",\"source\":\"../../etc/passwd\",\"lease_ms\":1000,"
-                                 "\"attempt\":1}");
-    struct origin_task task;
+    struct origin_task task = {
+        .video = {ID}, .version = "0123456789abcdef", .kind = ORIGIN_TASK_CHUNK, .index = 7};
+    char key[ORIGIN_KEY_MAX + 1];
 
-    assert_int_equal(origin_task_load(json, &task, NULL), FB_E_MALFORMED);
+    origin_task_part_key(&task, key);
+    assert_string_equal(key, "work/" ID "/0123456789abcdef/chunk-0-00007.json");
+    task.kind = ORIGIN_TASK_SOUND;
+    task.pass = ORIGIN_PASS_EARLY;
+    origin_task_part_key(&task, key);
+    assert_string_equal(key, "work/" ID "/0123456789abcdef/sound-1.json");
+}
+
+static void a_failure_survives_the_wire_with_the_end_of_its_log(void **state)
+{
+    (void)state;
+    FB_AUTO(fb_json_freep) struct fb_json *json = fb_json_new_object();
+    FB_AUTO(fb_buf_done) struct fb_buf log = {0};
+    struct origin_task_failure read;
+
+    for (int i = 0; i < ORIGIN_LOG_TAIL_MAX; i++) {
+        fb_buf_append(&log, FB_STR("a"));
+    }
+    fb_buf_append(&log, FB_STR("end"));
+    origin_task_failure_store(json,
+                              &(struct origin_task_failure){.reason = ORIGIN_REASON_LEASE_LOST,
+                                                            .is_final = true,
+                                                            .sentence = FB_STR("gone"),
+                                                            .log = fb_buf_str(&log)});
+    assert_int_equal(origin_task_failure_load(json, &read, NULL), FB_OK);
+    assert_int_equal(read.reason, ORIGIN_REASON_LEASE_LOST);
+    assert_true(read.is_final);
+    assert_true(fb_str_equal(read.sentence, FB_STR("gone")));
+    assert_int_equal(read.log.len, ORIGIN_LOG_TAIL_MAX);
+    assert_true(fb_str_equal(fb_str_skip(read.log, read.log.len - 3), FB_STR("end")));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_paths_are_told_from_others),
         cmocka_unit_test(a_task_survives_the_wire),
-        cmocka_unit_test(a_result_survives_the_wire),
-        cmocka_unit_test(a_result_that_is_not_whole_is_refused),
-        cmocka_unit_test(a_task_with_a_climbing_source_is_refused),
+        cmocka_unit_test(a_task_that_could_lead_astray_is_refused),
+        cmocka_unit_test(parts_of_different_tasks_have_different_keys),
+        cmocka_unit_test(a_failure_survives_the_wire_with_the_end_of_its_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

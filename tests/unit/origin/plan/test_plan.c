@@ -137,7 +137,7 @@ static struct origin_video publish(struct fixture *f)
                                  .tags = FB_STR("[]"),
                                  .filename = FB_STR("clip.mp4"),
                                  .source_bytes = 1000};
-    struct origin_task task;
+    struct origin_whole_task task;
     bool is_new = false;
     char path[64];
 

@@ -82,7 +82,7 @@ static struct origin_id publish(struct fixture *f, struct fb_str category)
 {
     static const struct origin_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
     struct origin_result result = {.version = "0123456789abcdef"};
-    struct origin_task task;
+    struct origin_whole_task task;
     struct origin_video video = {
         .id = origin_id_new(),
         .owner = f->user,

@@ -35,7 +35,7 @@ struct fixture {
     char reason[ORIGIN_REASON_MAX + 1];
 };
 
-static int fake_take(void *ctx, struct fb_str worker, struct origin_task *ret_task)
+static int fake_take(void *ctx, struct fb_str worker, struct origin_whole_task *ret_task)
 {
     struct fixture *f = ctx;
     (void)worker;
@@ -47,17 +47,17 @@ static int fake_take(void *ctx, struct fb_str worker, struct origin_task *ret_ta
     (void)pthread_cond_broadcast(&f->changed);
     (void)pthread_mutex_unlock(&f->lock);
     if (err == FB_OK) {
-        *ret_task = (struct origin_task){.job = origin_id_new(),
-                                         .lease = origin_id_new(),
-                                         .video = origin_id_new(),
-                                         .source = "uploads/x/source",
-                                         .lease_ms = 30000,
-                                         .attempt = 1};
+        *ret_task = (struct origin_whole_task){.job = origin_id_new(),
+                                               .lease = origin_id_new(),
+                                               .video = origin_id_new(),
+                                               .source = "uploads/x/source",
+                                               .lease_ms = 30000,
+                                               .attempt = 1};
     }
     return err;
 }
 
-static int fake_renew(void *ctx, const struct origin_task *task, uint32_t permille)
+static int fake_renew(void *ctx, const struct origin_whole_task *task, uint32_t permille)
 {
     struct fixture *f = ctx;
     (void)task;
@@ -65,7 +65,7 @@ static int fake_renew(void *ctx, const struct origin_task *task, uint32_t permil
     return f->renew_result;
 }
 
-static int fake_finish(void *ctx, const struct origin_task *task,
+static int fake_finish(void *ctx, const struct origin_whole_task *task,
                        const struct origin_result *result)
 {
     struct fixture *f = ctx;
@@ -77,7 +77,8 @@ static int fake_finish(void *ctx, const struct origin_task *task,
     return FB_OK;
 }
 
-static int fake_fail(void *ctx, const struct origin_task *task, struct fb_str reason, bool is_final)
+static int fake_fail(void *ctx, const struct origin_whole_task *task, struct fb_str reason,
+                     bool is_final)
 {
     struct fixture *f = ctx;
     (void)task;
@@ -90,7 +91,7 @@ static int fake_fail(void *ctx, const struct origin_task *task, struct fb_str re
     return FB_OK;
 }
 
-static int fake_give_back(void *ctx, const struct origin_task *task)
+static int fake_give_back(void *ctx, const struct origin_whole_task *task)
 {
     struct fixture *f = ctx;
     (void)task;
