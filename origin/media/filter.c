@@ -79,6 +79,9 @@ static void filter_remember(struct origin_filter *filter, const AVFrame *like)
     filter->like->height = like->height;
     filter->like->color_range = like->color_range;
     filter->like->colorspace = like->colorspace;
+    filter->like->color_primaries = like->color_primaries;
+    filter->like->color_trc = like->color_trc;
+    filter->like->sample_aspect_ratio = like->sample_aspect_ratio;
     filter->like->sample_rate = like->sample_rate;
     FB_REQUIRE(av_channel_layout_copy(&filter->like->ch_layout, &like->ch_layout) >= 0);
 }
@@ -120,12 +123,21 @@ void origin_filter_free(struct origin_filter *filter)
     }
 }
 
+static bool same_aspect(AVRational a, AVRational b)
+{
+    AVRational square = {1, 1};
+    return av_cmp_q(a.num > 0 && a.den > 0 ? a : square, b.num > 0 && b.den > 0 ? b : square) == 0;
+}
+
 bool origin_filter_fits(const struct origin_filter *filter, const AVFrame *frame)
 {
     const AVFrame *like = filter->like;
     return frame->format == like->format && frame->width == like->width &&
            frame->height == like->height && frame->color_range == like->color_range &&
-           frame->colorspace == like->colorspace && frame->sample_rate == like->sample_rate &&
+           frame->colorspace == like->colorspace &&
+           frame->color_primaries == like->color_primaries && frame->color_trc == like->color_trc &&
+           same_aspect(frame->sample_aspect_ratio, like->sample_aspect_ratio) &&
+           frame->sample_rate == like->sample_rate &&
            av_channel_layout_compare(&frame->ch_layout, &like->ch_layout) == 0;
 }
 

@@ -198,10 +198,12 @@ static int picture_open_shape(struct origin_picture *picture, struct fb_diag *di
     struct origin_shape shape = {
         .width = picture->rungs[0].width,
         .height = picture->rungs[0].height,
-        .is_sideways = source->is_sideways,
-        .turn = source->turn,
+        .is_sideways = source->turn.is_sideways,
+        .turn = source->turn.filters,
+        .aspect = av_guess_sample_aspect_ratio(source->format, source->video, picture->decoded),
+        .scan = source->scan,
         .is_interlaced = picture->is_interlaced,
-        .is_hdr = source->is_hdr,
+        .claims = source->video->codecpar,
     };
     origin_shape_chain(&shape, picture->decoded, chain);
     struct origin_filter_options options = {

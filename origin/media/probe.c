@@ -12,7 +12,6 @@
 
 #include <libavutil/avstring.h>
 #include <libavutil/dict.h>
-#include <libavutil/display.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@ static const char source_formats[] =
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,dv,nut,ivf,"
     "h264,hevc,mp3,wav,flac,aac,aiff";
 
-enum { US_PER_S = 1000000, RIGHT_ANGLE = 90, SOURCE_MIN_LEAD_US = 60000 };
+enum { US_PER_S = 1000000, SOURCE_MIN_LEAD_US = 60000 };
 
 /* ---- opening ----------------------------------------------------------- */
 
@@ -76,44 +75,6 @@ static struct origin_ratio ratio_of(AVRational rational)
                     : (struct origin_ratio){0, 1};
 }
 
-static void turn_set(struct origin_source *source, const char *filters)
-{
-    (void)snprintf(source->turn, sizeof(source->turn), "%s", filters);
-}
-
-/* The container's matrix as filters; an angle that is not right is left. */
-static void source_read_turn(struct origin_source *source)
-{
-    const int32_t *matrix = origin_av_display_matrix(source->video);
-    if (matrix == NULL) {
-        return;
-    }
-    double angle = -av_display_rotation_get(matrix);
-    if (!isfinite(angle)) {
-        return;
-    }
-    long quarter = lround(angle / (double)RIGHT_ANGLE);
-    if (fabs(angle - (double)(quarter * RIGHT_ANGLE)) > 2.0) {
-        return;
-    }
-    switch (((quarter % 4) + 4) % 4) {
-    case 1:
-        turn_set(source, matrix[3] > 0 ? "transpose=cclock_flip," : "transpose=clock,");
-        source->is_sideways = true;
-        break;
-    case 2:
-        turn_set(source, matrix[0] < 0 ? (matrix[4] < 0 ? "hflip,vflip," : "hflip,") : "vflip,");
-        break;
-    case 3:
-        turn_set(source, matrix[3] < 0 ? "transpose=clock_flip," : "transpose=cclock,");
-        source->is_sideways = true;
-        break;
-    default:
-        turn_set(source, matrix[4] < 0 ? "vflip," : "");
-        break;
-    }
-}
-
 static int source_read_size(struct origin_source *source, struct fb_diag *diag)
 {
     const AVCodecParameters *codec = source->video->codecpar;
@@ -137,8 +98,8 @@ static int source_read_size(struct origin_source *source, struct fb_diag *diag)
         return fb_diag_set(diag, FB_E_LIMIT, "the picture is too small: %u x %u pixels", width,
                            height);
     }
-    source->width = source->is_sideways ? height : width;
-    source->height = source->is_sideways ? width : height;
+    source->width = source->turn.is_sideways ? height : width;
+    source->height = source->turn.is_sideways ? width : height;
     return FB_OK;
 }
 
@@ -156,11 +117,9 @@ static int source_find_picture(struct origin_source *source, struct fb_diag *dia
                            "the picture is in a format that we cannot read (%s)",
                            avcodec_get_name(id));
     }
-    enum AVColorTransferCharacteristic trc = source->video->codecpar->color_trc;
-    source->is_hdr = trc == AVCOL_TRC_SMPTE2084 || trc == AVCOL_TRC_ARIB_STD_B67;
     source->rate = origin_rate_choose(ratio_of(source->video->avg_frame_rate),
                                       ratio_of(source->video->r_frame_rate));
-    source_read_turn(source);
+    source->turn = origin_turn_of(origin_av_display_matrix(source->video));
     return source_read_size(source, diag);
 }
 

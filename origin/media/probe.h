@@ -15,6 +15,8 @@
 #include "origin/media/ffmpeg.h"
 #include "origin/media/presentation.h"
 #include "origin/media/rate.h"
+#include "origin/media/scan.h"
+#include "origin/media/turn.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,9 +48,8 @@ struct origin_source {
 
     unsigned width; /* as displayed: rotated, square pixels */
     unsigned height;
-    char turn[48];    /* filters that set the picture upright, with a comma last; may be empty */
-    bool is_sideways; /* they swap width and height */
-    bool is_hdr;
+    struct origin_turn turn;  /* sets the picture upright */
+    enum origin_scan scan;    /* FLAGGED, unless who opened it knows better */
     struct origin_ratio rate; /* of the output grid */
     int64_t zero_us;          /* the source time that becomes 0 */
     int64_t duration_us;      /* as the container claims; 0 if it does not */

@@ -1,41 +1,88 @@
 #include "origin/media/shape.h"
 
-#include <libavfilter/avfilter.h>
-#include <libavutil/pixdesc.h>
+#include "base/core/attr.h"
+#include "origin/media/colour.h"
 
+#include <math.h>
 #include <stdio.h>
 
-/* Linear light, narrower primaries, a curve for the highlights, and back. */
-static const char shape_tone_map[] =
-    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=tonemap=hable:desat=0,"
-    "zscale=t=bt709:m=bt709:r=tv,";
+/* So far apart may proportions be before black is put beside. */
+static const double shape_max_stretch = 1.04;
 
-/* RGB has no matrix of its own: it becomes BT.709 and says so. */
-static const char shape_from_rgb[] =
-    ",setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709";
+struct box {
+    unsigned width; /* as coded: before the turn */
+    unsigned height;
+};
 
-static bool shape_can_tone_map(void)
+static unsigned even_part(unsigned side, double share)
 {
-    return avfilter_get_by_name("zscale") != NULL && avfilter_get_by_name("tonemap") != NULL;
+    long half = lround(side * share / 2.0);
+    return (unsigned)FB_MIN(FB_MAX(half * 2, 2L), (long)side);
+}
+
+/* The largest box of the frame's proportions inside `outer`; all of it if they
+ * are nearly the same. */
+static struct box shape_fit(const struct origin_shape *shape, const AVFrame *frame,
+                            struct box outer)
+{
+    bool is_known = shape->aspect.num > 0 && shape->aspect.den > 0;
+    double stretch = is_known ? av_q2d(shape->aspect) : 1.0;
+    bool has_sides = frame->width > 0 && frame->height > 0;
+
+    if (!has_sides || stretch <= 0.1 || stretch >= 10.0) {
+        return outer;
+    }
+    double own = frame->width * stretch / frame->height;
+    double wider = own * outer.height / outer.width;
+    if (wider < shape_max_stretch && wider > 1.0 / shape_max_stretch) {
+        return outer;
+    }
+    return wider > 1.0 ? (struct box){outer.width, even_part(outer.height, 1.0 / wider)}
+                       : (struct box){even_part(outer.width, wider), outer.height};
+}
+
+/* What follows the size in `scale`, and lays black beneath what is transparent. */
+static void shape_set_format(struct origin_colours *colours, char *ret_text, size_t size)
+{
+    const char *range = colours->is_full ? "pc" : "tv";
+
+    if (colours->has_alpha) {
+        (void)snprintf(ret_text, size,
+                       ":in_range=%s:in_color_matrix=%s,format=gbrap,premultiply=inplace=1,"
+                       "format=gbrp,scale=out_range=tv:out_color_matrix=bt709",
+                       colours->is_rgb ? "pc" : range, origin_colours_scale_matrix(colours));
+        colours->matrix = AVCOL_SPC_BT709;
+        colours->is_rgb = false;
+    } else if (colours->is_rgb) {
+        (void)snprintf(ret_text, size, ":out_range=tv:out_color_matrix=bt709");
+        colours->matrix = AVCOL_SPC_BT709;
+        colours->is_rgb = false;
+    } else {
+        (void)snprintf(ret_text, size, ":in_range=%s:out_range=tv", range);
+    }
 }
 
 void origin_shape_chain(const struct origin_shape *shape, const AVFrame *frame,
                         char ret_chain[ORIGIN_SHAPE_MAX])
 {
-    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
-    bool is_rgb = format != NULL && (format->flags & AV_PIX_FMT_FLAG_RGB) != 0;
-    bool is_full = frame->color_range == AVCOL_RANGE_JPEG || frame->format == AV_PIX_FMT_YUVJ420P ||
-                   frame->format == AV_PIX_FMT_YUVJ422P || frame->format == AV_PIX_FMT_YUVJ444P;
-    const char *range = is_rgb    ? ":out_range=tv:out_color_matrix=bt709"
-                        : is_full ? ":in_range=pc:out_range=tv"
-                                  : ":in_range=tv:out_range=tv";
-    bool is_mapped = shape->is_hdr && !is_rgb && shape_can_tone_map();
+    struct origin_colours colours = origin_colours_of(frame, shape->claims);
+    struct box outer = {shape->is_sideways ? shape->height : shape->width,
+                        shape->is_sideways ? shape->width : shape->height};
+    struct box inner = shape_fit(shape, frame, outer);
+    char convert[ORIGIN_COLOUR_CHAIN_MAX];
+    char format[160];
+    char pad[64] = "";
 
+    shape_set_format(&colours, format, sizeof(format));
+    origin_colours_chain(&colours, convert);
+    if (inner.width != outer.width || inner.height != outer.height) {
+        (void)snprintf(pad, sizeof(pad), "pad=%u:%u:%u:%u,", outer.width, outer.height,
+                       (outer.width - inner.width) / 4 * 2, (outer.height - inner.height) / 4 * 2);
+    }
     /* Scaling before turning and mapping: they cost by the pixel. */
     (void)snprintf(ret_chain, ORIGIN_SHAPE_MAX,
-                   "%sscale=%u:%u:flags=bicubic%s,%s%ssetsar=1,format=yuv420p%s",
-                   shape->is_interlaced ? "bwdif=mode=send_frame:deint=interlaced," : "",
-                   shape->is_sideways ? shape->height : shape->width,
-                   shape->is_sideways ? shape->width : shape->height, range,
-                   is_mapped ? shape_tone_map : "", shape->turn, is_rgb ? shape_from_rgb : "");
+                   "%sscale=%u:%u:flags=bicubic%s,%sformat=yuv420p,%s%ssetsar=1,"
+                   "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+                   origin_scan_filters(shape->scan, shape->is_interlaced), inner.width,
+                   inner.height, format, convert, pad, shape->turn);
 }

@@ -92,10 +92,29 @@ static int transcode_open_streams(struct transcode *t)
     return err;
 }
 
+/* Opens the source twice: looking moves the reading position. */
+static int transcode_open_source(struct transcode *t)
+{
+    struct origin_source_hooks hooks = {t->options.ctx, t->options.is_canceled};
+    enum origin_scan scan = ORIGIN_SCAN_FLAGGED;
+
+    int err = origin_source_open(t->options.source_path, &hooks, &t->source, t->diag);
+    if (err == FB_OK) {
+        err = origin_scan_look(t->source, &scan, t->diag);
+    }
+    if (err == FB_OK) {
+        origin_source_close(t->source);
+        t->source = NULL;
+        err = origin_source_open(t->options.source_path, &hooks, &t->source, t->diag);
+    }
+    if (err == FB_OK) {
+        t->source->scan = scan;
+    }
+    return err;
+}
+
 static int transcode_open(struct transcode *t, const struct origin_transcode_options *options)
 {
-    struct origin_source_hooks hooks = {options->ctx, options->is_canceled};
-
     origin_av_log_open();
     t->output = ORIGIN_OUTPUT_NONE;
     int err = transcode_set_options(t, options);
@@ -103,7 +122,7 @@ static int transcode_open(struct transcode *t, const struct origin_transcode_opt
         err = origin_output_open(options->output_dir, &t->output, t->diag);
     }
     if (err == FB_OK) {
-        err = origin_source_open(options->source_path, &hooks, &t->source, t->diag);
+        err = transcode_open_source(t);
     }
     if (err == FB_OK) {
         t->packet = origin_av_packet_new();
