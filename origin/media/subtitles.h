@@ -16,7 +16,7 @@
 #pragma once
 
 #include "base/core/attr.h"
-#include "origin/media/cues.h"
+#include "origin/cues/cues.h"
 #include "origin/media/ffmpeg.h"
 #include "origin/media/presentation.h"
 
@@ -40,7 +40,8 @@ void origin_subtitles_free(struct origin_subtitles *subtitles);
  * as for origin_sound_push(). Damage is passed over. */
 void origin_subtitles_push(struct origin_subtitles *subtitles, const AVPacket *packet);
 
-/* What was read, in order; none if there was nothing to show. Borrowed until freed. */
+/* What was read, in order; none if there was nothing to show, or more than a list may
+ * hold. Borrowed until freed. */
 const struct origin_cues *origin_subtitles_cues(struct origin_subtitles *subtitles);
 
 /* Fills name, languages and flags of the track made from a stream of text, not its

@@ -1,11 +1,11 @@
 /*
  * Cues: subtitles as a list of texts with times, read from SRT or WebVTT.
  *
- * A cue's text is WebVTT as we write it: lines of UTF-8 with only <b>, <i>, <u>, <c>
- * of the basic kind and <v speaker>, all closed again, and with & < > escaped
- * elsewhere. What a file has beyond that (colours, fonts, unknown tags) is left
- * out; an identifier, STYLE, REGION and NOTE blocks are too. Settings that place a
- * cue are kept if they are of the known ones.
+ * A cue's text is WebVTT as we write it: lines of UTF-8 with only <b>, <i>, <u> and
+ * <v speaker>, all closed again in their order, and with & < > escaped elsewhere.
+ * What a file has beyond that (colours, fonts, unknown tags) is left out;
+ * identifiers, STYLE, REGION and NOTE blocks are too. Settings that place a cue are
+ * kept if they are of the known ones.
  *
  * Reading forgives what players forgive (a byte order mark, line ends of any kind,
  * SRT numbers that are missing or wrong, a comma or a dot in times, cues out of
@@ -31,6 +31,9 @@ enum {
     ORIGIN_CUES_MAX_BYTES = 2 * 1024 * 1024, /* of a file */
     ORIGIN_CUES_MAX = 50000,
     ORIGIN_CUE_MAX_BYTES = 4096, /* of one text */
+    /* Of all texts, each counted for every second that it is on: a bound for what the
+     * segments of a list come to. */
+    ORIGIN_CUES_MAX_WEIGHT = 128 * 1024 * 1024,
     ORIGIN_CUES_MAX_HOURS = 24,
 };
 
@@ -48,6 +51,7 @@ struct origin_cues {
     size_t n_cues;
     size_t max_cues;
     struct fb_buf bytes;
+    uint64_t weight;
 };
 
 void origin_cues_done(struct origin_cues *cues);
