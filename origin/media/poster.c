@@ -4,6 +4,7 @@
 #include "base/core/diag.h"
 #include "base/core/err.h"
 #include "origin/media/filter.h"
+#include "origin/media/jpeg.h"
 #include "origin/media/output.h"
 
 #include <math.h>
@@ -92,50 +93,24 @@ static int poster_shape(AVFrame *frame, AVFrame *ret_shaped, struct fb_diag *dia
     return err;
 }
 
-static int poster_encode(AVFrame *frame, AVPacket *packet)
+int origin_poster_encode(struct origin_poster *poster, AVPacket *packet, struct fb_diag *diag)
 {
-    const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
-    if (codec == NULL) {
-        return AVERROR_ENCODER_NOT_FOUND;
-    }
-    AVCodecContext *encoder = avcodec_alloc_context3(codec);
-    FB_REQUIRE(encoder != NULL);
-    encoder->width = frame->width;
-    encoder->height = frame->height;
-    encoder->pix_fmt = AV_PIX_FMT_YUVJ420P;
-    encoder->color_range = AVCOL_RANGE_JPEG;
-    encoder->time_base = (AVRational){1, 1};
-    encoder->thread_count = 1;
-    encoder->flags |= AV_CODEC_FLAG_QSCALE | AV_CODEC_FLAG_BITEXACT;
-    encoder->global_quality = FF_QP2LAMBDA * POSTER_QUALITY;
-    frame->quality = encoder->global_quality;
-    frame->pict_type = AV_PICTURE_TYPE_NONE;
-    frame->pts = 0;
-    int averr = avcodec_open2(encoder, codec, NULL);
-    if (averr >= 0) {
-        averr = avcodec_send_frame(encoder, frame);
-    }
-    if (averr >= 0) {
-        averr = avcodec_receive_packet(encoder, packet);
-    }
-    avcodec_free_context(&encoder);
-    return averr;
+    FB_AUTO(origin_av_frame_done) AVFrame *shaped = origin_av_frame_new();
+    FB_REQUIRE(poster->frame != NULL);
+
+    int err = poster_shape(poster->frame, shaped, diag);
+    return err < 0 ? fb_diag_set(diag, err, "make the poster: %s", fb_err_text(err))
+                   : origin_jpeg_encode(shaped, POSTER_QUALITY, packet, diag);
 }
 
 int origin_poster_write(struct origin_poster *poster, struct origin_output *output,
                         struct fb_diag *diag)
 {
-    FB_AUTO(origin_av_frame_done) AVFrame *shaped = origin_av_frame_new();
     FB_AUTO(origin_av_packet_done) AVPacket *packet = origin_av_packet_new();
-    FB_REQUIRE(poster->frame != NULL);
 
-    int err = poster_shape(poster->frame, shaped, diag);
+    int err = origin_poster_encode(poster, packet, diag);
     if (err < 0) {
-        return fb_diag_set(diag, err, "make the poster: %s", fb_err_text(err));
-    }
-    int averr = poster_encode(shaped, packet);
-    if (averr < 0) {
-        return origin_av_fail(diag, averr, "make the poster");
+        return err;
     }
     struct fb_str bytes = {(const char *)packet->data, (size_t)packet->size};
     err = origin_output_put(output, "poster.jpg", bytes);

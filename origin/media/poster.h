@@ -37,6 +37,10 @@ void origin_poster_look(struct origin_poster *poster, const AVFrame *frame, int6
  * dark or bright as a whole. */
 double origin_poster_score(const uint8_t *luma, int stride, int width, int height);
 
+/* A JPEG of it, which was shown something, into an empty packet. */
+FB_MUST_CHECK int origin_poster_encode(struct origin_poster *poster, AVPacket *packet,
+                                       struct fb_diag *diag);
+
 /* Writes poster.jpg. */
 FB_MUST_CHECK int origin_poster_write(struct origin_poster *poster, struct origin_output *output,
                                       struct fb_diag *diag);

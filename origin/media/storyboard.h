@@ -6,9 +6,10 @@
  *
  * A tile shows the first picture at or after each multiple of tile_ms. A sheet
  * is s/NNNNN.jpg, counted from 1 as the source chunks are. All sheets of a video
- * have the same layout, as DASH wants it; tiles of the last one that no time is
- * left for are black. The candidate is s/poster-NNNNN.jpg: whoever finishes the
- * video makes poster.jpg of the one with the highest score, the first of equals.
+ * have the same layout, as DASH wants it: chunk_ms / tile_ms tiles, fewer only if
+ * the video has no more; those of the last one that no time is left for are black. The candidate is
+ * s/poster-NNNNN.jpg: whoever finishes the video makes poster.jpg of the one with the highest
+ * score, the first of equals.
  *
  * Ownership  new → free. The output is borrowed until freed; pictures shown are
  *            referenced only as long as they may become the poster.
@@ -43,9 +44,10 @@ struct origin_storyboard_options {
     unsigned index;       /* of this source chunk, from 0 */
 };
 
-/* A tile for each so many ms, for a video of this length: half a segment in a
- * short video, a whole one beyond ten minutes. chunk_ms is a multiple of both. */
-unsigned origin_storyboard_tile_ms(uint64_t duration_ms, unsigned segment_ms);
+/* A tile for each so many ms, for a video of this length: half a segment in a short
+ * video, a whole one beyond ten minutes, more where a sheet would get too many.
+ * `chunk_ms` is a multiple of the even `segment_ms`, and of what is returned. */
+unsigned origin_storyboard_tile_ms(uint64_t duration_ms, unsigned segment_ms, unsigned chunk_ms);
 
 /* The layout, which follows from the options but for output and index; sheets and
  * n_sheets are left empty. No tiles when tile_ms or the size is 0. */
