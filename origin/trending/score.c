@@ -36,11 +36,12 @@ struct origin_score_rules origin_score_rules(int64_t half_life_ms)
         .like = 10,
         .share = 50,
         .plausible = 4,
-        .free = 20,
+        .free = 2,
         .spike = 10,
         .usual = 3,
         .noise = 20,
         .network = 20,
+        .alone = 4,
     };
 }
 

@@ -39,7 +39,8 @@ struct origin_score_rules {
     double spike;         /* views that each one beyond the usual is worth besides */
     double usual;         /* how many times the usual is nothing unusual */
     double noise;         /* so many views in the quarter of an hour never are */
-    double network;       /* views of a video that one network counts on one day */
+    double network;       /* views of a video that one network counts on one day, at most; */
+    double alone;         /* and at most so many for each network that was seen with it */
 };
 
 /* What stands in docs/trending.md, with this half-life. */

@@ -150,14 +150,16 @@ struct allowance {
 static void open_day(const struct origin_series *series, const struct origin_fades *fades,
                      int32_t day, struct allowance *allowance)
 {
-    uint32_t networks = 1;
+    const struct origin_score_rules *rules = fades->rules;
+    double networks = 1;
 
     for (size_t i = 0; i < ORIGIN_SERIES_DAYS; i++) {
         if (series->days[i].day == day) {
             networks = FB_MAX(series->days[i].networks, 1U);
         }
     }
-    *allowance = (struct allowance){.day = day, .left = networks * fades->rules->network};
+    *allowance = (struct allowance){
+        .day = day, .left = networks * fmin(rules->network, rules->alone * networks)};
 }
 
 void origin_series_sum(const struct origin_series *series, const struct origin_fades *fades,

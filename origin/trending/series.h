@@ -5,9 +5,9 @@
  * ORIGIN_TRENDING_KEPT_MS not at all. Rows may come in any order, and what is added to the same
  * slot sums up.
  *
- * No network counts more than `rules->network` views of a day (UTC): of each day, so many views for
- * each different network seen on it count, the latest first. So a view that is added never takes
- * away one that fades less than itself.
+ * No network counts more than `rules->network` views of a day (UTC), and fewer where few networks
+ * were seen: of each day, so many views for each different network seen on it count, the latest
+ * first. So a view that is added never takes away one that fades less than itself.
  *
  * Ownership  zero → done.
  * Threads    One at a time.

@@ -6,6 +6,7 @@ import struct
 NUMBERS = 29
 STARTUP, UNCOUNTED, SOURCES = 10, 18, 23  # where each of them begins among the numbers
 BLOCK = 100_000
+NETWORKS_PRECISION = 8
 
 
 def varint(number):
@@ -55,6 +56,14 @@ class Entry:
         numbers[SOURCES] = self.views
         return numbers
 
+    def networks(self):
+        """A sketch of as many networks as views, up to 60: an index each, ranks by their last bits."""
+        if self.views == 0:
+            return b"\0"
+        n = min(self.views, 60)
+        return bytes([1, NETWORKS_PRECISION << 1]) + varint(n) + b"\x01" + b"".join(
+            varint(255) for _ in range(n - 1))
+
     def key(self):
         return self.video.encode(), self.minute, self.span, self.rendition.encode()
 
@@ -88,7 +97,8 @@ class Node:
         columns = [entry.numbers() for entry in entries]
         for column in range(NUMBERS):
             plain += b"".join(varint(numbers[column]) for numbers in columns)
-        plain += bytes(2 * len(entries))  # no sketches
+        plain += bytes(len(entries))  # no sketches of viewers
+        plain += b"".join(entry.networks() for entry in entries)
         report = b"FBVR\x01" + zstd(bytes(plain))
         self.previous = hashlib.sha256(report).digest()
         self.reports.append(report)
