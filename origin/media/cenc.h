@@ -11,15 +11,15 @@
  *         range, which begins behind the slice header; of audio all whole blocks. The IV is the
  *         track's and the same for each range, as the scheme has it.
  *
- * What stays clear of a picture: lengths and headers of NAL units (H.264, HEVC), all units but
- * slices, and each slice's header; for H.264 and HEVC its length is read from the bits. Of AV1,
- * whose headers are not read, everything but tile groups and frames, and of those the first
- * ORIGIN_CENC_AV1_CLEAR bytes of the whole, which is more than their headers have.
+ * What stays clear of a picture: lengths and headers of NAL units, all units but slices, and each
+ * slice's header, whose length is read from the bits for H.264. Headers of HEVC and AV1 are not
+ * read: of each slice, tile group or frame the first ORIGIN_CENC_LEAD bytes stay clear, which is
+ * more than headers of our encoders have, and all else of an AV1 sample.
  *
  * No counter is used twice. The key is one version's (content_key.h); within it an IV of `cenc`
  * is, from the top,
  *
- *     27 bits  of HMAC-SHA-256(key, the segment's clear bytes)
+ *     27 bits  of HMAC-SHA-256(key, SHA-256 of the clear segment)
  *      6 bits  `track`, which is another number for each track of the version
  *     18 bits  the segment's number in its track, over all source chunks and passes
  *     13 bits  the sample's number in its segment
@@ -57,7 +57,7 @@ enum {
     ORIGIN_CENC_SEGMENTS_MAX = 1 << 18,
     ORIGIN_CENC_SAMPLES_MAX = 1 << 13, /* of a segment */
     ORIGIN_CENC_SEGMENT_MAX = 1 << 30, /* bytes */
-    ORIGIN_CENC_AV1_CLEAR = 256,
+    ORIGIN_CENC_LEAD = 256,
 };
 
 struct origin_cenc_options {
@@ -78,8 +78,8 @@ void origin_cenc_free(struct origin_cenc *cenc); /* accepts NULL */
  * segment `number` of its track, the number in its name. Media data has the same length as
  * before, and lies `*ret_moved` bytes further back: ranges of pictures move by as much. */
 FB_MUST_CHECK int origin_cenc_fragment(struct origin_cenc *cenc, uint32_t number,
-                                       struct fb_str clear, struct fb_buf *segment,
-                                       size_t *ret_moved, struct fb_diag *diag);
+                                       struct fb_str clear, struct fb_buf *buf, size_t *ret_moved,
+                                       struct fb_diag *diag);
 
 /* Appends the `pssh` box (version 1) of the common system of the W3C (1077efec-c0b2-4d02-ace3-
  * 3c1e52e2fb4b), which lists key ids: all that Clear Key needs, and what belongs into the
