@@ -275,6 +275,11 @@ static void put_info(const struct segment *segment, struct fb_buf *buf, size_t m
 {
     uint8_t size = common_size(segment);
 
+    size_t senc = origin_box_begin_full(
+        buf, "senc", 0, origin_cenc_has_ranges(segment->cenc) ? SENC_SUBSAMPLES : 0);
+    origin_box_put_u32(buf, segment->n_samples);
+    fb_buf_append(buf, fb_buf_str(&segment->entries));
+    origin_box_end(buf, senc);
     size_t saiz = origin_box_begin_full(buf, "saiz", 0, 0);
     fb_buf_append_byte(buf, (char)size);
     origin_box_put_u32(buf, segment->n_samples);
@@ -284,13 +289,8 @@ static void put_info(const struct segment *segment, struct fb_buf *buf, size_t m
     origin_box_end(buf, saiz);
     size_t saio = origin_box_begin_full(buf, "saio", 0, 0);
     origin_box_put_u32(buf, 1);
-    origin_box_put_u32(buf, (uint32_t)(saio + SAIO_BYTES + SENC_HEAD - moof));
+    origin_box_put_u32(buf, (uint32_t)(senc + SENC_HEAD - moof));
     origin_box_end(buf, saio);
-    size_t senc = origin_box_begin_full(
-        buf, "senc", 0, origin_cenc_has_ranges(segment->cenc) ? SENC_SUBSAMPLES : 0);
-    origin_box_put_u32(buf, segment->n_samples);
-    fb_buf_append(buf, fb_buf_str(&segment->entries));
-    origin_box_end(buf, senc);
 }
 
 /* A run, whose data lies further back now. */
