@@ -13,6 +13,7 @@
 #include "origin/media/ffmpeg.h"
 #include "origin/media/ladder.h"
 #include "origin/media/rate.h"
+#include "origin/model/recipe.h"
 
 #include <stdint.h>
 
@@ -52,16 +53,30 @@ FB_MUST_CHECK int origin_decoder_receive(struct origin_decoder *decoder, AVFrame
 /* ---- encoding ---------------------------------------------------------- */
 
 struct origin_video_settings {
+    enum origin_recipe_codec codec;
+    unsigned crf; /* in the codec's own measure: origin_encoder_crf() */
     struct origin_rung rung;
     struct origin_ratio rate;
-    const char *preset;
+    const char *preset; /* of x264; others have their own for each */
     unsigned n_threads;
     unsigned key_period_ms; /* key frames are asked for at least this often */
     const AVFrame *like;    /* colours are described as here */
 };
 
-/* Opens libx264 in yuv420p; time base is one picture. A frame whose pict_type
- * is I becomes a key frame, no other does. */
+/* False where the FFmpeg at hand has no encoder for it. */
+bool origin_encoder_is_there(enum origin_recipe_codec codec);
+
+/* The quality that looks as `crf` of x264 does. */
+unsigned origin_encoder_crf(enum origin_recipe_codec codec, unsigned crf);
+
+/* "avc1…", "hvc1…" or "av01…" of an open encoder. FB_E_MALFORMED if it gave no
+ * parameters. */
+FB_MUST_CHECK int origin_encoder_name(const AVCodecContext *encoder,
+                                      char ret_name[ORIGIN_TRANSCODE_CODECS_MAX]);
+
+/* Opens libx264, libx265 or libsvtav1 in yuv420p; time base is one picture. A
+ * frame whose pict_type is I becomes a key frame from which decoding can begin,
+ * no other does. The same settings and pictures give the same bytes. */
 FB_MUST_CHECK int origin_encoder_new_video(const struct origin_video_settings *settings,
                                            AVCodecContext **ret_encoder, struct fb_diag *diag);
 

@@ -15,6 +15,16 @@
 FB_MUST_CHECK int origin_codec_name_avc(struct fb_str headers,
                                         char ret_name[ORIGIN_TRANSCODE_CODECS_MAX]);
 
+/* "hvc1.P.C.LNN.…" (ISO/IEC 14496-15, annex E) from NAL units behind start codes
+ * or an hvcC record. */
+FB_MUST_CHECK int origin_codec_name_hevc(struct fb_str headers,
+                                         char ret_name[ORIGIN_TRANSCODE_CODECS_MAX]);
+
+/* "av01.P.LLT.DD" from a sequence header OBU or an av1C record. Colours are
+ * BT.709 of limited range, which the short form means. */
+FB_MUST_CHECK int origin_codec_name_av1(struct fb_str headers,
+                                        char ret_name[ORIGIN_TRANSCODE_CODECS_MAX]);
+
 /* "mp4a.40.N" from an AudioSpecificConfig (ISO/IEC 14496-3). */
 FB_MUST_CHECK int origin_codec_name_aac(struct fb_str headers,
                                         char ret_name[ORIGIN_TRANSCODE_CODECS_MAX]);

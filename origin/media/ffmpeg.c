@@ -8,7 +8,9 @@
 #include <libavutil/display.h>
 #include <libavutil/log.h>
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { LAST_ERRNO = 4095, DISPLAY_MATRIX_BYTES = 36 };
 
@@ -69,8 +71,17 @@ static void av_log_to_ours(void *object, int level, const char *fmt, va_list arg
     FB_LOG(DEBUG, "ffmpeg", "said", FB_LOG_STR("text", text));
 }
 
+/* SVT-AV1 writes to standard error of its own, but for this. */
+static void av_hush_svt(void)
+{
+    (void)setenv("SVT_LOG", "1", 0);
+}
+
 void origin_av_log_open(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, av_hush_svt);
     av_log_set_callback(av_log_to_ours);
 }
 

@@ -84,6 +84,7 @@ static int picture_open_renditions(struct origin_picture *picture, const AVFrame
     while (err == FB_OK && picture->n_open < picture->n_rungs) {
         unsigned i = picture->n_open;
         struct origin_video_settings settings = {
+            .crf = 23,
             .rung = picture->rungs[i],
             .rate = picture->options.source->rate,
             .preset = picture->options.preset,

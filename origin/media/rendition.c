@@ -3,7 +3,6 @@
 #include "base/core/alloc.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"
-#include "origin/media/codec_name.h"
 #include "origin/media/filter.h"
 #include "origin/media/segmenter.h"
 
@@ -45,9 +44,7 @@ int origin_rendition_new(struct origin_output *output, const struct origin_video
 
     int err = origin_encoder_new_video(settings, &maker->encoder, diag);
     if (err == FB_OK) {
-        struct fb_str headers = {(const char *)maker->encoder->extradata,
-                                 (size_t)maker->encoder->extradata_size};
-        err = origin_codec_name_avc(headers, track->codecs);
+        err = origin_encoder_name(maker->encoder, track->codecs);
         if (err < 0) {
             (void)fb_diag_set(diag, err, "the encoder gave no parameters");
         }
