@@ -73,6 +73,7 @@ struct origin_track {
  * i shows i * tile_ms; all sheets have the same size and share of time. */
 struct origin_storyboard_facts {
     unsigned tile_ms;
+    unsigned sheet_ms; /* of every sheet but the last */
     unsigned columns;
     unsigned rows;
     unsigned tile_width;

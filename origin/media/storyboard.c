@@ -26,20 +26,22 @@ enum {
 struct origin_storyboard {
     struct origin_storyboard_options options;
     struct origin_storyboard_facts facts;
-    unsigned n_tiles;             /* that this sheet may have */
-    unsigned next;                /* the first tile without a picture */
-    AVFrame *sheet;               /* owned; NULL until the first tile */
-    AVFrame *tile;                /* owned, scratch */
-    struct origin_filter *scaler; /* owned */
+    unsigned at;                   /* the sheet that is being drawn, of the video */
+    unsigned next;                 /* its first tile without a picture */
+    AVFrame *sheet;                /* owned; NULL until the first tile */
+    AVFrame *tile;                 /* owned, scratch: the last picture, in the size of a tile */
+    struct origin_filter *scaler;  /* owned */
+    struct origin_segment *sheets; /* owned; those that are written */
+    size_t n_sheets;
     struct origin_poster poster;
 };
 
 /* ---- layout ------------------------------------------------------------ */
 
-unsigned origin_storyboard_tile_ms(uint64_t duration_ms, unsigned segment_ms, unsigned chunk_ms)
+unsigned origin_storyboard_tile_ms(uint64_t duration_ms, unsigned segment_ms, unsigned sheet_ms)
 {
     unsigned tile_ms = duration_ms > SHORT_MS ? segment_ms : segment_ms / 2;
-    while (chunk_ms % tile_ms != 0 || chunk_ms / tile_ms > ORIGIN_STORYBOARD_MAX_TILES) {
+    while (sheet_ms % tile_ms != 0 || sheet_ms / tile_ms > ORIGIN_STORYBOARD_MAX_TILES) {
         tile_ms = tile_ms < segment_ms ? segment_ms : tile_ms + segment_ms;
     }
     return tile_ms;
@@ -50,25 +52,33 @@ static unsigned even(double side)
     return FB_MAX((unsigned)lround(side / 2.0) * 2, 2U);
 }
 
+static uint64_t parts_of(uint64_t whole, unsigned part)
+{
+    return (whole + part - 1) / part;
+}
+
 void origin_storyboard_describe(const struct origin_storyboard_options *options,
                                 struct origin_storyboard_facts *ret_facts)
 {
-    *ret_facts = (struct origin_storyboard_facts){.tile_ms = options->tile_ms};
+    *ret_facts = (struct origin_storyboard_facts){0};
     unsigned longest = FB_MAX(options->width, options->height);
-    if (longest == 0 || options->tile_ms == 0 || options->duration_ms == 0) {
+    if (longest == 0 || options->duration_ms == 0) {
         return;
     }
+    unsigned tile_ms =
+        origin_storyboard_tile_ms(options->duration_ms, options->segment_ms, options->sheet_ms);
     double scale = fmin((double)ORIGIN_STORYBOARD_TILE_SIDE / longest, 1.0);
-    uint64_t sheet_ms = FB_MIN(options->duration_ms, (uint64_t)options->chunk_ms);
-    unsigned n = (unsigned)((sheet_ms + options->tile_ms - 1) / options->tile_ms);
+    uint64_t sheet_ms = FB_MIN(options->duration_ms, (uint64_t)options->sheet_ms);
+    unsigned n = (unsigned)parts_of(sheet_ms, tile_ms);
 
-    n = FB_MIN(FB_MAX(n, 1U), (unsigned)ORIGIN_STORYBOARD_MAX_TILES);
+    ret_facts->tile_ms = tile_ms;
+    ret_facts->sheet_ms = options->sheet_ms;
     ret_facts->columns = FB_MIN(n, (unsigned)STORYBOARD_COLUMNS);
-    ret_facts->rows = (n + ret_facts->columns - 1) / ret_facts->columns;
+    ret_facts->rows = (unsigned)parts_of(n, ret_facts->columns);
     ret_facts->tile_width = even(options->width * scale);
     ret_facts->tile_height = even(options->height * scale);
-    ret_facts->n_tiles =
-        (unsigned)((options->duration_ms + options->tile_ms - 1) / options->tile_ms);
+    ret_facts->n_tiles = (unsigned)parts_of(options->duration_ms, tile_ms);
+    ret_facts->n_sheets = parts_of(options->duration_ms, options->sheet_ms);
 }
 
 /* ---- drawing ----------------------------------------------------------- */
@@ -76,7 +86,6 @@ void origin_storyboard_describe(const struct origin_storyboard_options *options,
 int origin_storyboard_new(const struct origin_storyboard_options *options,
                           struct origin_storyboard **ret_storyboard, struct fb_diag *diag)
 {
-    uint64_t begin_ms = (uint64_t)options->index * options->chunk_ms;
     struct origin_storyboard_facts facts;
 
     origin_storyboard_describe(options, &facts);
@@ -90,11 +99,9 @@ int origin_storyboard_new(const struct origin_storyboard_options *options,
     struct origin_storyboard *storyboard = FB_NEW(struct origin_storyboard);
     storyboard->options = *options;
     storyboard->facts = facts;
-    uint64_t left_ms = begin_ms < options->duration_ms ? options->duration_ms - begin_ms : 0;
-    uint64_t n_left = (left_ms + facts.tile_ms - 1) / facts.tile_ms;
-    storyboard->n_tiles = (unsigned)FB_MIN(n_left, (uint64_t)facts.columns * facts.rows);
-    storyboard->n_tiles = FB_MIN(storyboard->n_tiles, options->chunk_ms / facts.tile_ms);
+    storyboard->at = options->first_sheet;
     storyboard->tile = origin_av_frame_new();
+    storyboard->sheets = fb_alloc(FB_MAX(options->n_sheets, 1U) * sizeof(*storyboard->sheets));
     origin_poster_init(&storyboard->poster, (int64_t)options->duration_ms * US_PER_MS);
     *ret_storyboard = storyboard;
     return FB_OK;
@@ -107,7 +114,17 @@ void origin_storyboard_free(struct origin_storyboard *storyboard)
         origin_filter_free(storyboard->scaler);
         av_frame_free(&storyboard->sheet);
         av_frame_free(&storyboard->tile);
+        fb_free(storyboard->sheets);
         fb_free(storyboard);
+    }
+}
+
+static void sheet_clear(AVFrame *sheet)
+{
+    for (int plane = 0; plane < STORYBOARD_PLANES; plane++) {
+        int black = plane == 0 ? STORYBOARD_BLACK_LUMA : STORYBOARD_BLACK_CHROMA;
+        int rows = plane == 0 ? sheet->height : sheet->height / 2;
+        memset(sheet->data[plane], black, (size_t)sheet->linesize[plane] * (size_t)rows);
     }
 }
 
@@ -125,11 +142,7 @@ static int sheet_open(struct origin_storyboard *storyboard)
     if (averr < 0) {
         return origin_av_error(averr);
     }
-    for (int plane = 0; plane < STORYBOARD_PLANES; plane++) {
-        int black = plane == 0 ? STORYBOARD_BLACK_LUMA : STORYBOARD_BLACK_CHROMA;
-        int rows = plane == 0 ? sheet->height : sheet->height / 2;
-        memset(sheet->data[plane], black, (size_t)sheet->linesize[plane] * (size_t)rows);
-    }
+    sheet_clear(sheet);
     return FB_OK;
 }
 
@@ -179,86 +192,129 @@ static void tile_put(struct origin_storyboard *storyboard)
     storyboard->next++;
 }
 
-int origin_storyboard_show(struct origin_storyboard *storyboard, const AVFrame *frame,
+/* ---- files ------------------------------------------------------------- */
+
+static int storyboard_put(struct origin_storyboard *storyboard, const char *path, AVPacket *packet,
+                          struct origin_segment *ret_file, struct fb_diag *diag)
+{
+    struct fb_str bytes = {(const char *)packet->data, (size_t)packet->size};
+    int err = origin_output_put(storyboard->options.output, path, bytes);
+
+    if (err < 0) {
+        return fb_diag_set(diag, err, "write %s: %s", path, fb_err_text(err));
+    }
+    *ret_file = (struct origin_segment){.bytes = bytes.len};
+    fb_sha256(bytes, ret_file->sha256);
+    return FB_OK;
+}
+
+/* How many tiles the current sheet has of the video. */
+static unsigned sheet_n_tiles(const struct origin_storyboard *storyboard)
+{
+    unsigned per_sheet = storyboard->facts.sheet_ms / storyboard->facts.tile_ms;
+    uint64_t before = (uint64_t)storyboard->at * per_sheet;
+    uint64_t n = storyboard->facts.n_tiles;
+    return before < n ? (unsigned)FB_MIN(n - before, (uint64_t)per_sheet) : 0;
+}
+
+/* Writes the current sheet and turns to the next. */
+static int sheet_finish(struct origin_storyboard *storyboard, struct fb_diag *diag)
+{
+    FB_AUTO(origin_av_packet_done) AVPacket *packet = origin_av_packet_new();
+    char path[ORIGIN_OUTPUT_PATH_MAX];
+
+    while (storyboard->next < sheet_n_tiles(storyboard)) {
+        tile_put(storyboard); /* the last picture is on until the end */
+    }
+    (void)snprintf(path, sizeof(path), "s/%05u.jpg", storyboard->at + 1);
+    int err = origin_jpeg_encode(storyboard->sheet, STORYBOARD_QUALITY, packet, diag);
+    if (err == FB_OK) {
+        err = storyboard_put(storyboard, path, packet, &storyboard->sheets[storyboard->n_sheets],
+                             diag);
+    }
+    if (err == FB_OK) {
+        storyboard->n_sheets++;
+        storyboard->at++;
+        storyboard->next = 0;
+        sheet_clear(storyboard->sheet);
+    }
+    return err;
+}
+
+static int poster_finish(struct origin_storyboard *storyboard, struct origin_segment *ret_poster,
+                         struct fb_diag *diag)
+{
+    FB_AUTO(origin_av_packet_done) AVPacket *packet = origin_av_packet_new();
+    int err = origin_poster_encode(&storyboard->poster, packet, diag);
+    return err == FB_OK ? storyboard_put(storyboard, "poster.jpg", packet, ret_poster, diag) : err;
+}
+
+/* ---- entry points ------------------------------------------------------ */
+
+static bool storyboard_is_over(const struct origin_storyboard *storyboard)
+{
+    return storyboard->n_sheets == storyboard->options.n_sheets || sheet_n_tiles(storyboard) == 0;
+}
+
+/* When the next tile is due. */
+static int64_t storyboard_next_us(const struct origin_storyboard *storyboard)
+{
+    int64_t ms = (int64_t)storyboard->at * storyboard->facts.sheet_ms +
+                 (int64_t)storyboard->next * storyboard->facts.tile_ms;
+    return ms * US_PER_MS;
+}
+
+static int storyboard_draw(struct origin_storyboard *storyboard, const AVFrame *frame,
                            int64_t at_us, struct fb_diag *diag)
 {
-    const struct origin_storyboard_options *options = &storyboard->options;
-    int64_t begin_ms = (int64_t)options->index * options->chunk_ms;
-    int64_t past_us = at_us - begin_ms * US_PER_MS;
-    int64_t tile_us = (int64_t)options->tile_ms * US_PER_MS;
-    int err = FB_OK;
-
-    origin_poster_look(&storyboard->poster, frame, at_us);
-    if (storyboard->next >= storyboard->n_tiles || past_us < storyboard->next * tile_us) {
-        return FB_OK;
-    }
-    if (storyboard->sheet == NULL) {
-        err = sheet_open(storyboard);
-    }
+    int err = storyboard->sheet == NULL ? sheet_open(storyboard) : FB_OK;
     if (err == FB_OK) {
         err = tile_scale(storyboard, frame, diag);
     }
     if (err < 0) {
         return fb_diag_set(diag, err, "make the storyboard: %s", fb_err_text(err));
     }
-    while (storyboard->next < storyboard->n_tiles && past_us >= storyboard->next * tile_us) {
+    while (err == FB_OK && !storyboard_is_over(storyboard) &&
+           at_us >= storyboard_next_us(storyboard)) {
         tile_put(storyboard);
-    }
-    return FB_OK;
-}
-
-/* ---- finishing --------------------------------------------------------- */
-
-static int storyboard_put(struct origin_storyboard *storyboard, const char *path, AVPacket *packet,
-                          struct origin_segment *ret_file, struct fb_diag *diag)
-{
-    struct origin_output *output = storyboard->options.output;
-    struct fb_str bytes = {(const char *)packet->data, (size_t)packet->size};
-    int err = origin_output_put(output, path, bytes);
-
-    if (err < 0) {
-        return fb_diag_set(diag, err, "write %s: %s", path, fb_err_text(err));
-    }
-    const struct origin_output_entry *entry = &output->entries[output->n_entries - 1];
-    *ret_file = (struct origin_segment){.bytes = entry->bytes};
-    memcpy(ret_file->sha256, entry->sha256, sizeof(ret_file->sha256));
-    return FB_OK;
-}
-
-static int storyboard_put_sheet(struct origin_storyboard *storyboard, struct origin_sheet *sheet,
-                                struct fb_diag *diag)
-{
-    FB_AUTO(origin_av_packet_done) AVPacket *packet = origin_av_packet_new();
-
-    if (storyboard->sheet == NULL) {
-        return FB_OK;
-    }
-    while (storyboard->next < storyboard->n_tiles) {
-        tile_put(storyboard); /* the last picture is on until the end */
-    }
-    int err = origin_jpeg_encode(storyboard->sheet, STORYBOARD_QUALITY, packet, diag);
-    return err == FB_OK ? storyboard_put(storyboard, sheet->sheet_path, packet, &sheet->sheet, diag)
-                        : err;
-}
-
-int origin_storyboard_finish(struct origin_storyboard *storyboard, struct origin_sheet *ret_sheet,
-                             struct fb_diag *diag)
-{
-    struct origin_sheet sheet = {.poster_score = storyboard->poster.best};
-    FB_AUTO(origin_av_packet_done) AVPacket *packet = origin_av_packet_new();
-    unsigned number = storyboard->options.index + 1;
-
-    (void)snprintf(sheet.sheet_path, sizeof(sheet.sheet_path), "s/%05u.jpg", number);
-    (void)snprintf(sheet.poster_path, sizeof(sheet.poster_path), "s/poster-%05u.jpg", number);
-    int err = storyboard_put_sheet(storyboard, &sheet, diag);
-    if (err == FB_OK && storyboard->poster.frame != NULL) {
-        err = origin_poster_encode(&storyboard->poster, packet, diag);
-        if (err == FB_OK) {
-            err = storyboard_put(storyboard, sheet.poster_path, packet, &sheet.poster, diag);
+        if (storyboard->next == sheet_n_tiles(storyboard)) {
+            err = sheet_finish(storyboard, diag);
         }
     }
-    if (err == FB_OK) {
-        *ret_sheet = sheet;
+    return err;
+}
+
+int origin_storyboard_show(struct origin_storyboard *storyboard, const AVFrame *frame,
+                           int64_t at_us, struct fb_diag *diag)
+{
+    const struct origin_storyboard_options *options = &storyboard->options;
+    int64_t sheet = at_us / US_PER_MS / options->sheet_ms;
+
+    if (sheet == options->poster_sheet) {
+        origin_poster_look(&storyboard->poster, frame, at_us);
+    }
+    bool is_due = options->has_sheets && !storyboard_is_over(storyboard) &&
+                  at_us >= storyboard_next_us(storyboard);
+    return is_due ? storyboard_draw(storyboard, frame, at_us, diag) : FB_OK;
+}
+
+int origin_storyboard_finish(struct origin_storyboard *storyboard, struct origin_part *part,
+                             struct fb_diag *diag)
+{
+    int err = FB_OK;
+
+    while (err == FB_OK && storyboard->sheet != NULL && !storyboard_is_over(storyboard)) {
+        err = sheet_finish(storyboard, diag);
+    }
+    if (err == FB_OK && storyboard->poster.frame != NULL) {
+        err = poster_finish(storyboard, &part->poster, diag);
+    }
+    if (err == FB_OK && storyboard->n_sheets > 0) {
+        part->first_sheet = storyboard->options.first_sheet;
+        part->n_sheets = storyboard->n_sheets;
+        part->sheets = storyboard->sheets;
+        storyboard->sheets = NULL;
+        storyboard->n_sheets = 0;
     }
     return err;
 }
@@ -272,7 +328,7 @@ static void vtt_put_time(struct fb_buf *buf, uint64_t ms)
 void origin_storyboard_vtt(struct fb_buf *buf, const struct origin_storyboard_facts *facts,
                            uint64_t duration_ms)
 {
-    unsigned per_sheet = facts->columns * facts->rows;
+    unsigned per_sheet = facts->sheet_ms / facts->tile_ms;
 
     fb_buf_append(buf, FB_STR("WEBVTT\n"));
     for (unsigned i = 0; i < facts->n_tiles && i / per_sheet < facts->n_sheets; i++) {

@@ -1,15 +1,14 @@
 /*
  * The storyboard: small pictures of the whole video for the scrub bar, in sheets
- * of tiles, one sheet to a source chunk; and the chunk's candidate for the poster.
+ * of tiles; and the poster, out of one of the sheets' pictures.
  *
- *     new ──► show, show … (every place of the chunk's grid, in order) ──► finish
+ *     new ──► show, show … (every place of the source chunk's grid, in order) ──► finish
  *
- * A tile shows the first picture at or after each multiple of tile_ms. A sheet
- * is s/NNNNN.jpg, counted from 1 as the source chunks are. All sheets of a video
- * have the same layout, as DASH wants it: chunk_ms / tile_ms tiles, fewer only if
- * the video has no more; those of the last one that no time is left for are black. The candidate is
- * s/poster-NNNNN.jpg: whoever finishes the video makes poster.jpg of the one with the highest
- * score, the first of equals.
+ * A tile shows the first picture at or after each multiple of tile_ms. Sheet i is
+ * s/<i + 1, five digits>.jpg. All sheets of a video have the same layout, as DASH
+ * wants it: sheet_ms / tile_ms tiles, fewer only if the video has no more; those of
+ * the last one that no time is left for are black. poster.jpg is made by whoever
+ * makes the poster's sheet.
  *
  * Ownership  new → free. The output is borrowed until freed; pictures shown are
  *            referenced only as long as they may become the poster.
@@ -22,8 +21,10 @@
 #include "base/core/attr.h"
 #include "origin/media/ffmpeg.h"
 #include "origin/media/output.h"
+#include "origin/media/part.h"
 #include "origin/media/presentation.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fb_diag;
@@ -38,19 +39,21 @@ struct origin_storyboard_options {
     struct origin_output *output;
     unsigned width; /* of the largest rendition: pixels are square */
     unsigned height;
-    uint64_t duration_ms; /* of the whole video */
-    unsigned chunk_ms;    /* of every source chunk but the last */
-    unsigned tile_ms;     /* divides chunk_ms */
-    unsigned index;       /* of this source chunk, from 0 */
+    uint64_t duration_ms;  /* of the whole video */
+    unsigned segment_ms;   /* even; they follow from the recipe, */
+    unsigned sheet_ms;     /* a multiple of it */
+    bool has_sheets;       /* false: the poster alone */
+    unsigned first_sheet;  /* of this source chunk, from 0 */
+    unsigned n_sheets;     /* likewise; at least 1 */
+    unsigned poster_sheet; /* of the video */
 };
 
-/* A tile for each so many ms, for a video of this length: half a segment in a short
- * video, a whole one beyond ten minutes, more where a sheet would get too many.
- * `chunk_ms` is a multiple of the even `segment_ms`, and of what is returned. */
-unsigned origin_storyboard_tile_ms(uint64_t duration_ms, unsigned segment_ms, unsigned chunk_ms);
+/* A tile for each so many ms: half a segment in a short video, a whole one beyond ten
+ * minutes, more where a sheet would get too many. It divides sheet_ms. */
+unsigned origin_storyboard_tile_ms(uint64_t duration_ms, unsigned segment_ms, unsigned sheet_ms);
 
-/* The layout, which follows from the options but for output and index; sheets and
- * n_sheets are left empty. No tiles when tile_ms or the size is 0. */
+/* The layout, which is the same for all sheets; n_sheets is counted, sheets is left
+ * empty. No tiles when width or duration_ms is 0. */
 void origin_storyboard_describe(const struct origin_storyboard_options *options,
                                 struct origin_storyboard_facts *ret_facts);
 
@@ -64,18 +67,10 @@ void origin_storyboard_free(struct origin_storyboard *storyboard);
 FB_MUST_CHECK int origin_storyboard_show(struct origin_storyboard *storyboard, const AVFrame *frame,
                                          int64_t at_us, struct fb_diag *diag);
 
-/* What a source chunk gave; part of what it tells of itself. */
-struct origin_sheet {
-    struct origin_segment sheet;  /* bytes 0: it had no picture */
-    struct origin_segment poster; /* likewise */
-    double poster_score;          /* negative: only better than none */
-    char sheet_path[ORIGIN_OUTPUT_PATH_MAX];
-    char poster_path[ORIGIN_OUTPUT_PATH_MAX];
-};
-
-/* Writes both files. */
+/* Writes what is left, and fills the members of `part` that tell of sheets and
+ * poster, which were empty. Without a picture there is neither. */
 FB_MUST_CHECK int origin_storyboard_finish(struct origin_storyboard *storyboard,
-                                           struct origin_sheet *ret_sheet, struct fb_diag *diag);
+                                           struct origin_part *part, struct fb_diag *diag);
 
 /* storyboard.vtt: each tile's time and its place "s/00001.jpg#xywh=160,0,160,90", for
  * players that read it as a metadata track. `duration_ms` is the video's. */

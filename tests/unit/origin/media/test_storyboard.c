@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { WIDTH = 320, HEIGHT = 180, CHUNK_MS = 8000, TILE_MS = 2000, FRAME_MS = 500 };
+enum { WIDTH = 320, HEIGHT = 180, SHEET_MS = 8000, FRAME_MS = 500 };
 
 struct fixture {
     struct test_folder folder;
@@ -33,8 +33,10 @@ static int set_up(void **state)
         .width = WIDTH,
         .height = HEIGHT,
         .duration_ms = 13000,
-        .chunk_ms = CHUNK_MS,
-        .tile_ms = TILE_MS,
+        .segment_ms = 4000,
+        .sheet_ms = SHEET_MS,
+        .has_sheets = true,
+        .n_sheets = 1,
     };
     f.frame = origin_av_frame_new();
     f.frame->format = AV_PIX_FMT_YUV420P;
@@ -63,23 +65,24 @@ static void paint(AVFrame *frame, int luma)
     memset(frame->data[2], 128, (size_t)frame->linesize[2] * HEIGHT / 2);
 }
 
-/* Shows a chunk whose picture at t ms has the luma 40 + t / 100. */
-static struct origin_sheet make_sheet(struct fixture *f, unsigned index)
+/* Shows sheets whose picture at t ms has the luma 40 + t / 100. */
+static struct origin_part make_sheets(struct fixture *f, unsigned first, unsigned n)
 {
     struct origin_storyboard *storyboard = NULL;
-    struct origin_sheet sheet;
-    int64_t begin = (int64_t)index * CHUNK_MS;
-    int64_t end = FB_MIN(begin + CHUNK_MS, (int64_t)f->options.duration_ms);
+    struct origin_part part = {0};
+    int64_t begin = (int64_t)first * SHEET_MS;
+    int64_t end = FB_MIN(begin + (int64_t)n * SHEET_MS, (int64_t)f->options.duration_ms);
 
-    f->options.index = index;
+    f->options.first_sheet = first;
+    f->options.n_sheets = n;
     assert_int_equal(origin_storyboard_new(&f->options, &storyboard, NULL), FB_OK);
     for (int64_t ms = begin; ms < end; ms += FRAME_MS) {
         paint(f->frame, (int)(40 + ms / 100));
         assert_int_equal(origin_storyboard_show(storyboard, f->frame, ms * 1000, NULL), FB_OK);
     }
-    assert_int_equal(origin_storyboard_finish(storyboard, &sheet, NULL), FB_OK);
+    assert_int_equal(origin_storyboard_finish(storyboard, &part, NULL), FB_OK);
     origin_storyboard_free(storyboard);
-    return sheet;
+    return part;
 }
 
 static AVFrame *decode(struct fixture *f, const char *path)
@@ -113,92 +116,103 @@ static void every_sheet_has_the_layout_of_the_first(void **state)
     struct fixture *f = *state;
     struct origin_storyboard_facts facts;
     origin_storyboard_describe(&f->options, &facts);
+    assert_int_equal(facts.tile_ms, 2000);
     assert_int_equal(facts.columns, 4);
     assert_int_equal(facts.rows, 1);
     assert_int_equal(facts.n_tiles, 7);
+    assert_int_equal(facts.n_sheets, 2);
     assert_int_equal(facts.tile_width, 160);
     assert_int_equal(facts.tile_height, 90);
 
+    struct origin_part part = make_sheets(f, 0, 2);
+    assert_int_equal(part.n_sheets, 2);
     for (unsigned i = 0; i < 2; i++) {
-        struct origin_sheet sheet = make_sheet(f, i);
-        assert_string_equal(sheet.sheet_path, i == 0 ? "s/00001.jpg" : "s/00002.jpg");
-        AVFrame *picture = decode(f, sheet.sheet_path);
+        AVFrame *picture = decode(f, i == 0 ? "s/00001.jpg" : "s/00002.jpg");
         assert_int_equal(picture->width, 640);
         assert_int_equal(picture->height, 90);
         av_frame_free(&picture);
     }
+    origin_part_done(&part);
 }
 
 static void a_tile_shows_the_first_picture_at_its_time(void **state)
 {
     struct fixture *f = *state;
-    struct origin_sheet sheet = make_sheet(f, 1);
-    AVFrame *picture = decode(f, sheet.sheet_path);
+    struct origin_part part = make_sheets(f, 1, 1);
+    AVFrame *picture = decode(f, "s/00002.jpg");
 
+    assert_int_equal(part.first_sheet, 1);
     assert_in_range(tile_luma(picture, 0, 0), 118, 122); /* 8 s */
     assert_in_range(tile_luma(picture, 1, 0), 138, 142);
     assert_in_range(tile_luma(picture, 2, 0), 158, 162); /* 12 s */
     assert_in_range(tile_luma(picture, 3, 0), 14, 18);   /* after the end: black */
     av_frame_free(&picture);
+    origin_part_done(&part);
+}
+
+/* Sheet by sheet or all at once, by one worker or by two: the same bytes. */
+static void it_does_not_matter_how_sheets_lie_in_source_chunks(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_part all = make_sheets(f, 0, 2);
+    struct origin_part one = make_sheets(f, 0, 1);
+    struct origin_part two = make_sheets(f, 1, 1);
+    assert_memory_equal(all.sheets[0].sha256, one.sheets[0].sha256, FB_SHA256_SIZE);
+    assert_memory_equal(all.sheets[1].sha256, two.sheets[0].sha256, FB_SHA256_SIZE);
+    assert_memory_equal(all.poster.sha256, one.poster.sha256, FB_SHA256_SIZE);
+    assert_int_equal(two.poster.bytes, 0);
+    origin_part_done(&all);
+    origin_part_done(&one);
+    origin_part_done(&two);
 }
 
 static void pictures_further_apart_than_tiles_fill_them_all(void **state)
 {
     struct fixture *f = *state;
     struct origin_storyboard *storyboard = NULL;
-    struct origin_sheet sheet;
+    struct origin_part part = {0};
 
     assert_int_equal(origin_storyboard_new(&f->options, &storyboard, NULL), FB_OK);
     paint(f->frame, 60);
     assert_int_equal(origin_storyboard_show(storyboard, f->frame, 0, NULL), FB_OK);
     paint(f->frame, 160);
     assert_int_equal(origin_storyboard_show(storyboard, f->frame, 5000000, NULL), FB_OK);
-    assert_int_equal(origin_storyboard_finish(storyboard, &sheet, NULL), FB_OK);
-    AVFrame *picture = decode(f, sheet.sheet_path);
+    assert_int_equal(origin_storyboard_finish(storyboard, &part, NULL), FB_OK);
+    AVFrame *picture = decode(f, "s/00001.jpg");
     assert_in_range(tile_luma(picture, 0, 0), 58, 62);
     assert_in_range(tile_luma(picture, 1, 0), 158, 162);
     assert_in_range(tile_luma(picture, 2, 0), 158, 162);
     assert_in_range(tile_luma(picture, 3, 0), 158, 162);
     av_frame_free(&picture);
     origin_storyboard_free(storyboard);
+    origin_part_done(&part);
 }
 
-static void a_poster_of_the_right_part_wins_over_the_rest(void **state)
+static void the_poster_can_be_had_alone(void **state)
 {
     struct fixture *f = *state;
-    struct origin_sheet first = make_sheet(f, 0); /* a tenth to a quarter of 13 s lies here */
-    struct origin_sheet second = make_sheet(f, 1);
-
-    assert_true(first.poster.bytes > 0 && second.poster.bytes > 0);
-    assert_true(first.poster_score >= 0.0);
-    assert_true(second.poster_score < 0.0);
-    AVFrame *picture = decode(f, first.poster_path);
+    f->options.has_sheets = false;
+    struct origin_part part = make_sheets(f, 0, 1);
+    assert_int_equal(part.n_sheets, 0);
+    AVFrame *picture = decode(f, "poster.jpg");
     assert_int_equal(picture->width, WIDTH);
     av_frame_free(&picture);
-}
-
-static void the_same_pictures_give_the_same_bytes(void **state)
-{
-    struct fixture *f = *state;
-    struct origin_sheet first = make_sheet(f, 0);
-    struct origin_sheet again = make_sheet(f, 0);
-    assert_memory_equal(first.sheet.sha256, again.sheet.sha256, FB_SHA256_SIZE);
-    assert_memory_equal(first.poster.sha256, again.poster.sha256, FB_SHA256_SIZE);
+    origin_part_done(&part);
 }
 
 static void a_chunk_without_a_picture_has_no_sheet(void **state)
 {
     struct fixture *f = *state;
     struct origin_storyboard *storyboard = NULL;
-    struct origin_sheet sheet;
+    struct origin_part part = {0};
     assert_int_equal(origin_storyboard_new(&f->options, &storyboard, NULL), FB_OK);
-    assert_int_equal(origin_storyboard_finish(storyboard, &sheet, NULL), FB_OK);
-    assert_int_equal(sheet.sheet.bytes, 0);
-    assert_int_equal(sheet.poster.bytes, 0);
+    assert_int_equal(origin_storyboard_finish(storyboard, &part, NULL), FB_OK);
+    assert_int_equal(part.n_sheets, 0);
+    assert_int_equal(part.poster.bytes, 0);
     origin_storyboard_free(storyboard);
 }
 
-static void tiles_are_few_enough_and_divide_the_chunk(void **state)
+static void tiles_are_few_enough_and_divide_a_sheet(void **state)
 {
     (void)state;
     assert_int_equal(origin_storyboard_tile_ms(60000, 4000, 60000), 2000);
@@ -235,11 +249,11 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(pictures_further_apart_than_tiles_fill_them_all, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_poster_of_the_right_part_wins_over_the_rest, set_up,
+        cmocka_unit_test_setup_teardown(it_does_not_matter_how_sheets_lie_in_source_chunks, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(the_same_pictures_give_the_same_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_poster_can_be_had_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chunk_without_a_picture_has_no_sheet, set_up, tear_down),
-        cmocka_unit_test(tiles_are_few_enough_and_divide_the_chunk),
+        cmocka_unit_test(tiles_are_few_enough_and_divide_a_sheet),
         cmocka_unit_test_setup_teardown(the_index_points_into_the_sheets, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
