@@ -32,6 +32,8 @@ OWNERS = {
     "mbedtls/": ("base/crypto", "base/tls"),
     "nettle/": ("base/crypto", "base/tls"),
     "psa/": ("base/crypto", "base/tls"),
+    "seccomp.h": ("origin/confine",),
+    "linux/landlock.h": ("origin/confine",),
     "sqlite3.h": ("base/db",),
     "yaml.h": ("base/conf",),
     "zstd.h": ("base/compress",),

@@ -28,7 +28,7 @@ ONLY_IN = {
     r"time|clock_gettime|gettimeofday|localtime|localtime_r|gmtime|gmtime_r|ctime": ("base/core",),
     r"rand|random|srand|rand_r|drand48|getrandom|arc4random": ("base/sys",),
     # who ends the process
-    r"exit|_exit|quick_exit|abort": ("base/core", "base/daemon"),
+    r"exit|_exit|quick_exit|abort": ("base/core", "base/daemon", "origin/confine"),
     # memory goes through base/core/alloc.h
     r"malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|strdup|strndup|asprintf|vasprintf": ("base/core",),
     # one folder per library
@@ -40,6 +40,7 @@ ONLY_IN = {
     r"sd_\w+": ("base/daemon",),
     r"XXH\w+": ("base/core",),
     r"pcre2_\w+": ("base/regex",),
+    r"seccomp_\w+": ("origin/confine",),
     r"sqlite3_\w+": ("base/db",),
     r"mbedtls_\w+|psa_\w+": ("base/crypto", "base/tls"),
     r"imb_\w+|\w+_mb_mgr\w*": ("base/tls",),
