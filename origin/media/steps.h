@@ -83,10 +83,12 @@ const char *origin_media_toolchain(void);
 
 struct origin_step_options {
     const struct origin_recipe *recipe;
-    const char *source_path;              /* the local file the recipe was made from */
-    const char *output_dir;               /* exists */
-    unsigned index;                       /* of the source chunk; sound: 0 */
-    unsigned pass;                        /* likewise */
+    const char *source_path; /* the local file the recipe was made from */
+    const char *output_dir;  /* exists */
+    unsigned index;          /* of the source chunk; sound: 0 */
+    unsigned pass;           /* likewise */
+    /* sound: local copies of recipe->request.subtitles, in that order; NULL: there are none */
+    const char *const *subtitle_paths;
     const struct origin_content_key *key; /* NULL: in the clear */
     struct origin_step_hooks hooks;
 };
@@ -94,7 +96,7 @@ struct origin_step_options {
 FB_MUST_CHECK int origin_media_chunk(const struct origin_step_options *options,
                                      struct origin_part *ret_part, struct fb_diag *diag);
 
-/* Every audio track and every text track of the source. */
+/* Every audio track and every text track, of the source and uploaded beside it. */
 FB_MUST_CHECK int origin_media_sound(const struct origin_step_options *options,
                                      struct origin_part *ret_part, struct fb_diag *diag);
 

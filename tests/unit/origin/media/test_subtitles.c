@@ -1,13 +1,16 @@
+#include "base/core/diag.h"
 #include "base/core/err.h"
 #include "base/sys/file.h"
 #include "origin/media/output.h"
 #include "origin/media/subtitles.h"
+#include "origin/media/texts.h"
 #include "tests/support/test_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -172,6 +175,62 @@ static void tracks_are_described_by_what_the_container_says(void **state)
     assert_string_equal(tracks[2].name, "Deutsch 3");
 }
 
+static void texts_of_a_file_and_beside_it_become_tracks_of_a_part(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_texts *texts = NULL;
+    struct origin_part part = {0};
+    struct fb_diag diag = {0};
+    struct origin_subtitles_options options = {
+        .output = &f->output, .segment_ms = 4000, .duration_ms = 4000};
+    struct origin_request_subtitle german = {.language = "de-AT"};
+    struct origin_request_subtitle other = {.language = "x-mine", .name = "Mine"};
+    char path[TEST_PATH_MAX + 16];
+
+    f->stream->codecpar->codec_id = AV_CODEC_ID_SUBRIP;
+    av_dict_set(&f->stream->metadata, "language", "deu", 0);
+    AVStream *silent = avformat_new_stream(f->format, NULL);
+    silent->codecpar->codec_type = AVMEDIA_TYPE_SUBTITLE;
+    silent->codecpar->codec_id = AV_CODEC_ID_SUBRIP;
+    assert_int_equal(origin_texts_new(f->format, &texts, NULL), FB_OK);
+
+    (void)snprintf(path, sizeof(path), "%s/upload", f->folder.path);
+    assert_int_equal(fb_file_write(f->output.dir_fd, "upload",
+                                   FB_STR("1\n00:00:01,000 --> 00:00:02,000\nHallo\n"), 0644, NULL),
+                     FB_OK);
+    assert_int_equal(origin_texts_add_file(texts, path, &german, NULL), FB_OK);
+    assert_int_equal(origin_texts_add_file(texts, path, &other, NULL), FB_OK);
+    assert_int_equal(
+        fb_file_write(f->output.dir_fd, "upload", FB_STR("1\nnever\nHallo\n"), 0644, NULL), FB_OK);
+    assert_int_equal(origin_texts_add_file(texts, path, &german, &diag), FB_E_MALFORMED);
+    assert_non_null(strstr(diag.text, "line 2"));
+
+    AVPacket *packet = origin_av_packet_new();
+    packet->stream_index = 7;
+    assert_null(origin_texts_stream(texts, packet));
+    packet->stream_index = f->stream->index;
+    assert_ptr_equal(origin_texts_stream(texts, packet), f->stream);
+    assert_int_equal(av_new_packet(packet, 2), 0);
+    memcpy(packet->data, "Hi", 2);
+    packet->stream_index = f->stream->index;
+    packet->pts = 100;
+    packet->duration = 100;
+    origin_texts_push(texts, packet);
+    av_packet_free(&packet);
+
+    assert_int_equal(origin_texts_finish(texts, &options, &part, NULL), FB_OK);
+    assert_int_equal(part.n_tracks, 3); /* the silent one is not among them */
+    assert_string_equal(part.tracks[0].track.path, "t/0");
+    assert_string_equal(part.tracks[0].track.name, "Deutsch");
+    assert_string_equal(part.tracks[1].track.name, "Deutsch 2");
+    assert_string_equal(part.tracks[1].track.language, "de-AT");
+    assert_string_equal(part.tracks[1].track.iso639, "deu");
+    assert_string_equal(part.tracks[2].track.name, "Mine");
+    assert_int_equal(part.tracks[2].track.n_segments, 1);
+    origin_part_done(&part);
+    origin_texts_free(texts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +243,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stream_that_is_endless_gives_no_track, set_up, tear_down),
         cmocka_unit_test_setup_teardown(segments_are_aligned_and_hold_what_is_on, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(texts_of_a_file_and_beside_it_become_tracks_of_a_part,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(tracks_are_described_by_what_the_container_says, set_up,
                                         tear_down),
     };
