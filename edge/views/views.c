@@ -154,6 +154,10 @@ static void views_turn(struct edge_views *views)
     struct edge_views_writer *writer = NULL;
     struct edge_view_fact fact;
     bool is_fact = false;
+    /* Before what waits is taken: a session must not be over for a request that is still to come.
+     */
+    uint64_t mono_ms = fb_clock_mono_ms(clock);
+    int64_t wall_ms = fb_clock_wall_ms(clock);
 
     views_take(views);
     while ((writer = views_oldest(views)) != NULL) {
@@ -163,7 +167,7 @@ static void views_turn(struct edge_views *views)
         }
         views_line_up(views, writer);
     }
-    edge_sessions_advance(views->sessions, fb_clock_mono_ms(clock), fb_clock_wall_ms(clock));
+    edge_sessions_advance(views->sessions, mono_ms, wall_ms);
     views_publish(views);
 }
 
