@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define PEER_KEPT_MS (INT64_C(400) * 24 * 3600 * 1000)
+
 /* A body's reports, decoded before the database is asked. */
 struct mail {
     struct fb_view_report *reports; /* owned */
@@ -107,6 +109,24 @@ static int peer_put(struct edge_spool *spool, const struct fb_view_report *repor
     return fb_db_run(&q);
 }
 
+/* One who holds the token may invent names: streams that were silent for a year make room, and
+ * beyond that new ones wait. */
+static int peer_make_room(struct edge_spool *spool)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(spool->db, "SELECT count(*) FROM peers");
+    int err = fb_db_step(&q);
+    if (err < 0 || fb_db_column_int(&q, 0) < EDGE_SPOOL_PEERS_MAX) {
+        return err;
+    }
+    fb_db_query_done(&q);
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query old = fb_db_query(spool->db, "DELETE FROM peers WHERE seen_ms < ?1");
+    fb_db_bind_int(&old, 1, fb_clock_wall_ms(spool->clock) - PEER_KEPT_MS);
+    err = fb_db_run(&old);
+    return err < 0 || fb_db_changes(spool->db) > 0 ? err : FB_E_LIMIT;
+}
+
 /* ---- merging ------------------------------------------------------------------- */
 
 /* For whom the next report of this node stands: a range that ends just before grows. */
@@ -158,6 +178,9 @@ static int mail_apply(struct edge_spool *spool, const struct mail *mail,
 
     FB_REQUIRE(mail->n > 0 && mail->reports != NULL);
     int err = peer_get(spool, &mail->reports[0], &last);
+    if (err == FB_OK && last.sequence == 0) {
+        err = peer_make_room(spool);
+    }
     for (size_t i = 0; i < mail->n && err == FB_OK; i++) {
         const struct fb_view_report *report = &mail->reports[i];
         enum fb_view_verdict verdict = fb_view_report_judge(&last, report, mail->digests[i]);

@@ -12,6 +12,7 @@
  * Threads    Any; calls wait for each other and for the disk, so never on a loop.
  * Limits     EDGE_SPOOL_SEALED_MAX reports of a receiver are sealed at once. The database keeps
  * below `max_bytes`, by folding (fold.c): beyond them adding and receiving fail with FB_E_LIMIT.
+ *            Streams of EDGE_SPOOL_PEERS_MAX are known; beyond them new ones wait (FB_E_LIMIT).
  * Failures   As base/db, none of which changes anything.
  */
 #pragma once
@@ -30,6 +31,7 @@ struct fb_clock;
 
 enum {
     EDGE_SPOOL_SEALED_MAX = 8,
+    EDGE_SPOOL_PEERS_MAX = 10000,
     EDGE_SPOOL_ENTRIES_MAX = 8192,          /* in a report that is sealed here */
     EDGE_SPOOL_MIN_BYTES = 16 * 1024 * 1024 /* what a program should allow it */
 };

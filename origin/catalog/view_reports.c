@@ -110,6 +110,16 @@ static int64_t bounded(uint64_t number)
     return (int64_t)FB_MIN(number, ORIGIN_VIEW_SUM_MAX);
 }
 
+/* One who holds the token may invent names: beyond so many a new stream waits for the old ones that
+ * pruning forgets. */
+static int stream_check_room(struct fb_db *db)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "SELECT count(*) FROM report_nodes");
+    int err = fb_db_step(&q);
+    return err == FB_OK && fb_db_column_int(&q, 0) >= ORIGIN_STREAMS_MAX ? FB_E_UNAVAILABLE : err;
+}
+
 int origin_catalog_stream_move(struct fb_db *db, const struct origin_view_apply *apply,
                                int64_t now_ms)
 {
@@ -121,6 +131,9 @@ int origin_catalog_stream_move(struct fb_db *db, const struct origin_view_apply 
     if (now.sequence != apply->from.sequence ||
         memcmp(now.digest, apply->from.digest, sizeof(now.digest)) != 0) {
         return FB_E_CONFLICT;
+    }
+    if (now.sequence == 0 && (err = stream_check_room(db)) < 0) {
+        return err;
     }
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(

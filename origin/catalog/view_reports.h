@@ -21,6 +21,7 @@ struct fb_hyperloglog;
 enum {
     ORIGIN_RECEIVER_LEN = 32,  /* hex digits: FB_VIEW_RECEIVER_SIZE */
     ORIGIN_UNKNOWN_MAX = 1000, /* names of unknown videos kept of a day */
+    ORIGIN_STREAMS_MAX = 100000,
     ORIGIN_AUDIT_REASON_MAX = 32
 };
 
@@ -84,7 +85,8 @@ FB_MUST_CHECK int origin_catalog_receiver(struct origin_catalog *catalog,
 FB_MUST_CHECK int origin_catalog_view_stream(struct origin_catalog *catalog, struct fb_str node,
                                              uint64_t epoch, struct fb_view_stream *ret_stream);
 
-/* FB_E_CONFLICT, and nothing is changed, if the stream does not stand at `from` any more. */
+/* FB_E_CONFLICT, and nothing is changed, if the stream does not stand at `from` any more;
+ * FB_E_UNAVAILABLE, likewise, if it is new and ORIGIN_STREAMS_MAX are known. */
 FB_MUST_CHECK int origin_catalog_views_apply(struct origin_catalog *catalog,
                                              struct origin_view_apply *apply);
 

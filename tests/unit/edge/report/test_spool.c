@@ -1,4 +1,5 @@
 #include "base/core/alloc.h"
+#include "base/db/db.h"
 #include "base/sys/file.h"
 #include "edge/report/spool.h"
 #include "tests/support/test_clock.h"
@@ -219,6 +220,37 @@ static void bodies_that_cannot_be_read_change_nothing(void **state)
     edge_spool_batch_done(&batch);
 }
 
+/* What somebody can do who holds the token and makes up names. */
+static void invented_streams_fill_the_table_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    struct edge_spool_batch batch = {0};
+    struct edge_spool_answer answer;
+    struct fb_str me = edge_spool_id(f->spool);
+    struct fb_db *db = NULL;
+
+    add(f, 3);
+    assert_int_equal(edge_spool_seal(f->spool, me), FB_OK);
+    assert_int_equal(edge_spool_batch(f->spool, me, &batch), FB_OK);
+    assert_int_equal(fb_db_open(f->path, NULL, &db, NULL), FB_OK);
+    struct fb_db_query fill = fb_db_query(
+        db, "INSERT INTO peers WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < ?1) SELECT 'made-up', i, 1, zeroblob(32), ?2 FROM n");
+    fb_db_bind_int(&fill, 1, EDGE_SPOOL_PEERS_MAX);
+    fb_db_bind_int(&fill, 2, f->clock.wall_now_ms);
+    assert_int_equal(fb_db_run(&fill), FB_OK);
+    fb_db_query_done(&fill);
+    fb_db_close(db);
+    assert_int_equal(edge_spool_receive(f->spool, FB_STR_NONE, fb_buf_str(&batch.body), &answer),
+                     FB_E_LIMIT);
+
+    test_clock_advance_ms(&f->clock, UINT64_C(401) * 24 * 3600 * 1000);
+    assert_int_equal(edge_spool_receive(f->spool, FB_STR_NONE, fb_buf_str(&batch.body), &answer),
+                     FB_OK);
+    assert_int_equal(state_of(f->spool).n_peers, 1);
+    edge_spool_batch_done(&batch);
+}
+
 static void a_broken_database_is_put_aside(void **state)
 {
     struct fixture *f = *state;
@@ -372,6 +404,7 @@ int main(void)
         WITH_SPOOL(entries_of_the_same_are_one),
         WITH_SPOOL(no_more_is_sealed_than_may_be_unacknowledged),
         WITH_SPOOL(a_receiver_that_was_set_back_gets_what_it_has_not),
+        WITH_SPOOL(invented_streams_fill_the_table_and_no_more),
         WITH_SPOOL(a_spool_that_was_set_back_begins_a_new_stream),
         WITH_SPOOL(answers_to_an_earlier_stream_change_nothing),
         WITH_SPOOL(bodies_that_cannot_be_read_change_nothing),

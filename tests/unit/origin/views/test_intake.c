@@ -1,3 +1,4 @@
+#include "base/db/db.h"
 #include "origin/catalog/counters.h"
 #include "origin/catalog/view_days.h"
 #include "tests/support/test_db_faults.h"
@@ -134,6 +135,39 @@ static void a_changed_chain_is_refused(void **state)
     assert_int_equal(take(f, &second).verdict, FB_VIEW_CHANGED);
     assert_int_equal(totals_of(f, &f->videos[0]).sums.views, 1);
     assert_string_equal(audit_of(f).reason, "changed");
+}
+
+/* What somebody can do who holds the token and makes up names. */
+static void invented_streams_fill_the_table_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    struct node known = node_new("edge-1", 7);
+    struct node late = node_new("edge-2", 7);
+    FB_AUTO(fb_buf_done) struct fb_buf first = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf other = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf next = {0};
+    struct fb_db *db = NULL;
+
+    count(f, name_of(f, 0), 1, 1, 1);
+    node_report(f, &known, &first);
+    must(take(f, &first).err);
+    must(fb_db_open(f->url + strlen("sqlite:"), NULL, &db, NULL));
+    struct fb_db_query fill = fb_db_query(
+        db, "INSERT INTO report_nodes (node, epoch, sequence, digest, region, via, first_ms,"
+            " last_ms, reports) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < ?1) SELECT 'made-up', i, 1, zeroblob(32), '', '', 0, 0, 1 FROM n");
+    fb_db_bind_int(&fill, 1, ORIGIN_STREAMS_MAX);
+    must(fb_db_run(&fill));
+    fb_db_query_done(&fill);
+    fb_db_close(db);
+
+    count(f, name_of(f, 0), 1, 5, 1);
+    node_report(f, &late, &other);
+    assert_int_equal(take(f, &other).err, FB_E_UNAVAILABLE);
+    count(f, name_of(f, 0), 1, 2, 1);
+    node_report(f, &known, &next); /* whom we know goes on */
+    must(take(f, &next).err);
+    assert_int_equal(totals_of(f, &f->videos[0]).sums.views, 3);
 }
 
 static void a_body_that_is_cut_counts_as_far_as_it_goes(void **state)
@@ -521,6 +555,7 @@ int main(void)
         TEST(several_reports_go_in_one_request),
         TEST(a_gap_is_refused_and_told_once),
         TEST(a_changed_chain_is_refused),
+        TEST(invented_streams_fill_the_table_and_no_more),
         TEST(a_body_that_is_cut_counts_as_far_as_it_goes),
         TEST(reports_of_two_streams_in_one_body_are_refused),
         TEST(viewers_of_several_nodes_are_united),
