@@ -73,6 +73,9 @@ def test_a_post_with_a_key_is_carried_out_once(lab):
     assert reused.status == 422 and slug(reused) == "idempotency-key-reused"
     assert ada.post(path, said).json()["id"] != first.json()["id"]
     assert counts(catalogue, video)["comments"] == 3
+    for hidden in "\x07", "\x85", "\u202e", "\u2066":
+        assert slug(ada.post(path, {"text": f"Well {hidden}cut."})) == "bad-field"
+    assert ada.post(path, {"text": "Schön – „gut“ 👍🏽 שלום"}).status == 201
     assert slug(ada.post(path, said, key="k" * 256)) == "bad-idempotency-key"
     assert catalogue.origin.metric("origin_engagement_repeated_total") == 1
 
