@@ -5,6 +5,8 @@
 #include "edge/serve/serve_internal.h"
 #include "edge/views/views.h"
 
+static const char beacon_too_long[] = "a beacon has 4096 bytes at most";
+
 /* A beacon whose content is on its way. */
 struct serve_beacon {
     struct serve_request *request;
@@ -72,7 +74,7 @@ static void beacon_read(struct serve_beacon *beacon)
     if (err == FB_E_END && beacon->body.len <= EDGE_VIEWS_BEACON_MAX) {
         beacon_take(request, fb_buf_str(&beacon->body));
     } else if (err == FB_OK || err == FB_E_END) {
-        edge_serve_fail(request, 413, "a beacon has 4096 bytes at most");
+        edge_serve_fail(request, 413, beacon_too_long);
     } else {
         edge_serve_fail(request, err == FB_E_TIMEOUT ? 408 : 400,
                         "the content of the request did not come whole");
@@ -95,6 +97,10 @@ void edge_serve_beacon(struct serve_request *request)
     }
     if (method != FB_METHOD_POST) {
         edge_serve_fail(request, 405, "beacons are sent with POST");
+        return;
+    }
+    if (fb_exchange_body_length(request->exchange) > EDGE_VIEWS_BEACON_MAX) {
+        edge_serve_fail(request, 413, beacon_too_long);
         return;
     }
     request->beacon = fb_arena_alloc(request->arena, sizeof(*request->beacon));

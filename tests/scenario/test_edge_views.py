@@ -5,6 +5,7 @@ import sqlite3
 import urllib.parse
 
 from lab import get, until
+from lab_wire import Client
 
 AGENT = {"User-Agent": "Player/1.0 (a television)"}
 SEGMENT_S = 4
@@ -184,6 +185,9 @@ def test_what_is_no_beacon_is_refused(lab):
     answer = get(edge.url + "/beacon", "POST", AGENT, b"{")
     assert answer.status == 400 and "problem" in answer.headers["Content-Type"]
     assert get(edge.url + "/beacon", "POST", AGENT, b" " * 4097).status == 413
+    with Client(edge.port) as client:  # at once, before the content comes
+        client.request("/beacon", "POST", [("Host", "a"), ("Content-Length", "1000000000")])
+        assert client.read_head().status == 413
     assert get(edge.url + "/beacon", headers=AGENT).status == 405
     asks = {**AGENT, "Origin": "https://page.example", "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "content-type"}
