@@ -21,7 +21,6 @@ struct fb_diag;
 
 enum {
     ORIGIN_AUDIO_RATE = 48000,
-    ORIGIN_AUDIO_CHANNELS = 2,
     ORIGIN_AUDIO_FRAME = 1024, /* samples in a packet of AAC-LC */
 };
 
@@ -80,8 +79,10 @@ FB_MUST_CHECK int origin_encoder_name(const AVCodecContext *encoder,
 FB_MUST_CHECK int origin_encoder_new_video(const struct origin_video_settings *settings,
                                            AVCodecContext **ret_encoder, struct fb_diag *diag);
 
-/* Opens AAC-LC: stereo, 48 kHz, planar float; time base is one sample. */
-FB_MUST_CHECK int origin_encoder_new_audio(AVCodecContext **ret_encoder, struct fb_diag *diag);
+/* Opens AAC-LC: 48 kHz, planar float; time base is one sample. `channels` is 2, or
+ * 6 for 5.1. */
+FB_MUST_CHECK int origin_encoder_new_audio(unsigned channels, AVCodecContext **ret_encoder,
+                                           struct fb_diag *diag);
 
 /* Into an empty `packet`; FB_E_LATER wants another frame, FB_E_END says that
  * all was given. */

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { AUDIO_BITS = 128000, ENCODER_NO_GOP = 1 << 20 };
+enum { AUDIO_BITS = 64000, ENCODER_NO_GOP = 1 << 20 };
 
 static int encoder_open(AVCodecContext *encoder, const AVCodec *codec, AVDictionary **settings,
                         AVCodecContext **ret_encoder, struct fb_diag *diag)
@@ -182,7 +182,7 @@ int origin_encoder_new_video(const struct origin_video_settings *settings,
     return encoder_open(encoder, codec, &options, ret_encoder, diag);
 }
 
-int origin_encoder_new_audio(AVCodecContext **ret_encoder, struct fb_diag *diag)
+int origin_encoder_new_audio(unsigned channels, AVCodecContext **ret_encoder, struct fb_diag *diag)
 {
     const AVCodec *codec = avcodec_find_encoder_by_name("aac");
     if (codec == NULL) {
@@ -194,8 +194,8 @@ int origin_encoder_new_audio(AVCodecContext **ret_encoder, struct fb_diag *diag)
     encoder->sample_fmt = AV_SAMPLE_FMT_FLTP;
     encoder->sample_rate = ORIGIN_AUDIO_RATE;
     encoder->time_base = (AVRational){1, ORIGIN_AUDIO_RATE};
-    encoder->bit_rate = AUDIO_BITS;
-    av_channel_layout_default(&encoder->ch_layout, ORIGIN_AUDIO_CHANNELS);
+    encoder->bit_rate = (int64_t)AUDIO_BITS * channels;
+    av_channel_layout_default(&encoder->ch_layout, (int)channels);
     return encoder_open(encoder, codec, &options, ret_encoder, diag);
 }
 

@@ -133,6 +133,13 @@ bool origin_av_is_interlaced(const AVFrame *frame)
 #endif
 }
 
+void origin_av_name_channels(AVFrame *frame)
+{
+    if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
+        av_channel_layout_default(&frame->ch_layout, frame->ch_layout.nb_channels);
+    }
+}
+
 int64_t origin_av_frame_duration(const AVFrame *frame)
 {
 #if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)

@@ -51,5 +51,9 @@ const int32_t *origin_av_display_matrix(const AVStream *stream);
 
 bool origin_av_is_interlaced(const AVFrame *frame);
 
+/* Gives the channels of a decoded frame the usual names for their number, where
+ * there are such. */
+void origin_av_name_channels(AVFrame *frame);
+
 /* In units of the stream's time base; 0 if unknown. */
 int64_t origin_av_frame_duration(const AVFrame *frame);

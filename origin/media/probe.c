@@ -267,6 +267,5 @@ void origin_source_describe_audio(const struct origin_source *source, unsigned i
     } else {
         (void)snprintf(track->name, sizeof(track->name), "%s", name);
     }
-    track->channels = ORIGIN_AUDIO_CHANNELS;
     track->sample_rate = ORIGIN_AUDIO_RATE;
 }

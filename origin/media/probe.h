@@ -60,7 +60,7 @@ FB_MUST_CHECK int origin_source_open(const char *path, const struct origin_sourc
                                      struct origin_source **ret_source, struct fb_diag *diag);
 void origin_source_close(struct origin_source *source);
 
-/* Fills name, language, channels and so on of the track made from audio
+/* Fills path, name, language and rate of the track made from audio
  * stream `index`. */
 void origin_source_describe_audio(const struct origin_source *source, unsigned index,
                                   struct origin_track *track);

@@ -20,10 +20,11 @@ struct origin_sound {
     struct origin_sound_options options;
     struct origin_decoder *decoder; /* owned */
     struct origin_filter *resample; /* owned; NULL until a frame was decoded */
-    AVFrame *decoded;               /* owned, scratch */
-    AVFrame *resampled;             /* owned, scratch */
-    AVPacket *packet;               /* owned, scratch */
-    int64_t next_us;                /* when the decoded frame to come should begin */
+    struct origin_mix mix;
+    AVFrame *decoded;   /* owned, scratch */
+    AVFrame *resampled; /* owned, scratch */
+    AVPacket *packet;   /* owned, scratch */
+    int64_t next_us;    /* when the decoded frame to come should begin */
 
     AVCodecContext *encoder;            /* owned; NULL until there is sound */
     struct origin_segmenter *segmenter; /* owned */
@@ -40,7 +41,11 @@ int origin_sound_new(const struct origin_sound_options *options, struct origin_s
     sound->resampled = origin_av_frame_new();
     sound->packet = origin_av_packet_new();
     origin_source_describe_audio(options->source, options->index, &sound->track);
-    int err = origin_decoder_new(options->source->audios[options->index], 1, &sound->decoder, diag);
+    const AVStream *stream = options->source->audios[options->index];
+    sound->mix = origin_mix_of((unsigned)stream->codecpar->ch_layout.nb_channels,
+                               options->keeps_surround, &options->loudness);
+    sound->track.channels = sound->mix.channels;
+    int err = origin_decoder_new(stream, 1, &sound->decoder, diag);
     if (err < 0) {
         origin_sound_free(sound);
         return err;
@@ -68,7 +73,7 @@ void origin_sound_free(struct origin_sound *sound)
 
 static int sound_open_encoder(struct origin_sound *sound, struct fb_diag *diag)
 {
-    int err = origin_encoder_new_audio(&sound->encoder, diag);
+    int err = origin_encoder_new_audio(sound->mix.channels, &sound->encoder, diag);
     if (err < 0) {
         return err;
     }
@@ -119,14 +124,14 @@ static int sound_encode(struct origin_sound *sound, AVFrame *frame, struct fb_di
 }
 
 /* An empty frame becomes one of silence. */
-static void sound_make_silence(AVFrame *frame)
+static void sound_make_silence(const struct origin_sound *sound, AVFrame *frame)
 {
     frame->format = AV_SAMPLE_FMT_FLTP;
     frame->sample_rate = ORIGIN_AUDIO_RATE;
     frame->nb_samples = ORIGIN_AUDIO_FRAME;
-    av_channel_layout_default(&frame->ch_layout, ORIGIN_AUDIO_CHANNELS);
+    av_channel_layout_default(&frame->ch_layout, (int)sound->mix.channels);
     FB_REQUIRE(av_frame_get_buffer(frame, 0) >= 0);
-    for (unsigned i = 0; i < ORIGIN_AUDIO_CHANNELS; i++) {
+    for (unsigned i = 0; i < sound->mix.channels; i++) {
         memset(frame->data[i], 0, ORIGIN_AUDIO_FRAME * sizeof(float));
     }
 }
@@ -138,8 +143,8 @@ static int sound_encode_filled(struct origin_sound *sound, AVFrame *frame, struc
         return sound_encode(sound, frame, diag);
     }
     FB_AUTO(origin_av_frame_done) AVFrame *filled = origin_av_frame_new();
-    sound_make_silence(filled);
-    for (unsigned i = 0; i < ORIGIN_AUDIO_CHANNELS; i++) {
+    sound_make_silence(sound, filled);
+    for (unsigned i = 0; i < sound->mix.channels; i++) {
         memcpy(filled->data[i], frame->data[i], (size_t)frame->nb_samples * sizeof(float));
     }
     return sound_encode(sound, filled, diag);
@@ -183,16 +188,16 @@ static int sound_end_resample(struct origin_sound *sound, struct fb_diag *diag)
  * that comes next. */
 static int sound_open_resample(struct origin_sound *sound, struct fb_diag *diag)
 {
-    char chain[160];
+    char mix[ORIGIN_MIX_MAX];
+    char chain[ORIGIN_MIX_MAX + 96];
 
     int err = sound_end_resample(sound, diag);
     if (err < 0) {
         return err;
     }
-    (void)snprintf(chain, sizeof(chain),
-                   "aresample=%d:async=1:first_pts=%" PRId64
-                   ",aformat=sample_fmts=fltp:channel_layouts=stereo",
-                   ORIGIN_AUDIO_RATE, sound->n_samples);
+    origin_mix_chain(&sound->mix, &sound->decoded->ch_layout, mix);
+    (void)snprintf(chain, sizeof(chain), "aresample=%d:async=1:first_pts=%" PRId64 ",%s",
+                   ORIGIN_AUDIO_RATE, sound->n_samples, mix);
     struct origin_filter_options options = {
         .like = sound->decoded,
         .time_base = {1, sound->decoded->sample_rate},
@@ -229,9 +234,7 @@ static int sound_take_decoded(struct origin_sound *sound, struct fb_diag *diag)
         av_frame_unref(frame);
         return FB_OK;
     }
-    if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
-        av_channel_layout_default(&frame->ch_layout, frame->ch_layout.nb_channels);
-    }
+    origin_av_name_channels(frame);
     sound_set_time(sound);
     if (sound->resample == NULL || !origin_filter_fits(sound->resample, frame)) {
         err = sound_open_resample(sound, diag);
@@ -275,7 +278,7 @@ int origin_sound_finish(struct origin_sound *sound, int64_t until_us, struct fb_
     }
     while (err == FB_OK && origin_sound_end_us(sound) < until_us) {
         FB_AUTO(origin_av_frame_done) AVFrame *silence = origin_av_frame_new();
-        sound_make_silence(silence);
+        sound_make_silence(sound, silence);
         err = sound_encode(sound, silence, diag);
     }
     if (err == FB_OK) {

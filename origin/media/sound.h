@@ -1,5 +1,5 @@
 /*
- * One audio track: decoded, brought to 48 kHz stereo, encoded whole as AAC-LC.
+ * One audio track: decoded, brought to 48 kHz stereo (or 5.1), encoded whole as AAC-LC.
  *
  * Sound begins at 0 exactly: what comes late gets silence before it, what comes
  * early is trimmed, gaps are filled. The encoder's first packet, which only
@@ -13,6 +13,7 @@
 
 #include "base/core/attr.h"
 #include "origin/media/ffmpeg.h"
+#include "origin/media/mix.h"
 #include "origin/media/presentation.h"
 
 struct fb_diag;
@@ -25,6 +26,8 @@ struct origin_sound_options {
     unsigned index; /* in source->audios */
     struct origin_output *output;
     unsigned segment_ms;
+    bool keeps_surround;             /* six channels where the source has as many */
+    struct origin_loudness loudness; /* of the track, to normalise it; unknown: it is left */
 };
 
 FB_MUST_CHECK int origin_sound_new(const struct origin_sound_options *options,
