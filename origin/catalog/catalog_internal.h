@@ -88,6 +88,7 @@ FB_MUST_CHECK int origin_catalog_search_refresh_user(struct fb_db *db,
                                                      const struct origin_id *user);
 FB_MUST_CHECK int origin_catalog_search_forget(struct fb_db *db, const struct origin_id *video);
 
-/* The schema, one text per version. */
+/* The schema, one text per version; one of the texts. */
+extern const char origin_catalog_migration_jobs[];
 extern const char *const origin_catalog_migrations[];
 extern const size_t origin_catalog_n_migrations;

@@ -1,329 +1,264 @@
 #include "origin/catalog/jobs.h"
 
-#include "origin/catalog/catalog_internal.h"
+#include "origin/catalog/job_internal.h"
 
-#include <string.h>
-
-/* A job as it is looked at inside a transaction. */
-struct job {
-    struct origin_id id;
-    struct origin_id video;
-    char source[ORIGIN_KEY_MAX + 1];
-    uint32_t attempts;
+static const char *const priority_texts[ORIGIN_N_PRIORITIES] = {
+    [ORIGIN_PRIORITY_FIRST] = "first",
+    [ORIGIN_PRIORITY_NORMAL] = "normal",
+    [ORIGIN_PRIORITY_LATER] = "later",
+};
+static const char *const state_texts[ORIGIN_N_JOB_STATES] = {
+    [ORIGIN_JOB_ACTIVE] = "active",
+    [ORIGIN_JOB_DONE] = "done",
+    [ORIGIN_JOB_FAILED] = "failed",
 };
 
-/* ---- the video of a job -------------------------------------------------- */
-
-static int video_set_status(struct fb_db *db, const struct origin_id *video, const char *status,
-                            struct fb_str reason)
+const char *origin_priority_text(enum origin_priority priority)
 {
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(db, "UPDATE videos SET status = ?2, reason = ?3 WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(video));
-    fb_db_bind_str(&q, 2, fb_str_from(status));
-    fb_db_bind_str(&q, 3, reason);
-    return origin_catalog_run_one(db, &q, FB_E_CONFLICT);
+    return priority_texts[priority];
 }
 
-static int video_raise_progress(struct fb_db *db, const struct origin_id *video, uint32_t permille)
+int origin_priority_parse(struct fb_str text, enum origin_priority *ret_priority)
+{
+    for (size_t i = 0; i < ORIGIN_N_PRIORITIES; i++) {
+        if (fb_str_equal(text, fb_str_from(priority_texts[i]))) {
+            *ret_priority = (enum origin_priority)i;
+            return FB_OK;
+        }
+    }
+    return FB_E_MALFORMED;
+}
+
+const char *origin_job_state_text(enum origin_job_state state)
+{
+    return state_texts[state];
+}
+
+int origin_job_state_parse(struct fb_str text, enum origin_job_state *ret_state)
+{
+    for (size_t i = 0; i < ORIGIN_N_JOB_STATES; i++) {
+        if (fb_str_equal(text, fb_str_from(state_texts[i]))) {
+            *ret_state = (enum origin_job_state)i;
+            return FB_OK;
+        }
+    }
+    return FB_E_MALFORMED;
+}
+
+/* ---- adding --------------------------------------------------------------------- */
+
+/* FB_E_NOT_FOUND without the video, FB_E_LATER if it is not in a state for such a job. */
+static int video_check(struct fb_db *db, const struct origin_job_new *job)
 {
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(db, "UPDATE videos SET progress = ?2 WHERE id = ?1 AND progress < ?2");
-    fb_db_bind_str(&q, 1, origin_id_str(video));
-    fb_db_bind_int(&q, 2, permille);
+    struct fb_db_query q = fb_db_query(
+        db, "SELECT iif(?2, status IN ('ready','failed'), status = 'uploading') FROM videos"
+            " WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(&job->video));
+    fb_db_bind_int(&q, 2, job->is_again ? 1 : 0);
+    int err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_NOT_FOUND : err;
+    }
+    return fb_db_column_int(&q, 0) != 0 ? FB_OK : FB_E_LATER;
+}
+
+static int job_insert(struct fb_db *db, const struct origin_job_new *job,
+                      const struct origin_id *id, int64_t now_ms)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(
+        db, "INSERT INTO jobs (id, video, source, request, base_version, base_stage, state,"
+            " priority, due_ms, created_ms)"
+            " SELECT ?1, id, ?3, ?4, version, stage, 'active', ?5, ?6, ?7 FROM videos"
+            " WHERE id = ?2");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    fb_db_bind_str(&q, 2, origin_id_str(&job->video));
+    fb_db_bind_str(&q, 3, job->source);
+    fb_db_bind_str(&q, 4, job->request);
+    fb_db_bind_int(&q, 5, job->priority);
+    fb_db_bind_int(&q, 6, origin_catalog_due(job->priority, now_ms));
+    fb_db_bind_int(&q, 7, now_ms);
+    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
+}
+
+static int prepare_insert(struct fb_db *db, const struct origin_job_new *job,
+                          const struct origin_id *id, int64_t now_ms)
+{
+    struct origin_held prepare = {
+        .task = origin_id_new(), .job = *id, .kind = ORIGIN_TASK_PREPARE, .share = 30000};
+
+    return origin_catalog_task_add(db, &prepare, origin_catalog_due(job->priority, now_ms), true,
+                                   now_ms);
+}
+
+/* What is published stays so while it is made anew. */
+static int video_set_queued(struct fb_db *db, const struct origin_id *id)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "UPDATE videos SET status = 'queued', reason = NULL"
+                                           " WHERE id = ?1 AND status IN ('uploading','failed')");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
     return fb_db_run(&q);
 }
 
-/* ---- taking -------------------------------------------------------------- */
-
-static int job_next(struct fb_db *db, int64_t now_ms, struct job *ret_job)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(
-        db, "SELECT id, video, source, attempts FROM jobs"
-            " WHERE (state = 'queued' AND run_after_ms <= ?1)"
-            " OR (state = 'running' AND lease_expires_ms <= ?1) ORDER BY run_after_ms LIMIT 1");
-    fb_db_bind_int(&q, 1, now_ms);
-    int err = fb_db_step(&q);
-    if (err < 0) {
-        return err == FB_E_END ? FB_E_LATER : err;
-    }
-    struct job job = {
-        .id = origin_catalog_column_id(&q, 0),
-        .video = origin_catalog_column_id(&q, 1),
-        .attempts = (uint32_t)fb_db_column_int(&q, 3),
-    };
-    struct fb_str source = fb_str_first(fb_db_column_str(&q, 2), ORIGIN_KEY_MAX);
-    memcpy(job.source, source.ptr, source.len);
-    *ret_job = job;
-    return FB_OK;
-}
-
-static int job_lease(struct fb_db *db, const struct job *job, const struct origin_id *lease,
-                     struct fb_str worker, int64_t expires_ms)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(db, "UPDATE jobs SET state = 'running', lease = ?2, lease_owner = ?3,"
-                        " lease_expires_ms = ?4, attempts = attempts + 1 WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(&job->id));
-    fb_db_bind_str(&q, 2, origin_id_str(lease));
-    fb_db_bind_str(&q, 3, worker);
-    fb_db_bind_int(&q, 4, expires_ms);
-    int err = origin_catalog_run_one(db, &q, FB_E_CONFLICT);
-    return err < 0 ? err : video_set_status(db, &job->video, "processing", FB_STR_NONE);
-}
-
-static int job_end(struct fb_db *db, const struct job *job, struct fb_str reason)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(db, "UPDATE jobs SET state = 'failed', reason = ?2, lease = NULL,"
-                        " lease_owner = NULL, lease_expires_ms = NULL WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(&job->id));
-    fb_db_bind_str(&q, 2, reason);
-    int err = origin_catalog_run_one(db, &q, FB_E_CONFLICT);
-    return err < 0 ? err : video_set_status(db, &job->video, "failed", reason);
-}
-
-static int job_requeue(struct fb_db *db, const struct job *job, int64_t run_after_ms,
-                       uint32_t attempts)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(
-        db, "UPDATE jobs SET state = 'queued', run_after_ms = ?2, attempts = ?3, lease = NULL,"
-            " lease_owner = NULL, lease_expires_ms = NULL WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(&job->id));
-    fb_db_bind_int(&q, 2, run_after_ms);
-    fb_db_bind_int(&q, 3, attempts);
-    int err = origin_catalog_run_one(db, &q, FB_E_CONFLICT);
-    return err < 0 ? err : video_set_status(db, &job->video, "queued", FB_STR_NONE);
-}
-
-/* The next job that has attempts left; ends those that have none. */
-static int job_next_with_attempts(struct fb_db *db, const struct origin_job_rules *rules,
-                                  int64_t now_ms, struct job *ret_job)
-{
-    for (;;) {
-        struct job job;
-        int err = job_next(db, now_ms, &job);
-        if (err < 0) {
-            return err;
-        }
-        if (job.attempts < rules->max_attempts) {
-            *ret_job = job;
-            return FB_OK;
-        }
-        err = job_end(db, &job, fb_str_from(rules->exhausted));
-        if (err < 0) {
-            return err;
-        }
-    }
-}
-
-int origin_catalog_job_take(struct origin_catalog *catalog, const struct origin_job_rules *rules,
-                            struct fb_str worker, struct origin_whole_task *ret_task)
+int origin_catalog_job_add(struct origin_catalog *catalog, const struct origin_job_new *job,
+                           bool *ret_is_new)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
+    struct origin_id id = origin_id_new();
     int64_t now_ms = origin_catalog_now(catalog);
-    struct origin_id lease = origin_id_new();
-    struct job job;
 
     int err = fb_db_take(catalog->pool, &hold);
     if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0) {
         return err;
     }
-    err = job_next_with_attempts(hold.db, rules, now_ms, &job);
+    err = video_check(hold.db, job);
     if (err == FB_E_LATER) {
-        int committed = fb_db_commit(&tx); /* jobs may have ended */
-        return committed < 0 ? committed : err;
+        *ret_is_new = false;
+        return FB_OK;
     }
-    if (err < 0 || (err = job_lease(hold.db, &job, &lease, worker, now_ms + rules->lease_ms)) < 0 ||
-        (err = fb_db_commit(&tx)) < 0) {
+    if (err < 0 || (err = origin_catalog_sweep_stop(hold.db, &job->video, FB_STR(""))) < 0 ||
+        (err = job_insert(hold.db, job, &id, now_ms)) < 0 ||
+        (err = prepare_insert(hold.db, job, &id, now_ms)) < 0 ||
+        (err = video_set_queued(hold.db, &job->video)) < 0 || (err = fb_db_commit(&tx)) < 0) {
         return err;
     }
-    struct origin_whole_task task = {
-        .job = job.id,
-        .lease = lease,
-        .video = job.video,
-        .lease_ms = rules->lease_ms,
-        .attempt = job.attempts + 1,
-    };
-    memcpy(task.source, job.source, sizeof(task.source));
-    *ret_task = task;
+    *ret_is_new = true;
     return FB_OK;
 }
 
-/* ---- under a lease -------------------------------------------------------- */
+/* ---- dead letters ------------------------------------------------------------------ */
 
-/* A transaction on the job that `task` holds. */
-static int job_begin(struct fb_db_hold *hold, struct fb_db_tx *tx, struct origin_catalog *catalog,
-                     const struct origin_whole_task *task, struct job *ret_job)
+static int retry_rows(struct fb_db *db, const struct origin_id *job, int64_t now_ms)
 {
-    int err = fb_db_take(catalog->pool, hold);
-    if (err < 0 || (err = fb_db_begin(hold->db, tx)) < 0) {
-        return err;
-    }
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(hold->db, "SELECT id, video, attempts FROM jobs"
-                              " WHERE id = ?1 AND lease = ?2 AND state = 'running'");
-    fb_db_bind_str(&q, 1, origin_id_str(&task->job));
-    fb_db_bind_str(&q, 2, origin_id_str(&task->lease));
-    err = fb_db_step(&q);
+    struct fb_db_query tasks =
+        fb_db_query(db, "UPDATE tasks SET state = 'ready', run_after_ms = ?2, attempts = 0,"
+                        " era = era + 1 WHERE job = ?1 AND state IN ('dead','parked')");
+    fb_db_bind_str(&tasks, 1, origin_id_str(job));
+    fb_db_bind_int(&tasks, 2, now_ms);
+    int err = fb_db_run(&tasks);
     if (err < 0) {
-        return err == FB_E_END ? FB_E_CONFLICT : err;
-    }
-    *ret_job = (struct job){
-        .id = origin_catalog_column_id(&q, 0),
-        .video = origin_catalog_column_id(&q, 1),
-        .attempts = (uint32_t)fb_db_column_int(&q, 2),
-    };
-    return FB_OK;
-}
-
-static int job_extend(struct fb_db *db, const struct job *job, int64_t expires_ms)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(db, "UPDATE jobs SET lease_expires_ms = ?2 WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(&job->id));
-    fb_db_bind_int(&q, 2, expires_ms);
-    return origin_catalog_run_one(db, &q, FB_E_CONFLICT);
-}
-
-int origin_catalog_job_renew(struct origin_catalog *catalog, const struct origin_job_rules *rules,
-                             const struct origin_whole_task *task, uint32_t permille)
-{
-    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
-    FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
-    struct job job;
-
-    int err = job_begin(&hold, &tx, catalog, task, &job);
-    if (err < 0 ||
-        (err = job_extend(hold.db, &job, origin_catalog_now(catalog) + rules->lease_ms)) < 0 ||
-        (err = video_raise_progress(hold.db, &job.video, FB_MIN(permille, 999U))) < 0) {
         return err;
     }
-    return fb_db_commit(&tx);
-}
-
-static int job_set_done(struct fb_db *db, const struct job *job)
-{
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(db, "UPDATE jobs SET state = 'done', lease = NULL, lease_owner = NULL,"
-                        " lease_expires_ms = NULL WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(&job->id));
-    return origin_catalog_run_one(db, &q, FB_E_CONFLICT);
+    struct fb_db_query video =
+        fb_db_query(db, "UPDATE videos SET status = 'queued', reason = NULL"
+                        " WHERE id = (SELECT video FROM jobs WHERE id = ?1) AND status = 'failed'");
+    fb_db_bind_str(&video, 1, origin_id_str(job));
+    return fb_db_run(&video);
 }
 
-static int video_publish(struct fb_db *db, const struct job *job,
-                         const struct origin_result *result, int64_t now_ms)
+/* FB_E_CONFLICT if it is no dead letter, or the video has an active job. */
+static int retry_one(struct fb_db *db, const struct origin_id *job, int64_t now_ms)
 {
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(
-        db, "UPDATE videos SET status = 'ready', progress = 1000, reason = NULL, version = ?3,"
-            " duration_ms = ?4, width = ?5, height = ?6, has_audio = ?7, published_ms = ?8"
-            " WHERE id = ?1 AND status = 'processing'"
-            " AND version IS (SELECT base_version FROM jobs WHERE id = ?2)");
-    fb_db_bind_str(&q, 1, origin_id_str(&job->video));
-    fb_db_bind_str(&q, 2, origin_id_str(&job->id));
-    fb_db_bind_str(&q, 3, fb_str_from(result->version));
-    fb_db_bind_int(&q, 4, (int64_t)result->duration_ms);
-    fb_db_bind_int(&q, 5, result->width);
-    fb_db_bind_int(&q, 6, result->height);
-    fb_db_bind_int(&q, 7, result->has_audio ? 1 : 0);
-    fb_db_bind_int(&q, 8, now_ms);
-    return origin_catalog_run_one(db, &q, FB_E_CONFLICT);
+        db, "UPDATE OR IGNORE jobs SET state = 'active', reason = NULL, sentence = NULL,"
+            " ended_ms = NULL WHERE id = ?1 AND state = 'failed'");
+    fb_db_bind_str(&q, 1, origin_id_str(job));
+    int err = origin_catalog_run_one(db, &q, FB_E_CONFLICT);
+    return err < 0 ? err : retry_rows(db, job, now_ms);
 }
 
-int origin_catalog_job_finish(struct origin_catalog *catalog, const struct origin_whole_task *task,
-                              const struct origin_result *result)
+static int job_exists(struct fb_db *db, const struct origin_id *id)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "SELECT 1 FROM jobs WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    int err = fb_db_step(&q);
+    return err == FB_E_END ? FB_E_NOT_FOUND : err;
+}
+
+int origin_catalog_job_retry(struct origin_catalog *catalog, const struct origin_id *id)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
-    struct job job;
 
-    int err = job_begin(&hold, &tx, catalog, task, &job);
-    if (err < 0 || (err = video_publish(hold.db, &job, result, origin_catalog_now(catalog))) < 0 ||
-        (err = origin_catalog_renditions_put(hold.db, &job.video, result)) < 0 ||
-        (err = origin_catalog_files_put(hold.db, &job.video, result)) < 0 ||
-        (err = origin_catalog_search_refresh(hold.db, &job.video)) < 0 ||
-        (err = job_set_done(hold.db, &job)) < 0) {
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 || (err = job_exists(hold.db, id)) < 0 ||
+        (err = retry_one(hold.db, id, origin_catalog_now(catalog))) < 0) {
         return err;
     }
     return fb_db_commit(&tx);
 }
 
-static uint32_t backoff_of(const struct origin_job_rules *rules, uint32_t attempts)
+static int retry_next(struct fb_db *db, enum origin_task_reason reason,
+                      const struct origin_id *past, struct origin_id *ret_id)
 {
-    uint64_t backoff_ms = (uint64_t)rules->backoff_ms << FB_MIN(attempts - 1, 20U);
-    return (uint32_t)FB_MIN(backoff_ms, (uint64_t)rules->max_backoff_ms);
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q =
+        fb_db_query(db, "SELECT id FROM jobs WHERE state = 'failed' AND reason = ?1 AND id > ?2"
+                        " ORDER BY id LIMIT 1");
+    fb_db_bind_str(&q, 1, fb_str_from(origin_task_reason_text(reason)));
+    fb_db_bind_str(&q, 2, fb_str_from(past->text));
+    int err = fb_db_step(&q);
+    if (err == FB_OK) {
+        *ret_id = origin_catalog_column_id(&q, 0);
+    }
+    return err;
 }
 
-int origin_catalog_job_fail(struct origin_catalog *catalog, const struct origin_job_rules *rules,
-                            const struct origin_whole_task *task, struct fb_str reason,
-                            bool is_final, bool *ret_is_over)
+int origin_catalog_job_retry_all(struct origin_catalog *catalog, enum origin_task_reason reason,
+                                 size_t limit, size_t *ret_n)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
-    struct job job;
+    struct origin_id id = {.text = ""};
+    size_t n = 0;
 
-    int err = job_begin(&hold, &tx, catalog, task, &job);
-    if (err < 0) {
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0) {
         return err;
     }
-    bool is_over = is_final || job.attempts >= rules->max_attempts;
-    int64_t run_after_ms = origin_catalog_now(catalog) + backoff_of(rules, job.attempts);
-    err = is_over ? job_end(hold.db, &job, reason)
-                  : job_requeue(hold.db, &job, run_after_ms, job.attempts);
-    if (err < 0 || (err = fb_db_commit(&tx)) < 0) {
+    while (n < limit && (err = retry_next(hold.db, reason, &id, &id)) == FB_OK) {
+        err = retry_one(hold.db, &id, origin_catalog_now(catalog));
+        if (err < 0 && err != FB_E_CONFLICT) {
+            return err;
+        }
+        n += err == FB_OK;
+    }
+    if ((err < 0 && err != FB_E_END && err != FB_E_CONFLICT) || (err = fb_db_commit(&tx)) < 0) {
         return err;
     }
-    *ret_is_over = is_over;
+    *ret_n = n;
     return FB_OK;
 }
 
-int origin_catalog_job_give_back(struct origin_catalog *catalog,
-                                 const struct origin_whole_task *task)
+int origin_catalog_job_set_priority(struct origin_catalog *catalog, const struct origin_id *id,
+                                    enum origin_priority priority)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
-    struct job job;
 
-    int err = job_begin(&hold, &tx, catalog, task, &job);
-    if (err < 0 || (err = job_requeue(hold.db, &job, origin_catalog_now(catalog),
-                                      job.attempts > 0 ? job.attempts - 1 : 0)) < 0) {
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0) {
         return err;
     }
-    return fb_db_commit(&tx);
-}
-
-/* ---- all jobs ------------------------------------------------------------- */
-
-int origin_catalog_job_reclaim(struct origin_catalog *catalog, struct fb_str worker,
-                               uint32_t *ret_n)
-{
-    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
-    int err = fb_db_take(catalog->pool, &hold);
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query tasks = fb_db_query(
+        hold.db, "UPDATE tasks SET due_ms = due_ms + ?2 + (SELECT created_ms - due_ms FROM jobs"
+                 " WHERE id = ?1) WHERE job = ?1 AND state <> 'done'");
+    fb_db_bind_str(&tasks, 1, origin_id_str(id));
+    fb_db_bind_int(&tasks, 2, origin_catalog_due(priority, 0));
+    err = fb_db_run(&tasks);
     if (err < 0) {
         return err;
     }
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q =
-        fb_db_query(hold.db, "UPDATE jobs SET lease_expires_ms = 0 WHERE state = 'running'"
-                             " AND lease_owner = ?1");
-    fb_db_bind_str(&q, 1, worker);
-    err = fb_db_run(&q);
-    if (err < 0) {
-        return err;
-    }
-    *ret_n = (uint32_t)fb_db_changes(hold.db);
-    return FB_OK;
+    struct fb_db_query job =
+        fb_db_query(hold.db, "UPDATE jobs SET priority = ?2, due_ms = created_ms + ?3"
+                             " WHERE id = ?1 AND state = 'active'");
+    fb_db_bind_str(&job, 1, origin_id_str(id));
+    fb_db_bind_int(&job, 2, priority);
+    fb_db_bind_int(&job, 3, origin_catalog_due(priority, 0));
+    err = origin_catalog_run_one(hold.db, &job, FB_E_NOT_FOUND);
+    return err < 0 ? err : fb_db_commit(&tx);
 }
+
+/* ---- for rounds ----------------------------------------------------------------------- */
 
 int origin_catalog_job_count(struct origin_catalog *catalog, struct origin_job_counts *ret_counts)
 {
@@ -334,17 +269,27 @@ int origin_catalog_job_count(struct origin_catalog *catalog, struct origin_job_c
     }
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q =
-        fb_db_query(hold.db, "SELECT (SELECT count(*) FROM jobs WHERE state = 'queued'),"
-                             " (SELECT count(*) FROM jobs WHERE state = 'running'),"
-                             " (SELECT count(*) FROM jobs WHERE state = 'failed')");
+        fb_db_query(hold.db, "SELECT (SELECT count(*) FROM jobs WHERE state = 'active'),"
+                             " (SELECT count(*) FROM jobs WHERE state = 'failed'),"
+                             " count(*) FILTER (WHERE t.state = 'ready' AND t.run_after_ms <= ?1),"
+                             " count(*) FILTER (WHERE t.state = 'ready' AND t.run_after_ms > ?1),"
+                             " (SELECT count(*) FROM tasks WHERE state = 'running'),"
+                             " coalesce(min(t.run_after_ms) FILTER (WHERE t.run_after_ms <= ?1"
+                             "  AND j.priority <> ?2), 0)"
+                             " FROM tasks t JOIN jobs j ON j.id = t.job WHERE t.state = 'ready'");
+    fb_db_bind_int(&q, 1, origin_catalog_now(catalog));
+    fb_db_bind_int(&q, 2, ORIGIN_PRIORITY_LATER);
     err = fb_db_step(&q);
     if (err < 0) {
         return err;
     }
     *ret_counts = (struct origin_job_counts){
-        .queued = (uint64_t)fb_db_column_int(&q, 0),
-        .running = (uint64_t)fb_db_column_int(&q, 1),
-        .failed = (uint64_t)fb_db_column_int(&q, 2),
+        .active = (uint64_t)fb_db_column_int(&q, 0),
+        .failed = (uint64_t)fb_db_column_int(&q, 1),
+        .ready = (uint64_t)fb_db_column_int(&q, 2),
+        .delayed = (uint64_t)fb_db_column_int(&q, 3),
+        .running = (uint64_t)fb_db_column_int(&q, 4),
+        .oldest_ms = fb_db_column_int(&q, 5),
     };
     return FB_OK;
 }

@@ -417,6 +417,6 @@ static const char plan[] = "CREATE TABLE plans ("
                            "  PRIMARY KEY (video, region)"
                            ") STRICT, WITHOUT ROWID;";
 
-const char *const origin_catalog_migrations[] = {first,  engagement, views, watch,
-                                                 search, feed,       plan};
+const char *const origin_catalog_migrations[] = {
+    first, engagement, views, watch, search, feed, plan, origin_catalog_migration_jobs};
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

@@ -182,8 +182,9 @@ static int job_insert(struct fb_db *db, const struct origin_id *video, struct fb
     struct origin_id id = origin_id_new();
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(
-        db, "INSERT INTO jobs (id, video, base_version, source, state, run_after_ms, created_ms)"
-            " SELECT ?1, id, version, ?3, 'queued', ?4, ?4 FROM videos WHERE id = ?2");
+        db,
+        "INSERT INTO whole_jobs (id, video, base_version, source, state, run_after_ms, created_ms)"
+        " SELECT ?1, id, version, ?3, 'queued', ?4, ?4 FROM videos WHERE id = ?2");
     fb_db_bind_str(&q, 1, origin_id_str(&id));
     fb_db_bind_str(&q, 2, origin_id_str(video));
     fb_db_bind_str(&q, 3, source);

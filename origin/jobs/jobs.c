@@ -26,7 +26,7 @@ struct origin_jobs *origin_jobs_new(const struct origin_jobs_options *options)
     struct origin_jobs *jobs = FB_NEW(struct origin_jobs);
 
     jobs->options = *options;
-    jobs->rules = (struct origin_job_rules){
+    jobs->rules = (struct origin_whole_job_rules){
         .lease_ms = or_default(options->lease_ms, DEFAULT_LEASE_MS),
         .max_attempts = or_default(options->max_attempts, DEFAULT_ATTEMPTS),
         .backoff_ms = or_default(options->backoff_ms, DEFAULT_BACKOFF_MS),
@@ -64,7 +64,7 @@ int origin_jobs_queue(struct origin_jobs *jobs, const struct origin_id *video, s
 
 int origin_jobs_reclaim(struct origin_jobs *jobs, struct fb_str worker, uint32_t *ret_n)
 {
-    return origin_catalog_job_reclaim(jobs->options.catalog, worker, ret_n);
+    return origin_catalog_whole_job_reclaim(jobs->options.catalog, worker, ret_n);
 }
 
 /* ---- the source ------------------------------------------------------------ */
@@ -91,13 +91,13 @@ static void jobs_sweep(struct origin_jobs *jobs, const struct origin_id *id)
 static int source_take(void *ctx, struct fb_str worker, struct origin_whole_task *ret_task)
 {
     struct origin_jobs *jobs = ctx;
-    return origin_catalog_job_take(jobs->options.catalog, &jobs->rules, worker, ret_task);
+    return origin_catalog_whole_job_take(jobs->options.catalog, &jobs->rules, worker, ret_task);
 }
 
 static int source_renew(void *ctx, const struct origin_whole_task *task, uint32_t permille)
 {
     struct origin_jobs *jobs = ctx;
-    return origin_catalog_job_renew(jobs->options.catalog, &jobs->rules, task, permille);
+    return origin_catalog_whole_job_renew(jobs->options.catalog, &jobs->rules, task, permille);
 }
 
 static int files_check(struct origin_jobs *jobs, const struct origin_whole_task *task,
@@ -127,7 +127,8 @@ static int source_finish(void *ctx, const struct origin_whole_task *task,
     struct origin_jobs *jobs = ctx;
 
     int err = files_check(jobs, task, result);
-    if (err < 0 || (err = origin_catalog_job_finish(jobs->options.catalog, task, result)) < 0) {
+    if (err < 0 ||
+        (err = origin_catalog_whole_job_finish(jobs->options.catalog, task, result)) < 0) {
         return err;
     }
     FB_LOG(INFO, "jobs", "published a video", FB_LOG_TEXT("video", task->video.text),
@@ -142,8 +143,8 @@ static int source_fail(void *ctx, const struct origin_whole_task *task, struct f
     struct origin_jobs *jobs = ctx;
     bool is_over = false;
 
-    int err = origin_catalog_job_fail(jobs->options.catalog, &jobs->rules, task, reason, is_final,
-                                      &is_over);
+    int err = origin_catalog_whole_job_fail(jobs->options.catalog, &jobs->rules, task, reason,
+                                            is_final, &is_over);
     if (err < 0) {
         if (err == FB_E_CONFLICT) {
             jobs_sweep(jobs, &task->video);
@@ -164,7 +165,7 @@ static int source_fail(void *ctx, const struct origin_whole_task *task, struct f
 static int source_give_back(void *ctx, const struct origin_whole_task *task)
 {
     struct origin_jobs *jobs = ctx;
-    int err = origin_catalog_job_give_back(jobs->options.catalog, task);
+    int err = origin_catalog_whole_job_give_back(jobs->options.catalog, task);
     if (err == FB_E_CONFLICT) {
         jobs_sweep(jobs, &task->video);
     }

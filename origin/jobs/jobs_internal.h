@@ -3,12 +3,12 @@
  */
 #pragma once
 
-#include "origin/catalog/jobs.h"
+#include "origin/catalog/whole_jobs.h"
 #include "origin/jobs/jobs.h"
 
 struct origin_jobs {
     struct origin_jobs_options options;
-    struct origin_job_rules rules;
+    struct origin_whole_job_rules rules;
     void (*queued)(void *ctx);
     void *queued_ctx;
 };

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "catalog_fixture.h"
-#include "origin/catalog/jobs.h"
+#include "origin/catalog/whole_jobs.h"
 
-static const struct origin_job_rules published_rules = {
+static const struct origin_whole_job_rules published_rules = {
     .lease_ms = 1000,
     .max_attempts = 3,
     .backoff_ms = 100,
@@ -30,8 +30,8 @@ static inline void publish_waiting(struct fixture *f)
     result.n_files = 1;
     result.files = FB_NEW(struct origin_result_file);
     result.files[0] = (struct origin_result_file){"master.m3u8", "text/plain", 10, {1, 2, 3}};
-    must(origin_catalog_job_take(f->catalog, &published_rules, FB_STR("w"), &task));
-    must(origin_catalog_job_finish(f->catalog, &task, &result));
+    must(origin_catalog_whole_job_take(f->catalog, &published_rules, FB_STR("w"), &task));
+    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
     origin_result_done(&result);
 }
 

@@ -1,7 +1,7 @@
 #include "catalog_fixture.h"
-#include "origin/catalog/jobs.h"
+#include "origin/catalog/whole_jobs.h"
 
-static const struct origin_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
+static const struct origin_whole_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
 
 static struct origin_id publish(struct fixture *f, const struct origin_id *owner)
 {
@@ -11,8 +11,8 @@ static struct origin_id publish(struct fixture *f, const struct origin_id *owner
     bool is_new = false;
 
     must(origin_catalog_video_queue(f->catalog, &id, FB_STR("k"), &is_new));
-    must(origin_catalog_job_take(f->catalog, &rules, FB_STR("w"), &task));
-    must(origin_catalog_job_finish(f->catalog, &task, &result));
+    must(origin_catalog_whole_job_take(f->catalog, &rules, FB_STR("w"), &task));
+    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
     return id;
 }
 

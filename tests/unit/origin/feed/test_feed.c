@@ -1,10 +1,10 @@
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "origin/catalog/follows.h"
-#include "origin/catalog/jobs.h"
 #include "origin/catalog/users.h"
 #include "origin/catalog/videos.h"
 #include "origin/catalog/watch_events.h"
+#include "origin/catalog/whole_jobs.h"
 #include "origin/feed/feed.h"
 #include "tests/support/test_clock.h"
 #include "tests/support/test_folder.h"
@@ -37,7 +37,7 @@ static void must(int result)
 
 static void publish(struct fixture *f, int i)
 {
-    static const struct origin_job_rules rules = {.lease_ms = 60000, .max_attempts = 1};
+    static const struct origin_whole_job_rules rules = {.lease_ms = 60000, .max_attempts = 1};
     struct origin_video video = {
         .id = origin_id_new(),
         .owner = f->creators[i % CREATORS],
@@ -53,8 +53,8 @@ static void publish(struct fixture *f, int i)
 
     must(origin_catalog_video_add(f->catalog, &video));
     must(origin_catalog_video_queue(f->catalog, &video.id, FB_STR("source"), &is_new));
-    must(origin_catalog_job_take(f->catalog, &rules, FB_STR("w"), &task));
-    must(origin_catalog_job_finish(f->catalog, &task, &result));
+    must(origin_catalog_whole_job_take(f->catalog, &rules, FB_STR("w"), &task));
+    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
     f->videos[i] = video.id;
 }
 

@@ -4,11 +4,11 @@
 #include "base/metrics/metrics.h"
 #include "base/sketch/hyperloglog.h"
 #include "origin/catalog/catalog.h"
-#include "origin/catalog/jobs.h"
 #include "origin/catalog/reactions.h"
 #include "origin/catalog/users.h"
 #include "origin/catalog/videos.h"
 #include "origin/catalog/view_reports.h"
+#include "origin/catalog/whole_jobs.h"
 #include "origin/trending/page.h"
 #include "origin/trending/trending.h"
 #include "origin/trending/trending_internal.h"
@@ -80,7 +80,7 @@ static void close_trending(struct fixture *f)
 
 static struct origin_id publish(struct fixture *f, struct fb_str category)
 {
-    static const struct origin_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
+    static const struct origin_whole_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
     struct origin_result result = {.version = "0123456789abcdef"};
     struct origin_whole_task task;
     struct origin_video video = {
@@ -97,8 +97,8 @@ static struct origin_id publish(struct fixture *f, struct fb_str category)
 
     must(origin_catalog_video_add(f->catalog, &video));
     must(origin_catalog_video_queue(f->catalog, &video.id, FB_STR("k"), &is_new));
-    must(origin_catalog_job_take(f->catalog, &rules, FB_STR("w"), &task));
-    must(origin_catalog_job_finish(f->catalog, &task, &result));
+    must(origin_catalog_whole_job_take(f->catalog, &rules, FB_STR("w"), &task));
+    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
     return video.id;
 }
 
