@@ -1,30 +1,50 @@
 #include "origin/media/dash.h"
 
 #include "base/core/attr.h"
+#include "origin/media/protection.h"
+#include "origin/media/xml.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-enum { MS_PER_S = 1000 };
+enum { MS_PER_S = 1000, BITS = 8 };
 
-/* Inside an attribute; control characters are not XML at all. */
-static void dash_escaped(struct fb_buf *buf, const char *text)
+struct dash {
+    struct fb_buf *buf;
+    const struct origin_presentation *presentation;
+    unsigned n_sets; /* written so far; their ids */
+};
+
+static void dash_attribute(struct fb_buf *buf, const char *key, const char *value)
 {
-    for (const char *p = text; *p != '\0'; p++) {
-        switch (*p) {
-        case '&':
-            fb_buf_append(buf, FB_STR("&amp;"));
-            break;
-        case '<':
-            fb_buf_append(buf, FB_STR("&lt;"));
-            break;
-        case '"':
-            fb_buf_append(buf, FB_STR("&quot;"));
-            break;
-        default:
-            fb_buf_append_byte(buf, (unsigned char)*p >= ' ' ? *p : ' ');
-            break;
-        }
-    }
+    fb_buf_printf(buf, " %s=\"", key);
+    origin_xml_escape(buf, value);
+    fb_buf_append_byte(buf, '"');
+}
+
+static void dash_open_set(struct dash *dash, const char *content, const char *mime)
+{
+    dash->n_sets++;
+    fb_buf_printf(dash->buf, "    <AdaptationSet id=\"%u\" contentType=\"%s\" mimeType=\"%s\"",
+                  dash->n_sets, content, mime);
+}
+
+static void dash_close_set(struct dash *dash)
+{
+    fb_buf_append(dash->buf, FB_STR("    </AdaptationSet>\n"));
+}
+
+static void dash_role(struct fb_buf *buf, const char *value)
+{
+    fb_buf_printf(buf, "      <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"%s\"/>\n",
+                  value);
+}
+
+static void dash_label(struct fb_buf *buf, const struct origin_track *track)
+{
+    fb_buf_append(buf, FB_STR("      <Label>"));
+    origin_xml_escape(buf, track->name);
+    fb_buf_append(buf, FB_STR("</Label>\n"));
 }
 
 /* The segments of `track`; `folder` is the path before $RepresentationID$. */
@@ -60,51 +80,85 @@ static uint64_t dash_bandwidth(const struct origin_track *track)
 /* What follows the last slash names the representation. */
 static const char *dash_id(const struct origin_track *track)
 {
-    const char *id = track->path;
-    for (const char *p = track->path; *p != '\0'; p++) {
-        id = *p == '/' ? p + 1 : id;
-    }
-    return id;
+    const char *slash = strrchr(track->path, '/');
+    return slash != NULL ? slash + 1 : track->path;
 }
 
-static void dash_videos(struct fb_buf *buf, const struct origin_presentation *presentation)
-{
-    const struct origin_track *first = &presentation->videos[0];
+/* ---- picture ----------------------------------------------------------- */
 
+/* Up to the first dot: "avc1" of "avc1.64001f". */
+static bool dash_is_of_codec(const struct origin_track *a, const struct origin_track *b)
+{
+    size_t n = strcspn(a->codecs, ".");
+    return n == strcspn(b->codecs, ".") && strncmp(a->codecs, b->codecs, n) == 0;
+}
+
+static bool dash_is_first_of_codec(const struct origin_track *videos, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (dash_is_of_codec(&videos[i], &videos[index])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Players switch within a set, so each codec has its own. */
+static void dash_videos(struct dash *dash, const struct origin_track *first)
+{
+    const struct origin_presentation *presentation = dash->presentation;
+    struct fb_buf *buf = dash->buf;
+
+    dash_open_set(dash, "video", "video/mp4");
     fb_buf_printf(buf,
-                  "    <AdaptationSet id=\"1\" contentType=\"video\" mimeType=\"video/mp4\""
                   " segmentAlignment=\"true\" startWithSAP=\"1\" maxWidth=\"%u\" maxHeight=\"%u\""
                   " frameRate=\"%d/%d\">\n",
                   first->width, first->height, first->frame_rate.num, first->frame_rate.den);
+    origin_protection_dash(buf, presentation->protection);
+    dash_role(buf, "main");
     dash_template(buf, first, "v");
     for (size_t i = 0; i < presentation->n_videos; i++) {
         const struct origin_track *video = &presentation->videos[i];
-        fb_buf_printf(buf,
-                      "      <Representation id=\"%s\" codecs=\"%s\" bandwidth=\"%" PRIu64
-                      "\" width=\"%u\" height=\"%u\" sar=\"1:1\"/>\n",
-                      dash_id(video), video->codecs, dash_bandwidth(video), video->width,
-                      video->height);
+        if (dash_is_of_codec(video, first)) {
+            fb_buf_printf(buf,
+                          "      <Representation id=\"%s\" codecs=\"%s\" bandwidth=\"%" PRIu64
+                          "\" width=\"%u\" height=\"%u\" sar=\"1:1\"/>\n",
+                          dash_id(video), video->codecs, dash_bandwidth(video), video->width,
+                          video->height);
+        }
     }
-    fb_buf_append(buf, FB_STR("    </AdaptationSet>\n"));
+    dash_close_set(dash);
 }
 
-static void dash_audio(struct fb_buf *buf, const struct origin_track *audio, size_t index)
+/* ---- sound ------------------------------------------------------------- */
+
+static void dash_audio_purpose(struct fb_buf *buf, const struct origin_track *audio)
 {
-    fb_buf_printf(buf,
-                  "    <AdaptationSet id=\"%zu\" contentType=\"audio\" mimeType=\"audio/mp4\""
-                  " segmentAlignment=\"true\" startWithSAP=\"1\"",
-                  index + 2);
-    if (audio->language[0] != '\0') {
-        fb_buf_append(buf, FB_STR(" lang=\""));
-        dash_escaped(buf, audio->language);
-        fb_buf_append_byte(buf, '"');
+    if (audio->is_for_blind) {
+        fb_buf_append(buf, FB_STR("      <Accessibility schemeIdUri=\"urn:tva:metadata:cs:"
+                                  "AudioPurposeCS:2007\" value=\"1\"/>\n"));
     }
-    fb_buf_append(buf, FB_STR(">\n      <Label>"));
-    dash_escaped(buf, audio->name);
-    fb_buf_printf(buf,
-                  "</Label>\n"
-                  "      <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"%s\"/>\n",
-                  audio->is_default ? "main" : "alternate");
+    if (audio->is_commentary) {
+        dash_role(buf, "commentary");
+    } else if (audio->is_for_blind) {
+        dash_role(buf, "description");
+    } else {
+        dash_role(buf, audio->is_default ? "main" : "alternate");
+    }
+}
+
+static void dash_audio(struct dash *dash, const struct origin_track *audio)
+{
+    struct fb_buf *buf = dash->buf;
+
+    dash_open_set(dash, "audio", "audio/mp4");
+    if (audio->language[0] != '\0') {
+        dash_attribute(buf, "lang", audio->language);
+    }
+    fb_buf_append(buf, FB_STR(" segmentAlignment=\"true\" startWithSAP=\"1\">\n"));
+    origin_protection_dash(buf, dash->presentation->protection);
+    dash_label(buf, audio);
+    dash_audio_purpose(buf, audio);
     dash_template(buf, audio, "a");
     fb_buf_printf(buf,
                   "      <Representation id=\"%s\" codecs=\"%s\" bandwidth=\"%" PRIu64
@@ -112,13 +166,72 @@ static void dash_audio(struct fb_buf *buf, const struct origin_track *audio, siz
                   "        <AudioChannelConfiguration"
                   " schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\""
                   " value=\"%u\"/>\n"
-                  "      </Representation>\n    </AdaptationSet>\n",
+                  "      </Representation>\n",
                   dash_id(audio), audio->codecs, dash_bandwidth(audio), audio->sample_rate,
                   audio->channels);
+    dash_close_set(dash);
 }
 
-void origin_dash_manifest(struct fb_buf *buf, const struct origin_presentation *presentation)
+/* ---- text and images --------------------------------------------------- */
+
+/* As one file: WebVTT in pieces is of HLS alone. */
+static void dash_text(struct dash *dash, const struct origin_track *text)
 {
+    struct fb_buf *buf = dash->buf;
+    uint64_t rate = origin_track_rate(text, text->head.bytes, origin_track_duration(text));
+
+    dash_open_set(dash, "text", "text/vtt");
+    if (text->language[0] != '\0') {
+        dash_attribute(buf, "lang", text->language);
+    }
+    fb_buf_append(buf, FB_STR(">\n"));
+    dash_label(buf, text);
+    if (text->is_forced) {
+        dash_role(buf, "forced-subtitle");
+    } else {
+        dash_role(buf, text->is_for_deaf ? "caption" : "subtitle");
+    }
+    if (text->is_default) {
+        dash_role(buf, "main");
+    }
+    fb_buf_printf(buf,
+                  "      <Representation id=\"text-%s\" bandwidth=\"%" PRIu64 "\">\n"
+                  "        <BaseURL>%s/whole.vtt</BaseURL>\n"
+                  "      </Representation>\n",
+                  dash_id(text), FB_MAX(rate, 1U), text->path);
+    dash_close_set(dash);
+}
+
+/* A player divides a sheet's time evenly among the places on it. */
+static void dash_storyboard(struct dash *dash, const struct origin_storyboard_facts *facts)
+{
+    uint64_t heaviest = 0;
+    uint64_t sheet_ms = (uint64_t)facts->columns * facts->rows * facts->tile_ms;
+
+    for (size_t i = 0; i < facts->n_sheets; i++) {
+        heaviest = FB_MAX(heaviest, facts->sheets[i].bytes);
+    }
+    dash_open_set(dash, "image", "image/jpeg");
+    fb_buf_printf(dash->buf,
+                  ">\n      <SegmentTemplate timescale=\"1000\" duration=\"%" PRIu64
+                  "\" startNumber=\"1\" media=\"s/$Number%%05d$.jpg\"/>\n"
+                  "      <Representation id=\"storyboard\" bandwidth=\"%" PRIu64
+                  "\" width=\"%u\" height=\"%u\">\n"
+                  "        <EssentialProperty"
+                  " schemeIdUri=\"http://dashif.org/guidelines/thumbnail_tile\""
+                  " value=\"%ux%u\"/>\n"
+                  "      </Representation>\n",
+                  sheet_ms, FB_MAX(heaviest * BITS * MS_PER_S / sheet_ms, 1U),
+                  facts->columns * facts->tile_width, facts->rows * facts->tile_height,
+                  facts->columns, facts->rows);
+    dash_close_set(dash);
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
+static void dash_open(struct dash *dash)
+{
+    const struct origin_presentation *presentation = dash->presentation;
     uint64_t ms = 0;
     unsigned target_s = 1;
 
@@ -126,17 +239,35 @@ void origin_dash_manifest(struct fb_buf *buf, const struct origin_presentation *
         ms = FB_MAX(ms, origin_track_duration_ms(&presentation->videos[i]));
         target_s = FB_MAX(target_s, origin_track_target_s(&presentation->videos[i]));
     }
-    fb_buf_printf(buf,
-                  "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                  "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\""
-                  " profiles=\"urn:mpeg:dash:profile:isoff-live:2011\""
+    fb_buf_append(dash->buf, FB_STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                                    "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\""));
+    origin_protection_dash_spaces(dash->buf, presentation->protection);
+    fb_buf_printf(dash->buf,
+                  " type=\"static\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\""
                   " mediaPresentationDuration=\"PT%" PRIu64 ".%03" PRIu64 "S\""
                   " minBufferTime=\"PT%uS\">\n"
                   "  <Period id=\"0\" start=\"PT0S\">\n",
                   ms / MS_PER_S, ms % MS_PER_S, target_s);
-    dash_videos(buf, presentation);
+}
+
+void origin_dash_manifest(struct fb_buf *buf, const struct origin_presentation *presentation)
+{
+    struct dash dash = {.buf = buf, .presentation = presentation};
+
+    dash_open(&dash);
+    for (size_t i = 0; i < presentation->n_videos; i++) {
+        if (dash_is_first_of_codec(presentation->videos, i)) {
+            dash_videos(&dash, &presentation->videos[i]);
+        }
+    }
     for (size_t i = 0; i < presentation->n_audios; i++) {
-        dash_audio(buf, &presentation->audios[i], i);
+        dash_audio(&dash, &presentation->audios[i]);
+    }
+    for (size_t i = 0; i < presentation->n_texts; i++) {
+        dash_text(&dash, &presentation->texts[i]);
+    }
+    if (presentation->storyboard != NULL && presentation->storyboard->n_sheets > 0) {
+        dash_storyboard(&dash, presentation->storyboard);
     }
     fb_buf_append(buf, FB_STR("  </Period>\n</MPD>\n"));
 }

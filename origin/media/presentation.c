@@ -3,6 +3,8 @@
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
 
+#include <string.h>
+
 enum { BITS = 8, MS_PER_S = 1000, SEGMENTS_FIRST = 16 };
 
 void origin_track_add(struct origin_track *track, const struct origin_segment *segment)
@@ -23,6 +25,11 @@ void origin_track_done(struct origin_track *track)
     *track = (struct origin_track){0};
 }
 
+bool origin_track_is_text(const struct origin_track *track)
+{
+    return strncmp(track->path, "t/", 2) == 0;
+}
+
 uint64_t origin_track_duration(const struct origin_track *track)
 {
     uint64_t sum = 0;
@@ -38,9 +45,9 @@ uint64_t origin_track_duration_ms(const struct origin_track *track)
     return (duration * MS_PER_S + track->timescale / 2) / track->timescale;
 }
 
-static uint64_t rate_of(uint64_t bytes, uint64_t duration, unsigned timescale)
+uint64_t origin_track_rate(const struct origin_track *track, uint64_t bytes, uint64_t duration)
 {
-    return duration == 0 ? 0 : (bytes * BITS * timescale + duration - 1) / duration;
+    return duration == 0 ? 0 : (bytes * BITS * track->timescale + duration - 1) / duration;
 }
 
 uint64_t origin_track_average_rate(const struct origin_track *track)
@@ -49,7 +56,7 @@ uint64_t origin_track_average_rate(const struct origin_track *track)
     for (size_t i = 0; i < track->n_segments; i++) {
         bytes += track->segments[i].bytes;
     }
-    return rate_of(bytes, origin_track_duration(track), track->timescale);
+    return origin_track_rate(track, bytes, origin_track_duration(track));
 }
 
 uint64_t origin_track_peak_rate(const struct origin_track *track, unsigned target_s)
@@ -67,7 +74,7 @@ uint64_t origin_track_peak_rate(const struct origin_track *track, unsigned targe
                 break;
             }
             if (duration * 2 >= target) {
-                peak = FB_MAX(peak, rate_of(bytes, duration, track->timescale));
+                peak = FB_MAX(peak, origin_track_rate(track, bytes, duration));
             }
         }
     }

@@ -126,8 +126,14 @@ void origin_track_add(struct origin_track *track, const struct origin_segment *s
 /* Frees the segments; safe on zero. */
 void origin_track_done(struct origin_track *track);
 
+/* True for a track of text, false for picture and sound. */
+bool origin_track_is_text(const struct origin_track *track);
+
 uint64_t origin_track_duration(const struct origin_track *track);
 uint64_t origin_track_duration_ms(const struct origin_track *track);
+
+/* Bits a second of so many bytes in a time in the track's timescale, rounded up. */
+uint64_t origin_track_rate(const struct origin_track *track, uint64_t bytes, uint64_t duration);
 
 /* Bits a second over the whole, rounded up. */
 uint64_t origin_track_average_rate(const struct origin_track *track);

@@ -16,6 +16,7 @@ static const struct kind publish_kinds[] = {
     {".m4s", "video/iso.segment", "immutable"},
     {".mp4", "video/mp4", "immutable"},
     {".jpg", "image/jpeg", "immutable"},
+    {".vtt", "text/vtt", "immutable"},
     {".m3u8", "application/vnd.apple.mpegurl", "manifest"},
     {".mpd", "application/dash+xml", "manifest"},
     {"", "application/octet-stream", "manifest"},

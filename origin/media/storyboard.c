@@ -57,6 +57,17 @@ static uint64_t parts_of(uint64_t whole, unsigned part)
     return (whole + part - 1) / part;
 }
 
+/* Five or so. Where there are several sheets all their places are used: players
+ * divide a sheet's time evenly among them. */
+static unsigned columns_of(unsigned n, bool is_exact)
+{
+    unsigned columns = FB_MIN(n, (unsigned)STORYBOARD_COLUMNS);
+    while (is_exact && n % columns != 0) {
+        columns++;
+    }
+    return columns;
+}
+
 void origin_storyboard_describe(const struct origin_storyboard_options *options,
                                 struct origin_storyboard_facts *ret_facts)
 {
@@ -73,7 +84,7 @@ void origin_storyboard_describe(const struct origin_storyboard_options *options,
 
     ret_facts->tile_ms = tile_ms;
     ret_facts->sheet_ms = options->sheet_ms;
-    ret_facts->columns = FB_MIN(n, (unsigned)STORYBOARD_COLUMNS);
+    ret_facts->columns = columns_of(n, options->duration_ms > options->sheet_ms);
     ret_facts->rows = (unsigned)parts_of(n, ret_facts->columns);
     ret_facts->tile_width = even(options->width * scale);
     ret_facts->tile_height = even(options->height * scale);

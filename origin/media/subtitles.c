@@ -162,7 +162,6 @@ void origin_subtitles_describe(const AVStream *stream, struct origin_track *trac
     } else {
         (void)snprintf(track->name, sizeof(track->name), "%s", name);
     }
-    track->is_default = (stream->disposition & AV_DISPOSITION_DEFAULT) != 0;
     track->is_forced = (stream->disposition & AV_DISPOSITION_FORCED) != 0;
     track->is_for_deaf = (stream->disposition & AV_DISPOSITION_HEARING_IMPAIRED) != 0;
 }

@@ -45,7 +45,8 @@ void origin_subtitles_push(struct origin_subtitles *subtitles, const AVPacket *p
 const struct origin_cues *origin_subtitles_cues(struct origin_subtitles *subtitles);
 
 /* Fills name, languages and flags of the track made from a stream of text, not its
- * path. */
+ * path. It is never the default: containers flag the first one whether or not anybody
+ * asked for it. */
 void origin_subtitles_describe(const AVStream *stream, struct origin_track *track);
 
 /* ---- writing ----------------------------------------------------------- */

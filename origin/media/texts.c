@@ -145,17 +145,6 @@ static void texts_drop_empty(struct origin_texts *texts)
     texts->n_texts = n;
 }
 
-/* Players would show two defaults in an order of their own; and where a file says
- * that all its tracks are, it says nothing. */
-static void texts_choose_default(struct origin_track *tracks, size_t n_tracks)
-{
-    bool has_default = false;
-    for (size_t i = 0; i < n_tracks; i++) {
-        tracks[i].is_default = tracks[i].is_default && !has_default;
-        has_default = has_default || tracks[i].is_default;
-    }
-}
-
 int origin_texts_finish(struct origin_texts *texts, const struct origin_subtitles_options *options,
                         struct origin_part *part, struct fb_diag *diag)
 {
@@ -168,7 +157,6 @@ int origin_texts_finish(struct origin_texts *texts, const struct origin_subtitle
         (void)snprintf(tracks[i].path, sizeof(tracks[i].path), "t/%zu", i);
     }
     origin_subtitles_name_apart(tracks, texts->n_texts);
-    texts_choose_default(tracks, texts->n_texts);
     for (size_t i = 0; err == FB_OK && i < texts->n_texts; i++) {
         struct text *text = &texts->texts[i];
         const struct origin_cues *cues =

@@ -4,8 +4,7 @@
  *     new (file open) ──► add_file … ──► stream? push … ──► finish ──► tracks t/0, t/1 … of a part
  *
  * Embedded tracks come first, in the order of the file, then uploaded ones. A track
- * that has nothing to show is left out. At most one is the default: an embedded one
- * that the file says is.
+ * that has nothing to show is left out.
  *
  * Ownership  new → free. The format is borrowed until freed.
  * Threads    One at a time.

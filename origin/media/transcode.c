@@ -4,10 +4,9 @@
 #include "base/core/check.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"
-#include "origin/media/dash.h"
 #include "origin/media/ffmpeg.h"
-#include "origin/media/hls.h"
 #include "origin/media/output.h"
+#include "origin/media/package.h"
 #include "origin/media/picture.h"
 #include "origin/media/probe.h"
 #include "origin/media/sound.h"
@@ -344,35 +343,16 @@ static int transcode_put(struct transcode *t, const char *path, struct fb_buf *b
     return err < 0 ? fb_diag_set(t->diag, err, "write '%s': %s", path, fb_err_text(err)) : FB_OK;
 }
 
-static int transcode_put_index(struct transcode *t, const struct origin_track *track,
-                               struct fb_buf *buf)
-{
-    char path[ORIGIN_OUTPUT_PATH_MAX];
-    (void)snprintf(path, sizeof(path), "%s/index.m3u8", track->path);
-    origin_hls_media(buf, track);
-    return transcode_put(t, path, buf);
-}
-
 static int transcode_publish(struct transcode *t)
 {
     FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
     struct origin_presentation all = {.audios = t->audios, .n_audios = t->n_audios};
+    struct origin_package_options options = {0};
     all.videos = origin_picture_tracks(t->picture, &all.n_videos);
 
     int err = origin_poster_write(origin_picture_poster(t->picture), &t->output, t->diag);
-    for (size_t i = 0; err == FB_OK && i < all.n_videos; i++) {
-        err = transcode_put_index(t, &all.videos[i], &buf);
-    }
-    for (size_t i = 0; err == FB_OK && i < all.n_audios; i++) {
-        err = transcode_put_index(t, &all.audios[i], &buf);
-    }
     if (err == FB_OK) {
-        origin_hls_master(&buf, &all);
-        err = transcode_put(t, "master.m3u8", &buf);
-    }
-    if (err == FB_OK) {
-        origin_dash_manifest(&buf, &all);
-        err = transcode_put(t, "manifest.mpd", &buf);
+        err = origin_package_write(&t->output, &all, &options, t->diag);
     }
     if (err == FB_OK) {
         origin_publish_list(&buf, &t->output);

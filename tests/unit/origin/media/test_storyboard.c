@@ -222,6 +222,20 @@ static void tiles_are_few_enough_and_divide_a_sheet(void **state)
     assert_int_equal(origin_storyboard_tile_ms(60000, 1002, 14 * 1002), 501);
 }
 
+static void several_sheets_leave_no_place_unused(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_storyboard_facts facts;
+    f->options.sheet_ms = 28000; /* 14 tiles */
+    f->options.duration_ms = 60000;
+    origin_storyboard_describe(&f->options, &facts);
+    assert_int_equal(facts.columns * facts.rows, 14);
+    f->options.duration_ms = 13000;
+    origin_storyboard_describe(&f->options, &facts);
+    assert_int_equal(facts.columns, 5);
+    assert_int_equal(facts.rows, 2);
+}
+
 static void the_index_points_into_the_sheets(void **state)
 {
     struct fixture *f = *state;
@@ -254,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_poster_can_be_had_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chunk_without_a_picture_has_no_sheet, set_up, tear_down),
         cmocka_unit_test(tiles_are_few_enough_and_divide_a_sheet),
+        cmocka_unit_test_setup_teardown(several_sheets_leave_no_place_unused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_index_points_into_the_sheets, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
