@@ -90,5 +90,6 @@ FB_MUST_CHECK int origin_catalog_search_forget(struct fb_db *db, const struct or
 
 /* The schema, one text per version; one of the texts. */
 extern const char origin_catalog_migration_jobs[];
+extern const char origin_catalog_migration_access[];
 extern const char *const origin_catalog_migrations[];
 extern const size_t origin_catalog_n_migrations;

@@ -418,5 +418,14 @@ static const char plan[] = "CREATE TABLE plans ("
                            ") STRICT, WITHOUT ROWID;";
 
 const char *const origin_catalog_migrations[] = {
-    first, engagement, views, watch, search, feed, plan, origin_catalog_migration_jobs};
+    first,
+    engagement,
+    views,
+    watch,
+    search,
+    feed,
+    plan,
+    origin_catalog_migration_jobs,
+    origin_catalog_migration_access,
+};
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

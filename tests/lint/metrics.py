@@ -45,6 +45,7 @@ SECTIONS = [
      "Of nodes with `reports`; the way they take: [view-reports.md](view-reports.md)."),
     ("Certificates", ["edge/config"], "tls", "The label is the name of the entry of `tls`."),
     ("Objects", ["origin/objects"], "store", "The label is `folder`, `s3` or `lease`, whichever the process has."),
+    ("Content keys", ["origin/keys"], None, "[encryption.md](encryption.md) tells what they are."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
     ("Search", ["origin/search"], None, ""),
