@@ -92,6 +92,30 @@ static int node_open_signer(struct origin_node *node, struct fb_diag *diag)
     return FB_OK;
 }
 
+static int node_open_objects(struct origin_node *node, struct fb_diag *diag)
+{
+    const struct origin_conf_s3 *s3 = &node->conf->s3;
+    FB_AUTO(fb_buf_done) struct fb_buf spool = {0};
+
+    fb_buf_printf(&spool, "%s/spool", node->data);
+    return origin_objects_open(
+        &(struct origin_objects_options){
+            .url = node->conf->objects,
+            .s3 = {.endpoint = s3->endpoint,
+                   .region = s3->region,
+                   .credentials = s3->credentials,
+                   .ca_file = s3->ca,
+                   .spool = s3->spool.len > 0 ? s3->spool : fb_buf_str(&spool),
+                   .has_bucket_host = s3->bucket_host,
+                   .connect_timeout_ms = (uint32_t)s3->connect_timeout,
+                   .stall_timeout_ms = (uint32_t)s3->stall_timeout,
+                   .max_attempts = (uint32_t)s3->attempts,
+                   .part_bytes = s3->part_size},
+            .metrics = node->metrics,
+        },
+        &node->objects, diag);
+}
+
 /* Hashes take half of the pool's threads (but two) at most, with those that wait: who
  * floods the log-in delays nobody's video. */
 static struct origin_passwords_options node_passwords(const struct origin_conf *conf)
@@ -182,10 +206,8 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
     if (err < 0 || (err = node_open_signer(node, diag)) < 0 ||
         (err = origin_catalog_open(conf->database, connections, fb_clock_system(), &node->catalog,
                                    diag)) < 0 ||
-        (err = origin_objects_open(
-             &(struct origin_objects_options){.url = conf->objects, .metrics = node->metrics},
-             &node->objects, diag)) < 0 ||
-        (err = node_open_auth(node, diag)) < 0 || (err = node_open_engagement(node, diag)) < 0) {
+        (err = node_open_objects(node, diag)) < 0 || (err = node_open_auth(node, diag)) < 0 ||
+        (err = node_open_engagement(node, diag)) < 0) {
         return err;
     }
     err = fb_pool_new("origin", (unsigned)conf->threads, POOL_QUEUE, &node->pool);

@@ -19,10 +19,15 @@ int origin_conf_check_url(struct fb_str value, struct fb_diag *diag)
 
 int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag)
 {
-    struct fb_str scheme = FB_STR("file:");
-    return fb_str_starts_with(value, scheme) && value.len > scheme.len
-               ? FB_OK
-               : fb_diag_set(diag, FB_E_MALFORMED, "file:<folder> is expected");
+    static const struct fb_str schemes[] = {FB_STR("file:"), FB_STR("s3://")};
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(schemes); i++) {
+        if (fb_str_starts_with(value, schemes[i]) && value.len > schemes[i].len) {
+            return FB_OK;
+        }
+    }
+    return fb_diag_set(diag, FB_E_MALFORMED,
+                       "file:<folder> or s3://<bucket>[/<prefix>] is expected");
 }
 
 /* What a header field can carry, and long enough not to be guessed. */

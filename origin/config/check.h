@@ -12,3 +12,4 @@ int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_token(struct fb_str value, struct fb_diag *diag);
 
 extern const struct fb_conf_section origin_conf_admin_section;
+extern const struct fb_conf_section origin_conf_s3_section;

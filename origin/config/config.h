@@ -24,6 +24,20 @@ struct origin_conf_upload {
     struct fb_str url;
 };
 
+/* Of objects in S3. */
+struct origin_conf_s3 {
+    struct fb_str endpoint;    /* empty: none */
+    struct fb_str credentials; /* a file */
+    struct fb_str region;
+    struct fb_str ca;    /* a file; empty: the system's */
+    struct fb_str spool; /* empty: of the data */
+    bool bucket_host;
+    uint64_t connect_timeout; /* ms */
+    uint64_t stall_timeout;   /* ms */
+    int64_t attempts;
+    uint64_t part_size;
+};
+
 struct origin_conf_auth {
     uint64_t access_ttl;  /* ms */
     uint64_t refresh_ttl; /* ms */
@@ -75,6 +89,7 @@ struct origin_conf {
     struct fb_str public_url;
     struct fb_str database;
     struct fb_str objects;
+    struct origin_conf_s3 s3;
     struct fb_str data; /* empty: the database's folder */
     struct fb_str web;
     int64_t workers;

@@ -10,7 +10,8 @@ enum {
     ROW_ERRORS = ORIGIN_COUNT_N,
     ROW_SECONDS = 2 * ORIGIN_COUNT_N,
     ROW_BYTES = 3 * ORIGIN_COUNT_N,
-    N_ROWS = ROW_BYTES + 2
+    ROW_RETRIES = ROW_BYTES + 2,
+    N_ROWS
 };
 
 #define REQUESTS(op)                                                                     \
@@ -47,6 +48,8 @@ static const struct fb_metric count_rows[N_ROWS] = {
     EACH(SECONDS, ROW_SECONDS),
     [ROW_BYTES + ORIGIN_COUNT_WRITTEN] = BYTES("written"),
     [ROW_BYTES + ORIGIN_COUNT_READ_BYTES] = BYTES("read"),
+    [ROW_RETRIES] = {"origin_objects_retries_total", FB_METRIC_COUNTER, NULL,
+                     "Requests to the store's server that were made again."},
 };
 
 void origin_count_init(struct origin_objects *objects, const struct fb_clock *clock,
@@ -84,5 +87,12 @@ void origin_count_bytes(struct origin_objects *objects, enum origin_count_way wa
 {
     if (objects->metrics != NULL && n > 0) {
         fb_metrics_add(objects->metrics, ROW_BYTES + way, n);
+    }
+}
+
+void origin_count_retry(struct origin_objects *objects)
+{
+    if (objects->metrics != NULL) {
+        fb_metrics_add(objects->metrics, ROW_RETRIES, 1);
     }
 }

@@ -29,4 +29,6 @@ uint64_t origin_count_begin(const struct origin_objects *objects);
 /* That an object is not there is no error. */
 void origin_count_end(struct origin_objects *objects, enum origin_count_op op, uint64_t begun_ns,
                       int err);
+/* A request to a server was made again. */
+void origin_count_retry(struct origin_objects *objects);
 void origin_count_bytes(struct origin_objects *objects, enum origin_count_way way, uint64_t n);

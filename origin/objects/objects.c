@@ -38,9 +38,12 @@ int origin_objects_open(const struct origin_objects_options *options,
 
     if (fb_str_starts_with(url, FB_STR("file:")) && url.len > 5) {
         err = origin_folder_open(fb_str_skip(url, 5), &objects, diag);
+    } else if (fb_str_starts_with(url, FB_STR("s3://"))) {
+        err = origin_s3_open(options, &objects, diag);
     } else {
-        err = fb_diag_set(diag, FB_E_UNSUPPORTED, "objects '%.*s': expected file:<folder>",
-                          FB_STR_ARG(url));
+        err =
+            fb_diag_set(diag, FB_E_UNSUPPORTED,
+                        "objects '%.*s': expected file:<folder> or s3://<bucket>", FB_STR_ARG(url));
     }
     if (err < 0) {
         return err;

@@ -161,11 +161,11 @@ FB_MUST_CHECK int origin_multipart_parts(struct origin_objects *objects, struct 
                                          struct fb_str id, uint32_t after,
                                          struct origin_part *parts, size_t max, size_t *ret_n);
 
-/* Makes one object of the parts named, whose numbers ascend; others are forgotten. FB_E_CONFLICT
- * if one of them is not there with that ETag, and then nothing has changed. FB_E_NOT_FOUND once
- * it is complete: whoever may ask again looks whether the object is there. After a crash
- * it either happened or can be done again. Takes as long as the bytes take to be joined, where the
- * file system cannot share them. */
+/* Makes one object of the parts named, whose numbers ascend; others are forgotten (but
+ * Ceph's gateway, for one, wants all to be named). FB_E_CONFLICT if one of them is not there with
+ * that ETag, and then nothing has changed. FB_E_NOT_FOUND once it is complete: whoever may ask
+ * again looks whether the object is there. After a crash it either happened or can be done again.
+ * Takes as long as the bytes take to be joined, where the file system cannot share them. */
 FB_MUST_CHECK int origin_multipart_complete(struct origin_objects *objects, struct fb_str key,
                                             struct fb_str id, const struct origin_part_name *parts,
                                             size_t n_parts);

@@ -39,6 +39,8 @@ ONLY_IN = {
     r"json_(?:object|array|string|load|dump|integer|real|null|true|false|decref)\w*": ("base/json",),
     r"sd_\w+": ("base/daemon",),
     r"XXH\w+": ("base/core",),
+    r"XML_\w+": ("base/xml",),
+    r"curl_\w+": ("origin/objects",),
     r"pcre2_\w+": ("base/regex",),
     r"seccomp_\w+": ("origin/confine",),
     r"sqlite3_\w+": ("base/db",),
