@@ -109,9 +109,8 @@ static int meter_end_filter(struct meter *meter, AVFrame *frame)
 static int meter_open_filter(struct meters *meters, struct meter *meter, const AVFrame *like,
                              struct fb_diag *diag)
 {
-    const struct origin_loudness unknown = {.is_known = false};
     struct origin_mix mix =
-        origin_mix_of((unsigned)like->ch_layout.nb_channels, meters->keeps_surround, &unknown);
+        origin_mix_to_measure((unsigned)like->ch_layout.nb_channels, meters->keeps_surround);
     char channels[ORIGIN_MIX_MAX];
     char chain[ORIGIN_MIX_MAX + 96];
 

@@ -14,11 +14,20 @@ struct origin_mix origin_mix_of(unsigned source_channels, bool keeps_surround,
     bool is_surround = keeps_surround && source_channels >= ORIGIN_MIX_SURROUND;
     struct origin_mix mix = {.channels = is_surround ? ORIGIN_MIX_SURROUND : 2};
 
-    if (loudness->is_known && isfinite(loudness->lufs) && isfinite(loudness->peak)) {
+    mix.is_measured = loudness->is_known && isfinite(loudness->lufs) && isfinite(loudness->peak);
+    if (mix.is_measured) {
         mix.gain_db =
             FB_MIN((double)ORIGIN_MIX_LOUDNESS - loudness->lufs, (double)ORIGIN_MIX_MAX_GAIN);
         mix.is_limited = loudness->peak + mix.gain_db > (double)ORIGIN_MIX_PEAK;
     }
+    return mix;
+}
+
+struct origin_mix origin_mix_to_measure(unsigned source_channels, bool keeps_surround)
+{
+    const struct origin_loudness unknown = {.is_known = false};
+    struct origin_mix mix = origin_mix_of(source_channels, keeps_surround, &unknown);
+    mix.is_measured = true;
     return mix;
 }
 
@@ -39,8 +48,8 @@ static const char *mix_channels(const struct origin_mix *mix, const AVChannelLay
 void origin_mix_chain(const struct origin_mix *mix, const AVChannelLayout *layout,
                       char ret_chain[ORIGIN_MIX_MAX])
 {
-    bool is_sum =
-        layout->order != AV_CHANNEL_ORDER_UNSPEC && layout->nb_channels > 2 && mix->channels == 2;
+    bool is_sum = !mix->is_measured && layout->order != AV_CHANNEL_ORDER_UNSPEC &&
+                  layout->nb_channels > 2 && mix->channels == 2;
     char gain[64] = "";
 
     if (fabs(mix->gain_db) >= 0.05) {

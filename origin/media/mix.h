@@ -38,12 +38,16 @@ struct origin_loudness {
 struct origin_mix {
     unsigned channels; /* 2 or ORIGIN_MIX_SURROUND */
     double gain_db;
-    bool is_limited; /* because of the gain */
+    bool is_limited;  /* peaks are known to lie too high */
+    bool is_measured; /* the limiter is put in for that alone, not for sums that may rise */
 };
 
 /* `keeps_surround`: sources of six channels and more give six. */
 struct origin_mix origin_mix_of(unsigned source_channels, bool keeps_surround,
                                 const struct origin_loudness *loudness);
+
+/* What to measure loudness through: no gain, no limiter. */
+struct origin_mix origin_mix_to_measure(unsigned source_channels, bool keeps_surround);
 
 /* Filters from frames of `layout` to planar floats of the mix, after resampling. */
 void origin_mix_chain(const struct origin_mix *mix, const AVChannelLayout *layout,

@@ -84,6 +84,16 @@ static void quiet_sound_is_turned_up_and_its_peaks_are_held(void **state)
     assert_non_null(strstr(chain_of("stereo", 0, false, &quiet), "alimiter"));
 }
 
+static void sums_that_were_measured_are_limited_only_where_they_rise_too_high(void **state)
+{
+    (void)state;
+    const struct origin_loudness loud = {true, -4.0, 6.0};
+    const struct origin_loudness calm = {true, -16.0, -3.0};
+    assert_null(strstr(chain_of("5.1", 0, false, &loud), "alimiter"));
+    assert_null(strstr(chain_of("5.1", 0, false, &calm), "alimiter"));
+    assert_true(origin_mix_to_measure(6, false).is_measured);
+}
+
 static void what_is_all_but_silent_is_not_blown_up(void **state)
 {
     (void)state;
@@ -102,6 +112,7 @@ int main(void)
         cmocka_unit_test(surround_is_kept_only_where_there_is_some),
         cmocka_unit_test(loud_sound_is_turned_down_and_needs_no_limiter),
         cmocka_unit_test(quiet_sound_is_turned_up_and_its_peaks_are_held),
+        cmocka_unit_test(sums_that_were_measured_are_limited_only_where_they_rise_too_high),
         cmocka_unit_test(what_is_all_but_silent_is_not_blown_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
