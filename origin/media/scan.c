@@ -1,11 +1,10 @@
 #include "origin/media/scan.h"
 
 #include "base/core/attr.h"
-#include "base/core/diag.h"
 #include "base/core/err.h"
-#include "origin/media/codec.h"
 #include "origin/media/filter.h"
 #include "origin/media/probe.h"
+#include "origin/media/sample.h"
 
 #include <libavutil/dict.h>
 
@@ -13,9 +12,8 @@
 
 enum {
     SCAN_SPOTS = 5,
-    SCAN_FRAMES = 20,       /* looked at in each */
-    SCAN_MAX_PACKETS = 200, /* read of the picture for them */
-    SCAN_MIN_CLEAR = 8,     /* fewer frames that move tell nothing */
+    SCAN_FRAMES = 20,   /* looked at in each */
+    SCAN_MIN_CLEAR = 8, /* fewer frames that move tell nothing */
 };
 
 static const char *const scan_names[] = {
@@ -81,20 +79,15 @@ const char *origin_scan_filters(enum origin_scan scan, bool is_flagged)
 /* ---- looking ----------------------------------------------------------- */
 
 struct scan {
-    struct origin_source *source;
-    struct origin_decoder *decoder; /* owned */
-    struct origin_filter *idet;     /* owned; NULL until a frame was decoded */
-    AVPacket *packet;               /* owned, scratch */
-    AVFrame *frame;                 /* owned, scratch */
-    unsigned n_frames;              /* at this spot */
+    AVRational unit;            /* of times */
+    struct origin_filter *idet; /* owned; NULL until a frame was decoded */
+    AVFrame *frame;             /* owned, scratch */
     struct origin_scan_counts counts;
 };
 
 static void scan_done(struct scan *scan)
 {
     origin_filter_free(scan->idet);
-    origin_decoder_free(scan->decoder);
-    av_packet_free(&scan->packet);
     av_frame_free(&scan->frame);
 }
 
@@ -128,9 +121,12 @@ static int scan_pull(struct scan *scan)
     }
 }
 
-static int scan_end_spot(struct scan *scan)
+static int scan_end_spot(void *ctx, struct fb_diag *diag)
 {
+    struct scan *scan = ctx;
     int err = FB_OK;
+
+    (void)diag;
     if (scan->idet != NULL) {
         err = origin_filter_push(scan->idet, NULL);
         if (err == FB_OK) {
@@ -143,69 +139,27 @@ static int scan_end_spot(struct scan *scan)
 }
 
 /* The frame goes through the filter, another one if it is of another kind. */
-static int scan_take_frame(struct scan *scan, struct fb_diag *diag)
+static int scan_take(void *ctx, AVFrame *frame, struct fb_diag *diag)
 {
+    struct scan *scan = ctx;
     int err = FB_OK;
-    if (scan->idet != NULL && !origin_filter_fits(scan->idet, scan->frame)) {
-        err = scan_end_spot(scan);
+
+    if (scan->idet != NULL && !origin_filter_fits(scan->idet, frame)) {
+        err = scan_end_spot(scan, diag);
     }
     if (err == FB_OK && scan->idet == NULL) {
         struct origin_filter_options options = {
-            .like = scan->frame,
-            .time_base = scan->source->video->time_base,
+            .like = frame,
+            .time_base = scan->unit,
             .chain = "idet",
             .n_threads = 1,
         };
         err = origin_filter_new(&options, &scan->idet, diag);
     }
     if (err == FB_OK) {
-        err = origin_filter_push(scan->idet, scan->frame);
+        err = origin_filter_push(scan->idet, frame);
     }
-    av_frame_unref(scan->frame);
-    scan->n_frames++;
     return err == FB_OK ? scan_pull(scan) : err;
-}
-
-static int scan_decode(struct scan *scan, const AVPacket *packet, struct fb_diag *diag)
-{
-    int err = origin_decoder_send(scan->decoder, packet);
-    while (err == FB_OK) {
-        err = origin_decoder_receive(scan->decoder, scan->frame);
-        if (err == FB_OK && scan->n_frames < SCAN_FRAMES) {
-            err = scan_take_frame(scan, diag);
-        }
-        av_frame_unref(scan->frame);
-    }
-    return err == FB_E_LATER || err == FB_E_END ? FB_OK : err;
-}
-
-static int scan_spot(struct scan *scan, unsigned spot, unsigned n_spots, struct fb_diag *diag)
-{
-    AVFormatContext *format = scan->source->format;
-    int64_t start = format->start_time != AV_NOPTS_VALUE ? format->start_time : 0;
-    int64_t at = start + scan->source->duration_us / n_spots * spot +
-                 scan->source->duration_us / n_spots / 2;
-
-    if (n_spots > 1 && avformat_seek_file(format, -1, INT64_MIN, at, at, 0) < 0) {
-        return FB_OK;
-    }
-    avcodec_flush_buffers(scan->decoder->context);
-    scan->n_frames = 0;
-    int err = FB_OK;
-    for (unsigned n = 0; err == FB_OK && n < SCAN_MAX_PACKETS && scan->n_frames < SCAN_FRAMES;) {
-        int averr = av_read_frame(format, scan->packet);
-        if (averr < 0) {
-            err = averr == AVERROR_EXIT ? FB_E_CANCELED : scan_decode(scan, NULL, diag);
-            break;
-        }
-        if (scan->packet->stream_index == scan->source->video->index) {
-            n++;
-            err = scan_decode(scan, scan->packet, diag);
-        }
-        av_packet_unref(scan->packet);
-    }
-    int end_err = scan_end_spot(scan);
-    return err < 0 ? err : end_err;
 }
 
 /* Cameras of fields wrote these heights, and only at these rates. */
@@ -223,25 +177,23 @@ static bool scan_may_have_fields(const struct origin_source *source)
 
 int origin_scan_look(struct origin_source *source, enum origin_scan *ret_scan, struct fb_diag *diag)
 {
-    FB_AUTO(scan_done) struct scan scan = {.source = source};
-    unsigned n_spots = source->duration_us > 2000000 ? SCAN_SPOTS : 1;
-
+    FB_AUTO(scan_done) struct scan scan = {.unit = source->video->time_base};
+    struct origin_sample sample = {
+        .max_spots = SCAN_SPOTS,
+        .max_frames = SCAN_FRAMES,
+        .n_threads = 1,
+        .ctx = &scan,
+        .take = scan_take,
+        .end_spot = scan_end_spot,
+    };
     *ret_scan = ORIGIN_SCAN_FLAGGED;
     if (!scan_may_have_fields(source)) {
         return FB_OK;
     }
-    int err = origin_decoder_new(source->video, 1, &scan.decoder, diag);
-    if (err < 0) {
-        return err;
-    }
-    scan.packet = origin_av_packet_new();
     scan.frame = origin_av_frame_new();
-    for (unsigned i = 0; err != FB_E_CANCELED && i < n_spots; i++) {
-        err = scan_spot(&scan, i, n_spots, diag);
+    int err = origin_sample(source, &sample, diag);
+    if (err == FB_OK) {
+        *ret_scan = origin_scan_judge(&scan.counts);
     }
-    if (err == FB_E_CANCELED) {
-        return fb_diag_set(diag, err, "canceled");
-    }
-    *ret_scan = origin_scan_judge(&scan.counts);
-    return FB_OK;
+    return err;
 }
