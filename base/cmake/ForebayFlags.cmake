@@ -11,7 +11,7 @@ target_compile_options(fb_flags INTERFACE
     -Wbad-function-cast -Wconversion -Wno-sign-conversion -Wdouble-promotion -Wfloat-equal
     -Wformat=2 -Wimplicit-fallthrough -Winit-self -Wdate-time -Wmissing-declarations
     -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition -Wnested-externs
-    -Wredundant-decls -Wnull-dereference -Wframe-larger-than=8192 -Wdisabled-optimization)
+    -Wredundant-decls -Wnull-dereference -Wframe-larger-than=16384 -Wdisabled-optimization)
 
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     target_compile_options(fb_flags INTERFACE

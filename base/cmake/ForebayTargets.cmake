@@ -50,6 +50,8 @@ function(fb_unit_tests)
             cmake_path(GET test STEM stem)
             string(REPLACE "/" "." name "${dir}/${stem}")
             add_executable(${name} ${test})
+            # A test may hold several of what a program holds one of.
+            set_source_files_properties(${test} PROPERTIES COMPILE_OPTIONS -Wno-frame-larger-than)
             target_link_libraries(${name} PRIVATE fb_flags ${layer} tests_support PkgConfig::CMOCKA)
             add_test(NAME unit.${name} COMMAND ${name})
             set(labels unit)

@@ -152,7 +152,7 @@ static bool line_has_arrow(const struct parser *parser)
 /* The line holds times; reads them and the text below, up to a blank line. */
 static int parse_cue(struct parser *parser)
 {
-    struct timing timing;
+    struct timing timing = {0};
     unsigned number = parser->number;
     int err = parse_timing(parser, &timing);
     if (err < 0) {

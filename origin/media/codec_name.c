@@ -92,7 +92,7 @@ int origin_codec_name_hevc(struct fb_str headers, char ret_name[ORIGIN_TRANSCODE
     }
     static const char *const spaces[] = {"", "A", "B", "C"};
     int n = snprintf(ret_name, ORIGIN_TRANSCODE_CODECS_MAX, "hvc1.%s%u.%x.%c%u",
-                     spaces[p[0] >> SPACE_SHIFT], p[0] & PROFILE_MASK, reversed,
+                     spaces[p[0] >> SPACE_SHIFT], (unsigned)(p[0] & PROFILE_MASK), reversed,
                      (p[0] & TIER_BIT) != 0 ? 'H' : 'L', p[LEVEL]);
     unsigned last = LEVEL - 1;
     while (last > 4 && p[last] == 0) {

@@ -214,7 +214,7 @@ int origin_loudness_measure(struct origin_source *source, bool keeps_surround,
     source->video->discard = AVDISCARD_ALL;
     for (unsigned i = 0; i < source->n_audios; i++) {
         /* What has no decoder stays unknown. */
-        (void)origin_decoder_new(source->audios[i], 1, &meters.all[i].decoder, diag);
+        FB_IGNORE(origin_decoder_new(source->audios[i], 1, &meters.all[i].decoder, diag));
     }
     int err = meters_read(&meters, diag);
     for (unsigned i = 0; err == FB_OK && i < source->n_audios; i++) {

@@ -47,7 +47,7 @@ static void try_request(const struct fb_json *json)
     int err = origin_request_load(told, &again, NULL);
     FB_REQUIRE(err == FB_OK && again.n_subtitles == request.n_subtitles &&
                again.encryption == request.encryption);
-    (void)origin_request_override(json, &request, NULL);
+    FB_IGNORE(origin_request_override(json, &request, NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
