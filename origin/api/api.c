@@ -6,6 +6,7 @@
 #include "origin/api/api_internal.h"
 #include "origin/api/peer.h"
 #include "origin/auth/auth.h"
+#include "origin/cues/cues.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -207,6 +208,12 @@ static const struct fb_route api_routes[] = {
     GET(VIDEO, origin_api_get),
     DELETE(VIDEO, origin_api_delete),
     POST(VIDEO "/complete", origin_api_complete),
+    {.method = FB_METHOD_POST,
+     .pattern = VIDEO "/subtitles",
+     .call = origin_api_subtitle_add,
+     .max_body_bytes = ORIGIN_CUES_MAX_BYTES},
+    GET(VIDEO "/subtitles", origin_api_subtitles),
+    DELETE(VIDEO "/subtitles/{subtitle}", origin_api_subtitle_remove),
     GET(VIDEO "/status", origin_api_status),
     GET(VIDEO "/manifest", origin_api_manifest),
     PUT(VIDEO "/like", origin_api_like),

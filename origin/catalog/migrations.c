@@ -417,6 +417,19 @@ static const char plan[] = "CREATE TABLE plans ("
                            "  PRIMARY KEY (video, region)"
                            ") STRICT, WITHOUT ROWID;";
 
+/* Text that was uploaded beside a video. */
+static const char subtitles[] = "CREATE TABLE subtitles ("
+                                "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                "  id TEXT NOT NULL UNIQUE,"
+                                "  video TEXT NOT NULL REFERENCES videos(id) ON DELETE CASCADE,"
+                                "  language TEXT NOT NULL,"
+                                "  name TEXT NOT NULL,"
+                                "  object TEXT NOT NULL,"
+                                "  cues INTEGER NOT NULL,"
+                                "  at_ms INTEGER NOT NULL,"
+                                "  UNIQUE (video, language, name)"
+                                ") STRICT;";
+
 const char *const origin_catalog_migrations[] = {
     first,
     engagement,
@@ -427,5 +440,6 @@ const char *const origin_catalog_migrations[] = {
     plan,
     origin_catalog_migration_jobs,
     origin_catalog_migration_access,
+    subtitles,
 };
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

@@ -147,6 +147,15 @@ static bool line_has_arrow(const struct parser *parser)
     return false;
 }
 
+/* "00:01…": meant as times, so what is wrong with them is told of this line. */
+static bool line_looks_like_times(const struct parser *parser)
+{
+    struct fb_str rest = fb_str_trim(parser->line);
+    int64_t number = 0;
+    return take_digits(&rest, &number) == 2 && take_byte(&rest, ":") &&
+           take_digits(&rest, &number) == 2;
+}
+
 /* ---- cues -------------------------------------------------------------- */
 
 /* The line holds times; reads them and the text below, up to a blank line. */
@@ -199,7 +208,7 @@ static int parse_block(struct parser *parser, bool is_vtt)
         skip_block(parser);
         return FB_OK;
     }
-    if (!line_has_arrow(parser)) {
+    if (!line_has_arrow(parser) && !line_looks_like_times(parser)) {
         bool has_next = parser_next(parser);
         if (!has_next && !is_vtt) {
             return FB_OK; /* a last number without a cue, as some tools leave */
