@@ -218,8 +218,10 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
         .catalog = node->catalog,
         .objects = node->objects,
         .worker_token = conf->worker_token,
+        .clock = fb_clock_system(),
+        .request = origin_request_preset(),
         .lease_ms = (uint32_t)conf->jobs.lease,
-        .max_attempts = (uint32_t)conf->jobs.max_attempts,
+        .attempts = {[ORIGIN_REASON_INTERNAL] = (uint32_t)conf->jobs.max_attempts},
         .backoff_ms = (uint32_t)conf->jobs.backoff,
     });
     origin_jobs_on_queued(node->jobs, node_wake_workers, node);
@@ -290,7 +292,7 @@ static void node_make_routers(struct origin_node *node)
 
     const struct fb_route *routes = origin_api_routes(&n);
     node->api_router = fb_router_new(routes, n, node->pool, node->api);
-    routes = origin_jobs_routes(node->jobs, &n);
+    routes = origin_jobs_whole_routes(node->jobs, &n);
     node->jobs_router = fb_router_new(routes, n, node->pool, node->jobs);
     routes = origin_upload_routes(&n);
     node->upload_router = fb_router_new(routes, n, node->pool, node->upload);

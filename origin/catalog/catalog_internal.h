@@ -60,8 +60,8 @@ FB_MUST_CHECK int origin_catalog_once(struct fb_db *db, const struct origin_cata
     " v.source_bytes, v.seq, v.status, v.progress, v.reason, v.version, v.duration_ms,"           \
     " v.width, v.height, v.has_audio, v.created_ms, v.published_ms, v.deactivated_ms,"            \
     " v.deactivated_reason, u.name, c.views, c.watch_ms, c.likes, c.comments, c.shares, c.saves," \
-    " v.sound"
-enum { ORIGIN_VIDEO_N_COLUMNS = 29 };
+    " v.sound, v.stage, v.is_degraded, v.options"
+enum { ORIGIN_VIDEO_N_COLUMNS = 32 };
 #define ORIGIN_VIDEO_TABLES                   \
     "videos v JOIN users u ON u.id = v.owner" \
     " LEFT JOIN video_counters c ON c.video = v.id"

@@ -17,7 +17,8 @@ static int expired_next(struct fb_db *db, int64_t now_ms, struct origin_held *re
     return err < 0 ? err : origin_catalog_held_of_row(&q, ret_held);
 }
 
-static int expire_all(struct fb_db *db, const struct origin_job_rules *rules, int64_t now_ms)
+static int expire_all(struct fb_db *db, const struct origin_job_rules *rules, int64_t now_ms,
+                      uint32_t *n_lost)
 {
     struct origin_task_failure failure = {.reason = ORIGIN_REASON_LEASE_LOST,
                                           .sentence = fb_str_from(rules->lost)};
@@ -28,6 +29,7 @@ static int expire_all(struct fb_db *db, const struct origin_job_rules *rules, in
     while ((err = expired_next(db, now_ms, &held)) == FB_OK &&
            (err = origin_catalog_attempt_end(db, rules, &held, &failure, now_ms, &is_over)) ==
                FB_OK) {
+        *n_lost += 1;
     }
     return err == FB_E_END ? FB_OK : err;
 }
@@ -105,8 +107,8 @@ static int take_next(struct fb_db *db, const struct origin_job_rules *rules,
 {
     struct origin_held held;
 
-    int err = expire_all(db, rules, now_ms);
-    if (err < 0 || (err = task_next(db, ask, now_ms, &held, orders)) < 0) {
+    int err = task_next(db, ask, now_ms, &held, orders);
+    if (err < 0) {
         return err;
     }
     *task = (struct origin_task){
@@ -130,24 +132,34 @@ static int take_next(struct fb_db *db, const struct origin_job_rules *rules,
 }
 
 int origin_catalog_task_take(struct origin_catalog *catalog, const struct origin_job_rules *rules,
-                             const struct origin_task_ask *ask, struct origin_task *ret_task)
+                             const struct origin_task_ask *ask, struct origin_task *ret_task,
+                             uint32_t *ret_n_lost)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
     FB_AUTO(orders_done) struct orders orders = {.source = ""};
+    int64_t now_ms = origin_catalog_now(catalog);
     struct origin_task task;
+    uint32_t n_lost = 0;
 
     int err = fb_db_take(catalog->pool, &hold);
     if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0) {
         return err;
     }
-    err = take_next(hold.db, rules, ask, origin_catalog_now(catalog), &orders, &task);
+    err = expire_all(hold.db, rules, now_ms, &n_lost);
+    if (err == FB_OK) {
+        err = take_next(hold.db, rules, ask, now_ms, &orders, &task);
+    }
     if (err < 0 && err != FB_E_LATER) {
         return err;
     }
     int committed = fb_db_commit(&tx); /* leases may have expired */
-    if (committed < 0 || err < 0) {
-        return committed < 0 ? committed : err;
+    if (committed < 0) {
+        return committed;
+    }
+    *ret_n_lost = n_lost;
+    if (err < 0) {
+        return err;
     }
     task.request = orders.request;
     task.recipe = orders.recipe;

@@ -90,13 +90,16 @@ int origin_catalog_task_holder(struct origin_catalog *catalog, const struct orig
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q =
         fb_db_query(hold.db, "SELECT " ORIGIN_HELD_COLUMNS ", j.source" ORIGIN_HELD_TABLES
-                             "WHERE t.id = ?1 AND t.lease = ?2 AND t.state = 'running'");
+                             "WHERE t.id = ?1 AND t.lease = ?2 AND t.state IN ('running','done')");
     fb_db_bind_str(&q, 1, origin_id_str(task));
     fb_db_bind_str(&q, 2, origin_id_str(lease));
     struct origin_held held;
     err = fb_db_step(&q);
     if (err < 0 || (err = origin_catalog_held_of_row(&q, &held)) < 0) {
         return err == FB_E_END ? FB_E_CONFLICT : err;
+    }
+    if (fb_str_equal(fb_db_column_str(&q, ORIGIN_HELD_STATE), FB_STR("done"))) {
+        return FB_E_EXISTS;
     }
     *ret_task = (struct origin_task){.job = held.job,
                                      .task = held.task,

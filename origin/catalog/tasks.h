@@ -32,11 +32,12 @@ struct origin_job_rules {
 };
 
 /* What is due first and may run now; its limits and its key are the caller's to fill in. FB_E_LATER
- * if there is none. Ends the attempts whose lease has expired. */
+ * if there is none. Ends the attempts whose lease has expired: *ret_n_lost of them, in either case.
+ */
 FB_MUST_CHECK int origin_catalog_task_take(struct origin_catalog *catalog,
                                            const struct origin_job_rules *rules,
                                            const struct origin_task_ask *ask,
-                                           struct origin_task *ret_task);
+                                           struct origin_task *ret_task, uint32_t *ret_n_lost);
 
 /* All that follows: FB_E_CONFLICT if the lease is not the task's (any more). Of `task` its own id
  * and the lease are heeded. */
@@ -45,7 +46,8 @@ FB_MUST_CHECK int origin_catalog_task_renew(struct origin_catalog *catalog,
                                             const struct origin_job_rules *rules,
                                             const struct origin_task *task, uint32_t permille);
 
-/* What the holder of a lease may know: job, task, video, kind, pass, index, source, version. */
+/* What the holder of a lease may know: job, task, video, kind, pass, index, source, version.
+ * FB_E_EXISTS if the task was finished under this lease. */
 FB_MUST_CHECK int origin_catalog_task_holder(struct origin_catalog *catalog,
                                              const struct origin_id *task,
                                              const struct origin_id *lease,

@@ -40,8 +40,8 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(
         hold.db, "INSERT INTO videos (id, owner, title, description, tags, filename, source_bytes,"
-                 " status, created_ms, category, sound)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9, ?10)");
+                 " status, created_ms, category, sound, options)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9, ?10, ?11)");
     fb_db_bind_str(&q, 1, origin_id_str(&video->id));
     fb_db_bind_str(&q, 2, origin_id_str(&video->owner));
     fb_db_bind_str(&q, 3, video->title);
@@ -52,11 +52,14 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     fb_db_bind_int(&q, 8, origin_catalog_now(catalog));
     fb_db_bind_str(&q, 9, video->category.ptr != NULL ? video->category : FB_STR(""));
     fb_db_bind_str(&q, 10, video->sound.ptr != NULL ? video->sound : FB_STR(""));
+    fb_db_bind_str(&q, 11, video->options.ptr != NULL ? video->options : FB_STR(""));
     return fb_db_run(&q);
 }
 
 struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q, struct fb_arena *arena)
 {
+    int64_t stage = fb_db_column_int(q, 29);
+
     return (struct origin_video){
         .id = origin_catalog_column_id(q, 0),
         .owner = origin_catalog_column_id(q, 1),
@@ -82,6 +85,9 @@ struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q, str
         .owner_name = origin_catalog_column_dup(q, arena, 21),
         .counters = origin_catalog_column_counters(q, 22),
         .sound = origin_catalog_column_dup(q, arena, 28),
+        .stage = (enum origin_stage)stage,
+        .is_degraded = fb_db_column_int(q, 30) != 0,
+        .options = origin_catalog_column_dup(q, arena, 31),
     };
 }
 

@@ -10,6 +10,7 @@
 #include "base/core/arena.h"
 #include "origin/catalog/catalog.h"
 #include "origin/catalog/counters.h"
+#include "origin/catalog/jobs.h"
 #include "origin/model/id.h"
 #include "origin/model/result.h"
 
@@ -37,6 +38,7 @@ struct origin_video {
     struct fb_str filename;
     struct fb_str category; /* empty: none */
     struct fb_str sound;    /* what others may use too; empty: none */
+    struct fb_str options;  /* what the creator chose of the work on it, JSON; empty: nothing */
     uint64_t source_bytes;  /* as declared */
 
     /* Not read by origin_catalog_video_add(). */
@@ -49,6 +51,8 @@ struct origin_video {
     uint32_t width;
     uint32_t height;
     bool has_audio;
+    enum origin_stage stage; /* how much of it is published */
+    bool is_degraded;        /* … without what is optional, as too much waited */
     int64_t created_ms;
     int64_t published_ms; /* 0: not published */
     struct fb_str owner_name;

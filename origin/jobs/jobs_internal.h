@@ -3,12 +3,66 @@
  */
 #pragma once
 
+#include "base/metrics/metrics.h"
+#include "origin/catalog/jobs.h"
+#include "origin/catalog/tasks.h"
 #include "origin/catalog/whole_jobs.h"
 #include "origin/jobs/jobs.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    ORIGIN_JOBS_TOOLCHAINS_MAX = 16,
+
+    /* Rows of metrics: one for each kind of task and each reason, then the others. */
+    ORIGIN_JOBS_METRIC_DONE = 0,
+    ORIGIN_JOBS_METRIC_FAILED = ORIGIN_JOBS_METRIC_DONE + ORIGIN_TASK_N_KINDS,
+    ORIGIN_JOBS_METRIC_PUBLISHED = ORIGIN_JOBS_METRIC_FAILED + ORIGIN_N_REASONS,
+    ORIGIN_JOBS_METRIC_DEAD,
+    ORIGIN_JOBS_METRIC_SWEPT,
+    ORIGIN_JOBS_METRIC_ACTIVE,
+    ORIGIN_JOBS_METRIC_LETTERS,
+    ORIGIN_JOBS_METRIC_READY,
+    ORIGIN_JOBS_METRIC_DELAYED,
+    ORIGIN_JOBS_METRIC_RUNNING,
+    ORIGIN_JOBS_METRIC_OLDEST,
+    ORIGIN_JOBS_METRIC_DEGRADED,
+    ORIGIN_JOBS_N_METRICS
+};
+
+/* A toolchain that some worker has, and when it last said so. */
+struct origin_jobs_toolchain {
+    char text[ORIGIN_TOOLCHAIN_MAX + 1];
+    uint64_t seen_ms;
+};
+
 struct origin_jobs {
     struct origin_jobs_options options;
-    struct origin_whole_job_rules rules;
+    struct origin_job_rules rules;    /* is_degraded is not heeded here */
+    struct fb_metrics_table *metrics; /* the registry's; NULL: nobody counts */
     void (*queued)(void *ctx);
     void *queued_ctx;
+    uint64_t started_ms;
+    _Atomic(bool) is_degraded;
+
+    pthread_mutex_t lock;
+    struct origin_jobs_toolchain toolchains[ORIGIN_JOBS_TOOLCHAINS_MAX]; /* under lock */
+    size_t n_toolchains;                                                 /* under lock */
+    struct origin_job_counts counts;                                     /* under lock */
+    uint64_t pruned_ms; /* of the sweeping round alone */
+
+    struct origin_whole_job_rules whole_rules;
 };
+
+/* Adds to a row of metrics, a member of the enum above. */
+void origin_jobs_add(const struct origin_jobs *jobs, size_t row, uint64_t n);
+
+/* Remembers that a worker has these tools. */
+void origin_jobs_saw(struct origin_jobs *jobs, struct fb_str toolchain);
+
+/* The site's request with what the creator chose, JSON; "" has chosen nothing. */
+struct origin_request origin_jobs_request(const struct origin_jobs *jobs, struct fb_str options);
+
+/* Removes what a worker has stored for a video that is gone. */
+void origin_jobs_sweep_gone(struct origin_jobs *jobs, const struct origin_id *video);

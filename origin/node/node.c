@@ -39,7 +39,7 @@ static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
     struct origin_workers *workers = NULL;
     uint32_t n = 0;
 
-    int err = origin_jobs_reclaim(node->jobs, conf->node, &n);
+    int err = origin_jobs_whole_reclaim(node->jobs, conf->node, &n);
     if (err < 0) {
         /* A full disk, say. Their leases expire; what is there can be served. */
         FB_LOG(WARN, "origin", "could not take back the jobs of an earlier run",
@@ -54,7 +54,7 @@ static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
     (void)snprintf(scratch, sizeof(scratch), "%s/scratch", node->data);
     err = origin_workers_start(
         &(struct origin_workers_options){
-            .source = origin_jobs_source(node->jobs),
+            .source = origin_jobs_whole_source(node->jobs),
             .objects = node->objects,
             .clock = fb_clock_system(),
             .name = conf->node,

@@ -51,11 +51,12 @@ static inline int jobs_take_by(struct fixture *f, const char *worker, const char
                                struct origin_task *task)
 {
     struct origin_job_rules rules = jobs_rules();
+    uint32_t n_lost = 0;
     origin_task_done(task);
     return origin_catalog_task_take(
         f->catalog, &rules,
         &(struct origin_task_ask){.worker = fb_str_from(worker), .toolchain = fb_str_from(tools)},
-        task);
+        task, &n_lost);
 }
 
 static inline int jobs_take(struct fixture *f, struct origin_task *task)

@@ -422,11 +422,14 @@ static void what_is_prepared_in_need_is_marked(void **state)
     struct origin_job_rules rules = jobs_rules();
     FB_AUTO(origin_task_done) struct origin_task task = {.request = NULL};
 
+    uint32_t n_lost = 0;
+
     rules.is_degraded = true;
     (void)jobs_queue(f, ORIGIN_PRIORITY_NORMAL);
     must(origin_catalog_task_take(
         f->catalog, &rules,
-        &(struct origin_task_ask){.worker = FB_STR("w"), .toolchain = FB_STR(JOBS_TOOLS)}, &task));
+        &(struct origin_task_ask){.worker = FB_STR("w"), .toolchain = FB_STR(JOBS_TOOLS)}, &task,
+        &n_lost));
     assert_true(jobs_first(f, ORIGIN_JOB_ACTIVE).is_degraded);
     must(origin_catalog_task_give_back(f->catalog, &task));
     must(jobs_take(f, &task));
