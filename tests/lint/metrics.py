@@ -44,6 +44,7 @@ SECTIONS = [
     ("Reports", ["edge/report"], None,
      "Of nodes with `reports`; the way they take: [view-reports.md](view-reports.md)."),
     ("Certificates", ["edge/config"], "tls", "The label is the name of the entry of `tls`."),
+    ("Jobs", ["origin/jobs"], None, "From upload to publication: [ingest.md](ingest.md)."),
     ("Objects", ["origin/objects"], "store", "The label is `folder`, `s3` or `lease`, whichever the process has."),
     ("Content keys", ["origin/keys"], None, "[encryption.md](encryption.md) tells what they are."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
