@@ -131,3 +131,21 @@ int origin_output_put(struct origin_output *output, const char *path, struct fb_
     }
     return err == FB_OK ? origin_output_finish(&file) : err;
 }
+
+struct origin_segment origin_output_last(const struct origin_output *output)
+{
+    FB_REQUIRE(output->n_entries > 0);
+    const struct origin_output_entry *entry = &output->entries[output->n_entries - 1];
+    struct origin_segment file = {.bytes = entry->bytes};
+    memcpy(file.sha256, entry->sha256, sizeof(file.sha256));
+    return file;
+}
+
+void origin_output_note(struct origin_output *output, const char *path,
+                        const struct origin_segment *file)
+{
+    struct origin_output_entry *entry = output_add(output);
+    *entry = (struct origin_output_entry){.bytes = file->bytes};
+    (void)snprintf(entry->path, sizeof(entry->path), "%s", path);
+    memcpy(entry->sha256, file->sha256, sizeof(entry->sha256));
+}

@@ -19,6 +19,7 @@
 #include "base/core/buf.h"
 #include "base/core/str.h"
 #include "base/crypto/hash.h"
+#include "origin/media/presentation.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,7 +72,17 @@ void origin_output_abandon(struct origin_output_file *file);
 FB_MUST_CHECK int origin_output_put(struct origin_output *output, const char *path,
                                     struct fb_str bytes);
 
+/* What was finished last, as a segment without a duration. */
+struct origin_segment origin_output_last(const struct origin_output *output);
+
+/* Records a file that another output wrote, maybe elsewhere. */
+void origin_output_note(struct origin_output *output, const char *path,
+                        const struct origin_segment *file);
+
 /* publish.json: an object with the member "files", sorted by path, each with
  * "path", "size", "sha256" (hexadecimal), "type" (a media type) and "cache"
  * ("immutable" or "manifest"). The list does not hold publish.json itself. */
 void origin_publish_list(struct fb_buf *buf, struct origin_output *output);
+
+/* Its media type, by its path. */
+const char *origin_publish_type(const char *path);

@@ -1,13 +1,18 @@
 #include "origin/media/picture.h"
 
 #include "base/core/alloc.h"
+#include "base/core/check.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"
 #include "origin/media/codec.h"
 #include "origin/media/filter.h"
+#include "origin/media/lane.h"
+#include "origin/media/output.h"
 #include "origin/media/probe.h"
 #include "origin/media/rendition.h"
 #include "origin/media/shape.h"
+#include "origin/media/steps_internal.h"
+#include "origin/media/storyboard.h"
 
 #include <stdio.h>
 
@@ -15,40 +20,76 @@ enum { US_PER_S = 1000000, PICTURE_MAX_HOLD_S = 60 };
 
 struct origin_picture {
     struct origin_picture_options options;
+    struct origin_ratio rate;
     struct origin_decoder *decoder; /* owned */
     struct origin_filter *shape;    /* owned; NULL until a frame was decoded */
     bool is_interlaced;             /* once, for ever */
     AVFrame *decoded;               /* owned, scratch */
+    AVFrame *waiting;               /* owned; decoded, from before the chunk; NULL: none */
     AVFrame *shaped;                /* owned, scratch */
     int64_t last_us;                /* of the last decoded frame */
     int64_t last_duration_us;
 
-    AVFrame *shown;      /* owned; what the grid holds; NULL before the first */
-    int64_t shown_index; /* where it goes */
-    bool is_shown_sent;  /* to the renditions */
-    int64_t next_index;  /* the first place that has no picture yet */
+    int64_t first;             /* place of the chunk */
+    int64_t end;               /* the place after its last */
+    int64_t lead;              /* so many places before the chunk frames are shaped */
+    AVFrame *shown;            /* owned; what the grid holds; NULL before the first */
+    bool is_shown_sent;        /* to the renditions */
+    int64_t next_index;        /* the first place that has no picture yet */
+    uint64_t n_packets_before; /* the first place had its picture */
+    uint64_t n_damaged_before;
 
-    struct origin_rung rungs[ORIGIN_TRANSCODE_MAX_RENDITIONS];
-    struct origin_rendition_maker *makers[ORIGIN_TRANSCODE_MAX_RENDITIONS]; /* owned */
-    struct origin_track tracks[ORIGIN_TRANSCODE_MAX_RENDITIONS];
+    unsigned rungs[ORIGIN_RECIPE_RUNGS_MAX]; /* of the recipe, in this pass */
+    struct origin_rendition_maker *makers[ORIGIN_RECIPE_RUNGS_MAX]; /* owned */
+    struct origin_lane *lanes[ORIGIN_RECIPE_RUNGS_MAX];             /* owned; they use the makers */
+    struct origin_track tracks[ORIGIN_RECIPE_RUNGS_MAX]; /* owned; so do the makers these */
     unsigned n_rungs;
     unsigned n_open;
-    struct origin_poster poster;
+    struct origin_output output;          /* of the storyboard */
+    struct origin_storyboard *storyboard; /* owned; NULL in a pass that makes none */
 };
+
+static int picture_open(struct origin_picture *picture, struct fb_diag *diag)
+{
+    const struct origin_picture_options *options = &picture->options;
+    const struct origin_recipe *recipe = options->recipe;
+
+    int err = origin_output_open(options->output_dir, &picture->output, diag);
+    if (err == FB_OK && options->pass != ORIGIN_PASS_LATE) {
+        struct origin_storyboard_options storyboard = origin_step_storyboard(recipe);
+        storyboard.output = &picture->output;
+        origin_recipe_sheets(recipe, options->chunk, &storyboard.first_sheet, &storyboard.n_sheets);
+        err = origin_storyboard_new(&storyboard, &picture->storyboard, diag);
+    }
+    if (err == FB_OK) {
+        err =
+            origin_decoder_new(options->source->video, recipe->n_threads, &picture->decoder, diag);
+    }
+    return err;
+}
 
 int origin_picture_new(const struct origin_picture_options *options,
                        struct origin_picture **ret_picture, struct fb_diag *diag)
 {
-    const struct origin_source *source = options->source;
+    const struct origin_recipe *recipe = options->recipe;
+    const struct origin_recipe_chunk *chunk = &recipe->chunks[options->chunk];
     struct origin_picture *picture = FB_NEW(struct origin_picture);
 
     picture->options = *options;
+    picture->output = ORIGIN_OUTPUT_NONE;
+    picture->rate = (struct origin_ratio){(int)recipe->rate_num, (int)recipe->rate_den};
     picture->decoded = origin_av_frame_new();
     picture->shaped = origin_av_frame_new();
-    picture->n_rungs = origin_ladder(source->width, source->height,
-                                     origin_ratio_value(source->rate), picture->rungs);
-    origin_poster_init(&picture->poster, source->duration_us);
-    int err = origin_decoder_new(source->video, options->n_threads, &picture->decoder, diag);
+    picture->first = (int64_t)chunk->first_place;
+    picture->end = (int64_t)(chunk->first_place + chunk->n_places);
+    picture->lead = origin_rate_index(picture->rate, ORIGIN_PICTURE_LEAD_US);
+    picture->next_index = picture->first;
+    for (unsigned i = 0; i < recipe->n_rungs; i++) {
+        if (recipe->rungs[i].pass == options->pass) {
+            picture->rungs[picture->n_rungs++] = i;
+        }
+    }
+    int err = picture_open(picture, diag);
     if (err < 0) {
         origin_picture_free(picture);
         return err;
@@ -63,13 +104,16 @@ void origin_picture_free(struct origin_picture *picture)
         return;
     }
     for (unsigned i = 0; i < picture->n_rungs; i++) {
+        origin_lane_free(picture->lanes[i]);
         origin_rendition_free(picture->makers[i]);
         origin_track_done(&picture->tracks[i]);
     }
-    origin_poster_done(&picture->poster);
+    origin_storyboard_free(picture->storyboard);
+    origin_output_done(&picture->output);
     origin_filter_free(picture->shape);
     origin_decoder_free(picture->decoder);
     av_frame_free(&picture->decoded);
+    av_frame_free(&picture->waiting);
     av_frame_free(&picture->shaped);
     av_frame_free(&picture->shown);
     fb_free(picture);
@@ -77,24 +121,38 @@ void origin_picture_free(struct origin_picture *picture)
 
 /* ---- grid and renditions ----------------------------------------------- */
 
+static int lane_take(void *ctx, AVFrame *frame, int64_t index, struct fb_diag *diag)
+{
+    return origin_rendition_push(ctx, frame, index, diag);
+}
+
+static int lane_end(void *ctx, struct fb_diag *diag)
+{
+    return origin_rendition_finish(ctx, diag);
+}
+
 static int picture_open_renditions(struct origin_picture *picture, const AVFrame *like,
                                    struct fb_diag *diag)
 {
+    const struct origin_recipe *recipe = picture->options.recipe;
     int err = FB_OK;
-    while (err == FB_OK && picture->n_open < picture->n_rungs) {
+
+    for (; err == FB_OK && picture->n_open < picture->n_rungs; picture->n_open += err == FB_OK) {
         unsigned i = picture->n_open;
-        struct origin_video_settings settings = {
-            .crf = 23,
+        struct origin_rendition_options options = {
+            .recipe = recipe,
             .rung = picture->rungs[i],
-            .rate = picture->options.source->rate,
-            .preset = picture->options.preset,
-            .n_threads = picture->options.n_threads,
-            .key_period_ms = picture->options.segment_ms / 2,
+            .output_dir = picture->options.output_dir,
+            .first_segment = recipe->chunks[picture->options.chunk].first_segment,
+            .first_place = picture->first,
             .like = like,
+            .key = picture->options.key,
         };
-        err = origin_rendition_new(picture->options.output, &settings, picture->options.segment_ms,
-                                   &picture->tracks[i], &picture->makers[i], diag);
-        picture->n_open += err == FB_OK ? 1 : 0;
+        err = origin_rendition_new(&options, &picture->tracks[i], &picture->makers[i], diag);
+        if (err == FB_OK) {
+            struct origin_lane_work work = {picture->makers[i], lane_take, lane_end};
+            err = origin_lane_new(&work, &picture->lanes[i], diag);
+        }
     }
     return err;
 }
@@ -103,52 +161,56 @@ static int picture_open_renditions(struct origin_picture *picture, const AVFrame
 static int picture_emit(struct origin_picture *picture, int64_t end, struct fb_diag *diag)
 {
     const struct origin_source_hooks *hooks = &picture->options.source->hooks;
-    struct origin_ratio rate = picture->options.source->rate;
+    int err = FB_OK;
 
-    for (; picture->next_index < end; picture->next_index++) {
+    for (end = FB_MIN(end, picture->end); picture->next_index < end; picture->next_index++) {
         if (hooks->is_canceled != NULL && hooks->is_canceled(hooks->ctx)) {
             return fb_diag_set(diag, FB_E_CANCELED, "canceled");
         }
-        origin_poster_look(&picture->poster, picture->shown,
-                           origin_rate_time_us(rate, picture->next_index));
+        if (picture->storyboard != NULL) {
+            err = origin_storyboard_show(picture->storyboard, picture->shown,
+                                         origin_rate_time_us(picture->rate, picture->next_index),
+                                         diag);
+        }
         AVFrame *frame = picture->is_shown_sent ? NULL : picture->shown;
         picture->is_shown_sent = true;
-        for (unsigned i = 0; i < picture->n_open; i++) {
-            int err = origin_rendition_push(picture->makers[i], frame, picture->next_index, diag);
-            if (err < 0) {
-                return err;
-            }
+        for (unsigned i = 0; err == FB_OK && i < picture->n_open; i++) {
+            err = origin_lane_push(picture->lanes[i], frame, picture->next_index, diag);
         }
+        if (err < 0) {
+            return err;
+        }
+        origin_step_report(picture->options.progress,
+                           (uint64_t)(picture->next_index - picture->first),
+                           (uint64_t)(picture->end - picture->first));
     }
     return FB_OK;
 }
 
-static int64_t picture_max_index(const struct origin_picture *picture)
+/* The first picture that the grid gets. */
+static int picture_begin(struct origin_picture *picture, const AVFrame *frame, int64_t index,
+                         struct fb_diag *diag)
 {
-    int64_t max_us = (int64_t)ORIGIN_MEDIA_MAX_HOURS * 3600 * US_PER_S;
-    return origin_rate_index(picture->options.source->rate, max_us);
+    if (index > picture->first && !picture->options.is_from_start) {
+        return fb_diag_set(diag, FB_E_NOT_FOUND, "a part of the picture cannot be reached");
+    }
+    picture->shown = origin_av_frame_new();
+    return picture_open_renditions(picture, frame, diag);
 }
 
 /* Takes the contents of `frame`, whose pts is in microseconds. */
 static int picture_show(struct origin_picture *picture, AVFrame *frame, struct fb_diag *diag)
 {
-    int64_t index = origin_rate_index(picture->options.source->rate, frame->pts);
-    if (index > picture_max_index(picture)) {
-        return fb_diag_set(diag, FB_E_LIMIT, "the video is longer than %d hours",
-                           ORIGIN_MEDIA_MAX_HOURS);
-    }
-    int err = FB_OK;
-    if (picture->shown == NULL) {
-        err = picture_open_renditions(picture, frame, diag);
-        picture->shown = origin_av_frame_new();
-    } else {
-        err = picture_emit(picture, index, diag);
+    int64_t index = origin_rate_index(picture->rate, frame->pts);
+    int err = picture->shown == NULL ? picture_begin(picture, frame, index, diag)
+                                     : picture_emit(picture, index, diag);
+    if (err < 0) {
+        return err;
     }
     av_frame_unref(picture->shown);
     av_frame_move_ref(picture->shown, frame);
     picture->is_shown_sent = false;
-    picture->shown_index = FB_MAX(index, picture->next_index);
-    return err;
+    return FB_OK;
 }
 
 /* ---- shape ------------------------------------------------------------- */
@@ -186,10 +248,11 @@ static int picture_end_shape(struct origin_picture *picture, struct fb_diag *dia
     return err;
 }
 
-/* A shape for frames such as the decoded one, in place of the one before. */
-static int picture_open_shape(struct origin_picture *picture, struct fb_diag *diag)
+/* A shape for frames such as `frame`, in place of the one before. */
+static int picture_open_shape(struct origin_picture *picture, AVFrame *frame, struct fb_diag *diag)
 {
     const struct origin_source *source = picture->options.source;
+    const struct origin_recipe_rung *top = &picture->options.recipe->rungs[0];
     char chain[ORIGIN_SHAPE_MAX];
 
     int err = picture_end_shape(picture, diag);
@@ -197,61 +260,91 @@ static int picture_open_shape(struct origin_picture *picture, struct fb_diag *di
         return err;
     }
     struct origin_shape shape = {
-        .width = picture->rungs[0].width,
-        .height = picture->rungs[0].height,
+        .width = top->width,
+        .height = top->height,
         .is_sideways = source->turn.is_sideways,
         .turn = source->turn.filters,
-        .aspect = av_guess_sample_aspect_ratio(source->format, source->video, picture->decoded),
+        .aspect = av_guess_sample_aspect_ratio(source->format, source->video, frame),
         .scan = source->scan,
         .is_interlaced = picture->is_interlaced,
         .claims = source->video->codecpar,
     };
-    origin_shape_chain(&shape, picture->decoded, chain);
+    origin_shape_chain(&shape, frame, chain);
     struct origin_filter_options options = {
-        .like = picture->decoded,
+        .like = frame,
         .time_base = AV_TIME_BASE_Q,
         .chain = chain,
-        .n_threads = picture->options.n_threads,
+        .n_threads = picture->options.recipe->n_threads,
     };
     return origin_filter_new(&options, &picture->shape, diag);
 }
+
+static int picture_shape(struct origin_picture *picture, AVFrame *frame, struct fb_diag *diag)
+{
+    bool is_newly_interlaced = !picture->is_interlaced && origin_av_is_interlaced(frame);
+    int err = FB_OK;
+
+    if (is_newly_interlaced || picture->shape == NULL ||
+        !origin_filter_fits(picture->shape, frame)) {
+        picture->is_interlaced = picture->is_interlaced || is_newly_interlaced;
+        err = picture_open_shape(picture, frame, diag);
+    }
+    if (err == FB_OK) {
+        err = origin_filter_push(picture->shape, frame);
+    }
+    return err == FB_OK ? picture_drain_shape(picture, diag) : err;
+}
+
+/* ---- decoded frames ---------------------------------------------------- */
 
 /* The time of the decoded frame; the next expected one if it has none. */
 static void picture_set_time(struct origin_picture *picture)
 {
     AVFrame *frame = picture->decoded;
     AVRational unit = picture->options.source->video->time_base;
-    int64_t step_us = origin_rate_time_us(picture->options.source->rate, 1);
+    int64_t step_us = origin_rate_time_us(picture->rate, 1);
     int64_t duration = origin_av_frame_duration(frame);
-    bool is_first = picture->shape == NULL && picture->shown == NULL;
 
     if (frame->best_effort_timestamp != AV_NOPTS_VALUE) {
         frame->pts = av_rescale_q(frame->best_effort_timestamp, unit, AV_TIME_BASE_Q);
     } else {
-        frame->pts = is_first ? 0 : picture->last_us + picture->last_duration_us;
+        frame->pts = picture->last_us + picture->last_duration_us; /* 0 for the first */
     }
     int64_t hold_us = duration > 0 ? av_rescale_q(duration, unit, AV_TIME_BASE_Q) : step_us;
     picture->last_us = frame->pts;
     picture->last_duration_us = FB_MIN(hold_us, (int64_t)PICTURE_MAX_HOLD_S * US_PER_S);
 }
 
+/* The frame that waits, unless `next` is shown in its place by the time that
+ * anything of it is wanted. */
+static int picture_settle_waiting(struct origin_picture *picture, int64_t next,
+                                  struct fb_diag *diag)
+{
+    int err = FB_OK;
+    if (picture->waiting != NULL && next > picture->first - picture->lead) {
+        err = picture_shape(picture, picture->waiting, diag);
+    }
+    av_frame_free(&picture->waiting);
+    return err;
+}
+
 static int picture_take_decoded(struct origin_picture *picture, struct fb_diag *diag)
 {
     AVFrame *frame = picture->decoded;
-    bool is_newly_interlaced = !picture->is_interlaced && origin_av_is_interlaced(frame);
-    int err = FB_OK;
 
     picture_set_time(picture);
-    if (is_newly_interlaced || picture->shape == NULL ||
-        !origin_filter_fits(picture->shape, frame)) {
-        picture->is_interlaced = picture->is_interlaced || is_newly_interlaced;
-        err = picture_open_shape(picture, diag);
-    }
-    if (err == FB_OK) {
-        err = origin_filter_push(picture->shape, frame);
+    int64_t index = origin_rate_index(picture->rate, frame->pts);
+    int err = picture_settle_waiting(picture, index, diag);
+    if (err == FB_OK && index <= picture->first - picture->lead) {
+        picture->waiting = origin_av_frame_new();
+        av_frame_move_ref(picture->waiting, frame);
+        picture->n_packets_before = picture->decoder->n_packets;
+        picture->n_damaged_before = picture->decoder->n_damaged;
+    } else if (err == FB_OK) {
+        err = picture_shape(picture, frame, diag);
     }
     av_frame_unref(frame);
-    return err == FB_OK ? picture_drain_shape(picture, diag) : err;
+    return err;
 }
 
 /* ---- entry points ------------------------------------------------------ */
@@ -263,55 +356,58 @@ int origin_picture_push(struct origin_picture *picture, const AVPacket *packet,
     while (err == FB_OK) {
         err = origin_decoder_receive(picture->decoder, picture->decoded);
         if (err == FB_E_LATER || err == FB_E_END) {
-            return packet == NULL ? picture_end_shape(picture, diag) : FB_OK;
+            break;
         }
         if (err < 0) {
             return fb_diag_set(diag, err, "read the picture: %s", fb_err_text(err));
         }
         err = picture_take_decoded(picture, diag);
     }
-    return err;
-}
-
-int64_t origin_picture_end_us(const struct origin_picture *picture)
-{
-    if (picture->shown == NULL) {
-        return 0;
+    if (err != FB_E_LATER && err != FB_E_END) {
+        return err;
     }
-    struct origin_ratio rate = picture->options.source->rate;
-    int64_t own = origin_rate_index(rate, picture->last_us + picture->last_duration_us);
-    return origin_rate_time_us(rate, FB_MAX(own, picture->shown_index + 1));
-}
-
-int origin_picture_finish(struct origin_picture *picture, int64_t until_us, struct fb_diag *diag)
-{
-    if (picture->shown == NULL) {
+    if (packet != NULL) {
         return FB_OK;
     }
-    int64_t max = picture_max_index(picture);
-    int64_t end = origin_rate_index(picture->options.source->rate, until_us);
-    int err = picture_emit(picture, FB_MIN(FB_MAX(end, picture->shown_index + 1), max + 1), diag);
+    err = picture_settle_waiting(picture, INT64_MAX, diag);
+    return err == FB_OK ? picture_end_shape(picture, diag) : err;
+}
+
+bool origin_picture_is_full(const struct origin_picture *picture)
+{
+    return picture->next_index >= picture->end;
+}
+
+static int picture_finish_lanes(struct origin_picture *picture, struct origin_part *part,
+                                struct fb_diag *diag)
+{
+    const struct origin_recipe *recipe = picture->options.recipe;
+    int err = FB_OK;
+
     for (unsigned i = 0; err == FB_OK && i < picture->n_open; i++) {
-        err = origin_rendition_finish(picture->makers[i], diag);
+        err = origin_lane_finish(picture->lanes[i], diag);
+        struct origin_part_track *one = origin_part_add_track(part);
+        one->first_segment = recipe->chunks[picture->options.chunk].first_segment;
+        one->track = picture->tracks[i];
+        picture->tracks[i] = (struct origin_track){.segments = NULL};
     }
     return err;
 }
 
-const struct origin_track *origin_picture_tracks(const struct origin_picture *picture,
-                                                 size_t *ret_n)
+int origin_picture_finish(struct origin_picture *picture, struct origin_part *part,
+                          struct fb_diag *diag)
 {
-    *ret_n = picture->n_open;
-    return picture->tracks;
-}
-
-struct origin_poster *origin_picture_poster(struct origin_picture *picture)
-{
-    return &picture->poster;
-}
-
-void origin_picture_damage(const struct origin_picture *picture, uint64_t *ret_packets,
-                           uint64_t *ret_damaged)
-{
-    *ret_packets = picture->decoder->n_packets;
-    *ret_damaged = picture->decoder->n_damaged;
+    if (picture->shown == NULL) {
+        return fb_diag_set(diag, FB_E_CORRUPT, "the video has no picture that we can read");
+    }
+    int err = picture_emit(picture, picture->end, diag);
+    if (err == FB_OK) {
+        err = picture_finish_lanes(picture, part, diag);
+    }
+    if (err == FB_OK && picture->storyboard != NULL) {
+        err = origin_storyboard_finish(picture->storyboard, part, diag);
+    }
+    part->n_packets = picture->decoder->n_packets - picture->n_packets_before;
+    part->n_damaged = picture->decoder->n_damaged - picture->n_damaged_before;
+    return err;
 }

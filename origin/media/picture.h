@@ -1,58 +1,63 @@
 /*
- * The picture: one video stream decoded once and spread over the ladder.
+ * The picture of one source chunk: decoded once and spread over the ladder.
  *
- *     packets ─► decoder ─► shape (top size, upright, 8 bit) ─► grid ─► renditions, poster
+ *     packets ─► decoder ─► shape (top size, upright, 8 bit) ─► grid ─┬► lane: rendition
+ *                                                                      ├► lane: rendition
+ *                                                                      └► storyboard
  *
  * The shape is made anew whenever the source changes its size or format midway.
- * The grid holds one picture and repeats or drops it, so that every place from
- * 0 on has one.
+ * The grid holds one picture and repeats or drops it, so that every place of the
+ * chunk has one: the last that was due by then, be it from before the chunk. So
+ * decoding begins at a key picture before it, and what lies before is neither
+ * shaped nor shown but for the last.
  *
- * Ownership  new → free. Source and output are borrowed until freed; the tracks
- *            are owned here and may be read until freed.
- * Threads    One at a time.
+ * Ownership  new → free. Source and recipe are borrowed until freed.
+ * Threads    One at a time; each rendition is made on a thread of its own.
  */
 #pragma once
 
 #include "base/core/attr.h"
 #include "origin/media/ffmpeg.h"
-#include "origin/media/poster.h"
-#include "origin/media/presentation.h"
+#include "origin/media/part.h"
+#include "origin/model/recipe.h"
+
+#include <stdbool.h>
 
 struct fb_diag;
-struct origin_output;
+struct origin_content_key;
 struct origin_picture;
 struct origin_source;
+struct origin_step_progress;
+
+/* Filters that look at neighbours are warmed up for so long before a chunk. */
+enum { ORIGIN_PICTURE_LEAD_US = 500000 };
 
 struct origin_picture_options {
     const struct origin_source *source;
-    struct origin_output *output;
-    const char *preset;
-    unsigned n_threads;
-    unsigned segment_ms;
+    const struct origin_recipe *recipe;
+    size_t chunk;
+    enum origin_task_pass pass;
+    const char *output_dir;
+    const struct origin_content_key *key;  /* NULL: in the clear */
+    struct origin_step_progress *progress; /* told of places that have their picture */
+    bool is_from_start; /* the first packet to come is the source's first: a first picture
+                           that comes late is shown from the first place on */
 };
 
 FB_MUST_CHECK int origin_picture_new(const struct origin_picture_options *options,
                                      struct origin_picture **ret_picture, struct fb_diag *diag);
-void origin_picture_free(struct origin_picture *picture);
+void origin_picture_free(struct origin_picture *picture); /* accepts NULL */
 
 /* Times of `packet` are in the stream's time base, counted from the source's
- * zero. NULL ends the stream. */
+ * zero. NULL ends the stream. FB_E_NOT_FOUND if the first picture comes after the
+ * chunk's first place: decoding must begin earlier. */
 FB_MUST_CHECK int origin_picture_push(struct origin_picture *picture, const AVPacket *packet,
                                       struct fb_diag *diag);
 
-/* The end of what was shown so far. After the end of the stream: of all. */
-int64_t origin_picture_end_us(const struct origin_picture *picture);
+/* True once every place has its picture: nothing more need be pushed. */
+bool origin_picture_is_full(const struct origin_picture *picture);
 
-/* Holds the last picture until `until_us` and writes everything out. */
-FB_MUST_CHECK int origin_picture_finish(struct origin_picture *picture, int64_t until_us,
+/* Holds the last picture to the chunk's end, writes everything out and tells of it
+ * in `part`. FB_E_CORRUPT if there was no picture at all. */
+FB_MUST_CHECK int origin_picture_finish(struct origin_picture *picture, struct origin_part *part,
                                         struct fb_diag *diag);
-
-/* Renditions, largest first; none before a picture was decoded. */
-const struct origin_track *origin_picture_tracks(const struct origin_picture *picture,
-                                                 size_t *ret_n);
-
-struct origin_poster *origin_picture_poster(struct origin_picture *picture);
-
-/* Packets sent to the decoder, and those it could not use. */
-void origin_picture_damage(const struct origin_picture *picture, uint64_t *ret_packets,
-                           uint64_t *ret_damaged);

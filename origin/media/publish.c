@@ -31,7 +31,7 @@ static const struct kind *publish_kind(const char *path)
     return kind;
 }
 
-static const char *publish_type(const char *path)
+const char *origin_publish_type(const char *path)
 {
     const char *type = publish_kind(path)->type;
     bool is_audio = fb_str_starts_with(fb_str_from(path), FB_STR("a/"));
@@ -58,7 +58,7 @@ void origin_publish_list(struct fb_buf *buf, struct origin_output *output)
         fb_text_json_string(buf, fb_str_from(entry->path));
         fb_buf_printf(buf, ",\"size\":%" PRIu64 ",\"sha256\":\"", entry->bytes);
         fb_text_hex(buf, fb_sha256_str(entry->sha256));
-        fb_buf_printf(buf, "\",\"type\":\"%s\",\"cache\":\"%s\"}", publish_type(entry->path),
+        fb_buf_printf(buf, "\",\"type\":\"%s\",\"cache\":\"%s\"}", origin_publish_type(entry->path),
                       publish_kind(entry->path)->cache);
     }
     fb_buf_append(buf, FB_STR("\n]}\n"));

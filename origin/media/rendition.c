@@ -3,16 +3,20 @@
 #include "base/core/alloc.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"
+#include "origin/media/cenc.h"
+#include "origin/media/codec.h"
 #include "origin/media/filter.h"
+#include "origin/media/output.h"
 #include "origin/media/segmenter.h"
+#include "origin/media/steps_internal.h"
 
 #include <stdio.h>
 
 struct origin_rendition_maker {
     struct origin_rung rung;
     struct origin_ratio rate;
-    unsigned n_threads;
     unsigned key_period_ms;
+    struct origin_output output;
     AVCodecContext *encoder;            /* owned */
     struct origin_segmenter *segmenter; /* owned */
     struct origin_filter *scaler;       /* owned; NULL until a picture needs it */
@@ -20,38 +24,75 @@ struct origin_rendition_maker {
     AVPacket *packet;                   /* owned */
 };
 
-static void track_describe(struct origin_track *track, const struct origin_video_settings *settings)
+static void track_describe(struct origin_track *track, const struct origin_recipe_rung *rung,
+                           struct origin_ratio rate)
 {
-    (void)snprintf(track->path, sizeof(track->path), "v/%up", settings->rung.rung);
-    track->rung = settings->rung.rung;
-    track->width = settings->rung.width;
-    track->height = settings->rung.height;
-    track->frame_rate = settings->rate;
+    origin_step_track_path(rung, track->path);
+    track->rung = rung->rung;
+    track->width = rung->width;
+    track->height = rung->height;
+    track->frame_rate = rate;
 }
 
-int origin_rendition_new(struct origin_output *output, const struct origin_video_settings *settings,
-                         unsigned segment_ms, struct origin_track *track,
+static int rendition_open_encoder(struct origin_rendition_maker *maker,
+                                  const struct origin_rendition_options *options,
+                                  struct origin_track *track, struct fb_diag *diag)
+{
+    const struct origin_recipe *recipe = options->recipe;
+    const struct origin_recipe_rung *rung = &recipe->rungs[options->rung];
+    struct origin_video_settings settings = {
+        .codec = rung->codec,
+        .crf = rung->crf,
+        .rung = maker->rung,
+        .rate = maker->rate,
+        .preset = recipe->request.preset,
+        .n_threads = recipe->n_threads,
+        .key_period_ms = maker->key_period_ms,
+        .like = options->like,
+    };
+    int err = origin_encoder_new_video(&settings, &maker->encoder, diag);
+    if (err < 0) {
+        return err;
+    }
+    err = origin_encoder_name(maker->encoder, track->codecs);
+    return err < 0 ? fb_diag_set(diag, err, "the encoder gave no parameters") : FB_OK;
+}
+
+int origin_rendition_new(const struct origin_rendition_options *options, struct origin_track *track,
                          struct origin_rendition_maker **ret_maker, struct fb_diag *diag)
 {
+    const struct origin_recipe *recipe = options->recipe;
+    const struct origin_recipe_rung *rung = &recipe->rungs[options->rung];
     struct origin_rendition_maker *maker = FB_NEW(struct origin_rendition_maker);
-    maker->rung = settings->rung;
-    maker->rate = settings->rate;
-    maker->n_threads = settings->n_threads;
-    maker->key_period_ms = settings->key_period_ms;
+
+    maker->rung = (struct origin_rung){.rung = rung->rung,
+                                       .width = rung->width,
+                                       .height = rung->height,
+                                       .max_rate = rung->max_rate,
+                                       .buffer = rung->buffer};
+    maker->rate = (struct origin_ratio){(int)recipe->rate_num, (int)recipe->rate_den};
+    maker->key_period_ms = recipe->request.segment_ms / 2;
+    maker->output = ORIGIN_OUTPUT_NONE;
     maker->scaled = origin_av_frame_new();
     maker->packet = origin_av_packet_new();
-    track_describe(track, settings);
+    track_describe(track, rung, maker->rate);
 
-    int err = origin_encoder_new_video(settings, &maker->encoder, diag);
+    int err = origin_output_open(options->output_dir, &maker->output, diag);
     if (err == FB_OK) {
-        err = origin_encoder_name(maker->encoder, track->codecs);
-        if (err < 0) {
-            (void)fb_diag_set(diag, err, "the encoder gave no parameters");
-        }
+        err = rendition_open_encoder(maker, options, track, diag);
     }
     if (err == FB_OK) {
-        err = origin_segmenter_new(output, track, maker->encoder, segment_ms, &maker->segmenter,
-                                   diag);
+        struct origin_segmenter_options segmenter = {
+            .output = &maker->output,
+            .track = track,
+            .encoder = maker->encoder,
+            .segment_ms = recipe->request.segment_ms,
+            .first_segment = options->first_segment,
+            .first_pts = options->first_place,
+            .key = options->key,
+            .cenc_track = ORIGIN_CENC_TRACK_VIDEO + options->rung,
+        };
+        err = origin_segmenter_new(&segmenter, &maker->segmenter, diag);
     }
     if (err < 0) {
         origin_rendition_free(maker);
@@ -65,6 +106,7 @@ void origin_rendition_free(struct origin_rendition_maker *maker)
 {
     if (maker != NULL) {
         origin_segmenter_free(maker->segmenter);
+        origin_output_done(&maker->output);
         origin_filter_free(maker->scaler);
         avcodec_free_context(&maker->encoder);
         av_frame_free(&maker->scaled);
@@ -83,7 +125,7 @@ static int rendition_open_scaler(struct origin_rendition_maker *maker, const AVF
         .like = frame,
         .time_base = {maker->rate.den, maker->rate.num},
         .chain = chain,
-        .n_threads = maker->n_threads,
+        .n_threads = 1, /* other renditions run beside */
     };
     origin_filter_free(maker->scaler);
     maker->scaler = NULL;

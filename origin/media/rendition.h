@@ -1,23 +1,34 @@
 /*
- * One rendition: pictures on the grid, scaled, encoded and cut into segments.
+ * One rendition of one source chunk: pictures on the grid, scaled, encoded and cut
+ * into segments.
  *
- * Ownership  new → free. Track and output are borrowed until freed.
+ * Ownership  new → free. Recipe and track are borrowed until freed.
  * Threads    One at a time.
  */
 #pragma once
 
 #include "base/core/attr.h"
-#include "origin/media/codec.h"
+#include "origin/media/ffmpeg.h"
 #include "origin/media/presentation.h"
+#include "origin/model/recipe.h"
 
 struct fb_diag;
-struct origin_output;
+struct origin_content_key;
 struct origin_rendition_maker;
 
-/* `settings->like` is a picture as it will be pushed. Fills all of `track`. */
-FB_MUST_CHECK int origin_rendition_new(struct origin_output *output,
-                                       const struct origin_video_settings *settings,
-                                       unsigned segment_ms, struct origin_track *track,
+struct origin_rendition_options {
+    const struct origin_recipe *recipe;
+    unsigned rung; /* of the recipe */
+    const char *output_dir;
+    uint32_t first_segment;
+    int64_t first_place;
+    const AVFrame *like; /* a picture as it will be pushed; needed for the call alone */
+    const struct origin_content_key *key; /* NULL: in the clear */
+};
+
+/* Fills all of `track`. */
+FB_MUST_CHECK int origin_rendition_new(const struct origin_rendition_options *options,
+                                       struct origin_track *track,
                                        struct origin_rendition_maker **ret_maker,
                                        struct fb_diag *diag);
 void origin_rendition_free(struct origin_rendition_maker *maker);

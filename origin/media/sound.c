@@ -4,6 +4,7 @@
 #include "base/core/check.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"
+#include "origin/media/cenc.h"
 #include "origin/media/codec.h"
 #include "origin/media/codec_name.h"
 #include "origin/media/filter.h"
@@ -83,8 +84,16 @@ static int sound_open_encoder(struct origin_sound *sound, struct fb_diag *diag)
     if (err < 0) {
         return fb_diag_set(diag, err, "the encoder gave no parameters");
     }
-    return origin_segmenter_new(sound->options.output, &sound->track, sound->encoder,
-                                sound->options.segment_ms, &sound->segmenter, diag);
+    struct origin_segmenter_options segmenter = {
+        .output = sound->options.output,
+        .track = &sound->track,
+        .encoder = sound->encoder,
+        .segment_ms = sound->options.segment_ms,
+        .first_segment = 1,
+        .key = sound->options.key,
+        .cenc_track = ORIGIN_CENC_TRACK_AUDIO + sound->options.index,
+    };
+    return origin_segmenter_new(&segmenter, &sound->segmenter, diag);
 }
 
 static int sound_drain_encoder(struct origin_sound *sound, struct fb_diag *diag)
@@ -289,9 +298,14 @@ int origin_sound_finish(struct origin_sound *sound, int64_t until_us, struct fb_
     return err == FB_OK ? origin_segmenter_finish(sound->segmenter, diag) : err;
 }
 
-const struct origin_track *origin_sound_track(const struct origin_sound *sound)
+bool origin_sound_take_track(struct origin_sound *sound, struct origin_track *ret_track)
 {
-    return sound->encoder != NULL ? &sound->track : NULL;
+    if (sound->encoder == NULL) {
+        return false;
+    }
+    *ret_track = sound->track;
+    sound->track = (struct origin_track){.segments = NULL};
+    return true;
 }
 
 void origin_sound_damage(const struct origin_sound *sound, uint64_t *ret_packets,

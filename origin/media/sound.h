@@ -17,6 +17,7 @@
 #include "origin/media/presentation.h"
 
 struct fb_diag;
+struct origin_content_key;
 struct origin_output;
 struct origin_sound;
 struct origin_source;
@@ -26,15 +27,17 @@ struct origin_sound_options {
     unsigned index; /* in source->audios */
     struct origin_output *output;
     unsigned segment_ms;
-    bool keeps_surround;             /* six channels where the source has as many */
-    struct origin_loudness loudness; /* of the track, to normalise it; unknown: it is left */
+    bool keeps_surround;                  /* six channels where the source has as many */
+    struct origin_loudness loudness;      /* of the track, to normalise it; unknown: it is left */
+    const struct origin_content_key *key; /* NULL: in the clear */
 };
 
 FB_MUST_CHECK int origin_sound_new(const struct origin_sound_options *options,
                                    struct origin_sound **ret_sound, struct fb_diag *diag);
 void origin_sound_free(struct origin_sound *sound);
 
-/* As origin_picture_push(). */
+/* Times of `packet` are in the stream's time base, counted from the source's
+ * zero. NULL ends the stream. */
 FB_MUST_CHECK int origin_sound_push(struct origin_sound *sound, const AVPacket *packet,
                                     struct fb_diag *diag);
 
@@ -45,9 +48,9 @@ int64_t origin_sound_end_us(const struct origin_sound *sound);
 FB_MUST_CHECK int origin_sound_finish(struct origin_sound *sound, int64_t until_us,
                                       struct fb_diag *diag);
 
-/* NULL if no sound could be read. */
-const struct origin_track *origin_sound_track(const struct origin_sound *sound);
+/* The finished track, which is then the caller's; false if no sound could be read. */
+bool origin_sound_take_track(struct origin_sound *sound, struct origin_track *ret_track);
 
-/* As origin_picture_damage(). */
+/* Packets sent to the decoder, and those it could not use. */
 void origin_sound_damage(const struct origin_sound *sound, uint64_t *ret_packets,
                          uint64_t *ret_damaged);

@@ -1,19 +1,5 @@
 /*
- * Transcoding: one source file becomes a folder of adaptive video.
- *
- *     source ─► probe ─► decode ─► filter ─► grid ─┬► scale ─► x264 ─► segments   v/<rung>p/
- *                          │                       └► ... (one per rung)
- *                          └────► resample ─► AAC ─► segments                     a/<index>/
- *                     then: poster.jpg, master.m3u8, manifest.mpd, publish.json
- *
- * The source is decoded once for all renditions. The short side of the picture
- * as displayed names the rung (1080, 720, 480, 360, 240, 144), so an upright
- * 1080 x 1920 video has a "1080p". Nothing is scaled up. Pictures leave on a grid
- * of constant rate that begins at 0; key frames stand every segment_ms / 2 in all
- * renditions alike; each audio track is encoded once, whole, and begins at 0
- * too. The same CMAF segments serve HLS and DASH.
- *
- * The same source and options (n_threads among them) give the same bytes.
+ * Transcoding in one go: the steps of steps.h in order, over one folder.
  *
  * Ownership  Everything passed in is borrowed for the call.
  * Threads    Blocking; runs codecs on threads of its own and calls back only
@@ -47,6 +33,7 @@ struct origin_transcode_options {
     const char *output_dir;  /* exists and is empty */
     unsigned n_threads;      /* for each codec; 0: as many as there are cores */
     unsigned segment_ms;     /* 1000 .. 20000 and even; 0: 4000 */
+    unsigned chunk_ms;       /* of a source chunk; 0: the preset's */
     const char *preset;      /* of x264; NULL: "veryfast" */
 
     void *ctx;
@@ -62,7 +49,6 @@ struct origin_rendition {
     unsigned width;                           /* pixels, square, even */
     unsigned height;                          /* likewise */
     uint64_t bandwidth;                       /* bit/s of the heaviest stretch, without audio */
-    uint64_t average_bandwidth;               /* bit/s, without audio */
     char codecs[ORIGIN_TRANSCODE_CODECS_MAX]; /* RFC 6381, such as "avc1.640028" */
     double frame_rate;
 };

@@ -15,7 +15,6 @@ enum {
     RATE_MAX = 1000000000,
     THREADS_MAX = 16,
     FPS_MAX = 1000,
-    COLOUR_MAX = 255,
     CRF_MAX = 63,
     /* All that a recipe may hold fits. */
     JSON_MAX_BYTES = 2 * ORIGIN_RECIPE_MAX,
@@ -70,9 +69,6 @@ static const struct number recipe_numbers[] = {
     OF_RECIPE(n_places, 1, (int64_t)ORIGIN_RECIPE_HOURS_MAX * 3600 * FPS_MAX),
     OF_RECIPE(duration_ms, 1, (int64_t)ORIGIN_RECIPE_HOURS_MAX * 3600 * 1000),
     OF_RECIPE(sheet_ms, 1, INT32_MAX),
-    OF_RECIPE(primaries, 0, COLOUR_MAX),
-    OF_RECIPE(transfer, 0, COLOUR_MAX),
-    OF_RECIPE(matrix, 0, COLOUR_MAX),
     OF_RECIPE(poster_sheet, 0, INT32_MAX),
 };
 
@@ -197,7 +193,7 @@ void origin_recipe_store(struct fb_json *object, const struct origin_recipe *rec
     STORE(object, recipe, recipe_numbers);
     fb_json_set_bool(object, "has_audio", recipe->has_audio);
     fb_json_set_bool(object, "is_partial", recipe->is_partial);
-    fb_json_set_bool(object, "is_interlaced", recipe->is_interlaced);
+    fb_json_set_text(object, "scan", recipe->scan);
     rungs_store(object, recipe);
     chunks_store(object, recipe);
     struct fb_json *jumps = fb_json_set_array(object, "jumps");
@@ -329,16 +325,20 @@ static int texts_load(const struct fb_json *object, struct origin_recipe *recipe
 {
     struct fb_str toolchain;
     struct fb_str digest;
+    struct fb_str scan;
 
     int err = fb_json_read_str(object, "toolchain", ORIGIN_TOOLCHAIN_MAX, &toolchain, diag);
-    if (err < 0 || (err = fb_json_read_str(object, "source_sha256", 2 * ORIGIN_DIGEST_LEN, &digest,
-                                           diag)) < 0) {
+    if (err < 0 ||
+        (err = fb_json_read_str(object, "source_sha256", 2 * ORIGIN_DIGEST_LEN, &digest, diag)) <
+            0 ||
+        (err = fb_json_read_str(object, "scan", ORIGIN_RECIPE_SCAN_MAX, &scan, diag)) < 0) {
         return err;
     }
     if (fb_text_unhex(digest, recipe->source_sha256, ORIGIN_DIGEST_LEN) < 0) {
         return fb_diag_set(diag, FB_E_MALFORMED, "'source_sha256' is no digest");
     }
     (void)snprintf(recipe->toolchain, sizeof(recipe->toolchain), "%.*s", FB_STR_ARG(toolchain));
+    (void)snprintf(recipe->scan, sizeof(recipe->scan), "%.*s", FB_STR_ARG(scan));
     return FB_OK;
 }
 
@@ -369,7 +369,6 @@ int origin_recipe_load(const struct fb_json *object, struct origin_recipe *ret_r
         (err = LOAD(object, &recipe, recipe_numbers, diag)) < 0 ||
         (err = flag_load(object, "has_audio", &recipe.has_audio, diag)) < 0 ||
         (err = flag_load(object, "is_partial", &recipe.is_partial, diag)) < 0 ||
-        (err = flag_load(object, "is_interlaced", &recipe.is_interlaced, diag)) < 0 ||
         (err = rungs_load(object, &recipe, diag)) < 0 ||
         (err = chunks_load(object, &recipe, diag)) < 0 ||
         (err = jumps_load(object, &recipe, diag)) < 0) {

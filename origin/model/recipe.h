@@ -41,6 +41,7 @@ enum {
     ORIGIN_RECIPE_CHUNKS_MAX = 2000,
     ORIGIN_RECIPE_JUMPS_MAX = 1000,
     ORIGIN_RECIPE_HOURS_MAX = 24,
+    ORIGIN_RECIPE_SCAN_MAX = 15, /* bytes */
     ORIGIN_RECIPE_SIDE_MAX = 16384,
 };
 
@@ -99,17 +100,15 @@ struct origin_recipe {
     uint32_t width; /* of the source as displayed: upright, square pixels */
     uint32_t height;
     bool has_audio;
-    bool is_partial; /* the source ends early or has unreadable parts */
-    bool is_interlaced;
+    bool is_partial;   /* the source ends early or has unreadable parts */
     uint32_t rate_num; /* of the output grid */
     uint32_t rate_den;
     int64_t zero_us; /* the source time that is place 0 */
     uint64_t n_places;
     uint64_t duration_ms;
-    uint32_t sheet_ms;  /* the request's chunk_ms as whole segments */
-    uint32_t primaries; /* how colours are described; ISO/IEC 23091-2 */
-    uint32_t transfer;
-    uint32_t matrix;
+    uint32_t sheet_ms;                     /* the request's chunk_ms as whole segments */
+    char scan[ORIGIN_RECIPE_SCAN_MAX + 1]; /* whether pictures are of two fields: a name of
+                                              origin/media/scan.h */
 
     struct origin_recipe_rung rungs[ORIGIN_RECIPE_RUNGS_MAX]; /* largest first within a
                                                                  codec, H.264 first */

@@ -3,7 +3,7 @@
  * for the bench.
  *
  *     transcode-cli SOURCE OUTPUT_DIR [threads=N] [segment_ms=N] [preset=NAME]
- *                   [cancel_at=PERMILLE]
+ *                   [chunk_ms=N] [cancel_at=PERMILLE]
  *
  * Prints the result as one JSON object, with "progress" as the list of values
  * reported. On failure prints {"err": name, "text": sentence} and ends with 1.
@@ -62,6 +62,8 @@ static int cli_read_option(struct cli *cli, const char *argument)
         cli->options.n_threads = (unsigned)number;
     } else if (fb_str_equal(key, FB_STR("segment_ms"))) {
         cli->options.segment_ms = (unsigned)number;
+    } else if (fb_str_equal(key, FB_STR("chunk_ms"))) {
+        cli->options.chunk_ms = (unsigned)number;
     } else if (fb_str_equal(key, FB_STR("cancel_at"))) {
         cli->cancel_at = (unsigned)number;
     } else {
@@ -90,9 +92,9 @@ static void cli_print_result(struct fb_buf *out, const struct origin_transcode_r
         const struct origin_rendition *one = &result->renditions[i];
         fb_buf_printf(out,
                       "%s{\"rung\":%u,\"width\":%u,\"height\":%u,\"bandwidth\":%" PRIu64
-                      ",\"average_bandwidth\":%" PRIu64 ",\"codecs\":\"%s\",\"frame_rate\":%.6f}",
+                      ",\"codecs\":\"%s\",\"frame_rate\":%.6f}",
                       i > 0 ? "," : "", one->rung, one->width, one->height, one->bandwidth,
-                      one->average_bandwidth, one->codecs, one->frame_rate);
+                      one->codecs, one->frame_rate);
     }
     fb_buf_append(out, FB_STR("]}\n"));
 }

@@ -108,10 +108,12 @@ def first_tone(path, after=0.5):
 
 
 def timelines(folder):
-    """The manifest's adaptation sets: (attributes, ids, seconds of each segment)."""
+    """The manifest's sets of sound and picture: (attributes, ids, seconds of each segment)."""
     root = ElementTree.parse(pathlib.Path(folder) / "manifest.mpd").getroot()
     assert root.get("type") == "static"
     for one in root.iter(MPD + "AdaptationSet"):
+        if one.get("contentType") not in ("audio", "video"):
+            continue
         template = one.find(MPD + "SegmentTemplate")
         scale = int(template.get("timescale"))
         seconds = [int(s.get("d")) / scale for s in template.iter(MPD + "S")

@@ -40,7 +40,7 @@ static struct origin_recipe sample(void)
         .n_places = 365,
         .duration_ms = 12167,
         .sheet_ms = 4000,
-        .primaries = 1,
+        .scan = "whole",
         .rungs = {{.rung = 360, .width = 640, .height = 360, .crf = 23, .max_rate = 8, .buffer = 9},
                   {.codec = ORIGIN_RECIPE_AV1,
                    .rung = 360,
