@@ -32,6 +32,7 @@
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
 #include "origin/node/signals.h"
+#include "origin/node/stores.h"
 #include "origin/objects/objects.h"
 #include "origin/search/search.h"
 #include "origin/upload/upload.h"
@@ -90,30 +91,6 @@ static int node_open_signer(struct origin_node *node, struct fb_diag *diag)
         .region = FB_STR(REGION),
     };
     return FB_OK;
-}
-
-static int node_open_objects(struct origin_node *node, struct fb_diag *diag)
-{
-    const struct origin_conf_s3 *s3 = &node->conf->s3;
-    FB_AUTO(fb_buf_done) struct fb_buf spool = {0};
-
-    fb_buf_printf(&spool, "%s/spool", node->data);
-    return origin_objects_open(
-        &(struct origin_objects_options){
-            .url = node->conf->objects,
-            .s3 = {.endpoint = s3->endpoint,
-                   .region = s3->region,
-                   .credentials = s3->credentials,
-                   .ca_file = s3->ca,
-                   .spool = s3->spool.len > 0 ? s3->spool : fb_buf_str(&spool),
-                   .has_bucket_host = s3->bucket_host,
-                   .connect_timeout_ms = (uint32_t)s3->connect_timeout,
-                   .stall_timeout_ms = (uint32_t)s3->stall_timeout,
-                   .max_attempts = (uint32_t)s3->attempts,
-                   .part_bytes = s3->part_size},
-            .metrics = node->metrics,
-        },
-        &node->objects, diag);
 }
 
 /* Hashes take half of the pool's threads (but two) at most, with those that wait: who
@@ -206,13 +183,17 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
     if (err < 0 || (err = node_open_signer(node, diag)) < 0 ||
         (err = origin_catalog_open(conf->database, connections, fb_clock_system(), &node->catalog,
                                    diag)) < 0 ||
-        (err = node_open_objects(node, diag)) < 0 || (err = node_open_auth(node, diag)) < 0 ||
+        (err = origin_stores_open(node, diag)) < 0 || (err = node_open_auth(node, diag)) < 0 ||
         (err = node_open_engagement(node, diag)) < 0) {
         return err;
     }
     err = fb_pool_new("origin", (unsigned)conf->threads, POOL_QUEUE, &node->pool);
     if (err < 0) {
         return fb_diag_set(diag, err, "start the pool: %s", fb_err_text(err));
+    }
+    err = origin_stores_make(node, diag);
+    if (err < 0) {
+        return err;
     }
     node->jobs = origin_jobs_new(&(struct origin_jobs_options){
         .catalog = node->catalog,
@@ -245,7 +226,7 @@ static void node_make_handlers(struct origin_node *node)
 
     node->upload = origin_upload_new(&(struct origin_upload_options){
         .objects = node->objects,
-        .pool = node->pool,
+        .pool = node->stores.pool,
         .clock = fb_clock_system(),
         .signer = &node->signer,
         .may_write = node_may_upload,
@@ -278,7 +259,7 @@ static void node_make_handlers(struct origin_node *node)
     node->delivery = origin_delivery_new(&(struct origin_delivery_options){
         .catalog = node->catalog,
         .objects = node->objects,
-        .pool = node->pool,
+        .object_pool = node->stores.pool,
         .clock = fb_clock_system(),
         .metrics = node->metrics,
         .public_url = conf->public_url,
@@ -312,6 +293,8 @@ static void node_handle(void *ctx, struct fb_exchange *exchange)
     }
     if (fb_str_starts_with(path, FB_STR("/api/"))) {
         router = node->api_router;
+    } else if (fb_str_starts_with(path, FB_STR("/internal/v1/tasks/objects/"))) {
+        router = node->stores.router;
     } else if (fb_str_starts_with(path, FB_STR("/internal/"))) {
         router = node->jobs_router;
     } else if (fb_str_starts_with(path, FB_STR("/upload/"))) {
@@ -377,6 +360,7 @@ static void node_stop(void *ctx)
         origin_api_free(node->api);
         origin_upload_free(node->upload);
     }
+    origin_stores_close(&node->stores);
     fb_pool_free(node->pool);
     origin_rounds_free(node->rounds);
     origin_jobs_free(node->jobs);

@@ -35,6 +35,7 @@ struct origin_conf_s3 {
     uint64_t connect_timeout; /* ms */
     uint64_t stall_timeout;   /* ms */
     int64_t attempts;
+    int64_t connections;
     uint64_t part_size;
 };
 

@@ -24,6 +24,8 @@ static const struct fb_conf_item s3_items[] = {
      .preset = "30s", .help = "For a request of which no byte moves, either way."},
     {"attempts", FB_CONF_INT, AT(attempts), .min = 1, .max = 20, .preset = "5",
      .help = "Of a request that broke or that the server could not serve, with growing pauses."},
+    {"connections", FB_CONF_INT, AT(connections), .min = 2, .max = 256, .preset = "32",
+     .help = "Requests of viewers, uploads and workers that wait for the server at once."},
     {"part_size", FB_CONF_SIZE, AT(part_size), .min = 5 << 20, .max = 1LL << 30, .preset = "16MiB",
      .help = "What is larger is sent in parts of this size (or larger: 10,000 at most)."},
     {0},

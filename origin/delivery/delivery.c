@@ -30,7 +30,7 @@ static void lookup_refuse(struct origin_lookup *lookup, int err)
         problem.status = 404;
         problem.detail = "There is nothing at this path.";
         problem.max_age_s = ABSENT_MAX_AGE_S;
-    } else if (err == FB_E_BUSY) {
+    } else if (err == FB_E_BUSY || err == FB_E_UNAVAILABLE || err == FB_E_TIMEOUT) {
         problem.status = 503;
         problem.detail = "The server has too much to do right now.";
     } else {
@@ -46,6 +46,7 @@ static void lookup_on_done(struct fb_op *op)
     struct origin_lookup *lookup = FB_CONTAINER_OF(op, struct origin_lookup, work.op);
 
     if (op->result < 0) {
+        origin_object_done(&lookup->found.object);
         lookup_refuse(lookup, op->result);
     } else {
         origin_found_respond(lookup->delivery, lookup->exchange, &lookup->found);
@@ -62,7 +63,8 @@ void origin_lookup_start(struct origin_delivery *delivery, struct fb_exchange *e
     lookup->exchange = exchange;
     lookup->work.run = find;
     fb_op_init(&lookup->work.op, fb_exchange_loop(exchange), lookup_on_done);
-    fb_work_start(delivery->options.pool, &lookup->work);
+    lookup->found.object.fd = -1;
+    fb_work_start(delivery->options.object_pool, &lookup->work);
 }
 
 /* ---- routes -------------------------------------------------------------------- */

@@ -7,15 +7,15 @@
  *     POST /beacon             taken and let go
  *
  * A request is looked up and opened on the pool, and its bytes are then read
- * ahead by the pool while the loop sends them. Ranges, conditions and HEAD as
- * RFC 9110 has them (several ranges in one request are answered whole). Media
- * other than playlists never change under their name: they are immutable, with
- * the digest that was made when they were written.
+ * ahead by the pool while the loop sends them, from whatever store they are in.
+ * Ranges, conditions and HEAD as RFC 9110 has them (several ranges in one request
+ * are answered whole). Media other than playlists never change under their name: they are
+ * immutable, with the digest that was made when they were written.
  *
  * Ownership  new → free; each request owns itself until it has responded.
  * Threads    Handlers on any loop; files and the catalog on the pool.
- * Failures   404 for what was not published; 416; 503 when the pool is full;
- *            500. A file that cannot be read to its end cuts the connection.
+ * Failures   404 for what was not published; 416; 503 when the pool is full or the store
+ *            does not answer; 500. An object that cannot be read to its end cuts the connection.
  */
 #pragma once
 
@@ -34,7 +34,7 @@ struct origin_objects;
 struct origin_delivery_options {
     struct origin_catalog *catalog; /* borrowed */
     struct origin_objects *objects; /* borrowed */
-    struct fb_pool *pool;           /* borrowed */
+    struct fb_pool *object_pool;    /* borrowed; whose threads may wait for the objects' store */
     const struct fb_clock *clock;   /* borrowed */
     struct fb_metrics *metrics;     /* borrowed */
     struct fb_str public_url;       /* borrowed; what the watch page may fetch from */

@@ -8,6 +8,7 @@
 #include "base/loop/work.h"
 #include "base/server/exchange.h"
 #include "origin/delivery/delivery.h"
+#include "origin/objects/objects.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,11 +30,9 @@ struct origin_delivery {
     char *csp_text;
 };
 
-/* An opened file and what its response says of it. */
+/* An opened object and what its response says of it. */
 struct origin_found {
-    int fd; /* owned */
-    uint64_t size;
-    int64_t modified_ms;
+    struct origin_object object;      /* owned */
     char etag[DELIVERY_ETAG_MAX];     /* with its quotes */
     char digest[DELIVERY_DIGEST_MAX]; /* of Repr-Digest; empty: none */
     struct fb_str type;               /* static, or the lookup's type_text */
@@ -55,7 +54,7 @@ struct origin_lookup {
 void origin_lookup_start(struct origin_delivery *delivery, struct fb_exchange *exchange,
                          int (*find)(struct fb_work *work));
 
-/* Answers the exchange from `found`, whose descriptor it takes over. */
+/* Answers the exchange from `found`, whose object it takes over. */
 void origin_found_respond(struct origin_delivery *delivery, struct fb_exchange *exchange,
                           struct origin_found *found);
 

@@ -1,5 +1,5 @@
 /*
- * From an opened file to a response: conditions first (RFC 9110 section 13.2.2),
+ * From an opened object to a response: conditions first (RFC 9110 section 13.2.2),
  * then the range.
  */
 #include "base/core/clock.h"
@@ -7,12 +7,11 @@
 #include "base/http/conditional.h"
 #include "base/http/date.h"
 #include "base/http/range.h"
-#include "base/loop/file_reader.h"
-#include "base/sys/file.h"
 #include "origin/delivery/delivery_internal.h"
+#include "origin/objects/reader.h"
 #include "origin/reply/reply.h"
 
-/* What is to be sent of the file. */
+/* What is to be sent of the object. */
 struct portion {
     unsigned status; /* 200, 206 */
     uint64_t offset;
@@ -27,7 +26,7 @@ static void add_fields(struct fb_exchange *exchange, struct fb_headers *headers,
 
     origin_reply_add(exchange, headers, "ETag", fb_str_from(found->etag));
     origin_reply_add(exchange, headers, "Last-Modified",
-                     fb_date_format(found->modified_ms / 1000, date));
+                     fb_date_format(found->object.modified_ms / 1000, date));
     origin_reply_add(exchange, headers, "Cache-Control", found->cache_control);
     origin_reply_add(exchange, headers, "X-Content-Type-Options", FB_STR("nosniff"));
     if (found->is_open_to_all) {
@@ -56,7 +55,7 @@ static void respond_unsatisfied(struct fb_exchange *exchange, const struct origi
 {
     char text[FB_CONTENT_RANGE_MAX];
     struct fb_header header = {FB_STR("Content-Range"),
-                               fb_content_range_format_unsatisfied(found->size, text)};
+                               fb_content_range_format_unsatisfied(found->object.size, text)};
 
     origin_reply_problem(exchange, &(struct origin_problem){
                                        .status = 416,
@@ -88,8 +87,8 @@ static void respond_portion(struct origin_delivery *delivery, struct fb_exchange
         origin_reply_add(exchange, &headers, "Content-Range", fb_str_from(portion->content_range));
     }
     if (!is_head && portion->length > 0) {
-        body = fb_file_reader_open(fb_exchange_loop(exchange), delivery->options.pool,
-                                   fb_fd_take(&found->fd), portion->offset, portion->length);
+        body = origin_object_reader_open(fb_exchange_loop(exchange), delivery->options.object_pool,
+                                         &found->object, portion->offset, portion->length);
     }
     fb_exchange_respond(exchange, &(struct fb_response){
                                       .status = portion->status,
@@ -113,14 +112,14 @@ static enum fb_range_verdict select_portion(const struct fb_request_head *reques
         fb_if_range_holds(fb_headers_find(&request->headers, FB_STR("If-Range")), validators,
                           now_s)) {
         verdict = fb_range_evaluate(fb_headers_find(&request->headers, FB_STR("Range")),
-                                    found->size, &ranges);
+                                    found->object.size, &ranges);
     }
-    *portion = (struct portion){.status = 200, .length = found->size};
+    *portion = (struct portion){.status = 200, .length = found->object.size};
     if (verdict == FB_RANGE_PARTIAL && ranges.n == 1) {
         portion->status = 206;
         portion->offset = ranges.items[0].first;
         portion->length = ranges.items[0].last - ranges.items[0].first + 1;
-        (void)fb_content_range_format(ranges.items[0], found->size, portion->content_range);
+        (void)fb_content_range_format(ranges.items[0], found->object.size, portion->content_range);
     }
     return verdict;
 }
@@ -132,7 +131,7 @@ void origin_found_respond(struct origin_delivery *delivery, struct fb_exchange *
     int64_t now_s = fb_clock_wall_ms(delivery->options.clock) / 1000;
     struct fb_validators validators = {
         .etag = fb_str_from(found->etag),
-        .last_modified = found->modified_ms / 1000,
+        .last_modified = found->object.modified_ms / 1000,
         .date = now_s,
     };
     struct portion portion;
@@ -153,5 +152,5 @@ void origin_found_respond(struct origin_delivery *delivery, struct fb_exchange *
         }
         break;
     }
-    fb_fd_done(&found->fd);
+    origin_object_done(&found->object);
 }

@@ -6,7 +6,6 @@
 #include "base/crypto/base64.h"
 #include "base/metrics/metrics.h"
 #include "base/server/router.h"
-#include "base/sys/file.h"
 #include "origin/catalog/files.h"
 #include "origin/delivery/delivery_internal.h"
 #include "origin/objects/objects.h"
@@ -39,7 +38,6 @@ static int media_find(struct fb_work *work)
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
     struct origin_found *found = &lookup->found;
     struct origin_result_file file;
-    struct origin_object object;
     struct origin_id video;
 
     int err = origin_id_parse(fb_exchange_param(lookup->exchange, "video"), &video);
@@ -48,17 +46,13 @@ static int media_find(struct fb_work *work)
         return err;
     }
     fb_buf_printf(&text, "media/%s/%.*s/%s", video.text, FB_STR_ARG(version), file.path);
-    err = origin_objects_get(options->objects, fb_buf_str(&text), &object);
+    err = origin_objects_get(options->objects, fb_buf_str(&text), &found->object);
     if (err < 0) {
         return err;
     }
-    if (object.size != file.size) {
-        fb_fd_done(&object.fd);
+    if (found->object.size != file.size) {
         return FB_E_CORRUPT;
     }
-    found->fd = object.fd;
-    found->size = object.size;
-    found->modified_ms = object.modified_ms;
     found->is_open_to_all = true;
     found->cache_control = cache_control_of(fb_str_from(file.path));
     (void)snprintf(lookup->type_text, sizeof(lookup->type_text), "%s", file.type);

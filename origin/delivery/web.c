@@ -35,9 +35,8 @@ static int web_open(struct origin_lookup *lookup, struct fb_str name)
     if (!S_ISREG(st.st_mode)) {
         return FB_E_NOT_FOUND;
     }
-    found->fd = fb_fd_take(&fd);
-    found->size = (uint64_t)st.st_size;
-    found->modified_ms = (int64_t)st.st_mtim.tv_sec * 1000;
+    found->object = origin_object_of_file(fb_fd_take(&fd), (uint64_t)st.st_size,
+                                          (int64_t)st.st_mtim.tv_sec * 1000);
     found->type = fb_content_type_of(name);
     found->cache_control = FB_STR("no-cache");
     (void)snprintf(found->etag, sizeof(found->etag), "\"%" PRIx64 "-%" PRIx64 "%08" PRIx64 "\"",

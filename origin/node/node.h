@@ -9,6 +9,7 @@
 #include "base/daemon/daemon.h"
 #include "base/loop/work.h"
 #include "origin/node/signals.h"
+#include "origin/node/stores.h"
 #include "origin/upload/upload.h"
 
 #include <stdatomic.h>
@@ -51,6 +52,7 @@ struct origin_node {
     struct fb_network *trusted;
     struct origin_jobs *jobs;
     struct fb_pool *pool;
+    struct origin_stores stores;
     struct origin_signals signals;
     struct origin_upload *upload;
     struct origin_api *api;

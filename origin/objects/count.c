@@ -52,16 +52,15 @@ static const struct fb_metric count_rows[N_ROWS] = {
                      "Requests to the store's server that were made again."},
 };
 
-void origin_count_init(struct origin_objects *objects, const struct fb_clock *clock,
-                       struct fb_metrics *metrics)
+struct fb_metrics_table *origin_count_table(struct fb_metrics *metrics, const char *kind)
 {
     FB_AUTO(fb_buf_done) struct fb_buf label = {0};
 
-    objects->clock = clock != NULL ? clock : fb_clock_system();
-    if (metrics != NULL) {
-        fb_metrics_label(&label, "store", fb_str_from(objects->ops->kind));
-        objects->metrics = fb_metrics_table_new(metrics, count_rows, N_ROWS, label.ptr);
+    if (metrics == NULL) {
+        return NULL;
     }
+    fb_metrics_label(&label, "store", fb_str_from(kind));
+    return fb_metrics_table_new(metrics, count_rows, N_ROWS, label.ptr);
 }
 
 uint64_t origin_count_begin(const struct origin_objects *objects)

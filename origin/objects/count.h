@@ -20,9 +20,8 @@ enum origin_count_op {
 
 enum origin_count_way { ORIGIN_COUNT_WRITTEN, ORIGIN_COUNT_READ_BYTES };
 
-/* Sets the members of `objects` that all stores share but `ops`, which is set. */
-void origin_count_init(struct origin_objects *objects, const struct fb_clock *clock,
-                       struct fb_metrics *metrics);
+/* For objects->metrics; NULL without `metrics`. */
+struct fb_metrics_table *origin_count_table(struct fb_metrics *metrics, const char *kind);
 
 uint64_t origin_count_begin(const struct origin_objects *objects);
 

@@ -80,12 +80,12 @@ static int folder_stat(struct origin_objects *objects, struct fb_str key,
     return object_of(&st, -1, ret_object);
 }
 
-static int folder_read(const struct origin_object *object, uint64_t offset, void *buf, size_t n)
+int origin_file_read(int fd, uint64_t offset, void *buf, size_t n)
 {
     size_t n_read = 0;
 
     while (n_read < n) {
-        ssize_t got = pread(object->fd, (char *)buf + n_read, n - n_read, (off_t)(offset + n_read));
+        ssize_t got = pread(fd, (char *)buf + n_read, n - n_read, (off_t)(offset + n_read));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -95,6 +95,11 @@ static int folder_read(const struct origin_object *object, uint64_t offset, void
         n_read += (size_t)got;
     }
     return FB_OK;
+}
+
+static int folder_read(const struct origin_object *object, uint64_t offset, void *buf, size_t n)
+{
+    return origin_file_read(object->fd, offset, buf, n);
 }
 
 static int folder_local_path(struct origin_objects *objects, struct fb_str key,

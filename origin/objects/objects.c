@@ -48,7 +48,8 @@ int origin_objects_open(const struct origin_objects_options *options,
     if (err < 0) {
         return err;
     }
-    origin_count_init(objects, options->clock, options->metrics);
+    objects->clock = options->clock != NULL ? options->clock : fb_clock_system();
+    objects->metrics = origin_count_table(options->metrics, objects->ops->kind);
     *ret_objects = objects;
     return FB_OK;
 }
@@ -292,7 +293,8 @@ static int object_find(struct origin_objects *objects, struct fb_str key,
     }
     memcpy(object.key, key.ptr, key.len);
     object.key[key.len] = '\0';
-    object.objects = op == ORIGIN_COUNT_GET ? objects : NULL;
+    object.objects = objects;
+    object.is_open = op == ORIGIN_COUNT_GET;
     *ret_object = object;
     return FB_OK;
 }
@@ -309,6 +311,12 @@ int origin_objects_stat(struct origin_objects *objects, struct fb_str key,
     return object_find(objects, key, objects->ops->stat, ORIGIN_COUNT_STAT, ret_object);
 }
 
+struct origin_object origin_object_of_file(int fd, uint64_t size, int64_t modified_ms)
+{
+    return (struct origin_object){
+        .fd = fd, .size = size, .modified_ms = modified_ms, .is_open = true};
+}
+
 int origin_object_read(const struct origin_object *object, uint64_t offset, void *buf, size_t n)
 {
     struct origin_objects *objects = object->objects;
@@ -316,8 +324,8 @@ int origin_object_read(const struct origin_object *object, uint64_t offset, void
     if (offset > object->size || n > object->size - offset) {
         return FB_E_CLOSED;
     }
-    if (n == 0) {
-        return FB_OK;
+    if (n == 0 || objects == NULL) {
+        return n == 0 ? FB_OK : origin_file_read(object->fd, offset, buf, n);
     }
     uint64_t begun_ns = origin_count_begin(objects);
     int err = objects->ops->read(object, offset, buf, n);
@@ -328,7 +336,7 @@ int origin_object_read(const struct origin_object *object, uint64_t offset, void
 
 void origin_object_done(struct origin_object *object)
 {
-    if (object->objects != NULL) {
+    if (object->is_open) {
         fb_fd_done(&object->fd);
     }
     *object = (struct origin_object){.fd = -1};

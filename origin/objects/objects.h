@@ -191,7 +191,8 @@ struct origin_object {
     char etag[ORIGIN_ETAG_MAX + 1]; /* S3's; empty where the store keeps none */
 
     /* Private to origin/objects. */
-    struct origin_objects *objects; /* NULL: not opened */
+    bool is_open;
+    struct origin_objects *objects; /* NULL: a file of its own */
     char key[ORIGIN_OBJECTS_KEY_MAX + 1];
 };
 
@@ -199,6 +200,9 @@ FB_MUST_CHECK int origin_objects_get(struct origin_objects *objects, struct fb_s
                                      struct origin_object *ret_object);
 FB_MUST_CHECK int origin_objects_stat(struct origin_objects *objects, struct fb_str key,
                                       struct origin_object *ret_object);
+
+/* An opened object of any file, which it takes over. */
+struct origin_object origin_object_of_file(int fd, uint64_t size, int64_t modified_ms);
 
 /* Reads all of `n` bytes from `offset`; FB_E_CLOSED beyond the end. Any range, in any order; far
  * stores like them large (ORIGIN_OBJECT_READ). */

@@ -63,6 +63,9 @@ struct origin_put {
     bool is_part;
 };
 
+/* All of `n` bytes. */
+FB_MUST_CHECK int origin_file_read(int fd, uint64_t offset, void *buf, size_t n);
+
 /* The store "file:<folder>". */
 FB_MUST_CHECK int origin_folder_open(struct fb_str path, struct origin_objects **ret_objects,
                                      struct fb_diag *diag);

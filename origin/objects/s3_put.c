@@ -9,16 +9,14 @@
 #include "base/core/text.h"
 #include "base/sys/file.h"
 #include "origin/objects/s3_internal.h"
+#include "origin/objects/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { HASH_BYTES = 256 * 1024, SPOOL_MODE = 0600, SPOOL_NAME_MAX = 512 };
+enum { HASH_BYTES = 256 * 1024 };
 
 #define MIB (1UL << 20)
 
@@ -44,29 +42,6 @@ static struct s3_put *put_of(struct origin_put *base)
     return FB_CONTAINER_OF(base, struct s3_put, base);
 }
 
-/* An unnamed file: it goes with its descriptor, and no crash leaves any. */
-static int spool_open(const char *folder, int *ret_fd)
-{
-    char name[SPOOL_NAME_MAX];
-
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, SPOOL_MODE);
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-        int n = snprintf(name, sizeof(name), "%s/.forebay-XXXXXX", folder);
-        if (n >= SPOOL_NAME_MAX) {
-            return -ENAMETOOLONG;
-        }
-        fd = mkostemp(name, O_CLOEXEC);
-        if (fd >= 0) {
-            (void)unlink(name);
-        }
-    }
-    if (fd < 0) {
-        return -errno;
-    }
-    *ret_fd = fd;
-    return FB_OK;
-}
-
 static void put_free(struct s3_put *put)
 {
     fb_fd_done(&put->spool);
@@ -88,19 +63,14 @@ static int put_new(struct origin_objects *objects, struct fb_str key, uint64_t s
 {
     struct s3_put *put = FB_NEW(struct s3_put);
 
+    put->spool = -1;
     put->base.objects = objects;
     put->s3 = s3_of(objects);
     put->size = size;
     put->piece_bytes = piece_bytes;
     memcpy(put->key, key.ptr, key.len);
     fb_sha256_init(&put->hash);
-    int err = spool_open(put->s3->spool, &put->spool);
-    uint64_t most = FB_MIN(size, piece_bytes);
-    if (err == FB_OK && most > 0 &&
-        fallocate(put->spool, FALLOC_FL_KEEP_SIZE, 0, (off_t)most) < 0 &&
-        (errno == ENOSPC || errno == EFBIG || errno == EDQUOT)) {
-        err = -errno;
-    }
+    int err = origin_spool_open(put->s3->spool, FB_MIN(size, piece_bytes), &put->spool);
     if (err < 0) {
         put_free(put);
         return err;
