@@ -12,8 +12,8 @@
 const char origin_decoder_allowed[] =
     "h264,hevc,libdav1d,vp8,vp9,mpeg4,mpeg2video,mpeg1video,msmpeg4v1,msmpeg4v2,msmpeg4,"
     "h263,h263i,flv,wmv1,wmv2,wmv3,vc1,theora,mjpeg,prores,dnxhd,cfhd,dvvideo,ffv1,huffyuv,"
-    "ffvhuff,utvideo,rawvideo,v210,qtrle,cinepak,png,rpza,svq1,svq3,flashsv,tscc,zmbv,"
-    "aac,mp3float,mp3,mp2float,mp2,mp1float,ac3,eac3,dca,truehd,opus,libopus,vorbis,libvorbis,"
+    "ffvhuff,utvideo,rawvideo,v210,qtrle,cinepak,png,gif,rpza,svq1,svq3,flashsv,tscc,zmbv,"
+    "aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,ac3,eac3,dca,truehd,opus,libopus,vorbis,libvorbis,"
     "flac,alac,wmav1,wmav2,wmapro,amrnb,amrwb,speex,nellymoser,adpcm_ima_qt,adpcm_ima_wav,"
     "adpcm_ms,adpcm_swf,gsm,gsm_ms,qdm2,qdmc,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_u8,pcm_s8,pcm_f32le,"

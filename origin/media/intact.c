@@ -102,6 +102,15 @@ static size_t file_next(void *ctx, uint64_t offset, char bytes[HEAD_BYTES])
     return n > 0 ? (size_t)n : 0;
 }
 
+bool origin_intact_is_cut(const char *path)
+{
+    FB_AUTO(fb_fd_done) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    uint64_t n_bytes = 0;
+
+    return fd >= 0 && fb_file_size(fd, &n_bytes) == FB_OK &&
+           origin_intact_judge(n_bytes, &fd, file_next) == ORIGIN_INTACT_CUT;
+}
+
 int origin_intact_explain(const char *path, int err, struct fb_diag *diag)
 {
     FB_AUTO(fb_fd_done) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -10,6 +10,7 @@
 
 #include "base/core/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fb_diag;
@@ -29,3 +30,6 @@ enum origin_intact origin_intact_judge(uint64_t n_bytes, void *ctx,
 /* Sets the sentence for the file at `path`, which failed to open with `err`,
  * and returns the code that fits. */
 int origin_intact_explain(const char *path, int err, struct fb_diag *diag);
+
+/* True for an MP4 that ends before its index does. */
+bool origin_intact_is_cut(const char *path);

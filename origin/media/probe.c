@@ -20,7 +20,7 @@
 /* None of these opens another file, as playlists and slideshows would. */
 static const char source_formats[] =
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,dv,nut,ivf,"
-    "h264,hevc,mp3,wav,flac,aac,aiff";
+    "h264,hevc,gif,mp3,wav,flac,aac,aiff";
 
 enum { US_PER_S = 1000000, SOURCE_MIN_LEAD_US = 60000 };
 
@@ -45,6 +45,26 @@ static AVDictionary *source_settings(void)
     return settings;
 }
 
+/* Decodes the first pictures of what the header leaves open; the limit on their size
+ * holds for these decoders too. */
+static int source_find_streams(struct origin_source *source)
+{
+    AVDictionary *settings[ORIGIN_MEDIA_MAX_STREAMS] = {NULL};
+    unsigned n = source->format->nb_streams;
+
+    if (n > ORIGIN_MEDIA_MAX_STREAMS) {
+        return AVERROR_INVALIDDATA; /* it was told not to */
+    }
+    for (unsigned i = 0; i < n; i++) {
+        av_dict_set_int(&settings[i], "max_pixels", ORIGIN_MEDIA_MAX_PIXELS, 0);
+    }
+    int averr = avformat_find_stream_info(source->format, settings);
+    for (unsigned i = 0; i < n; i++) {
+        av_dict_free(&settings[i]);
+    }
+    return averr;
+}
+
 static int source_read_header(struct origin_source *source, const char *path, struct fb_diag *diag)
 {
     AVDictionary *settings = source_settings();
@@ -58,7 +78,7 @@ static int source_read_header(struct origin_source *source, const char *path, st
     av_dict_free(&settings);
     av_free(url);
     if (averr >= 0) {
-        averr = avformat_find_stream_info(source->format, NULL);
+        averr = source_find_streams(source);
     }
     if (averr == AVERROR_EXIT) {
         return fb_diag_set(diag, FB_E_CANCELED, "canceled");
@@ -103,14 +123,41 @@ static int source_read_size(struct origin_source *source, struct fb_diag *diag)
     return FB_OK;
 }
 
-static int source_find_picture(struct origin_source *source, struct fb_diag *diag)
+/* The largest that we can decode, the first of these; covers and previews are none.
+ * NULL: there is nothing but sound. */
+static AVStream *source_best_picture(const AVFormatContext *format)
 {
-    AVFormatContext *format = source->format;
-    int index = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
-    if (index < 0 || (format->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) {
+    const int no_film =
+        AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS | AV_DISPOSITION_STILL_IMAGE;
+    AVStream *best = NULL;
+    int64_t best_area = -1;
+
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *stream = format->streams[i];
+        const AVCodecParameters *codec = stream->codecpar;
+        if (codec->codec_type != AVMEDIA_TYPE_VIDEO || (stream->disposition & no_film) != 0) {
+            continue;
+        }
+        int64_t area = (int64_t)FB_MAX(codec->width, 0) * FB_MAX(codec->height, 0);
+        area = origin_decoder_find(codec->codec_id) != NULL ? area + 1 : 0;
+        if (area > best_area) {
+            best_area = area;
+            best = stream;
+        }
+    }
+    return best;
+}
+
+static int source_find_picture(struct origin_source *source, const char *path, struct fb_diag *diag)
+{
+    source->video = source_best_picture(source->format);
+    if (source->video == NULL) {
+        /* An index cut short may have told of sound alone, or of nothing. */
+        if (source->format->nb_streams == 0 || origin_intact_is_cut(path)) {
+            return origin_intact_explain(path, FB_E_CORRUPT, diag);
+        }
         return fb_diag_set(diag, FB_E_UNSUPPORTED, "the file has no picture, only sound");
     }
-    source->video = format->streams[index];
     enum AVCodecID id = source->video->codecpar->codec_id;
     if (origin_decoder_find(id) == NULL) {
         return fb_diag_set(diag, FB_E_UNSUPPORTED,
@@ -125,6 +172,22 @@ static int source_find_picture(struct origin_source *source, struct fb_diag *dia
 
 /* ---- sound and time ---------------------------------------------------- */
 
+/* A recording of a broadcast holds several programs, each with sound of its own. */
+static bool source_has_program(AVFormatContext *format, const AVStream *video,
+                               const AVStream *stream)
+{
+    const AVProgram *program = av_find_program_from_stream(format, NULL, video->index);
+    if (program == NULL) {
+        return true;
+    }
+    for (unsigned i = 0; i < program->nb_stream_indexes; i++) {
+        if ((int)program->stream_index[i] == stream->index) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void source_find_sound(struct origin_source *source)
 {
     AVFormatContext *format = source->format;
@@ -132,7 +195,8 @@ static void source_find_sound(struct origin_source *source)
     for (unsigned i = 0; i < format->nb_streams; i++) {
         AVStream *stream = format->streams[i];
         const AVCodecParameters *codec = stream->codecpar;
-        bool is_usable = codec->codec_type == AVMEDIA_TYPE_AUDIO && codec->sample_rate > 0 &&
+        bool is_usable = source_has_program(format, source->video, stream) &&
+                         codec->codec_type == AVMEDIA_TYPE_AUDIO && codec->sample_rate > 0 &&
                          codec->ch_layout.nb_channels > 0 &&
                          origin_decoder_find(codec->codec_id) != NULL;
         if (is_usable && source->n_audios < ORIGIN_MEDIA_MAX_AUDIO) {
@@ -178,10 +242,17 @@ static void source_find_zero(struct origin_source *source)
     source->zero_us = video_us - origin_rate_time_us(source->rate, n_before);
 }
 
+/* What a header says may be wrong by any factor: fewer bytes a second than silence
+ * and a still take is no length but an error. */
 static int source_read_duration(struct origin_source *source, struct fb_diag *diag)
 {
+    enum { LEAST_BYTES_PER_S = 20 };
     int64_t us = source->format->duration;
-    if (us == AV_NOPTS_VALUE || us < 0) {
+    int64_t n_bytes = avio_size(source->format->pb);
+
+    source->n_bytes = n_bytes > 0 ? (uint64_t)n_bytes : 0;
+    uint64_t most_us = source->n_bytes / LEAST_BYTES_PER_S * US_PER_S;
+    if (us == AV_NOPTS_VALUE || us < 0 || (uint64_t)us > most_us) {
         us = 0;
     }
     if (us > (int64_t)ORIGIN_MEDIA_MAX_HOURS * 3600 * US_PER_S) {
@@ -189,8 +260,8 @@ static int source_read_duration(struct origin_source *source, struct fb_diag *di
                            ORIGIN_MEDIA_MAX_HOURS);
     }
     source->duration_us = us;
-    int64_t n_bytes = avio_size(source->format->pb);
-    source->n_bytes = n_bytes > 0 ? (uint64_t)n_bytes : 0;
+    source->is_length_told =
+        us > 0 && source->format->duration_estimation_method == AVFMT_DURATION_FROM_STREAM;
     return FB_OK;
 }
 
@@ -204,7 +275,7 @@ int origin_source_open(const char *path, const struct origin_source_hooks *hooks
 
     int err = source_read_header(source, path, diag);
     if (err == FB_OK) {
-        err = source_find_picture(source, diag);
+        err = source_find_picture(source, path, diag);
     }
     if (err == FB_OK) {
         source_find_sound(source);

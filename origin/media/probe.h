@@ -52,7 +52,8 @@ struct origin_source {
     enum origin_scan scan;    /* FLAGGED, unless who opened it knows better */
     struct origin_ratio rate; /* of the output grid */
     int64_t zero_us;          /* the source time that becomes 0 */
-    int64_t duration_us;      /* as the container claims; 0 if it does not */
+    int64_t duration_us;      /* as the container claims; 0 if it does not, or cannot be right */
+    bool is_length_told;      /* it does, and that is no guess from bytes or times */
     uint64_t n_bytes;
 };
 
