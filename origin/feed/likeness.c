@@ -103,6 +103,9 @@ static void pair_add(struct origin_likeness *likeness, uint32_t a, uint32_t b, f
 void origin_likeness_add(struct origin_likeness *likeness, const uint32_t *history, size_t n)
 {
     FB_REQUIRE(likeness->pairs != NULL);
+    if (n == 0) {
+        return;
+    }
     float weight = (float)(1 / log1p((double)n));
 
     if (n > ORIGIN_LIKENESS_HISTORY_MAX) {
