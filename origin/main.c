@@ -244,6 +244,7 @@ static void node_make_handlers(struct origin_node *node)
         .feed = node->signals.feed,
         .trending = node->signals.trending,
         .push = node->signals.push,
+        .status = node->signals.status,
         .views = node->signals.views,
         .plan = node->signals.plan,
         .clock = fb_clock_system(),

@@ -215,6 +215,7 @@ static const struct fb_route api_routes[] = {
     GET(VIDEO "/subtitles", origin_api_subtitles),
     DELETE(VIDEO "/subtitles/{subtitle}", origin_api_subtitle_remove),
     GET(VIDEO "/status", origin_api_status),
+    GET_AT_ONCE(VIDEO "/status/stream", origin_api_status_stream),
     GET(VIDEO "/manifest", origin_api_manifest),
     PUT(VIDEO "/like", origin_api_like),
     DELETE(VIDEO "/like", origin_api_unlike),

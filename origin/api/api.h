@@ -46,6 +46,7 @@ struct origin_jobs;
 struct origin_objects;
 struct origin_search;
 struct origin_push;
+struct origin_status;
 struct origin_trending;
 struct origin_upload;
 struct origin_plan;
@@ -76,6 +77,7 @@ struct origin_api_options {
     struct origin_search *search;
     struct origin_trending *trending;
     struct origin_push *push;
+    struct origin_status *status;
     struct origin_feed *feed;
     struct origin_views *views;
     struct origin_plan *plan;
@@ -107,3 +109,6 @@ struct origin_video;
 
 /* What lists tell of a video; for origin_trending_options, with the API as ctx. */
 void origin_api_describe(void *api, const struct origin_video *video, struct fb_buf *json);
+
+/* What is told of its progress; for origin_status_options. */
+void origin_api_describe_status(void *ctx, const struct origin_video *video, struct fb_buf *json);

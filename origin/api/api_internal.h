@@ -108,6 +108,12 @@ void origin_api_once_reply(struct fb_call *call, int err, const struct origin_on
 /* What a video's JSON tells; `is_owner`: also what is nobody else's business. */
 void origin_api_video_store(struct fb_json *root, const struct origin_video *video, bool is_owner);
 
+/* In 100, and only what is ready is whole. */
+int64_t origin_api_progress(const struct origin_video *video);
+
+/* Sets what is told of a video's progress. */
+void origin_api_status_store(struct fb_json *root, const struct origin_video *video);
+
 /* Where its poster is, if it has one; the arena is for scratch. */
 void origin_api_poster_store(const struct origin_api *api, struct fb_arena *arena,
                              struct fb_json *root, const struct origin_video *video);
@@ -140,6 +146,7 @@ void origin_api_list(void *ctx, struct fb_call *call);
 void origin_api_following(void *ctx, struct fb_call *call);
 void origin_api_home(void *ctx, struct fb_call *call);
 void origin_api_status(void *ctx, struct fb_call *call);
+void origin_api_status_stream(void *ctx, struct fb_exchange *exchange);
 void origin_api_manifest(void *ctx, struct fb_call *call);
 void origin_api_like(void *ctx, struct fb_call *call);
 void origin_api_unlike(void *ctx, struct fb_call *call);

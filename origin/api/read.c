@@ -22,12 +22,6 @@ void origin_api_set_name(struct fb_json *root, const char *key, struct fb_str na
     fb_json_set_str(root, key, name.len > 0 ? name : FB_STR_NONE);
 }
 
-/* In 100, and only what is ready is whole. */
-static int64_t progress_of(const struct origin_video *video)
-{
-    return video->status == ORIGIN_VIDEO_READY ? 100 : FB_MIN(video->permille / 10, 99U);
-}
-
 static void store_counts(struct fb_json *root, const struct origin_video_counters *counters)
 {
     struct fb_json *counts = fb_json_set_object(root, "counts");
@@ -67,7 +61,7 @@ void origin_api_video_store(struct fb_json *root, const struct origin_video *vid
     origin_api_set_name(root, "sound", video->sound);
     store_counts(root, &video->counters);
     fb_json_set_text(root, "status", origin_video_status_text(video->status));
-    fb_json_set_int(root, "progress", progress_of(video));
+    fb_json_set_int(root, "progress", origin_api_progress(video));
     origin_api_set_time(root, "created_at", video->created_ms);
     if (video->status == ORIGIN_VIDEO_READY) {
         fb_json_set_str(root, "version", video->version);
@@ -253,12 +247,7 @@ void origin_api_status(void *ctx, struct fb_call *call)
     if (active_video(api, call, &video) < 0) {
         return;
     }
-    fb_json_set_text(root, "id", video.id.text);
-    fb_json_set_text(root, "status", origin_video_status_text(video.status));
-    fb_json_set_int(root, "progress", progress_of(&video));
-    if (video.reason.ptr != NULL) {
-        fb_json_set_str(root, "reason", video.reason);
-    }
+    origin_api_status_store(root, &video);
     origin_api_reply(call, 200, root);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "origin/trending/trending.h"
 
+#include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/http/conditional.h"
 #include "base/server/exchange.h"
@@ -147,13 +148,75 @@ void origin_api_ranking(void *ctx, struct fb_exchange *exchange)
     origin_snapshot_unref(snapshot);
 }
 
+/* ---- who wants to hear of changes ---------------------------------------------------- */
+
+enum { PUSHED_VIDEOS = 20 };
+
+/* One list, as one subscriber knows it. */
+struct trend {
+    struct origin_push_topic topic;
+    struct origin_trending *trending;
+    enum origin_trending_window window;
+    char *region;   /* owned */
+    char *category; /* owned */
+    bool was_told;
+    uint64_t order; /* of what was told */
+};
+
+static enum origin_push_news trend_news(struct origin_push_topic *topic, struct fb_buf *json)
+{
+    struct trend *trend = FB_CONTAINER_OF(topic, struct trend, topic);
+    struct origin_snapshot *snapshot = origin_trending_hold(trend->trending);
+    struct origin_snapshot_query query = {
+        .window = trend->window,
+        .region = fb_str_from(trend->region),
+        .category = fb_str_from(trend->category),
+    };
+    struct origin_snapshot_list list = origin_snapshot_list(snapshot, &query);
+    bool is_new = !trend->was_told || trend->order != list.order;
+
+    if (is_new) {
+        trend->was_told = true;
+        trend->order = list.order;
+        origin_page_write(snapshot, &query, &(struct origin_page_part){.n = PUSHED_VIDEOS}, json);
+    }
+    origin_snapshot_unref(snapshot);
+    return is_new ? ORIGIN_PUSH_NEWS : ORIGIN_PUSH_NOTHING;
+}
+
+static void trend_free(struct origin_push_topic *topic)
+{
+    struct trend *trend = FB_CONTAINER_OF(topic, struct trend, topic);
+
+    fb_free(trend->region);
+    fb_free(trend->category);
+    fb_free(trend);
+}
+
+static const struct origin_push_topic_ops trend_ops = {.event = "trending",
+                                                       .news = trend_news,
+                                                       .free = trend_free};
+
+static struct origin_push_topic *trend_new(const struct origin_api *api,
+                                           const struct origin_snapshot_query *query)
+{
+    struct trend *trend = FB_NEW(struct trend);
+
+    trend->topic.ops = &trend_ops;
+    trend->trending = api->options.trending;
+    trend->window = query->window;
+    trend->region = fb_str_dup(query->region);
+    trend->category = fb_str_dup(query->category);
+    return &trend->topic;
+}
+
 void origin_api_trending_stream(void *ctx, struct fb_exchange *exchange)
 {
     const struct origin_api *api = ctx;
     struct origin_snapshot_query query;
 
     if (read_query(exchange, &query) == FB_OK) {
-        origin_push_stream(api->options.push, exchange, &query);
+        origin_push_stream(api->options.push, exchange, trend_new(api, &query));
     }
 }
 
@@ -163,7 +226,7 @@ void origin_api_trending_socket(void *ctx, struct fb_exchange *exchange)
     struct origin_snapshot_query query;
 
     if (read_query(exchange, &query) == FB_OK) {
-        origin_push_socket(api->options.push, exchange, &query);
+        origin_push_socket(api->options.push, exchange, trend_new(api, &query));
     }
 }
 

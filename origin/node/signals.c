@@ -13,6 +13,7 @@
 #include "origin/node/rounds.h"
 #include "origin/plan/plan.h"
 #include "origin/push/push.h"
+#include "origin/status/status.h"
 #include "origin/trending/trending.h"
 #include "origin/views/views.h"
 
@@ -126,18 +127,34 @@ static void signals_open_trending(struct origin_node *node)
         .describe = signals_describe,
         .ctx = node,
     });
-    signals->push = origin_push_new(&(struct origin_push_options){
-        .loop = node->loop, .trending = signals->trending, .metrics = node->metrics});
+    signals->push = origin_push_new(
+        &(struct origin_push_options){.loop = node->loop, .metrics = node->metrics});
     origin_rounds_add(node->rounds, &(struct origin_round){.name = "trending",
                                                            .period_ms = conf->every,
                                                            .run = origin_trending_run,
                                                            .ctx = signals->trending});
 }
 
+static void signals_open_status(struct origin_node *node)
+{
+    struct origin_signals *signals = &node->signals;
+
+    signals->status = origin_status_new(&(struct origin_status_options){
+        .catalog = node->catalog,
+        .push = signals->push,
+        .describe = origin_api_describe_status,
+    });
+    origin_rounds_add(node->rounds, &(struct origin_round){.name = "status",
+                                                           .period_ms = ORIGIN_STATUS_PERIOD_MS,
+                                                           .run = origin_status_run,
+                                                           .ctx = signals->status});
+}
+
 int origin_signals_open(struct origin_node *node, struct fb_diag *diag)
 {
     signals_open_views(node);
     signals_open_trending(node);
+    signals_open_status(node);
     signals_open_feed(node);
     return signals_open_plan(node, diag);
 }
@@ -186,6 +203,7 @@ void origin_signals_close(struct origin_signals *signals)
         fb_router_free(signals->views_router);
         fb_router_free(signals->plan_router);
     }
+    origin_status_free(signals->status);
     origin_push_free(signals->push);
     origin_feed_close(signals->feed);
     origin_trending_free(signals->trending);

@@ -17,6 +17,7 @@ struct origin_feed;
 struct origin_node;
 struct origin_plan;
 struct origin_push;
+struct origin_status;
 struct origin_trending;
 struct origin_views;
 
@@ -26,7 +27,8 @@ struct origin_signals {
     struct origin_trending *trending;
     struct origin_feed *feed;
     struct origin_plan *plan;
-    struct origin_push *push; /* told of trending's changes */
+    struct origin_push *push; /* told of changes of trending, and of videos' status */
+    struct origin_status *status;
     struct fb_router *views_router;
     struct fb_router *plan_router;
 };

@@ -6,8 +6,6 @@
 #include "base/metrics/metrics.h"
 #include "base/server/exchange.h"
 #include "origin/push/push_internal.h"
-#include "origin/trending/page.h"
-#include "origin/trending/trending.h"
 
 static const struct fb_metric rows[] = {
     [METRIC_STREAMS] = {"origin_push_subscribers", FB_METRIC_GAUGE, "by=\"events\"",
@@ -21,7 +19,8 @@ static const struct fb_metric rows[] = {
 
 /* ---- subscribers ------------------------------------------------------------------- */
 
-bool origin_push_may(struct origin_push *push, struct fb_exchange *exchange)
+bool origin_push_may(struct origin_push *push, struct fb_exchange *exchange,
+                     struct origin_push_topic *topic)
 {
     if (!push->is_closed && push->n_subscribers < ORIGIN_PUSH_MAX) {
         return true;
@@ -29,19 +28,17 @@ bool origin_push_may(struct origin_push *push, struct fb_exchange *exchange)
     if (push->metrics != NULL) {
         fb_metrics_add(push->metrics, METRIC_REFUSED, 1);
     }
+    topic->ops->free(topic);
     fb_exchange_problem(exchange, 503, "busy", "Nobody more can be told of changes right now.");
     return false;
 }
 
 void origin_push_enter(struct origin_push *push, struct subscriber *subscriber,
-                       const struct subscriber_ways *ways,
-                       const struct origin_snapshot_query *query)
+                       const struct subscriber_ways *ways, struct origin_push_topic *topic)
 {
     subscriber->push = push;
     subscriber->ways = ways;
-    subscriber->window = query->window;
-    subscriber->region = fb_str_dup(query->region);
-    subscriber->category = fb_str_dup(query->category);
+    subscriber->topic = topic;
     fb_list_init(&subscriber->link);
     fb_list_append(&push->subscribers, &subscriber->link);
     if (push->n_subscribers++ == 0) {
@@ -57,8 +54,7 @@ void origin_push_leave(struct subscriber *subscriber)
     struct origin_push *push = subscriber->push;
 
     fb_list_remove(&subscriber->link);
-    fb_free(subscriber->region);
-    fb_free(subscriber->category);
+    subscriber->topic->ops->free(subscriber->topic);
     if (--push->n_subscribers == 0) {
         fb_timer_clear(&push->beat);
     }
@@ -67,29 +63,15 @@ void origin_push_leave(struct subscriber *subscriber)
     }
 }
 
-bool origin_push_news(struct subscriber *subscriber, struct fb_buf *json)
+enum origin_push_news origin_push_ask(struct subscriber *subscriber, struct fb_buf *json)
 {
     struct origin_push *push = subscriber->push;
-    struct origin_snapshot *snapshot = origin_trending_hold(push->options.trending);
-    struct origin_snapshot_query query = {
-        .window = subscriber->window,
-        .region = fb_str_from(subscriber->region),
-        .category = fb_str_from(subscriber->category),
-    };
-    struct origin_snapshot_list list = origin_snapshot_list(snapshot, &query);
-    bool is_new = !subscriber->was_told || subscriber->order != list.order;
+    enum origin_push_news news = subscriber->topic->ops->news(subscriber->topic, json);
 
-    if (is_new) {
-        subscriber->was_told = true;
-        subscriber->order = list.order;
-        origin_page_write(snapshot, &query, &(struct origin_page_part){.n = ORIGIN_PUSH_VIDEOS},
-                          json);
-        if (push->metrics != NULL) {
-            fb_metrics_add(push->metrics, METRIC_TOLD, 1);
-        }
+    if (news != ORIGIN_PUSH_NOTHING && push->metrics != NULL) {
+        fb_metrics_add(push->metrics, METRIC_TOLD, 1);
     }
-    origin_snapshot_unref(snapshot);
-    return is_new;
+    return news;
 }
 
 /* ---- what happens ------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/core/attr.h"
 #include "base/core/buf.h"
 #include "base/core/list.h"
 #include "base/loop/loop.h"
@@ -33,11 +34,7 @@ struct subscriber {
     const struct subscriber_ways *ways;
     struct origin_push *push;
     struct fb_list link;
-    enum origin_trending_window window;
-    char *region;   /* owned */
-    char *category; /* owned */
-    bool was_told;
-    uint64_t order; /* of what it was told */
+    struct origin_push_topic *topic; /* owned */
 };
 
 struct origin_push {
@@ -51,13 +48,14 @@ struct origin_push {
     bool is_closed;
 };
 
-/* False: there are too many, and the exchange is answered. */
-FB_MUST_CHECK bool origin_push_may(struct origin_push *push, struct fb_exchange *exchange);
+/* False: there are too many, the exchange is answered, and the topic is gone. */
+FB_MUST_CHECK bool origin_push_may(struct origin_push *push, struct fb_exchange *exchange,
+                                   struct origin_push_topic *topic);
 
 void origin_push_enter(struct origin_push *push, struct subscriber *subscriber,
-                       const struct subscriber_ways *ways,
-                       const struct origin_snapshot_query *query);
+                       const struct subscriber_ways *ways, struct origin_push_topic *topic);
 void origin_push_leave(struct subscriber *subscriber);
 
-/* Appends the newest state, if it is another than the one told last. */
-FB_MUST_CHECK bool origin_push_news(struct subscriber *subscriber, struct fb_buf *json);
+/* Asks the topic. */
+FB_MUST_CHECK enum origin_push_news origin_push_ask(struct subscriber *subscriber,
+                                                    struct fb_buf *json);

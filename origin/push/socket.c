@@ -15,7 +15,8 @@ static bool on_next(void *ctx, struct fb_buf *text)
 {
     struct socket *socket = ctx;
 
-    return origin_push_news(&socket->subscriber, text);
+    /* Who has heard all is told nothing more, and leaves when he likes. */
+    return origin_push_ask(&socket->subscriber, text) != ORIGIN_PUSH_NOTHING;
 }
 
 static void on_closed(void *ctx)
@@ -55,27 +56,29 @@ static void refuse(struct fb_exchange *exchange, unsigned status, const struct f
 }
 
 void origin_push_socket(struct origin_push *push, struct fb_exchange *exchange,
-                        const struct origin_snapshot_query *query)
+                        struct origin_push_topic *topic)
 {
     struct fb_headers headers = {0};
 
     if (!fb_exchange_can_upgrade(exchange, FB_STR("websocket"))) {
         fb_headers_add(&headers, fb_exchange_arena(exchange), FB_STR("Sec-WebSocket-Version"),
                        FB_STR("13"));
+        topic->ops->free(topic);
         refuse(exchange, 426, &headers);
         return;
     }
     int err =
         fb_websocket_accept(fb_exchange_request(exchange), fb_exchange_arena(exchange), &headers);
     if (err < 0) {
+        topic->ops->free(topic);
         refuse(exchange, err == FB_E_UNSUPPORTED ? 426 : 400, &headers);
         return;
     }
-    if (!origin_push_may(push, exchange)) {
+    if (!origin_push_may(push, exchange, topic)) {
         return;
     }
     struct socket *socket = FB_NEW(struct socket);
-    origin_push_enter(push, &socket->subscriber, &ways, query);
+    origin_push_enter(push, &socket->subscriber, &ways, topic);
     socket->websocket = fb_websocket_new(&(struct fb_websocket_options){
         .loop = push->options.loop,
         .input = fb_exchange_body(exchange),

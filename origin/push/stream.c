@@ -56,6 +56,7 @@ static int stream_next(struct fb_reader *reader, struct fb_slice *ret_slice)
     struct stream *stream = stream_of(reader);
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
     FB_AUTO(fb_buf_done) struct fb_buf json = {0};
+    enum origin_push_news news = ORIGIN_PUSH_NOTHING;
 
     if (stream->is_over) {
         return FB_E_END;
@@ -63,11 +64,16 @@ static int stream_next(struct fb_reader *reader, struct fb_slice *ret_slice)
     if (!stream->has_begun) {
         fb_buf_append(&text, FB_STR(RETRY));
     }
-    if (stream->has_news && origin_push_news(&stream->subscriber, &json)) {
-        fb_buf_printf(&text, "event: trending\ndata: %.*s\n\n", FB_STR_ARG(fb_buf_str(&json)));
+    if (stream->has_news) {
+        news = origin_push_ask(&stream->subscriber, &json);
+    }
+    if (news != ORIGIN_PUSH_NOTHING) {
+        fb_buf_printf(&text, "event: %s\ndata: %.*s\n\n", stream->subscriber.topic->ops->event,
+                      FB_STR_ARG(fb_buf_str(&json)));
     } else if (stream->has_beat) {
         fb_buf_append(&text, FB_STR(BEAT));
     }
+    stream->is_over = news == ORIGIN_PUSH_LAST;
     stream->has_begun = true;
     stream->has_news = false;
     stream->has_beat = false;
@@ -142,7 +148,7 @@ static const struct subscriber_ways ways = {.gauge = METRIC_STREAMS,
                                             .end = on_end};
 
 void origin_push_stream(struct origin_push *push, struct fb_exchange *exchange,
-                        const struct origin_snapshot_query *query)
+                        struct origin_push_topic *topic)
 {
     static const struct fb_header headers[] = {
         {FB_STR("Content-Type"), FB_STR("text/event-stream")},
@@ -150,13 +156,13 @@ void origin_push_stream(struct origin_push *push, struct fb_exchange *exchange,
         {FB_STR("X-Accel-Buffering"), FB_STR("no")},
     };
 
-    if (!origin_push_may(push, exchange)) {
+    if (!origin_push_may(push, exchange, topic)) {
         return;
     }
     struct stream *stream = FB_NEW(struct stream);
     stream->reader.ops = &reader_ops;
     stream->has_news = true;
-    origin_push_enter(push, &stream->subscriber, &ways, query);
+    origin_push_enter(push, &stream->subscriber, &ways, topic);
     fb_exchange_respond(exchange, &(struct fb_response){.status = 200,
                                                         .headers = headers,
                                                         .n_headers = FB_ARRAY_LEN(headers),

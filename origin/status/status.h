@@ -1,0 +1,50 @@
+/*
+ * Status: whoever waits for a video hears how far it is.
+ *
+ *     a subscriber ──► watched ──► a round: the rows of all that are watched ──► another text? ──►
+ *                                                                                    push tells
+ *
+ * The catalog is asked and nobody tells: workers elsewhere, and another process that takes over,
+ * move videos on as well as those of this process do. Progress never falls, since that of the
+ * catalog does not. What is ready or failed is told of once, and the stream ends.
+ *
+ * Ownership  new → free, when no subscriber is left; everything given is borrowed.
+ * Threads    origin_status_stream() on a loop; origin_status_run(), and with it `describe`, on one
+ *            thread at a time.
+ * Limits     The push's subscribers.
+ * Failures   A row that cannot be read is asked for again with the next round.
+ */
+#pragma once
+
+#include "base/core/attr.h"
+#include "base/core/buf.h"
+#include "origin/model/id.h"
+
+struct fb_exchange;
+struct origin_catalog;
+struct origin_push;
+struct origin_status;
+struct origin_video;
+
+/* How long news may wait, in milliseconds: the period of the round. */
+enum { ORIGIN_STATUS_PERIOD_MS = 500 };
+
+struct origin_status_options {
+    struct origin_catalog *catalog;
+    struct origin_push *push;
+
+    /* Appends what is told of a video, as JSON on one line. */
+    void (*describe)(void *ctx, const struct origin_video *video, struct fb_buf *json);
+    void *ctx;
+};
+
+struct origin_status *origin_status_new(const struct origin_status_options *options);
+void origin_status_free(struct origin_status *status); /* accepts NULL */
+
+/* Answers with server-sent events named "status". Of a video that is not there, or is not active,
+ * the data are `null`. */
+void origin_status_stream(struct origin_status *status, struct fb_exchange *exchange,
+                          const struct origin_id *video);
+
+/* One round, with the status as `ctx`. FB_OK, whatever could be read. */
+FB_MUST_CHECK int origin_status_run(void *ctx);

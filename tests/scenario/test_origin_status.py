@@ -1,0 +1,84 @@
+"""Status: whoever waits for a video hears of its progress, once and as it goes on."""
+import http.client
+import json
+
+from lab import get
+from studio import Studio
+
+CONFIG = "auth:\n  hash_memory: 1MiB\n"
+
+
+class Events:
+    """A client of the server-sent events of one video's status."""
+
+    def __init__(self, origin, video):
+        self.connection = http.client.HTTPConnection("127.0.0.1", origin.port, timeout=60)
+        self.connection.request("GET", f"/api/v1/videos/{video}/status/stream")
+        self.response = self.connection.getresponse()
+        assert self.response.status == 200
+        assert self.response.headers["Content-Type"] == "text/event-stream"
+
+    def __iter__(self):
+        while line := self.response.readline():
+            if line.startswith(b"event: "):
+                assert line == b"event: status\n"
+            if line.startswith(b"data: "):
+                yield json.loads(line[6:])
+        self.connection.close()
+
+
+class Creator(Studio):
+    def __init__(self, origin):
+        super().__init__(origin.url)
+        self.sign_up()
+
+    def begin(self, path):
+        self.path, self.made = path, self.create(path)
+        return self.made["id"]
+
+    def hand_in(self):
+        self.upload(self.made["upload"]["url"], self.path)
+        self.complete(self.made["id"])
+
+
+def test_a_video_is_followed_to_its_end(lab):
+    origin = lab.origin(workers=1, extra=CONFIG)
+    creator = Creator(origin)
+    video = creator.begin(lab.clip("-c:a", "aac", seconds=12, size="640x360"))
+    told = iter(Events(origin, video))
+    assert next(told) == {"id": video, "status": "uploading", "progress": 0}
+    creator.hand_in()
+    seen = list(told)  # the stream ends by itself
+    assert [state["progress"] for state in seen] == sorted(state["progress"] for state in seen)
+    assert {state["status"] for state in seen} <= {"queued", "processing", "ready"}
+    assert seen[-1]["status"] == "ready" and seen[-1]["progress"] == 100
+    assert seen[-1] == creator.status(video)
+
+
+def test_what_fails_is_told_with_its_reason(lab):
+    origin = lab.origin(workers=1, extra=CONFIG)
+    creator = Creator(origin)
+    junk = lab.dir / "junk.mp4"
+    junk.write_bytes(b"no video at all " * 1000)
+    told = iter(Events(origin, creator.begin(junk)))
+    creator.hand_in()
+    *_, last = told
+    assert last["status"] == "failed" and len(last["reason"]) > 20
+
+
+def test_what_is_not_there_is_told_once(lab):
+    origin = lab.origin(workers=0, extra=CONFIG)
+    assert list(Events(origin, "a" * 26)) == [None]
+    assert get(f"{origin.url}/api/v1/videos/nonsense/status/stream").status == 404
+
+
+def test_a_stop_ends_what_stands(lab):
+    origin = lab.origin(workers=0, extra=CONFIG)
+    creator = Creator(origin)
+    clip = lab.dir / "clip.mp4"
+    clip.write_bytes(b"x")
+    told = iter(Events(origin, creator.begin(clip)))
+    assert next(told)["status"] == "uploading"
+    origin.terminate()
+    assert list(told) == []
+    assert origin.wait() == 0
