@@ -1,7 +1,7 @@
 """A real S3 server for a test: Ceph's RADOS gateway over one monitor and one store in memory.
 
-    server = S3Server(folder)        # some 15 s later it answers
-    bucket = server.bucket("films")  # made anew
+    server = S3Server()             # some 15 s later it answers
+    url = server.bucket("films")    # made anew
     server.close()
 
 All ports are on loopback. What the programs under test need stands in `endpoint` and
@@ -9,10 +9,13 @@ All ports are on loopback. What the programs under test need stands in `endpoint
 """
 import os
 import pathlib
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import uuid
 
 from lab_wire import free_port, until
@@ -59,6 +62,67 @@ rgw enable ops log = false
 rgw run sync thread = false
 rgw dynamic resharding = false
 """
+
+
+class RoughWay:
+    """A way to a server on which every other connection breaks, at another place each time: at
+    once, in the middle of a request or of an answer, or with an answer that says to come back
+    later. What begins a multipart gets through: nobody could tell afterwards that it was begun."""
+
+    FATES = (1 << 40, 0, 1 << 40, 700, 1 << 40, 3_000_000, 1 << 40, "busy", 1 << 40, 90_000)
+    BUSY = (b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: 40\r\n"
+            b"Connection: close\r\n\r\n<Error><Code>SlowDown</Code>now!</Error>")
+
+    def __init__(self, port, life=7):
+        self.port_behind, self.life, self.n, self.n_broken = port, life, 0, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            fate = self.FATES[self.n % len(self.FATES)]
+            self.n += 1
+            threading.Thread(target=self._serve, args=(client, fate), daemon=True).start()
+
+    def _serve(self, client, fate):
+        with client, socket.create_connection(("127.0.0.1", self.port_behind)) as server:
+            try:
+                self._carry(client, server, fate)
+            except OSError:
+                pass
+
+    def _carry(self, client, server, fate):
+        left, n_requests, is_spared = fate, 0, False
+        while True:
+            for source in select.select([client, server], [], [])[0]:
+                data = source.recv(65536)
+                if not data:
+                    return
+                if source is client and data[:5] in (b"GET /", b"PUT /", b"POST ", b"HEAD ", b"DELET"):
+                    n_requests += 1
+                    is_spared = data.startswith(b"POST ") and b"?uploads=" in data
+                    if n_requests > self.life and not is_spared:
+                        return  # an idle connection that was closed as it was used again
+                    if fate == "busy" and not is_spared:
+                        self.n_broken += 1
+                        client.sendall(self.BUSY)
+                        return
+                if isinstance(left, int):
+                    left -= len(data)
+                    if left < 0 and not is_spared:
+                        self.n_broken += 1
+                        (server if source is client else client).sendall(data[:len(data) // 2])
+                        return
+                (server if source is client else client).sendall(data)
+
+    def close(self):
+        self.listener.close()
 
 
 class S3Server:
