@@ -168,6 +168,10 @@ void origin_hls_master(struct fb_buf *buf, const struct origin_presentation *pre
                        bool has_trick_play)
 {
     fb_buf_append(buf, FB_STR("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"));
+    if (presentation->storyboard != NULL) {
+        fb_buf_append(buf, FB_STR("#EXT-X-SESSION-DATA:DATA-ID=\"forebay.storyboard\","
+                                  "VALUE=\"storyboard.vtt\"\n"));
+    }
     hls_group(buf, "AUDIO", "audio", presentation->audios, presentation->n_audios);
     hls_group(buf, "SUBTITLES", "text", presentation->texts, presentation->n_texts);
     for (size_t i = 0; i < presentation->n_videos; i++) {

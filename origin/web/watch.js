@@ -2,6 +2,8 @@
 import Hls from "./hls.js";
 import { tellOf } from "./beacons.js";
 import { bytes, duration, parseCacheStatus } from "./cache_status.js";
+import { offerScrubbing } from "./scrub.js";
+import { offerTracks } from "./tracks.js";
 
 const POLL_MS = 1000;
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
@@ -141,7 +143,12 @@ function play() {
     const sid = newSid();
     const teller = tellOf(video, id, sid);
     const hls = new Hls({ capLevelToPlayerSize: false, cmcd: { sessionId: sid, contentId: id } });
+    hls.once(Hls.Events.MANIFEST_LOADED, (_, { url, sessionData }) => {
+        const storyboard = sessionData?.["forebay.storyboard"]?.VALUE;
+        offerScrubbing(video, storyboard ? new URL(storyboard, url).href : null);
+    });
     hls.on(Hls.Events.MANIFEST_PARSED, () => offerQualities(hls));
+    offerTracks(hls);
     hls.on(Hls.Events.LEVEL_SWITCHED, () => showPlaying(hls));
     hls.on(Hls.Events.FRAG_LOADED, (_, { frag, networkDetails, part }) => {
         teller.aim(networkDetails?.responseURL || frag.url);

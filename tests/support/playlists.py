@@ -57,14 +57,14 @@ def read_media_playlist(rendition):
 
 
 def read_hls(master):
-    """The renditions of a multivariant playlist, each with its segments."""
+    """The renditions of a multivariant playlist with picture or sound, each with its segments."""
     found, waiting = [], None
     for line in fetch(master).splitlines():
         if line.startswith("#EXT-X-STREAM-INF"):
             waiting = attributes(line)
         elif line.startswith("#EXT-X-MEDIA"):
             about = attributes(line)
-            if "URI" in about:
+            if about["TYPE"] == "AUDIO":
                 url = urllib.parse.urljoin(master, about["URI"])
                 found.append(Rendition(f"sound {about.get('NAME', '')}".strip(), url,
                                        attributes=about))
@@ -76,9 +76,11 @@ def read_hls(master):
 
 
 def read_dash(manifest):
-    """The representations of a static MPD with SegmentTemplate."""
+    """The representations of a static MPD with picture or sound."""
     root, found = ET.fromstring(fetch(manifest)), []
     for adaptation in root.iter(f"{MPD}AdaptationSet"):
+        if adaptation.get("contentType") not in ("video", "audio"):
+            continue
         for representation in adaptation.iter(f"{MPD}Representation"):
             template = representation.find(f"{MPD}SegmentTemplate")
             if template is None:

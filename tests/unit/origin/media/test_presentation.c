@@ -252,6 +252,10 @@ static void the_storyboard_is_a_set_of_images(void **state)
                                             .sheets = sheets,
                                             .n_sheets = 2};
     f->all.storyboard = &facts;
+    origin_hls_master(&f->buf, &f->all, false);
+    assert_non_null(strstr(f->buf.ptr, "#EXT-X-SESSION-DATA:DATA-ID=\"forebay.storyboard\","
+                                       "VALUE=\"storyboard.vtt\"\n"));
+    fb_buf_clear(&f->buf);
     origin_dash_manifest(&f->buf, &f->all);
     assert_non_null(strstr(f->buf.ptr, "duration=\"6000\" startNumber=\"1\""
                                        " media=\"s/$Number%05d$.jpg\"/>"));
