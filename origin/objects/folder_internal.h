@@ -12,7 +12,7 @@
  * folder.c        opening, reading, removal
  * folder_put.c    puts
  * folder_parts.c  multiparts
- * origin_folder_list.c   lists
+ * folder_list.c   lists
  */
 #pragma once
 
@@ -86,8 +86,7 @@ int origin_folder_multipart_part(struct origin_objects *objects, struct fb_str k
 int origin_folder_put_commit_part(struct origin_put *put, struct fb_str etag,
                                   struct origin_part *ret_part);
 int origin_folder_multipart_parts(struct origin_objects *objects, struct fb_str key,
-                                  struct fb_str id, uint32_t after, struct origin_part *parts,
-                                  size_t max, size_t *ret_n);
+                                  struct fb_str id, struct origin_part_page *page);
 int origin_folder_multipart_complete(struct origin_objects *objects, struct fb_str key,
                                      struct fb_str id, const struct origin_part_name *parts,
                                      size_t n_parts);
@@ -96,7 +95,7 @@ int origin_folder_multipart_abort(struct origin_objects *objects, struct fb_str 
 int origin_folder_multipart_list(struct origin_objects *objects, int64_t before_ms,
                                  struct origin_multipart *items, size_t max, size_t *ret_n);
 
-/* ---- origin_folder_list.c --------------------------------------------------------- */
+/* ---- folder_list.c --------------------------------------------------------- */
 
 int origin_folder_list(struct origin_objects *objects, struct fb_str prefix, struct fb_str after,
                        struct origin_listed *items, size_t max, size_t *ret_n);

@@ -190,7 +190,7 @@ static int part_open(const struct parts *parts, uint32_t number, struct origin_p
 {
     FB_AUTO(fb_fd_done) int fd = -1;
     char name[PART_NAME_MAX];
-    struct stat st;
+    struct stat st = {.st_size = 0};
 
     part_name(number, name);
     int err = fb_file_open(parts->fd, name, O_RDONLY, 0, &fd);
@@ -252,26 +252,25 @@ static int parts_numbers(const struct parts *parts, uint32_t after, uint32_t **r
 }
 
 int origin_folder_multipart_parts(struct origin_objects *objects, struct fb_str key,
-                                  struct fb_str id, uint32_t after, struct origin_part *items,
-                                  size_t max, size_t *ret_n)
+                                  struct fb_str id, struct origin_part_page *page)
 {
     FB_AUTO(parts_done) struct parts parts = {.fd = -1};
     FB_AUTO(fb_freep) uint32_t *numbers = NULL;
     size_t n_numbers = 0;
 
     int err = parts_open(objects, key, id, &parts);
-    if (err < 0 || (err = parts_numbers(&parts, after, &numbers, &n_numbers)) < 0) {
+    if (err < 0 || (err = parts_numbers(&parts, page->after, &numbers, &n_numbers)) < 0) {
         return err;
     }
-    size_t n = FB_MIN(n_numbers, max);
+    size_t n = FB_MIN(n_numbers, page->max);
     for (size_t i = 0; i < n; i++) {
         FB_AUTO(fb_fd_done) int fd = -1;
-        err = part_open(&parts, numbers[i], &items[i], &fd);
+        err = part_open(&parts, numbers[i], &page->parts[i], &fd);
         if (err < 0) {
             return err;
         }
     }
-    *ret_n = n;
+    page->n = n;
     return FB_OK;
 }
 

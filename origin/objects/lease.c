@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -323,8 +324,8 @@ static int read_rest(const struct origin_object *object, uint64_t offset, char *
     struct call call;
 
     call_init(&call, lease_of(object->objects), FB_METHOD_GET, key);
-    (void)snprintf(range, sizeof(range), "bytes=%llu-%llu",
-                   (unsigned long long)(offset + *received), (unsigned long long)(offset + n - 1));
+    (void)snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64, offset + *received,
+                   offset + n - 1);
     call_add_header(&call, FB_STR("Range"), fb_str_from(range));
     call.into = to + *received;
     call.into_len = n - *received;

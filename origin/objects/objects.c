@@ -45,7 +45,7 @@ int origin_objects_open(const struct origin_objects_options *options,
             fb_diag_set(diag, FB_E_UNSUPPORTED,
                         "objects '%.*s': expected file:<folder> or s3://<bucket>", FB_STR_ARG(url));
     }
-    if (err < 0) {
+    if (err < 0 || objects == NULL) {
         return err;
     }
     objects->clock = options->clock != NULL ? options->clock : fb_clock_system();
@@ -211,7 +211,7 @@ int origin_put_commit_part(struct origin_put *put, struct fb_str etag, struct or
 }
 
 int origin_multipart_parts(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                           uint32_t after, struct origin_part *parts, size_t max, size_t *ret_n)
+                           struct origin_part_page *page)
 {
     const struct origin_objects_ops *ops = objects->ops;
     uint64_t begun_ns = origin_count_begin(objects);
@@ -219,9 +219,8 @@ int origin_multipart_parts(struct origin_objects *objects, struct fb_str key, st
     if (ops->multipart_parts == NULL) {
         return FB_E_UNSUPPORTED;
     }
-    int err = multipart_is_good(key, id)
-                  ? ops->multipart_parts(objects, key, id, after, parts, max, ret_n)
-                  : FB_E_MALFORMED;
+    int err =
+        multipart_is_good(key, id) ? ops->multipart_parts(objects, key, id, page) : FB_E_MALFORMED;
     return multipart_counted(objects, begun_ns, err);
 }
 

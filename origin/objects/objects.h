@@ -156,10 +156,15 @@ FB_MUST_CHECK int origin_put_commit_part(struct origin_put *put, struct fb_str e
                                          struct origin_part *ret_part);
 
 /* The parts that are there with numbers above `after`, in their order, at most `max`. All were
- * given if *ret_n < max. */
+ * given if page->n < page->max. */
+struct origin_part_page {
+    uint32_t after;            /* in */
+    size_t max;                /* in */
+    struct origin_part *parts; /* in: where they go */
+    size_t n;                  /* out */
+};
 FB_MUST_CHECK int origin_multipart_parts(struct origin_objects *objects, struct fb_str key,
-                                         struct fb_str id, uint32_t after,
-                                         struct origin_part *parts, size_t max, size_t *ret_n);
+                                         struct fb_str id, struct origin_part_page *page);
 
 /* Makes one object of the parts named, whose numbers ascend; others are forgotten (but
  * Ceph's gateway, for one, wants all to be named). FB_E_CONFLICT if one of them is not there with

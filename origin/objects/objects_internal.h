@@ -28,7 +28,7 @@ struct origin_objects_ops {
     int (*put_commit_part)(struct origin_put *put, struct fb_str etag,
                            struct origin_part *ret_part); /* not NULL */
     int (*multipart_parts)(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                           uint32_t after, struct origin_part *parts, size_t max, size_t *ret_n);
+                           struct origin_part_page *page);
     int (*multipart_complete)(struct origin_objects *objects, struct fb_str key, struct fb_str id,
                               const struct origin_part_name *parts, size_t n_parts);
     int (*multipart_abort)(struct origin_objects *objects, struct fb_str key, struct fb_str id);

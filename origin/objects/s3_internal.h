@@ -7,7 +7,7 @@
  * s3_answer.c       what answers say
  * s3_put.c          puts, by way of a spool
  * s3_parts.c        multiparts
- * origin_s3_list.c         lists
+ * s3_list.c          lists
  *
  * What is put is spooled in an unnamed file and sent when it is whole, or a part of it is: however
  * slowly it comes, the server is never kept waiting, memory stays small, its SHA-256 is known
@@ -150,7 +150,7 @@ int origin_s3_multipart_begin(struct origin_objects *objects, struct fb_str key,
 int origin_s3_multipart_part(struct origin_objects *objects, struct fb_str key, struct fb_str id,
                              uint32_t number, uint64_t size, struct origin_put **ret_put);
 int origin_s3_multipart_parts(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                              uint32_t after, struct origin_part *parts, size_t max, size_t *ret_n);
+                              struct origin_part_page *page);
 int origin_s3_multipart_complete(struct origin_objects *objects, struct fb_str key,
                                  struct fb_str id, const struct origin_part_name *parts,
                                  size_t n_parts);
@@ -158,12 +158,18 @@ int origin_s3_multipart_abort(struct origin_objects *objects, struct fb_str key,
 int origin_s3_multipart_list(struct origin_objects *objects, int64_t before_ms,
                              struct origin_multipart *items, size_t max, size_t *ret_n);
 
-/* Sends `length` bytes of `fd` from `offset` as a part. */
-int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id, uint32_t number, int fd,
-                        uint64_t offset, uint64_t length, const char *sha256,
-                        char ret_etag[ORIGIN_ETAG_MAX + 1]);
+/* A part: `length` bytes of `fd` from `offset`. */
+struct s3_part_content {
+    uint32_t number;
+    int fd; /* borrowed */
+    uint64_t offset;
+    uint64_t length;
+    const char *sha256; /* hexadecimal */
+};
+int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id,
+                        const struct s3_part_content *content, char ret_etag[ORIGIN_ETAG_MAX + 1]);
 
-/* ---- origin_s3_list.c --------------------------------------------------------------- */
+/* ---- s3_list.c --------------------------------------------------------------- */
 
 int origin_s3_list(struct origin_objects *objects, struct fb_str prefix, struct fb_str after,
                    struct origin_listed *items, size_t max, size_t *ret_n);

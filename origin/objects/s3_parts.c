@@ -82,21 +82,20 @@ int origin_s3_multipart_abort(struct origin_objects *objects, struct fb_str key,
 
 /* ---- parts --------------------------------------------------------------------------- */
 
-int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id, uint32_t number, int fd,
-                        uint64_t offset, uint64_t length, const char *sha256,
-                        char ret_etag[ORIGIN_ETAG_MAX + 1])
+int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id,
+                        const struct s3_part_content *content, char ret_etag[ORIGIN_ETAG_MAX + 1])
 {
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
     struct s3_request request = S3_REQUEST("PUT", key);
     struct s3_answer answer;
 
-    fb_buf_printf(&query, "partNumber=%u&", number);
+    fb_buf_printf(&query, "partNumber=%u&", content->number);
     query_with_id(&query, "", id);
     request.query = query.ptr;
-    request.fd = fd;
-    request.offset = offset;
-    request.length = length;
-    request.sha256 = sha256;
+    request.fd = content->fd;
+    request.offset = content->offset;
+    request.length = content->length;
+    request.sha256 = content->sha256;
     int err = origin_s3_do(s3, &request, &answer);
     if (err == FB_OK) {
         memcpy(ret_etag, answer.etag, sizeof(answer.etag));
@@ -104,9 +103,8 @@ int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id, uint
     return err;
 }
 
-struct parts_page {
-    struct origin_part *parts;
-    size_t max;
+struct parts_reading {
+    struct origin_part_page *page;
     size_t n;
     struct origin_part part; /* being read */
     bool is_truncated;
@@ -114,57 +112,60 @@ struct parts_page {
 
 static int on_parts_element(void *ctx, struct fb_str path, struct fb_str text)
 {
-    struct parts_page *page = ctx;
+    struct parts_reading *reading = ctx;
     static const struct fb_str in_part = FB_STR("ListPartsResult/Part/");
 
     if (fb_str_starts_with(path, in_part)) {
         struct fb_str name = fb_str_skip(path, in_part.len);
         if (fb_str_equal(name, FB_STR("PartNumber"))) {
-            page->part.number = (uint32_t)number_of(text);
+            reading->part.number = (uint32_t)number_of(text);
         } else if (fb_str_equal(name, FB_STR("Size"))) {
-            page->part.size = number_of(text);
+            reading->part.size = number_of(text);
         } else if (fb_str_equal(name, FB_STR("LastModified"))) {
-            page->part.modified_ms = origin_s3_time(text);
+            reading->part.modified_ms = origin_s3_time(text);
         } else if (fb_str_equal(name, FB_STR("ETag"))) {
-            origin_s3_etag_copy(page->part.etag, text);
+            origin_s3_etag_copy(reading->part.etag, text);
         }
-    } else if (fb_str_equal(path, FB_STR("ListPartsResult/Part")) && page->n < page->max) {
-        page->parts[page->n++] = page->part;
-        page->part = (struct origin_part){.number = 0};
+    } else if (fb_str_equal(path, FB_STR("ListPartsResult/Part"))) {
+        if (reading->n < reading->page->max) {
+            reading->page->parts[reading->n++] = reading->part;
+        }
+        reading->part = (struct origin_part){.number = 0};
     } else if (fb_str_equal(path, FB_STR("ListPartsResult/IsTruncated"))) {
-        page->is_truncated = fb_str_equal_nocase(text, FB_STR("true"));
+        reading->is_truncated = fb_str_equal_nocase(text, FB_STR("true"));
     }
     return FB_OK;
 }
 
 int origin_s3_multipart_parts(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                              uint32_t after, struct origin_part *parts, size_t max, size_t *ret_n)
+                              struct origin_part_page *page)
 {
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-    struct parts_page page = {.parts = parts, .max = max, .is_truncated = true};
+    struct parts_reading reading = {.page = page, .is_truncated = true};
     struct s3_request request = S3_REQUEST("GET", key);
     struct s3_answer answer;
 
     request.text = &text;
-    while (page.is_truncated && page.n < max) {
-        size_t n_before = page.n;
+    while (reading.is_truncated && reading.n < page->max) {
+        size_t n_before = reading.n;
+        uint32_t after = n_before > 0 ? page->parts[n_before - 1].number : page->after;
         fb_buf_clear(&query);
         fb_buf_printf(&query, "max-parts=%zu&part-number-marker=%u&",
-                      FB_MIN(max - page.n, (size_t)PAGE),
-                      page.n > 0 ? parts[page.n - 1].number : after);
+                      FB_MIN(page->max - n_before, (size_t)PAGE), after);
         query_with_id(&query, "", id);
         request.query = query.ptr;
-        page.is_truncated = false;
+        reading.is_truncated = false;
         int err = origin_s3_do(s3_of(objects), &request, &answer);
-        if (err < 0 || (err = fb_xml_read(fb_buf_str(&text), on_parts_element, &page, NULL)) < 0) {
+        if (err < 0 ||
+            (err = fb_xml_read(fb_buf_str(&text), on_parts_element, &reading, NULL)) < 0) {
             return err;
         }
-        if (page.n == n_before) {
+        if (reading.n == n_before) {
             break;
         }
     }
-    *ret_n = page.n;
+    page->n = reading.n;
     return FB_OK;
 }
 
@@ -175,16 +176,16 @@ static int parts_check(struct origin_objects *objects, struct fb_str key, struct
                        const struct origin_part_name *names, size_t n_names, uint64_t *ret_size)
 {
     FB_AUTO(fb_freep) struct origin_part *parts = fb_alloc(ORIGIN_PART_MAX * sizeof(*parts));
+    struct origin_part_page page = {.max = ORIGIN_PART_MAX, .parts = parts};
     uint64_t size = 0;
-    size_t n = 0;
     size_t at = 0;
 
-    int err = origin_s3_multipart_parts(objects, key, id, 0, parts, ORIGIN_PART_MAX, &n);
+    int err = origin_s3_multipart_parts(objects, key, id, &page);
     for (size_t i = 0; err == FB_OK && i < n_names; i++) {
-        while (at < n && parts[at].number < names[i].number) {
+        while (at < page.n && parts[at].number < names[i].number) {
             at++;
         }
-        if (at == n || parts[at].number != names[i].number ||
+        if (at == page.n || parts[at].number != names[i].number ||
             !fb_str_equal_nocase(fb_str_from(parts[at].etag), names[i].etag)) {
             return FB_E_CONFLICT;
         }

@@ -147,8 +147,11 @@ static int put_send_piece(struct s3_put *put)
     struct origin_part *part = &put->sent[put->number++];
     part->number = put->number;
     part->size = put->spooled;
-    err = origin_s3_part_send(put->s3, key, fb_str_from(put->id), part->number, put->spool, 0,
-                              put->spooled, sha256, part->etag);
+    err = origin_s3_part_send(
+        put->s3, key, fb_str_from(put->id),
+        &(struct s3_part_content){
+            .number = part->number, .fd = put->spool, .length = put->spooled, .sha256 = sha256},
+        part->etag);
     if (err == FB_OK && lseek(put->spool, 0, SEEK_SET) < 0) {
         err = -errno;
     }
@@ -253,8 +256,11 @@ int origin_s3_put_commit_part(struct origin_put *base, struct fb_str etag,
     part.modified_ms = fb_clock_wall_ms(base->objects->clock);
     if (put->written == put->size) {
         hash_hex(&put->hash, sha256);
-        err = origin_s3_part_send(put->s3, fb_str_from(put->key), fb_str_from(put->id), put->number,
-                                  put->spool, 0, put->size, sha256, part.etag);
+        err = origin_s3_part_send(
+            put->s3, fb_str_from(put->key), fb_str_from(put->id),
+            &(struct s3_part_content){
+                .number = put->number, .fd = put->spool, .length = put->size, .sha256 = sha256},
+            part.etag);
     }
     put_free(put);
     if (err == FB_OK) {
@@ -304,8 +310,11 @@ static int file_send_parts(struct origin_objects *objects, struct fb_str key, in
         err = file_hash(fd, at, length, sha256);
         if (err == FB_OK) {
             sent[n].number = n + 1;
-            err = origin_s3_part_send(s3_of(objects), key, fb_str_from(id), n + 1, fd, at, length,
-                                      sha256, sent[n].etag);
+            err = origin_s3_part_send(
+                s3_of(objects), key, fb_str_from(id),
+                &(struct s3_part_content){
+                    .number = n + 1, .fd = fd, .offset = at, .length = length, .sha256 = sha256},
+                sent[n].etag);
             n++;
         }
     }

@@ -126,6 +126,7 @@ static size_t on_receive(char *from, size_t size, size_t n, void *ctx)
     return len;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 static size_t on_header(char *line, size_t size, size_t n, void *ctx)
 {
     struct attempt *attempt = ctx;
@@ -313,6 +314,7 @@ static void attempt_read_answer(struct attempt *attempt)
 }
 
 /* *ret_may_pass: trying again could help. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): its callbacks add to `received` */
 static int attempt_run(struct s3 *s3, const struct s3_request *request, size_t *received,
                        struct s3_answer *answer, bool *ret_may_pass)
 {

@@ -482,6 +482,15 @@ static int send_part(struct upload *upload, uint32_t number, uint64_t offset, si
     return origin_put_commit_part(object, fb_str_from(etag), &upload->parts[number]);
 }
 
+static int list_parts(struct fixture *f, struct fb_str key, struct fb_str id,
+                      struct origin_part_page page, size_t *ret_n)
+{
+    int err = origin_multipart_parts(f->objects, key, id, &page);
+
+    *ret_n = page.n;
+    return err;
+}
+
 static int complete(struct upload *upload, uint32_t from, uint32_t to)
 {
     struct origin_part_name names[8];
@@ -518,18 +527,20 @@ static void parts_come_in_any_order_and_are_replaced(void **state)
     assert_int_equal(send_part(&upload, 1, 0, PART, 5), FB_OK);
     assert_int_equal(stat_of(f, "t/up"), FB_E_NOT_FOUND);
 
-    assert_int_equal(
-        origin_multipart_parts(f->objects, FB_STR("t/up"), fb_str_from(upload.id), 0, parts, 8, &n),
-        FB_OK);
+    assert_int_equal(list_parts(f, FB_STR("t/up"), fb_str_from(upload.id),
+                                (struct origin_part_page){.after = 0, .max = 8, .parts = parts},
+                                &n),
+                     FB_OK);
     assert_int_equal(n, 3);
     for (uint32_t i = 0; i < n; i++) {
         assert_int_equal(parts[i].number, i + 1);
         assert_int_equal(parts[i].size, upload.parts[i + 1].size);
         assert_string_equal(parts[i].etag, upload.parts[i + 1].etag);
     }
-    assert_int_equal(
-        origin_multipart_parts(f->objects, FB_STR("t/up"), fb_str_from(upload.id), 1, parts, 1, &n),
-        FB_OK);
+    assert_int_equal(list_parts(f, FB_STR("t/up"), fb_str_from(upload.id),
+                                (struct origin_part_page){.after = 1, .max = 1, .parts = parts},
+                                &n),
+                     FB_OK);
     assert_int_equal(n, 1);
     assert_int_equal(parts[0].number, 2);
     assert_int_equal(complete(&upload, 1, 3), FB_OK);
@@ -591,7 +602,9 @@ static void an_aborted_multipart_takes_no_parts(void **state)
     assert_int_equal(origin_multipart_abort(f->objects, FB_STR("t/up"), id), FB_OK);
     assert_int_equal(send_part(&upload, 2, 0, 1000, 1), FB_E_NOT_FOUND);
     assert_int_equal(complete(&upload, 1, 1), FB_E_NOT_FOUND);
-    assert_int_equal(origin_multipart_parts(f->objects, FB_STR("t/up"), id, 0, parts, 2, &n),
+    assert_int_equal(list_parts(f, FB_STR("t/up"), id,
+                                (struct origin_part_page){.after = 0, .max = 2, .parts = parts},
+                                &n),
                      FB_E_NOT_FOUND);
     assert_int_equal(stat_of(f, "t/up"), FB_E_NOT_FOUND);
 }
@@ -606,14 +619,18 @@ static void ids_and_keys_go_together(void **state)
 
     begin(f, &upload);
     struct fb_str id = fb_str_from(upload.id);
-    assert_int_equal(origin_multipart_parts(f->objects, FB_STR("t/other"), id, 0, parts, 1, &n),
+    assert_int_equal(list_parts(f, FB_STR("t/other"), id,
+                                (struct origin_part_page){.after = 0, .max = 1, .parts = parts},
+                                &n),
                      FB_E_NOT_FOUND);
-    assert_int_equal(
-        origin_multipart_parts(f->objects, FB_STR("t/up"), FB_STR("unknown"), 0, parts, 1, &n),
-        FB_E_NOT_FOUND);
+    assert_int_equal(list_parts(f, FB_STR("t/up"), FB_STR("unknown"),
+                                (struct origin_part_page){.after = 0, .max = 1, .parts = parts},
+                                &n),
+                     FB_E_NOT_FOUND);
     for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
-        assert_int_equal(origin_multipart_parts(f->objects, FB_STR("t/up"), fb_str_from(bad[i]), 0,
-                                                parts, 1, &n),
+        assert_int_equal(list_parts(f, FB_STR("t/up"), fb_str_from(bad[i]),
+                                    (struct origin_part_page){.after = 0, .max = 1, .parts = parts},
+                                    &n),
                          FB_E_MALFORMED);
     }
     struct origin_put *object = NULL;
@@ -699,7 +716,9 @@ static void a_part_cut_short_is_none(void **state)
     assert_int_equal(origin_put_commit_part(object, FB_STR("x"), NULL), FB_E_CLOSED);
     assert_int_equal(origin_multipart_part(f->objects, FB_STR("t/up"), id, 1, 0, &object), FB_OK);
     assert_int_equal(origin_put_commit(object), FB_E_MALFORMED);
-    assert_int_equal(origin_multipart_parts(f->objects, FB_STR("t/up"), id, 0, parts, 1, &n),
+    assert_int_equal(list_parts(f, FB_STR("t/up"), id,
+                                (struct origin_part_page){.after = 0, .max = 1, .parts = parts},
+                                &n),
                      FB_OK);
     assert_int_equal(n, 0);
     assert_int_equal(origin_multipart_abort(f->objects, FB_STR("t/up"), id), FB_OK);
