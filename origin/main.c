@@ -195,6 +195,12 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
     if (err < 0) {
         return err;
     }
+    node->rounds = origin_rounds_new(&(struct origin_rounds_options){
+        .loop = node->loop, .pool = node->pool, .metrics = node->metrics});
+    err = origin_gates_open(node, diag);
+    if (err < 0) {
+        return err;
+    }
     node->jobs = origin_jobs_new(&(struct origin_jobs_options){
         .catalog = node->catalog,
         .objects = node->objects,
@@ -206,8 +212,6 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
         .backoff_ms = (uint32_t)conf->jobs.backoff,
     });
     origin_jobs_on_queued(node->jobs, node_wake_workers, node);
-    node->rounds = origin_rounds_new(&(struct origin_rounds_options){
-        .loop = node->loop, .pool = node->pool, .metrics = node->metrics});
     return origin_signals_open(node, diag);
 }
 
@@ -237,6 +241,9 @@ static void node_make_handlers(struct origin_node *node)
         .catalog = node->catalog,
         .objects = node->objects,
         .auth = node->auth,
+        .access = node->gates.access,
+        .keys = node->gates.keys,
+        .removals = node->gates.removals,
         .jobs = node->jobs,
         .upload = node->upload,
         .engagement = node->engagement,
@@ -261,6 +268,7 @@ static void node_make_handlers(struct origin_node *node)
         .catalog = node->catalog,
         .objects = node->objects,
         .object_pool = node->stores.pool,
+        .access = node->gates.access,
         .clock = fb_clock_system(),
         .metrics = node->metrics,
         .public_url = conf->public_url,
@@ -367,6 +375,7 @@ static void node_stop(void *ctx)
     origin_jobs_free(node->jobs);
     origin_search_free(node->search);
     origin_signals_close(&node->signals);
+    origin_gates_close(&node->gates);
     origin_engagement_free(node->engagement);
     fb_free(node->trusted);
     origin_auth_close(node->auth);

@@ -3,6 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/http/content_type.h"
 #include "base/log/log.h"
+#include "origin/access/access.h"
 #include "origin/api/api_internal.h"
 #include "origin/api/peer.h"
 #include "origin/auth/auth.h"
@@ -95,16 +96,36 @@ struct fb_address origin_api_peer(const struct origin_api *api, const struct fb_
     return origin_api_peer_of(&call->peer, &call->request->headers, &trusted);
 }
 
-int origin_api_public_video(const struct origin_api *api, struct fb_call *call,
-                            struct origin_video *ret_video)
+int origin_api_look(const struct origin_api *api, struct fb_call *call,
+                    struct origin_video *ret_video, struct origin_view *ret_view)
 {
+    struct fb_str field = fb_headers_find(&call->request->headers, FB_STR("Authorization"));
     struct origin_video video;
 
     int err = origin_api_video(api, call, &video);
     if (err < 0) {
         return err;
     }
-    if (!origin_video_is_public(&video)) {
+    err = origin_access_look(api->options.access, field, &video, ret_view);
+    if (err < 0) {
+        origin_api_broken(call, err, "see who looks at a video");
+        return err;
+    }
+    *ret_video = video;
+    return FB_OK;
+}
+
+int origin_api_seen_video(const struct origin_api *api, struct fb_call *call,
+                          struct origin_video *ret_video)
+{
+    struct origin_video video;
+    struct origin_view view;
+
+    int err = origin_api_look(api, call, &video, &view);
+    if (err < 0) {
+        return err;
+    }
+    if (!view.may_play) {
         fb_call_problem(call, 404, "no-video", "There is no such video.");
         return FB_E_NOT_FOUND;
     }
@@ -121,6 +142,10 @@ int origin_api_own_video(const struct origin_api *api, struct fb_call *call,
     int err = origin_api_user(api, call, &user);
     if (err < 0 || (err = origin_api_video(api, call, &video)) < 0) {
         return err;
+    }
+    if (!origin_id_equal(&video.owner, &user) && video.privacy == ORIGIN_PRIVACY_PRIVATE) {
+        fb_call_problem(call, 404, "no-video", "There is no such video.");
+        return FB_E_NOT_FOUND;
     }
     if (!origin_id_equal(&video.owner, &user)) {
         fb_call_problem(call, 403, "not-the-owner", "This video belongs to somebody else.");
@@ -207,6 +232,11 @@ static const struct fb_route api_routes[] = {
     GET(V1 "/feed/following", origin_api_following),
     GET(VIDEO, origin_api_get),
     DELETE(VIDEO, origin_api_delete),
+    {.method = FB_METHOD_PATCH, .pattern = VIDEO, .call = origin_api_set_access},
+    POST(V1 "/licences/clearkey", origin_api_clear_key),
+    {.method = FB_METHOD_OPTIONS,
+     .pattern = V1 "/licences/clearkey",
+     .call = origin_api_clear_key_options},
     POST(VIDEO "/complete", origin_api_complete),
     {.method = FB_METHOD_POST,
      .pattern = VIDEO "/subtitles",

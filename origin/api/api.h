@@ -8,7 +8,8 @@
  *     GET    /api/v1/videos/{id}
  *     GET    /api/v1/videos/{id}/status
  *     GET    /api/v1/videos/{id}/manifest      302 to where players fetch it
- *     DELETE /api/v1/videos/{id}
+ *     PATCH, DELETE /api/v1/videos/{id}        who may see it, and where
+ *     POST   /api/v1/licences/clearkey         content keys, for who may play
  *     PUT, DELETE /api/v1/videos/{id}/like | save
  *     POST   /api/v1/videos/{id}/share
  *     GET, POST   /api/v1/videos/{id}/comments     DELETE /api/v1/comments/{id}
@@ -37,15 +38,18 @@
 struct fb_clock;
 struct fb_network;
 struct fb_route;
+struct origin_access;
 struct origin_api;
 struct origin_auth;
 struct origin_catalog;
 struct origin_engagement;
 struct origin_feed;
 struct origin_jobs;
+struct origin_keys;
 struct origin_objects;
 struct origin_search;
 struct origin_push;
+struct origin_removals;
 struct origin_status;
 struct origin_trending;
 struct origin_upload;
@@ -71,6 +75,9 @@ struct origin_api_options {
     struct origin_catalog *catalog;
     struct origin_objects *objects;
     struct origin_auth *auth;
+    struct origin_access *access;
+    struct origin_keys *keys;
+    struct origin_removals *removals;
     struct origin_jobs *jobs;
     struct origin_upload *upload;
     struct origin_engagement *engagement;

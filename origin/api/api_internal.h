@@ -41,9 +41,14 @@ FB_MUST_CHECK int origin_api_video(const struct origin_api *api, struct fb_call 
 FB_MUST_CHECK int origin_api_own_video(const struct origin_api *api, struct fb_call *call,
                                        struct origin_video *ret_video);
 
-/* The video of the path, if it is public: 404. */
-FB_MUST_CHECK int origin_api_public_video(const struct origin_api *api, struct fb_call *call,
-                                          struct origin_video *ret_video);
+/* The video of the path, and who looks at it; whatever they may. 404. */
+struct origin_view;
+FB_MUST_CHECK int origin_api_look(const struct origin_api *api, struct fb_call *call,
+                                  struct origin_video *ret_video, struct origin_view *ret_view);
+
+/* The video of the path, if it is ready and the caller may see it (origin/access/access.h): 404. */
+FB_MUST_CHECK int origin_api_seen_video(const struct origin_api *api, struct fb_call *call,
+                                        struct origin_video *ret_video);
 
 /* Whether the caller is an admin: 401, 403. */
 FB_MUST_CHECK int origin_api_admin(const struct origin_api *api, struct fb_call *call);
@@ -72,6 +77,16 @@ FB_MUST_CHECK int origin_api_number_page(struct fb_call *call, struct fb_str kin
                                          int64_t *ret_number, size_t *ret_limit); /* 0: none */
 FB_MUST_CHECK int origin_api_time_page(struct fb_call *call, struct fb_str kind,
                                        struct origin_page *page); /* all but the user */
+
+/* Who may see the video and where it may be played, as far as `body` tells; 422 where it is wrong.
+ * The list of countries is in the call's arena. */
+FB_MUST_CHECK int origin_api_read_access(struct fb_call *call, const struct fb_json *body,
+                                         struct origin_video *video);
+
+/* Whether who looks may play it where they are: 451. */
+FB_MUST_CHECK int origin_api_place(const struct origin_api *api, struct fb_call *call,
+                                   const struct origin_view *view,
+                                   const struct origin_video *video);
 
 /* A text of people's: 1 to so many characters without control characters. */
 struct origin_api_text {
@@ -141,6 +156,9 @@ void origin_api_delete(void *ctx, struct fb_call *call);
 void origin_api_subtitle_add(void *ctx, struct fb_call *call);
 void origin_api_subtitles(void *ctx, struct fb_call *call);
 void origin_api_subtitle_remove(void *ctx, struct fb_call *call);
+void origin_api_set_access(void *ctx, struct fb_call *call);
+void origin_api_clear_key(void *ctx, struct fb_call *call);
+void origin_api_clear_key_options(void *ctx, struct fb_call *call);
 void origin_api_get(void *ctx, struct fb_call *call);
 void origin_api_list(void *ctx, struct fb_call *call);
 void origin_api_following(void *ctx, struct fb_call *call);

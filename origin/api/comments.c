@@ -116,7 +116,7 @@ void origin_api_comment(void *ctx, struct fb_call *call)
     struct origin_once once;
 
     if (origin_api_actor(api, call, ORIGIN_LIMIT_COMMENTS, &comment.actor) < 0 ||
-        origin_api_public_video(api, call, &video) < 0 || origin_api_once(call, &once) < 0) {
+        origin_api_seen_video(api, call, &video) < 0 || origin_api_once(call, &once) < 0) {
         return;
     }
     comment.video = video.id;
@@ -155,7 +155,7 @@ void origin_api_comments(void *ctx, struct fb_call *call)
     struct origin_video video;
     size_t n = 0;
 
-    if (origin_api_public_video(api, call, &video) < 0 || read_query(call, &query) < 0) {
+    if (origin_api_seen_video(api, call, &video) < 0 || read_query(call, &query) < 0) {
         return;
     }
     query.video = video.id;

@@ -6,6 +6,7 @@
 #include "origin/api/api_internal.h"
 #include "origin/jobs/jobs.h"
 #include "origin/objects/objects.h"
+#include "origin/removal/removal.h"
 #include "origin/upload/upload.h"
 
 #include <stdio.h>
@@ -178,6 +179,9 @@ void origin_api_create(void *ctx, struct fb_call *call)
         origin_api_refuse(call, 422, "bad-field", &diag);
         return;
     }
+    if (origin_api_read_access(call, body, &video) < 0) {
+        return;
+    }
     fb_json_set_text(root, "id", video.id.text);
     fb_json_set_text(root, "status", origin_video_status_text(ORIGIN_VIDEO_UPLOADING));
     int err = store_upload(api, call, root, &video);
@@ -281,7 +285,6 @@ void origin_api_delete(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
     struct origin_video video;
-    char prefix[KEY_MAX];
 
     if (origin_api_own_video(api, call, &video) < 0) {
         return;
@@ -292,13 +295,6 @@ void origin_api_delete(void *ctx, struct fb_call *call)
         origin_api_broken(call, err, "remove a video");
         return;
     }
-    (void)snprintf(prefix, sizeof(prefix), "media/%s", video.id.text);
-    err = origin_objects_remove_prefix(api->options.objects, fb_str_from(prefix));
-    (void)snprintf(prefix, sizeof(prefix), "uploads/%s", video.id.text);
-    int uploads = origin_objects_remove_prefix(api->options.objects, fb_str_from(prefix));
-    if (err < 0 || uploads < 0) {
-        origin_api_broken(call, err < 0 ? err : uploads, "remove a video's objects");
-        return;
-    }
+    origin_removals_video(api->options.removals, &video.id);
     call->status = 204;
 }

@@ -31,7 +31,7 @@ static void react(const struct origin_api *api, struct fb_call *call, enum origi
     struct origin_video video;
 
     if (origin_api_actor(api, call, ORIGIN_LIMIT_REACTIONS, &change.actor) < 0 ||
-        origin_api_public_video(api, call, &video) < 0) {
+        origin_api_seen_video(api, call, &video) < 0) {
         return;
     }
     change.video = video.id;
@@ -111,7 +111,7 @@ void origin_api_share(void *ctx, struct fb_call *call)
     struct origin_once once;
 
     if (origin_api_actor(api, call, ORIGIN_LIMIT_REACTIONS, &share.actor) < 0 ||
-        origin_api_public_video(api, call, &video) < 0 || origin_api_once(call, &once) < 0 ||
+        origin_api_seen_video(api, call, &video) < 0 || origin_api_once(call, &once) < 0 ||
         read_share(call, &share) < 0) {
         return;
     }

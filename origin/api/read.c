@@ -2,8 +2,8 @@
  * What is told of videos.
  */
 #include "base/core/clock.h"
+#include "origin/access/access.h"
 #include "origin/api/api_internal.h"
-#include "origin/auth/auth.h"
 #include "origin/catalog/renditions.h"
 
 #include <inttypes.h>
@@ -37,6 +37,7 @@ static void store_owners(struct fb_json *root, const struct origin_video *video)
 {
     fb_json_set_str(root, "filename", video->filename);
     fb_json_set_int(root, "size", (int64_t)video->source_bytes);
+    origin_countries_store(root, "countries", video->countries);
     if (video->deactivated_ms != 0) {
         struct fb_json *deactivated = fb_json_set_object(root, "deactivated");
         origin_api_set_time(deactivated, "at", video->deactivated_ms);
@@ -60,6 +61,7 @@ void origin_api_video_store(struct fb_json *root, const struct origin_video *vid
     origin_api_set_name(root, "category", video->category);
     origin_api_set_name(root, "sound", video->sound);
     store_counts(root, &video->counters);
+    fb_json_set_text(root, "privacy", origin_privacy_text(video->privacy));
     fb_json_set_text(root, "status", origin_video_status_text(video->status));
     fb_json_set_int(root, "progress", origin_api_progress(video));
     origin_api_set_time(root, "created_at", video->created_ms);
@@ -79,43 +81,12 @@ void origin_api_video_store(struct fb_json *root, const struct origin_video *vid
     }
 }
 
-/* Who looks, as far as a video is concerned. */
-struct viewer {
-    struct origin_id user; /* empty: nobody that is known */
-    bool is_owner;
-    bool may_see; /* the video as it is now */
-    bool sees_all;
-};
-
-/* A video that is not public is there for its owner, and for admins if one of them took it away. */
-static int find_viewer(const struct origin_api *api, struct fb_call *call,
-                       const struct origin_video *video, struct viewer *ret_viewer)
-{
-    struct fb_str field = fb_headers_find(&call->request->headers, FB_STR("Authorization"));
-    struct viewer viewer = {.may_see = origin_video_is_public(video)};
-    int err = FB_OK;
-
-    if (origin_auth_user(api->options.auth, field, &viewer.user) == FB_OK) {
-        viewer.is_owner = origin_id_equal(&viewer.user, &video->owner);
-        viewer.sees_all = viewer.is_owner;
-        if (!viewer.is_owner && video->deactivated_ms != 0) {
-            err =
-                origin_engagement_is_admin(api->options.engagement, &viewer.user, &viewer.sees_all);
-        }
-    }
-    viewer.may_see = viewer.may_see || viewer.sees_all;
-    if (err == FB_OK) {
-        *ret_viewer = viewer;
-    }
-    return err;
-}
-
 static int store_relation(const struct origin_api *api, struct fb_json *root,
-                          const struct viewer *viewer, const struct origin_video *video)
+                          const struct origin_view *view, const struct origin_video *video)
 {
     struct origin_relation relation;
 
-    int err = origin_catalog_relation(api->options.catalog, &viewer->user, &video->id, &relation);
+    int err = origin_catalog_relation(api->options.catalog, &view->user, &video->id, &relation);
     if (err == FB_OK) {
         struct fb_json *mine = fb_json_set_object(root, "mine");
         fb_json_set_bool(mine, "liked", relation.has_liked);
@@ -147,18 +118,23 @@ static int store_renditions(const struct origin_api *api, struct fb_json *root,
     return FB_OK;
 }
 
-/* `public_url`/media/<id>/<version>/<file>, in the arena. */
+/* `public_url`[/<pass>]/media/<id>/<version>/<file>, in the arena. */
 static struct fb_str media_url(const struct origin_api *api, struct fb_arena *arena,
                                const struct origin_video *video, const char *file)
 {
     FB_AUTO(fb_buf_done) struct fb_buf url = {0};
     struct fb_str base = api->options.public_url;
+    struct fb_str pass = origin_access_pass(api->options.access, arena, video);
 
     while (fb_str_ends_with(base, FB_STR("/"))) {
         base.len--;
     }
-    fb_buf_printf(&url, "%.*s/media/%s/%.*s/%s", FB_STR_ARG(base), video->id.text,
-                  FB_STR_ARG(video->version), file);
+    fb_buf_append(&url, base);
+    if (pass.len > 0) {
+        fb_buf_append_byte(&url, '/');
+        fb_buf_append(&url, pass);
+    }
+    fb_buf_printf(&url, "/media/%s/%.*s/%s", video->id.text, FB_STR_ARG(video->version), file);
     return fb_arena_dup(arena, fb_buf_str(&url));
 }
 
@@ -182,21 +158,22 @@ struct fb_json *origin_api_video_add(const struct origin_api *api, struct fb_cal
 }
 
 static int store_all(const struct origin_api *api, struct fb_call *call, struct fb_json *root,
-                     const struct origin_video *video)
+                     const struct origin_video *video, const struct origin_view *view)
 {
-    struct viewer viewer = {.may_see = false};
+    int err = FB_OK;
 
-    int err = find_viewer(api, call, video, &viewer);
-    if (err < 0 || !viewer.may_see) {
-        return err < 0 ? err : FB_E_NOT_FOUND;
-    }
-    origin_api_video_store(root, video, viewer.sees_all);
+    origin_api_video_store(root, video, view->sees_all);
     origin_api_poster_store(api, call->arena, root, video);
-    if (viewer.user.text[0] != '\0') {
-        err = store_relation(api, root, &viewer, video);
+    if (view->user.text[0] != '\0') {
+        err = store_relation(api, root, view, video);
     }
     return err == FB_OK && video->status == ORIGIN_VIDEO_READY ? store_renditions(api, root, video)
                                                                : err;
+}
+
+static void no_video(struct fb_call *call)
+{
+    fb_call_problem(call, 404, "no-video", "There is no such video.");
 }
 
 void origin_api_get(void *ctx, struct fb_call *call)
@@ -204,47 +181,45 @@ void origin_api_get(void *ctx, struct fb_call *call)
     const struct origin_api *api = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     struct origin_video video;
+    struct origin_view view;
 
-    if (origin_api_video(api, call, &video) < 0) {
+    if (origin_api_look(api, call, &video, &view) < 0) {
         return;
     }
-    int err = store_all(api, call, root, &video);
+    if (!view.may_see) {
+        no_video(call);
+        return;
+    }
+    int err = store_all(api, call, root, &video, &view);
     if (err == FB_OK) {
         origin_api_reply(call, 200, root);
-    } else if (err == FB_E_NOT_FOUND) {
-        fb_call_problem(call, 404, "no-video", "There is no such video.");
     } else {
         origin_api_broken(call, err, "read a video");
     }
 }
 
-/* The video of the path in any state, unless an admin took it away: 404. */
-static int active_video(const struct origin_api *api, struct fb_call *call,
-                        struct origin_video *ret_video)
+/* The video of the path in any state, unless an admin took it away or it is private: 404. Else
+ * whoever knows the id may follow the progress: a page that waits for a video has no token, and ids
+ * cannot be guessed. */
+static int followed_video(const struct origin_api *api, struct fb_call *call,
+                          struct origin_video *ret_video, struct origin_view *ret_view)
 {
-    struct origin_video video;
-
-    int err = origin_api_video(api, call, &video);
-    if (err < 0) {
-        return err;
-    }
-    if (video.deactivated_ms != 0) {
-        fb_call_problem(call, 404, "no-video", "There is no such video.");
+    int err = origin_api_look(api, call, ret_video, ret_view);
+    if (err == FB_OK && (!ret_view->may_follow || ret_video->deactivated_ms != 0)) {
+        no_video(call);
         return FB_E_NOT_FOUND;
     }
-    *ret_video = video;
-    return FB_OK;
+    return err;
 }
 
-/* Whoever knows the id may follow the progress: a page that waits for a video
- * has no token, and ids cannot be guessed. */
 void origin_api_status(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     struct origin_video video;
+    struct origin_view view;
 
-    if (active_video(api, call, &video) < 0) {
+    if (followed_video(api, call, &video, &view) < 0) {
         return;
     }
     origin_api_status_store(root, &video);
@@ -274,17 +249,21 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
     struct fb_str format = fb_query_param(call->request->query, call->arena, FB_STR("format"));
     bool is_dash = fb_str_equal(format, FB_STR("dash"));
     struct origin_video video;
+    struct origin_view view;
 
     if (format.ptr != NULL && !is_dash && !fb_str_equal(format, FB_STR("hls"))) {
         fb_call_problem(call, 400, "bad-format", "The format must be hls or dash.");
         return;
     }
-    if (active_video(api, call, &video) < 0) {
+    if (followed_video(api, call, &video, &view) < 0) {
         return;
     }
     if (video.status != ORIGIN_VIDEO_READY) {
         fb_call_problem(call, 409, "not-ready", "This video is not ready: it is %s.",
                         origin_video_status_text(video.status));
+        return;
+    }
+    if (origin_api_place(api, call, &view, &video) < 0) {
         return;
     }
     struct fb_str url =

@@ -64,7 +64,7 @@ void origin_api_watch(void *ctx, struct fb_call *call)
     bool is_new = false;
 
     if (origin_api_actor(api, call, ORIGIN_LIMIT_REACTIONS, &actor) < 0 ||
-        origin_api_public_video(api, call, &video) < 0 || origin_api_body(call, &body) < 0) {
+        origin_api_seen_video(api, call, &video) < 0 || origin_api_body(call, &body) < 0) {
         return;
     }
     if (read_event(body, &event, &diag) < 0) {

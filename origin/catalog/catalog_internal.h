@@ -10,6 +10,7 @@
 #include "origin/catalog/catalog.h"
 #include "origin/catalog/counters.h"
 #include "origin/catalog/idempotency.h"
+#include "origin/catalog/removals.h"
 #include "origin/catalog/videos.h"
 #include "origin/model/id.h"
 #include "origin/model/result.h"
@@ -60,12 +61,13 @@ FB_MUST_CHECK int origin_catalog_once(struct fb_db *db, const struct origin_cata
     " v.source_bytes, v.seq, v.status, v.progress, v.reason, v.version, v.duration_ms,"           \
     " v.width, v.height, v.has_audio, v.created_ms, v.published_ms, v.deactivated_ms,"            \
     " v.deactivated_reason, u.name, c.views, c.watch_ms, c.likes, c.comments, c.shares, c.saves," \
-    " v.sound, v.stage, v.is_degraded, v.options"
-enum { ORIGIN_VIDEO_N_COLUMNS = 32 };
+    " v.sound, v.stage, v.is_degraded, v.options, v.privacy, v.countries"
+enum { ORIGIN_VIDEO_N_COLUMNS = 34 };
 #define ORIGIN_VIDEO_TABLES                   \
     "videos v JOIN users u ON u.id = v.owner" \
     " LEFT JOIN video_counters c ON c.video = v.id"
-#define ORIGIN_VIDEO_IS_PUBLIC "v.status = 'ready' AND v.deactivated_ms IS NULL"
+#define ORIGIN_VIDEO_IS_PUBLIC \
+    "v.status = 'ready' AND v.deactivated_ms IS NULL AND v.privacy = 'public'"
 struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q,
                                                 struct fb_arena *arena);
 
@@ -87,6 +89,13 @@ FB_MUST_CHECK int origin_catalog_search_refresh(struct fb_db *db, const struct o
 FB_MUST_CHECK int origin_catalog_search_refresh_user(struct fb_db *db,
                                                      const struct origin_id *user);
 FB_MUST_CHECK int origin_catalog_search_forget(struct fb_db *db, const struct origin_id *video);
+
+/* Note, in the caller's transaction, that the objects of a video have to go, and that nodes have to
+ * forget what they keep of it (removals.h). */
+FB_MUST_CHECK int origin_catalog_removal_add(struct fb_db *db, const struct origin_id *video,
+                                             int64_t now_ms);
+FB_MUST_CHECK int origin_catalog_purge_add(struct fb_db *db, enum origin_purge_what what,
+                                           const struct origin_id *video, int64_t now_ms);
 
 /* The schema, one text per version; one of the texts. */
 extern const char origin_catalog_migration_jobs[];

@@ -6,7 +6,7 @@
 #define EVENTS_OF(kind, table)                                                       \
     "SELECT " kind ", e.video, e.user, e.at_ms, e.network, u.created_ms FROM " table \
     " e JOIN users u ON u.id = e.user JOIN videos v ON v.id = e.video"               \
-    " WHERE e.at_ms >= ?1 AND v.status = 'ready' AND v.deactivated_ms IS NULL"
+    " WHERE e.at_ms >= ?1 AND " ORIGIN_VIDEO_IS_PUBLIC
 
 int origin_catalog_events(struct origin_catalog *catalog, int64_t since_ms,
                           const struct origin_event_visitor *visitor)

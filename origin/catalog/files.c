@@ -29,7 +29,7 @@ int origin_catalog_files_put(struct fb_db *db, const struct origin_id *video,
 
 int origin_catalog_file_get(struct origin_catalog *catalog, const struct origin_id *video,
                             struct fb_str version, struct fb_str path,
-                            struct origin_result_file *ret_file)
+                            struct origin_result_file *ret_file, enum origin_privacy *ret_privacy)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     int err = fb_db_take(catalog->pool, &hold);
@@ -38,7 +38,7 @@ int origin_catalog_file_get(struct origin_catalog *catalog, const struct origin_
     }
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q =
-        fb_db_query(hold.db, "SELECT f.path, f.type, f.size, f.sha256 FROM files f"
+        fb_db_query(hold.db, "SELECT f.path, f.type, f.size, f.sha256, v.privacy FROM files f"
                              " JOIN videos v ON v.id = f.video AND v.deactivated_ms IS NULL"
                              " WHERE f.video = ?1 AND f.version = ?2 AND f.path = ?3");
     fb_db_bind_str(&q, 1, origin_id_str(video));
@@ -59,6 +59,8 @@ int origin_catalog_file_get(struct origin_catalog *catalog, const struct origin_
     memcpy(file.path, name.ptr, name.len);
     memcpy(file.type, type.ptr, type.len);
     memcpy(file.sha256, digest.ptr, digest.len);
+    *ret_privacy = ORIGIN_PRIVACY_PRIVATE; /* unless it says something else */
+    FB_IGNORE(origin_privacy_parse(fb_db_column_str(&q, 4), ret_privacy));
     *ret_file = file;
     return FB_OK;
 }

@@ -5,11 +5,13 @@
  */
 #pragma once
 
-#include "origin/catalog/catalog.h"
+#include "origin/catalog/videos.h"
 #include "origin/model/id.h"
 #include "origin/model/result.h"
 
-/* FB_E_NOT_FOUND if that version of the video has no such file, or the video is deactivated. */
+/* FB_E_NOT_FOUND if that version of the video has no such file, or the video is deactivated.
+ * *ret_privacy is the video's. */
 FB_MUST_CHECK int origin_catalog_file_get(struct origin_catalog *catalog,
                                           const struct origin_id *video, struct fb_str version,
-                                          struct fb_str path, struct origin_result_file *ret_file);
+                                          struct fb_str path, struct origin_result_file *ret_file,
+                                          enum origin_privacy *ret_privacy);

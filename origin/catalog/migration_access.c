@@ -35,5 +35,6 @@ const char origin_catalog_migration_access[] =
     ") STRICT;"
     "CREATE TABLE purge_nodes ("
     "  url TEXT NOT NULL PRIMARY KEY,"
+    "  is_upper INTEGER NOT NULL,"
     "  done INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;";

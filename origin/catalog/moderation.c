@@ -40,7 +40,9 @@ int origin_catalog_moderate(struct origin_catalog *catalog, const struct origin_
     if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
         (err = update(hold.db, decision, now_ms)) < 0 ||
         (err = write_down(hold.db, decision, now_ms)) < 0 ||
-        (err = origin_catalog_search_refresh(hold.db, &decision->video)) < 0) {
+        (err = origin_catalog_search_refresh(hold.db, &decision->video)) < 0 ||
+        (err = origin_catalog_purge_add(hold.db, ORIGIN_PURGE_MEDIA, &decision->video, now_ms)) <
+            0) {
         return err;
     }
     return fb_db_commit(&tx);

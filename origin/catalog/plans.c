@@ -171,7 +171,7 @@ int origin_catalog_plan_releases(struct origin_catalog *catalog, struct fb_str r
                  " FROM videos v LEFT JOIN user_counters c ON c.user = v.owner"
                  " LEFT JOIN (SELECT DISTINCT video FROM plan_requests"
                  "  WHERE region IN ('', ?1) AND until_ms > ?3) r ON r.video = v.seq"
-                 " WHERE v.status = 'ready' AND v.deactivated_ms IS NULL"
+                 " WHERE " ORIGIN_VIDEO_IS_PUBLIC
                  " AND (v.published_ms >= ?2 OR r.video IS NOT NULL) ORDER BY v.seq");
     fb_db_bind_str(&q, 1, region);
     fb_db_bind_int(&q, 2, since_ms);
@@ -229,7 +229,7 @@ int origin_catalog_plan_files(struct origin_catalog *catalog, int64_t video,
     struct fb_db_query q = fb_db_query(
         hold.db, "SELECT v.id, v.version, f.path, f.size, f.sha256 FROM videos v"
                  " JOIN files f ON f.video = v.id AND f.version = v.version WHERE v.seq = ?1"
-                 " AND v.status = 'ready' AND v.deactivated_ms IS NULL ORDER BY f.path");
+                 " AND " ORIGIN_VIDEO_IS_PUBLIC " ORDER BY f.path");
     fb_db_bind_int(&q, 1, video);
     while ((err = fb_db_step(&q)) == FB_OK) {
         struct fb_str digest = fb_db_column_blob(&q, 4);

@@ -15,6 +15,37 @@ const char *origin_video_status_text(enum origin_video_status status)
     return status_texts[status];
 }
 
+static const char *const privacy_texts[] = {
+    [ORIGIN_PRIVACY_PUBLIC] = "public",
+    [ORIGIN_PRIVACY_UNLISTED] = "unlisted",
+    [ORIGIN_PRIVACY_PRIVATE] = "private",
+};
+
+const char *origin_privacy_text(enum origin_privacy privacy)
+{
+    return privacy_texts[privacy];
+}
+
+int origin_privacy_parse(struct fb_str text, enum origin_privacy *ret_privacy)
+{
+    for (size_t i = 0; i < FB_ARRAY_LEN(privacy_texts); i++) {
+        if (fb_str_equal(text, fb_str_from(privacy_texts[i]))) {
+            *ret_privacy = (enum origin_privacy)i;
+            return FB_OK;
+        }
+    }
+    return FB_E_MALFORMED;
+}
+
+/* What the table's own check would not let in is for nobody. */
+static enum origin_privacy privacy_of(struct fb_str text)
+{
+    enum origin_privacy privacy = ORIGIN_PRIVACY_PRIVATE;
+
+    FB_IGNORE(origin_privacy_parse(text, &privacy));
+    return privacy;
+}
+
 static enum origin_video_status status_of(struct fb_str text)
 {
     for (size_t i = 0; i < FB_ARRAY_LEN(status_texts); i++) {
@@ -27,7 +58,8 @@ static enum origin_video_status status_of(struct fb_str text)
 
 bool origin_video_is_public(const struct origin_video *video)
 {
-    return video->status == ORIGIN_VIDEO_READY && video->deactivated_ms == 0;
+    return video->status == ORIGIN_VIDEO_READY && video->deactivated_ms == 0 &&
+           video->privacy == ORIGIN_PRIVACY_PUBLIC;
 }
 
 int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin_video *video)
@@ -40,8 +72,8 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(
         hold.db, "INSERT INTO videos (id, owner, title, description, tags, filename, source_bytes,"
-                 " status, created_ms, category, sound, options)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9, ?10, ?11)");
+                 " status, created_ms, category, sound, options, privacy, countries)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9, ?10, ?11, ?12, ?13)");
     fb_db_bind_str(&q, 1, origin_id_str(&video->id));
     fb_db_bind_str(&q, 2, origin_id_str(&video->owner));
     fb_db_bind_str(&q, 3, video->title);
@@ -53,6 +85,8 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     fb_db_bind_str(&q, 9, video->category.ptr != NULL ? video->category : FB_STR(""));
     fb_db_bind_str(&q, 10, video->sound.ptr != NULL ? video->sound : FB_STR(""));
     fb_db_bind_str(&q, 11, video->options.ptr != NULL ? video->options : FB_STR(""));
+    fb_db_bind_str(&q, 12, fb_str_from(origin_privacy_text(video->privacy)));
+    fb_db_bind_str(&q, 13, video->countries.ptr != NULL ? video->countries : FB_STR(""));
     return fb_db_run(&q);
 }
 
@@ -88,6 +122,8 @@ struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q, str
         .stage = (enum origin_stage)stage,
         .is_degraded = fb_db_column_int(q, 30) != 0,
         .options = origin_catalog_column_dup(q, arena, 31),
+        .privacy = privacy_of(fb_db_column_str(q, 32)),
+        .countries = origin_catalog_column_dup(q, arena, 33),
     };
 }
 
@@ -223,6 +259,57 @@ int origin_catalog_video_queue(struct origin_catalog *catalog, const struct orig
     return FB_OK;
 }
 
+/* ---- who may see it -------------------------------------------------------- */
+
+static int video_privacy(struct fb_db *db, const struct origin_id *id,
+                         enum origin_privacy *ret_privacy)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(db, "SELECT privacy FROM videos WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    int err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_NOT_FOUND : err;
+    }
+    *ret_privacy = privacy_of(fb_db_column_str(&q, 0));
+    return FB_OK;
+}
+
+static int update_access(struct fb_db *db, const struct origin_id *id, enum origin_privacy privacy,
+                         struct fb_str countries)
+{
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q =
+        fb_db_query(db, "UPDATE videos SET privacy = ?2, countries = ?3 WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(id));
+    fb_db_bind_str(&q, 2, fb_str_from(origin_privacy_text(privacy)));
+    fb_db_bind_str(&q, 3, countries.ptr != NULL ? countries : FB_STR(""));
+    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
+}
+
+int origin_catalog_video_set_access(struct origin_catalog *catalog, const struct origin_id *id,
+                                    enum origin_privacy privacy, struct fb_str countries)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
+    enum origin_privacy before = ORIGIN_PRIVACY_PUBLIC;
+
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
+        (err = video_privacy(hold.db, id, &before)) < 0 ||
+        (err = update_access(hold.db, id, privacy, countries)) < 0 ||
+        (err = origin_catalog_search_refresh(hold.db, id)) < 0) {
+        return err;
+    }
+    if (privacy != before) {
+        bool is_closed = privacy == ORIGIN_PRIVACY_PRIVATE || before == ORIGIN_PRIVACY_PRIVATE;
+        err = origin_catalog_purge_add(hold.db,
+                                       is_closed ? ORIGIN_PURGE_MEDIA : ORIGIN_PURGE_MANIFESTS, id,
+                                       origin_catalog_now(catalog));
+    }
+    return err < 0 ? err : fb_db_commit(&tx);
+}
+
 static int delete_row(struct fb_db *db, const struct origin_id *id)
 {
     FB_AUTO(fb_db_query_done)
@@ -239,7 +326,10 @@ int origin_catalog_video_remove(struct origin_catalog *catalog, const struct ori
     int err = fb_db_take(catalog->pool, &hold);
     if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
         (err = origin_catalog_search_forget(hold.db, id)) < 0 ||
-        (err = delete_row(hold.db, id)) < 0) {
+        (err = delete_row(hold.db, id)) < 0 ||
+        (err = origin_catalog_removal_add(hold.db, id, origin_catalog_now(catalog))) < 0 ||
+        (err = origin_catalog_purge_add(hold.db, ORIGIN_PURGE_MEDIA, id,
+                                        origin_catalog_now(catalog))) < 0) {
         return err;
     }
     return fb_db_commit(&tx);

@@ -26,6 +26,14 @@ enum origin_video_status {
     ORIGIN_VIDEO_FAILED
 };
 
+/* Who may see it (origin/access/access.h): everybody; who has its id, but no list shows it; its
+ * owner and admins. */
+enum origin_privacy { ORIGIN_PRIVACY_PUBLIC, ORIGIN_PRIVACY_UNLISTED, ORIGIN_PRIVACY_PRIVATE };
+
+/* "public", "unlisted", "private". */
+const char *origin_privacy_text(enum origin_privacy privacy);
+FB_MUST_CHECK int origin_privacy_parse(struct fb_str text, enum origin_privacy *ret_privacy);
+
 /* "uploading" and so on. */
 const char *origin_video_status_text(enum origin_video_status status);
 
@@ -40,6 +48,8 @@ struct origin_video {
     struct fb_str sound;    /* what others may use too; empty: none */
     struct fb_str options;  /* what the creator chose of the work on it, JSON; empty: nothing */
     uint64_t source_bytes;  /* as declared */
+    enum origin_privacy privacy;
+    struct fb_str countries; /* where it may be played (origin/access/countries.h) */
 
     /* Not read by origin_catalog_video_add(). */
     int64_t seq;
@@ -61,7 +71,7 @@ struct origin_video {
     struct origin_video_counters counters;
 };
 
-/* Whether everybody may see it: ready, and not deactivated. */
+/* Whether lists show it: ready, public, and not deactivated. */
 bool origin_video_is_public(const struct origin_video *video);
 
 /* Adds `video`, whose id is new, as uploading. */
@@ -92,6 +102,14 @@ FB_MUST_CHECK int origin_catalog_video_queue(struct origin_catalog *catalog,
                                              const struct origin_id *id, struct fb_str source,
                                              bool *ret_is_new);
 
-/* Forgets the video and all that belongs to it. Its objects remain. */
+/* Sets who may see it, and where. What nodes keep of it is purged as need be (removals.h).
+ * FB_E_NOT_FOUND. */
+FB_MUST_CHECK int origin_catalog_video_set_access(struct origin_catalog *catalog,
+                                                  const struct origin_id *id,
+                                                  enum origin_privacy privacy,
+                                                  struct fb_str countries);
+
+/* Forgets the video and all that belongs to it, and notes that its objects and copies have to go
+ * (removals.h). */
 FB_MUST_CHECK int origin_catalog_video_remove(struct origin_catalog *catalog,
                                               const struct origin_id *id);

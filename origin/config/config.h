@@ -83,6 +83,42 @@ struct origin_conf_plan {
     int64_t followers;
 };
 
+struct origin_conf_pass_key {
+    struct fb_str id;
+    struct fb_str secret_file;
+};
+
+struct origin_conf_playback {
+    struct fb_conf_list keys; /* of struct origin_conf_pass_key */
+    uint64_t pass;            /* ms */
+    bool pass_all;
+    struct fb_conf_list tiers; /* of struct fb_str: networks */
+};
+
+enum origin_conf_unknown { ORIGIN_CONF_UNKNOWN_SERVE, ORIGIN_CONF_UNKNOWN_REFUSE };
+
+struct origin_conf_countries {
+    struct fb_str database;    /* empty: none */
+    struct fb_conf_list allow; /* of struct fb_str; this or the next */
+    struct fb_conf_list deny;
+    int unknown; /* enum origin_conf_unknown */
+};
+
+enum origin_conf_tier { ORIGIN_CONF_TIER_EDGE, ORIGIN_CONF_TIER_REGIONAL };
+
+struct origin_conf_purge_node {
+    struct fb_str url;
+    int tier; /* enum origin_conf_tier */
+};
+
+struct origin_conf_purge {
+    struct fb_conf_list nodes; /* of struct origin_conf_purge_node */
+    struct fb_str authorities;
+    struct fb_str certificate;
+    struct fb_str key;
+    uint64_t late; /* ms */
+};
+
 struct origin_conf {
     struct fb_str node;
     struct fb_conf_list listen; /* of struct origin_conf_listen */
@@ -103,6 +139,10 @@ struct origin_conf {
     struct origin_conf_jobs jobs;
     struct origin_conf_views views;
     struct origin_conf_plan plan;
+    struct origin_conf_playback playback;
+    struct origin_conf_countries countries;
+    struct origin_conf_purge purge;
+    struct fb_str master_keys;      /* empty: in the folder of keys */
     struct fb_conf_list admins;     /* of struct fb_str: e-mail addresses */
     struct fb_conf_list categories; /* of struct fb_str */
     struct origin_conf_limits limits;

@@ -241,6 +241,15 @@ static const struct fb_conf_item origin_items[] = {
      .help = "Reports of views, from regional nodes and edges."},
     {"plan", FB_CONF_SECTION, AT(origin_conf, plan), .section = &plan_section,
      .help = "What the edges of each region should hold before anybody asks."},
+    {"playback", FB_CONF_SECTION, AT(origin_conf, playback),
+     .section = &origin_conf_playback_section, .help = "Passes for media."},
+    {"countries", FB_CONF_SECTION, AT(origin_conf, countries),
+     .section = &origin_conf_countries_section, .help = "Where videos may be played."},
+    {"purge", FB_CONF_SECTION, AT(origin_conf, purge), .section = &origin_conf_purge_section,
+     .help = "What has to go, from the store and from nodes."},
+    {"master_keys", FB_CONF_PATH, AT(origin_conf, master_keys),
+     .help = "The file of keys that seal content keys (encryption.md); by default "
+             "`keys/master.keys` in the folder of keys, which is made."},
     {"admins", FB_CONF_STRINGS, AT(origin_conf, admins), .max = 256,
      .check_all = fb_conf_check_distinct,
      .help =

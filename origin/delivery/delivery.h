@@ -2,6 +2,7 @@
  * Delivery: published media to the tiers, and the watch page to people.
  *
  *     GET /media/{video}/{version}/{file...}
+ *     GET /{pass}/media/{video}/{version}/{file...}   of private videos, with leave
  *     GET /watch/{video}
  *     GET /assets/{file...}
  *     POST /beacon             taken and let go
@@ -10,7 +11,8 @@
  * ahead by the pool while the loop sends them, from whatever store they are in.
  * Ranges, conditions and HEAD as RFC 9110 has them (several ranges in one request
  * are answered whole). Media other than playlists never change under their name: they are
- * immutable, with the digest that was made when they were written.
+ * immutable, with the digest that was made when they were written. Cache-Tag names the
+ * video, by which nodes that keep it are told to forget it (origin/catalog/removals.h).
  *
  * Ownership  new → free; each request owns itself until it has responded.
  * Threads    Handlers on any loop; files and the catalog on the pool.
@@ -27,6 +29,7 @@ struct fb_clock;
 struct fb_metrics;
 struct fb_pool;
 struct fb_route;
+struct origin_access;
 struct origin_catalog;
 struct origin_delivery;
 struct origin_objects;
@@ -35,6 +38,7 @@ struct origin_delivery_options {
     struct origin_catalog *catalog; /* borrowed */
     struct origin_objects *objects; /* borrowed */
     struct fb_pool *object_pool;    /* borrowed; whose threads may wait for the objects' store */
+    struct origin_access *access;   /* borrowed */
     const struct fb_clock *clock;   /* borrowed */
     struct fb_metrics *metrics;     /* borrowed */
     struct fb_str public_url;       /* borrowed; what the watch page may fetch from */

@@ -13,7 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DELIVERY_ETAG_MAX = 48, DELIVERY_DIGEST_MAX = 64, DELIVERY_TYPE_MAX = 64 };
+enum {
+    DELIVERY_ETAG_MAX = 48,
+    DELIVERY_DIGEST_MAX = 64,
+    DELIVERY_TYPE_MAX = 64,
+    DELIVERY_TAGS_MAX = 72
+};
 
 struct fb_metrics_table;
 
@@ -36,8 +41,9 @@ struct origin_found {
     char etag[DELIVERY_ETAG_MAX];     /* with its quotes */
     char digest[DELIVERY_DIGEST_MAX]; /* of Repr-Digest; empty: none */
     struct fb_str type;               /* static, or the lookup's type_text */
-    struct fb_str cache_control;      /* static */
+    struct fb_str cache_control;      /* static, or the lookup's cache_text */
     struct fb_str csp;                /* of a page; empty: none */
+    char tags[DELIVERY_TAGS_MAX];     /* of Cache-Tag; empty: none */
     bool is_open_to_all;              /* other sites' scripts may read it */
 };
 
@@ -48,6 +54,7 @@ struct origin_lookup {
     struct fb_exchange *exchange; /* borrowed until responded */
     struct origin_found found;    /* written by work.run on success */
     char type_text[DELIVERY_TYPE_MAX];
+    char cache_text[DELIVERY_TYPE_MAX];
 };
 
 /* Runs `find` on the pool and responds with what it found. */

@@ -29,6 +29,9 @@ static void add_fields(struct fb_exchange *exchange, struct fb_headers *headers,
                      fb_date_format(found->object.modified_ms / 1000, date));
     origin_reply_add(exchange, headers, "Cache-Control", found->cache_control);
     origin_reply_add(exchange, headers, "X-Content-Type-Options", FB_STR("nosniff"));
+    if (found->tags[0] != '\0') {
+        origin_reply_add(exchange, headers, "Cache-Tag", fb_str_from(found->tags));
+    }
     if (found->is_open_to_all) {
         origin_reply_add(exchange, headers, "Access-Control-Allow-Origin", FB_STR("*"));
         origin_reply_add(exchange, headers, "Access-Control-Expose-Headers",

@@ -6,7 +6,9 @@
 #include "base/crypto/base64.h"
 #include "base/metrics/metrics.h"
 #include "base/server/router.h"
+#include "origin/access/access.h"
 #include "origin/catalog/files.h"
+#include "origin/catalog/removals.h"
 #include "origin/delivery/delivery_internal.h"
 #include "origin/objects/objects.h"
 #include "origin/reply/reply.h"
@@ -15,17 +17,54 @@
 
 enum { ETAG_DIGITS = 32 };
 
+#define MANIFEST_MAX_AGE "2" /* seconds */
+
 static struct fb_str digest_bytes(const struct origin_result_file *file, size_t n)
 {
     return (struct fb_str){(const char *)file->sha256, n};
 }
 
+/* Of what tells of the rest: lists, manifests. */
+static bool may_change(struct fb_str path)
+{
+    return fb_str_ends_with(path, FB_STR(".m3u8")) || fb_str_ends_with(path, FB_STR(".mpd")) ||
+           fb_str_ends_with(path, FB_STR(".json"));
+}
+
 static struct fb_str cache_control_of(struct fb_str path)
 {
-    bool may_change = fb_str_ends_with(path, FB_STR(".m3u8")) ||
-                      fb_str_ends_with(path, FB_STR(".mpd")) ||
-                      fb_str_ends_with(path, FB_STR(".json"));
-    return may_change ? FB_STR("public, max-age=2") : FB_STR("public, max-age=31536000, immutable");
+    return may_change(path) ? FB_STR("public, max-age=" MANIFEST_MAX_AGE)
+                            : FB_STR("public, max-age=31536000, immutable");
+}
+
+/* Manifests bear both tags: they go alone where media may stay. */
+static void put_tags(char tags[DELIVERY_TAGS_MAX], const struct origin_id *video, bool is_manifest)
+{
+    char all[ORIGIN_PURGE_TAG_MAX];
+    char manifests[ORIGIN_PURGE_TAG_MAX];
+
+    (void)snprintf(tags, DELIVERY_TAGS_MAX, "%s%s%s",
+                   origin_purge_tag(ORIGIN_PURGE_MEDIA, video, all), is_manifest ? ", " : "",
+                   is_manifest ? origin_purge_tag(ORIGIN_PURGE_MANIFESTS, video, manifests) : "");
+}
+
+/* Of a private video: who brings a pass may have it for as long, and nobody else from there. */
+static int let_in(struct origin_lookup *lookup, const struct origin_id *video, struct fb_str path)
+{
+    struct fb_address peer = fb_exchange_peer(lookup->exchange);
+    int64_t max_age_s = 0;
+
+    int err = origin_access_media(lookup->delivery->options.access, video, &peer,
+                                  fb_exchange_param(lookup->exchange, "pass"), &max_age_s);
+    if (err < 0) {
+        return FB_E_NOT_FOUND;
+    }
+    if (max_age_s >= 0) {
+        (void)snprintf(lookup->cache_text, sizeof(lookup->cache_text), "private, max-age=%lld",
+                       may_change(path) ? 0LL : (long long)max_age_s);
+        lookup->found.cache_control = fb_str_from(lookup->cache_text);
+    }
+    return FB_OK;
 }
 
 /* On the pool: the row, then the object. */
@@ -39,12 +78,18 @@ static int media_find(struct fb_work *work)
     struct origin_found *found = &lookup->found;
     struct origin_result_file file;
     struct origin_id video;
+    enum origin_privacy privacy = ORIGIN_PRIVACY_PRIVATE;
 
     int err = origin_id_parse(fb_exchange_param(lookup->exchange, "video"), &video);
-    if (err < 0 ||
-        (err = origin_catalog_file_get(options->catalog, &video, version, path, &file)) < 0) {
+    if (err < 0 || (err = origin_catalog_file_get(options->catalog, &video, version, path, &file,
+                                                  &privacy)) < 0) {
         return err;
     }
+    found->cache_control = cache_control_of(fb_str_from(file.path));
+    if (privacy == ORIGIN_PRIVACY_PRIVATE && (err = let_in(lookup, &video, path)) < 0) {
+        return err;
+    }
+    put_tags(found->tags, &video, may_change(fb_str_from(file.path)));
     fb_buf_printf(&text, "media/%s/%.*s/%s", video.text, FB_STR_ARG(version), file.path);
     err = origin_objects_get(options->objects, fb_buf_str(&text), &found->object);
     if (err < 0) {
@@ -54,7 +99,6 @@ static int media_find(struct fb_work *work)
         return FB_E_CORRUPT;
     }
     found->is_open_to_all = true;
-    found->cache_control = cache_control_of(fb_str_from(file.path));
     (void)snprintf(lookup->type_text, sizeof(lookup->type_text), "%s", file.type);
     found->type = fb_str_from(lookup->type_text);
     fb_buf_clear(&text);

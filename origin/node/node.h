@@ -8,6 +8,7 @@
 
 #include "base/daemon/daemon.h"
 #include "base/loop/work.h"
+#include "origin/node/gates.h"
 #include "origin/node/signals.h"
 #include "origin/node/stores.h"
 #include "origin/upload/upload.h"
@@ -49,6 +50,7 @@ struct origin_node {
     struct origin_auth *auth;
     struct origin_engagement *engagement;
     struct origin_search *search;
+    struct origin_gates gates;
     struct fb_network *trusted;
     struct origin_jobs *jobs;
     struct fb_pool *pool;

@@ -38,7 +38,8 @@ OWNERS = {
     "yaml.h": ("base/conf",),
     "zstd.h": ("base/compress",),
     "expat.h": ("base/xml",),
-    "curl/": ("origin/objects",),
+    "maxminddb.h": ("origin/access",),
+    "curl/": ("origin/objects", "origin/removal"),
     "libav": ("origin/media",),
     "libsw": ("origin/media",),
 }

@@ -46,6 +46,8 @@ SECTIONS = [
     ("Certificates", ["edge/config"], "tls", "The label is the name of the entry of `tls`."),
     ("Jobs", ["origin/jobs"], None, "From upload to publication: [ingest.md](ingest.md)."),
     ("Objects", ["origin/objects"], "store", "The label is `folder`, `s3` or `lease`, whichever the process has."),
+    ("Access", ["origin/access"], None, "Who was refused what: [access.md](access.md)."),
+    ("Removal", ["origin/removal"], None, "What has to go, from the store and from nodes: [access.md](access.md#deletion)."),
     ("Content keys", ["origin/keys"], None, "[encryption.md](encryption.md) tells what they are."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),

@@ -64,10 +64,11 @@ static void finishing_publishes_all_at_once(void **state)
     struct origin_job_graph graph = jobs_graph(1, false);
     struct origin_result_rendition renditions[ORIGIN_RENDITIONS_MAX];
     struct origin_result_file file;
+    enum origin_privacy privacy = ORIGIN_PRIVACY_PRIVATE;
     size_t n = 0;
 
     assert_int_equal(origin_catalog_file_get(f->catalog, &id, FB_STR(JOBS_VERSION),
-                                             FB_STR("master.m3u8"), &file),
+                                             FB_STR("master.m3u8"), &file, &privacy),
                      FB_E_NOT_FOUND);
     jobs_work(f, &graph);
     struct origin_video video = get_video(f, &id);
@@ -77,7 +78,8 @@ static void finishing_publishes_all_at_once(void **state)
     assert_int_equal(video.published_ms, f->clock.wall_now_ms);
     must(origin_catalog_rendition_list(f->catalog, &id, video.version, renditions, &n));
     assert_int_equal(n, 2);
-    must(origin_catalog_file_get(f->catalog, &id, video.version, FB_STR("master.m3u8"), &file));
+    must(origin_catalog_file_get(f->catalog, &id, video.version, FB_STR("master.m3u8"), &file,
+                                 &privacy));
     assert_int_equal(jobs_first(f, ORIGIN_JOB_DONE).permille, 1000);
 }
 

@@ -85,15 +85,16 @@ static void what_is_taken_away_is_not_found(void **state)
     struct fixture *f = *state;
     struct origin_id video = publish(f, "Questionable", "[\"doubt\"]");
     struct origin_result_file file;
+    enum origin_privacy privacy = ORIGIN_PRIVACY_PRIVATE;
 
     must(origin_catalog_file_get(f->catalog, &video, FB_STR("0123456789abcdef"),
-                                 FB_STR("master.m3u8"), &file));
+                                 FB_STR("master.m3u8"), &file, &privacy));
     moderate(f, &video, false);
     assert_int_equal(search(f, "\"questionable\""), 0);
     assert_int_equal(names(f, ORIGIN_NAME_TAG, "\"doubt\""), 0);
     assert_int_equal(words(f, "\"que\""), 0);
     assert_int_equal(origin_catalog_file_get(f->catalog, &video, FB_STR("0123456789abcdef"),
-                                             FB_STR("master.m3u8"), &file),
+                                             FB_STR("master.m3u8"), &file, &privacy),
                      FB_E_NOT_FOUND);
     moderate(f, &video, true);
     assert_int_equal(search(f, "\"questionable\""), 1);

@@ -63,12 +63,13 @@ static void finishing_publishes_all_at_once(void **state)
     FB_AUTO(origin_result_done) struct origin_result result = result_of("0123456789abcdef");
     struct origin_result_rendition renditions[ORIGIN_RENDITIONS_MAX];
     struct origin_result_file file;
+    enum origin_privacy privacy = ORIGIN_PRIVACY_PRIVATE;
     struct origin_whole_task task;
     size_t n = 0;
 
     must(take(f, "w", &task));
     assert_int_equal(origin_catalog_file_get(f->catalog, &id, FB_STR("0123456789abcdef"),
-                                             FB_STR("master.m3u8"), &file),
+                                             FB_STR("master.m3u8"), &file, &privacy),
                      FB_E_NOT_FOUND);
     must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
 
@@ -79,7 +80,8 @@ static void finishing_publishes_all_at_once(void **state)
     must(origin_catalog_rendition_list(f->catalog, &id, video.version, renditions, &n));
     assert_int_equal(n, 2);
     assert_int_equal(renditions[1].height, 144);
-    must(origin_catalog_file_get(f->catalog, &id, video.version, FB_STR("master.m3u8"), &file));
+    must(origin_catalog_file_get(f->catalog, &id, video.version, FB_STR("master.m3u8"), &file,
+                                 &privacy));
     assert_memory_equal(&file, &result.files[0], sizeof(file));
     assert_int_equal(origin_catalog_whole_job_finish(f->catalog, &task, &result), FB_E_CONFLICT);
 }
