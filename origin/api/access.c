@@ -79,6 +79,5 @@ int origin_api_place(const struct origin_api *api, struct fb_call *call,
                    FB_STR_ARG(api->options.public_url));
     fb_headers_add(&call->headers, call->arena, FB_STR("Link"),
                    fb_arena_dup(call->arena, fb_str_from(link)));
-    fb_headers_add(&call->headers, call->arena, FB_STR("Cache-Control"), FB_STR("no-store"));
     return err;
 }
