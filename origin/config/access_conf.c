@@ -89,8 +89,8 @@ static const char *const unknown_names[] = {"serve", "refuse", NULL};
 
 static const struct fb_conf_item countries_items[] = {
     {"database", FB_CONF_PATH, AT(origin_conf_countries, database),
-     .help = "A MaxMind database of countries. Another file under its name is taken within half a "
-             "minute; put it there by renaming. Without it no country is known."},
+     .help = "A MaxMind database of countries. Another file under its name is taken within "
+             "seconds; put it there by renaming. Without it no country is known."},
     {"allow", FB_CONF_STRINGS, AT(origin_conf_countries, allow), .max = 250, .check = check_country,
      .check_all = fb_conf_check_distinct, .help = "Where videos may be played, and nowhere else."},
     {"deny", FB_CONF_STRINGS, AT(origin_conf_countries, deny), .max = 250, .check = check_country,
