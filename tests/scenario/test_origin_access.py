@@ -277,7 +277,7 @@ def test_hidden_videos_leave_the_nodes(lab):
     assert get(at).status == 404
     privacy(ada, video, privacy="unlisted")
     purged(catalogue)
-    assert get(at).status == 200
+    until(lambda: get(at).status == 200, "what was not there is asked for again")
     assert root.post(f"videos/{video}/deactivate", {"reason": "doubt"}).status == 200
     purged(catalogue)
     assert get(at).status == 404
