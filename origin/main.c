@@ -210,6 +210,8 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
         .lease_ms = (uint32_t)conf->jobs.lease,
         .attempts = {[ORIGIN_REASON_INTERNAL] = (uint32_t)conf->jobs.max_attempts},
         .backoff_ms = (uint32_t)conf->jobs.backoff,
+        .content_key = origin_gates_key,
+        .content_key_ctx = &node->gates,
     });
     origin_jobs_on_queued(node->jobs, node_wake_workers, node);
     return origin_signals_open(node, diag);

@@ -36,7 +36,7 @@ void origin_api_describe_status(void *ctx, const struct origin_video *video, str
     fb_json_dump(root, json);
 }
 
-/* Whoever knows the id may follow, as with the status itself. */
+/* Whoever knows the id may follow, unless it is private: its owner asks for the status instead. */
 void origin_api_status_stream(void *ctx, struct fb_exchange *exchange)
 {
     const struct origin_api *api = ctx;

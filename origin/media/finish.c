@@ -232,20 +232,27 @@ static int finish_take_stills(struct finish *finish)
 
 /* ---- writing ----------------------------------------------------------- */
 
-/* How players come by the key: the system that all know, which tells its id alone. */
+enum { FINISH_SYSTEMS = 2 };
+
+/* How players come by the key: the system that all know, which tells its id alone, and Clear Key,
+ * by our own licences (docs/encryption.md). */
 static void finish_protect(const struct finish *finish, struct origin_protection *protection,
-                           struct origin_protection_system *system, struct fb_buf *pssh)
+                           struct origin_protection_system systems[FINISH_SYSTEMS],
+                           struct fb_buf *pssh)
 {
     const struct origin_content_key *key = finish->options->key;
 
     origin_cenc_pssh(pssh, key->id);
-    *system = (struct origin_protection_system){.uuid = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b",
-                                                .pssh = fb_buf_str(pssh)};
+    systems[0] = (struct origin_protection_system){.uuid = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b",
+                                                   .pssh = fb_buf_str(pssh)};
+    systems[1] = (struct origin_protection_system){.uuid = ORIGIN_PROTECTION_CLEARKEY,
+                                                   .name = "ClearKey1.0",
+                                                   .licence_url = "/api/v1/licences/clearkey"};
     *protection = (struct origin_protection){
         .scheme =
             key->scheme == ORIGIN_SCHEME_CBCS ? ORIGIN_PROTECTION_CBCS : ORIGIN_PROTECTION_CENC,
-        .systems = system,
-        .n_systems = 1,
+        .systems = systems,
+        .n_systems = FINISH_SYSTEMS,
     };
     memcpy(protection->key_id, key->id, sizeof(protection->key_id));
 }
@@ -255,7 +262,7 @@ static int finish_write(struct finish *finish)
     const struct origin_finish_options *options = finish->options;
     FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
     struct origin_protection protection;
-    struct origin_protection_system system;
+    struct origin_protection_system systems[FINISH_SYSTEMS];
     struct origin_presentation all = {
         .videos = finish->videos,
         .n_videos = finish->n_videos,
@@ -271,7 +278,7 @@ static int finish_write(struct finish *finish)
     };
 
     if (options->key != NULL && options->key->scheme != ORIGIN_SCHEME_CLEAR) {
-        finish_protect(finish, &protection, &system, &buf);
+        finish_protect(finish, &protection, systems, &buf);
         all.protection = &protection;
     }
     int err = origin_package_write(&finish->output, &all, &package, finish->diag);

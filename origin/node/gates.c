@@ -93,6 +93,13 @@ static int gates_open_keys(struct origin_node *node, const char *folder, struct 
     return err;
 }
 
+int origin_gates_key(void *ctx, const struct origin_id *video, const struct origin_id *job,
+                     enum origin_scheme scheme, struct origin_content_key *ret_key)
+{
+    struct origin_gates *gates = ctx;
+    return origin_keys_of_job(gates->keys, video, job, scheme, ret_key);
+}
+
 /* ---- access ------------------------------------------------------------------------ */
 
 static int gates_read_secret(struct fb_str path, struct fb_str *ret_secret, struct fb_diag *diag)

@@ -9,6 +9,7 @@
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 #include "origin/access/pass.h"
+#include "origin/model/content_key.h"
 #include "origin/removal/removal.h"
 
 #include <stddef.h>
@@ -38,3 +39,7 @@ struct origin_gates {
 /* Opens all of it, with the node's catalog, objects, accounts and engagement; adds its rounds. */
 FB_MUST_CHECK int origin_gates_open(struct origin_node *node, struct fb_diag *diag);
 void origin_gates_close(struct origin_gates *gates);
+
+/* origin_keys_of_job() for origin_jobs_options, with the gates as ctx. */
+int origin_gates_key(void *gates, const struct origin_id *video, const struct origin_id *job,
+                     enum origin_scheme scheme, struct origin_content_key *ret_key);

@@ -129,10 +129,9 @@ static int abort_multiparts(struct origin_removals *removals, const char *prefix
 {
     struct origin_objects *objects = removals->options.objects;
     struct origin_multipart *items = fb_alloc_array(MULTIPARTS_MAX, sizeof(*items));
-    int64_t now_ms = fb_clock_wall_ms(removals->options.clock);
     size_t n = 0;
 
-    int err = origin_multipart_list(objects, now_ms, items, MULTIPARTS_MAX, &n);
+    int err = origin_multipart_list(objects, INT64_MAX, items, MULTIPARTS_MAX, &n);
     for (size_t i = 0; err == FB_OK && i < n; i++) {
         struct fb_str key = fb_str_from(items[i].key);
         if (fb_str_starts_with(key, fb_str_from(prefix)) && key.ptr[strlen(prefix)] == '/') {

@@ -143,7 +143,9 @@ static int text_read(const struct origin_status *status, const struct origin_id 
     struct origin_video video;
 
     int err = origin_catalog_video_get(status->options.catalog, &arena, id, &video);
-    if (err == FB_E_NOT_FOUND || (err == FB_OK && video.deactivated_ms != 0)) {
+    bool is_hidden =
+        err == FB_OK && (video.deactivated_ms != 0 || video.privacy == ORIGIN_PRIVACY_PRIVATE);
+    if (err == FB_E_NOT_FOUND || is_hidden) { /* streams bear no token: nobody is known to watch */
         fb_buf_append(text, FB_STR("null"));
         return FB_E_END;
     }
