@@ -93,7 +93,7 @@ int origin_catalog_content_key_find(struct origin_catalog *catalog, struct fb_ar
 }
 
 int origin_catalog_content_keys_of_others(struct origin_catalog *catalog, struct fb_arena *arena,
-                                          struct fb_str master, const uint8_t *after, size_t limit,
+                                          const struct origin_sealed_query *query,
                                           struct origin_sealed_key **ret_keys, size_t *ret_n)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
@@ -104,12 +104,12 @@ int origin_catalog_content_keys_of_others(struct origin_catalog *catalog, struct
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q =
         fb_db_query(hold.db, KEY_COLUMNS " WHERE master <> ?1 AND id > ?2 ORDER BY id LIMIT ?3");
-    fb_db_bind_str(&q, 1, master);
-    fb_db_bind_blob(&q, 2, after != NULL ? id_bytes(after) : FB_STR(""));
-    fb_db_bind_int(&q, 3, (int64_t)limit);
-    struct origin_sealed_key *keys = fb_arena_alloc(arena, limit * sizeof(*keys));
+    fb_db_bind_str(&q, 1, query->master);
+    fb_db_bind_blob(&q, 2, query->after != NULL ? id_bytes(query->after) : FB_STR(""));
+    fb_db_bind_int(&q, 3, (int64_t)query->limit);
+    struct origin_sealed_key *keys = fb_arena_alloc(arena, query->limit * sizeof(*keys));
     size_t n = 0;
-    while (n < limit && (err = fb_db_step(&q)) == FB_OK) {
+    while (n < query->limit && (err = fb_db_step(&q)) == FB_OK) {
         if ((err = key_of_row(&q, arena, &keys[n])) < 0) {
             return err;
         }

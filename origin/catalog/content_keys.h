@@ -38,12 +38,19 @@ FB_MUST_CHECK int origin_catalog_content_key_find(struct origin_catalog *catalog
                                                   const uint8_t id[ORIGIN_CONTENT_KEY_BYTES],
                                                   struct origin_sealed_key *ret_key);
 
-/* Up to `limit` keys that are sealed by another than `master`, with ids above `after` (NULL: from
- * the first), by id. */
-FB_MUST_CHECK int
-origin_catalog_content_keys_of_others(struct origin_catalog *catalog, struct fb_arena *arena,
-                                      struct fb_str master, const uint8_t *after, size_t limit,
-                                      struct origin_sealed_key **ret_keys, size_t *ret_n);
+/* Keys that are sealed by another than `master`. */
+struct origin_sealed_query {
+    struct fb_str master;
+    const uint8_t *after; /* ids above this one; NULL: from the first */
+    size_t limit;
+};
+
+/* By id. */
+FB_MUST_CHECK int origin_catalog_content_keys_of_others(struct origin_catalog *catalog,
+                                                        struct fb_arena *arena,
+                                                        const struct origin_sealed_query *query,
+                                                        struct origin_sealed_key **ret_keys,
+                                                        size_t *ret_n);
 
 /* Stores what the key is sealed by now. Nothing happens if it is gone. */
 FB_MUST_CHECK int origin_catalog_content_key_reseal(struct origin_catalog *catalog,

@@ -189,9 +189,10 @@ int origin_keys_run(struct origin_keys *keys)
     for (bool is_first = true; n == RESEAL_AT_ONCE; is_first = false) {
         FB_AUTO(fb_arena_done) struct fb_arena arena = {.n_bytes = 0};
         struct origin_sealed_key *rows = NULL;
-        int err = origin_catalog_content_keys_of_others(keys->options.catalog, &arena, current,
-                                                        is_first ? NULL : last, RESEAL_AT_ONCE,
-                                                        &rows, &n);
+        struct origin_sealed_query query = {
+            .master = current, .after = is_first ? NULL : last, .limit = RESEAL_AT_ONCE};
+        int err =
+            origin_catalog_content_keys_of_others(keys->options.catalog, &arena, &query, &rows, &n);
         for (size_t i = 0; err == FB_OK && i < n; i++) {
             memcpy(last, rows[i].id, sizeof(last));
             err = reseal(keys, &rows[i]);

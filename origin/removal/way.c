@@ -56,6 +56,7 @@ void origin_way_close(struct origin_way *way)
 }
 
 /* What a node answers is its status; the rest is not kept. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_content(char *bytes, size_t size, size_t n, void *ctx)
 {
     (void)bytes;
