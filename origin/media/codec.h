@@ -15,6 +15,7 @@
 #include "origin/media/rate.h"
 #include "origin/model/recipe.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fb_diag;
@@ -59,6 +60,7 @@ struct origin_video_settings {
     const char *preset; /* of x264; others have their own for each */
     unsigned n_threads;
     unsigned key_period_ms; /* key frames are asked for at least this often */
+    bool is_continued;      /* something was shown before: the buffer model begins half full */
     const AVFrame *like;    /* colours are described as here */
 };
 

@@ -8,8 +8,8 @@
 #include "base/crypto/hash.h"
 #include "base/sys/file.h"
 #include "origin/media/codec.h"
-#include "origin/media/ladder.h"
 #include "origin/media/reader.h"
+#include "origin/media/rungs.h"
 #include "origin/media/survey.h"
 
 #include <libavfilter/avfilter.h>
@@ -140,24 +140,6 @@ static int prepare_find_picture(struct prepare *prepare, struct fb_diag *diag)
     return err;
 }
 
-/* What the source is, by its header and by looking. */
-static int prepare_look(struct prepare *prepare, struct fb_diag *diag)
-{
-    enum origin_scan scan = ORIGIN_SCAN_FLAGGED;
-
-    int err = prepare_open(prepare, scan, diag);
-    if (err == FB_OK) {
-        err = prepare_find_picture(prepare, diag);
-    }
-    if (err == FB_OK) {
-        err = prepare_open(prepare, scan, diag);
-    }
-    if (err == FB_OK) {
-        err = origin_scan_look(prepare->source, &scan, diag);
-    }
-    return err == FB_OK ? prepare_open(prepare, scan, diag) : err; /* from its beginning */
-}
-
 /* ---- the recipe -------------------------------------------------------- */
 
 static void prepare_describe(struct prepare *prepare)
@@ -186,31 +168,49 @@ static void prepare_describe(struct prepare *prepare)
     (void)snprintf(recipe->scan, sizeof(recipe->scan), "%s", origin_scan_name(source->scan));
 }
 
-static void prepare_choose_ladder(struct prepare *prepare)
+/* The smallest of H.264 comes first if it is wanted early. */
+static void prepare_set_passes(struct origin_recipe *recipe)
 {
-    const struct origin_source *source = prepare->source;
-    struct origin_recipe *recipe = &prepare->recipe;
-    struct origin_rung rungs[ORIGIN_TRANSCODE_MAX_RENDITIONS];
+    size_t smallest = 0;
 
-    recipe->n_rungs =
-        origin_ladder(source->width, source->height, origin_ratio_value(source->rate), rungs);
     for (size_t i = 0; i < recipe->n_rungs; i++) {
-        bool is_smallest = i + 1 == recipe->n_rungs;
-        enum origin_task_pass pass = ORIGIN_PASS_ALL;
-        if (recipe->request.early_ready && recipe->n_rungs > 1) {
-            pass = is_smallest ? ORIGIN_PASS_EARLY : ORIGIN_PASS_LATE;
-        }
-        recipe->rungs[i] = (struct origin_recipe_rung){
-            .codec = ORIGIN_RECIPE_H264,
-            .rung = rungs[i].rung,
-            .width = rungs[i].width,
-            .height = rungs[i].height,
-            .crf = origin_encoder_crf(ORIGIN_RECIPE_H264, recipe->request.crf),
-            .max_rate = rungs[i].max_rate,
-            .buffer = rungs[i].buffer,
-            .pass = pass,
-        };
+        smallest = recipe->rungs[i].codec == ORIGIN_RECIPE_H264 ? i : smallest;
     }
+    bool is_split = recipe->request.early_ready && recipe->n_rungs > 1;
+    for (size_t i = 0; i < recipe->n_rungs; i++) {
+        enum origin_task_pass pass = i == smallest ? ORIGIN_PASS_EARLY : ORIGIN_PASS_LATE;
+        recipe->rungs[i].pass = is_split ? pass : ORIGIN_PASS_ALL;
+    }
+}
+
+/* What the source is and what will be made of it, by its header and by looking at
+ * some pictures. */
+static int prepare_look(struct prepare *prepare, struct fb_diag *diag)
+{
+    enum origin_scan scan = ORIGIN_SCAN_FLAGGED;
+
+    int err = prepare_open(prepare, scan, diag);
+    if (err == FB_OK) {
+        err = prepare_find_picture(prepare, diag);
+    }
+    if (err == FB_OK) {
+        err = prepare_open(prepare, scan, diag);
+    }
+    if (err == FB_OK) {
+        err = origin_scan_look(prepare->source, &scan, diag);
+    }
+    if (err == FB_OK) {
+        err = prepare_open(prepare, scan, diag);
+    }
+    if (err == FB_OK) {
+        prepare_describe(prepare);
+        err = origin_rungs_choose(prepare->source, &prepare->recipe, diag);
+    }
+    if (err == FB_OK) {
+        prepare_set_passes(&prepare->recipe);
+        err = prepare_open(prepare, scan, diag); /* from its beginning */
+    }
+    return err;
 }
 
 const char *origin_media_toolchain(void)
@@ -229,8 +229,6 @@ int origin_media_prepare(const struct origin_prepare_options *options,
     origin_av_log_open();
     int err = prepare_look(&prepare, diag);
     if (err == FB_OK) {
-        prepare_describe(&prepare);
-        prepare_choose_ladder(&prepare);
         err = origin_survey(prepare.source, &prepare.recipe, &prepare.progress, diag);
     }
     if (err == FB_OK) {

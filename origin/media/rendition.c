@@ -48,6 +48,7 @@ static int rendition_open_encoder(struct origin_rendition_maker *maker,
         .preset = recipe->request.preset,
         .n_threads = recipe->n_threads,
         .key_period_ms = maker->key_period_ms,
+        .is_continued = options->first_place > 0,
         .like = options->like,
     };
     int err = origin_encoder_new_video(&settings, &maker->encoder, diag);

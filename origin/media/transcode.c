@@ -106,6 +106,7 @@ static void transcode_describe(const struct transcode *t, const struct origin_re
         .height = from->height,
         .has_audio = from->has_audio,
         .is_partial = t->recipe.is_partial,
+        .n_chunks = (unsigned)t->recipe.n_chunks,
     };
     for (size_t i = 0; i < t->n_parts; i++) {
         result->is_partial = result->is_partial || t->parts[i].is_partial;

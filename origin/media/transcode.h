@@ -58,7 +58,8 @@ struct origin_transcode_result {
     unsigned width; /* of the source as displayed: rotated, with square pixels */
     unsigned height;
     bool has_audio;
-    bool is_partial; /* the source ended early or had unreadable parts */
+    bool is_partial;   /* the source ended early or had unreadable parts */
+    unsigned n_chunks; /* of the source */
     unsigned n_renditions;
     struct origin_rendition renditions[ORIGIN_TRANSCODE_MAX_RENDITIONS]; /* largest first */
 };

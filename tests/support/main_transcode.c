@@ -84,10 +84,10 @@ static void cli_print_result(struct fb_buf *out, const struct origin_transcode_r
 {
     fb_buf_printf(out,
                   "{\"duration_ms\":%" PRIu64 ",\"width\":%u,\"height\":%u,\"has_audio\":%s,"
-                  "\"is_partial\":%s,\"progress\":[%.*s],\"renditions\":[",
+                  "\"is_partial\":%s,\"n_chunks\":%u,\"progress\":[%.*s],\"renditions\":[",
                   result->duration_ms, result->width, result->height,
                   result->has_audio ? "true" : "false", result->is_partial ? "true" : "false",
-                  FB_STR_ARG(progress));
+                  result->n_chunks, FB_STR_ARG(progress));
     for (unsigned i = 0; i < result->n_renditions; i++) {
         const struct origin_rendition *one = &result->renditions[i];
         fb_buf_printf(out,
