@@ -1,9 +1,12 @@
 """Objects in a folder and in a real S3 server: the same suite on both."""
+import hashlib
 import subprocess
 
 import pytest
-from lab import BUILD, SANITIZER_ENV
-from lab_s3 import RoughWay, S3Server
+from lab import BUILD, SANITIZER_ENV, call, get, until
+from lab_s3 import SECRET_KEY, RoughWay, S3Server
+from playlists import read_hls
+from studio import Studio
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +38,54 @@ def test_the_suite_holds_for_a_part_of_a_bucket_on_a_rough_way(s3, tmp_path):
     assert way.n_broken > 10
     assert s3.curl("GET", "/shared/other") == (200, b"x")
     assert s3.curl("GET", "/shared/our/films-2") == (200, b"x")
+
+
+def range_of(url, first, last):
+    return get(url, headers={"Range": f"bytes={first}-{last}"})
+
+
+def test_a_video_lives_and_dies_in_a_bucket(lab, s3):
+    """Uploaded, transcoded, delivered and deleted; nothing of it is ever on the origin's disk."""
+    origin = lab.origin(objects=s3.bucket("films"),
+                        extra=s3.section() + "auth:\n  hash_memory: 1MiB\n")
+    studio = Studio(origin.url)
+    studio.sign_up()
+    clip = lab.clip(seconds=4, size="320x180")
+    video = studio.publish(clip)
+    assert f"uploads/{video}/source" in s3.keys("films")
+    assert not (origin.dir / "data" / "objects").exists()
+    assert list((origin.dir / "data" / "spool").iterdir()) == []
+
+    for rendition in read_hls(studio.manifest(video)):
+        for url in rendition.files:
+            whole = get(url)
+            assert whole.status == 200 and "immutable" in whole.headers["Cache-Control"]
+            digest = hashlib.sha256(whole.body).hexdigest()
+            assert whole.headers["ETag"] == f'"{digest[:32]}"'
+            middle = range_of(url, len(whole.body) // 2, len(whole.body) // 2 + 99)
+            assert middle.status == 206
+            assert middle.body == whole.body[len(whole.body) // 2:][:100]
+            assert get(url, "HEAD").headers["Content-Length"] == str(len(whole.body))
+            assert get(url, headers={"If-None-Match": whole.headers["ETag"]}).status == 304
+    assert origin.metric('origin_objects_bytes_total{direction="read",store="s3"}') > 0
+    assert origin.metric('origin_objects_errors_total{op="read",store="s3"}') == 0
+
+    answer = call("DELETE", f"{studio.api}/videos/{video}", token=studio.token)
+    assert answer.status in (202, 204), answer.body
+    until(lambda: not [key for key in s3.keys("films") if video in key], "its objects are gone")
+    assert SECRET_KEY not in origin.log()
+
+
+def test_an_origin_says_why_it_does_not_start(lab, s3, tmp_path):
+    wrong = tmp_path / "credentials"
+    wrong.write_text(f"access_key = {s3.access_key}\nsecret_key = wrong\n")
+    s3.bucket("there")
+    for name, bucket, credentials, words in (
+            ("one", "there", wrong, "not allowed (SignatureDoesNotMatch)"),
+            ("two", "nowhere", s3.credentials, "not supported (NoSuchBucket)")):
+        section = s3.section().replace(str(s3.credentials), str(credentials))
+        origin = lab.origin(name=name, objects=f"s3://{bucket}", extra=section, start=False)
+        ran = subprocess.run([BUILD / "forebay-origin", "--config", origin.config_path],
+                             cwd=origin.dir, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 1
+        assert words in ran.stderr and "= wrong" not in ran.stderr

@@ -272,15 +272,16 @@ class Lab:
                   f"rules:\n{indent(rules or USUAL_RULES)}{extra}")
         return self.program("forebay-edge", name, config, port, admin, start, clock)
 
-    def origin(self, name="origin", public_url=None, workers=2, extra="", start=True, clock=None):
-        """forebay-origin with its database and objects in its own folder. With clock=True,
-        `origin.clock` turns its time."""
+    def origin(self, name="origin", public_url=None, workers=2, extra="", start=True, clock=None,
+               objects="file:data/objects"):
+        """forebay-origin with its database and, unless `objects` says where, objects in its own
+        folder. With clock=True, `origin.clock` turns its time."""
         clock = self.clock() if clock is True else clock
         port, admin = free_port(), free_port()
         config = (f"listen:\n  - address: 127.0.0.1:{port}\n"
                   f"admin:\n  address: 127.0.0.1:{admin}\n"
                   f"public_url: {public_url or f'http://127.0.0.1:{port}'}\n"
-                  f"database: sqlite:data/origin.db\nobjects: file:data/objects\n"
+                  f"database: sqlite:data/origin.db\nobjects: {objects}\n"
                   f"workers: {workers}\n{extra}")
         return self.program("forebay-origin", name, config, port, admin, start, clock)
 

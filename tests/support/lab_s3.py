@@ -9,6 +9,7 @@ All ports are on loopback. What the programs under test need stands in `endpoint
 """
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -212,6 +213,16 @@ class S3Server:
         status, body = self.curl("PUT", f"/{name}")
         assert status == 200, body
         return f"s3://{name}"
+
+    def keys(self, bucket):
+        """All keys of a bucket, of which there are a thousand at most."""
+        status, body = self.curl("GET", f"/{bucket}?list-type=2&max-keys=1000")
+        assert status == 200 and b"<IsTruncated>false" in body, body
+        return re.findall(r"<Key>([^<]+)</Key>", body.decode())
+
+    def section(self):
+        """The section `s3` of origin.yaml."""
+        return f"s3:\n  endpoint: {self.endpoint}\n  credentials: {self.credentials}\n"
 
     def close(self):
         for process in reversed(self.processes):
