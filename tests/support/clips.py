@@ -33,10 +33,12 @@ class Clip:
     fps: float = 30
     lasts: float | None = None        # when not `seconds`
     tracks: int = 1                   # of audio
-    partial: bool = False
+    partial: bool | None = False      # None: either
     fails: tuple | None = None        # (code, words of the sentence)
     sync: bool = True                 # flash and tone are there to compare
     has_colours: bool = True          # so are the quarters
+    after: float = 0.5                # where to begin to look for flash and tone
+    slack: float = 0                  # how far apart those may stand beside the usual
 
     @property
     def expected_seconds(self):
@@ -169,7 +171,9 @@ def song_with_cover(clip, target):
 
 def make(clip, maker, folder):
     """The file of a clip, made unless it is there."""
-    recipe = repr((clip, getattr(maker, "__qualname__", ""), pathlib.Path(__file__).read_bytes()))
+    sources = {__file__, maker.__code__.co_filename}
+    recipe = repr((clip, maker.__qualname__,
+                   [pathlib.Path(path).read_bytes() for path in sorted(sources)]))
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{clip.name}-{digest}.{clip.suffix}"

@@ -77,10 +77,8 @@ def stream(path):
     return streams[0]
 
 
-def colours(path):
-    """The four quarters of the first picture, as names of their colours."""
-    raw = output_of("ffmpeg", "-v", "error", "-i", path, "-frames:v", 1, "-vf",
-                    "scale=8:8:flags=area,format=rgb24", "-f", "rawvideo", "-", binary=True)
+def colour_names(raw):
+    """The four quarters of an 8 x 8 picture, as names of their colours."""
     names = []
     for x, y in ((1, 1), (6, 1), (1, 6), (6, 6)):
         red, green, blue = raw[(y * 8 + x) * 3:][:3]
@@ -89,6 +87,54 @@ def colours(path):
                       (False, False, True): "blue", (True, True, False): "yellow"}.get(
                           (red > high, green > high, blue > high), f"{red},{green},{blue}"))
     return names
+
+
+def colours(path):
+    """Those of the first picture."""
+    return colour_names(output_of(
+        "ffmpeg", "-v", "error", "-i", path, "-frames:v", 1, "-vf",
+        "scale=8:8:flags=area,format=rgb24", "-f", "rawvideo", "-", binary=True))
+
+
+class Looks:
+    """All pictures of a track, each as 8 x 8 pixels: decoded once."""
+
+    def __init__(self, path, fps):
+        self.fps = fps
+        raw = output_of("ffmpeg", "-v", "error", "-i", path, "-map", "0:v:0", "-vf",
+                        "scale=8:8:flags=area,format=rgb24", "-f", "rawvideo", "-fps_mode",
+                        "passthrough", "-", binary=True)
+        self.frames = [raw[at:at + 192] for at in range(0, len(raw), 192)]
+
+    @property
+    def n_frames(self):
+        return len(self.frames)
+
+    @property
+    def colours(self):
+        return colour_names(self.frames[0])
+
+    def first_flash(self, after=0.5):
+        """Seconds until the picture turns white."""
+        return next(n / self.fps for n, frame in enumerate(self.frames)
+                    if n / self.fps > after and sum(frame) > 190 * 192)
+
+
+class Sound:
+    """All samples of a track, as one channel: decoded once."""
+
+    def __init__(self, path):
+        self.samples = array.array("h", output_of(
+            "ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0", "-ac", 1, "-ar", 48000, "-f",
+            "s16le", "-", binary=True))
+
+    @property
+    def seconds(self):
+        return len(self.samples) / 48000
+
+    def first_tone(self, after=0.5):
+        return next(n / 48000 for n in range(int(after * 48000), len(self.samples))
+                    if abs(self.samples[n]) > 2500)
 
 
 def first_flash(path, fps, after=0.5):
