@@ -148,6 +148,17 @@ static AVStream *source_best_picture(const AVFormatContext *format)
     return best;
 }
 
+static int64_t source_delay(const struct origin_source *source)
+{
+    const AVStream *stream = source->video;
+    bool is_avi = strcmp(source->format->iformat->name, "avi") == 0;
+    if (!is_avi || stream->avg_frame_rate.num <= 0 || stream->avg_frame_rate.den <= 0) {
+        return 0;
+    }
+    AVRational step = av_inv_q(stream->avg_frame_rate);
+    return FB_MAX(stream->codecpar->video_delay, 0) * av_rescale_q(1, step, stream->time_base);
+}
+
 static int source_find_picture(struct origin_source *source, const char *path, struct fb_diag *diag)
 {
     source->video = source_best_picture(source->format);
@@ -166,6 +177,7 @@ static int source_find_picture(struct origin_source *source, const char *path, s
     }
     source->rate = origin_rate_choose(ratio_of(source->video->avg_frame_rate),
                                       ratio_of(source->video->r_frame_rate));
+    source->delay = source_delay(source);
     source->turn = origin_turn_of(origin_av_display_matrix(source->video));
     return source_read_size(source, diag);
 }

@@ -51,6 +51,7 @@ struct origin_source {
     struct origin_turn turn;  /* sets the picture upright */
     enum origin_scan scan;    /* FLAGGED, unless who opened it knows better */
     struct origin_ratio rate; /* of the output grid */
+    int64_t delay;            /* of AVI's times of packets, in the picture's unit */
     int64_t zero_us;          /* the source time that becomes 0 */
     int64_t duration_us;      /* as the container claims; 0 if it does not, or cannot be right */
     bool is_length_told;      /* it does, and that is no guess from bytes or times */

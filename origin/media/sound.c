@@ -204,9 +204,11 @@ static int sound_open_resample(struct origin_sound *sound, struct fb_diag *diag)
     if (err < 0) {
         return err;
     }
+    /* It counts in samples of what goes in. */
+    int64_t first = av_rescale(sound->n_samples, sound->decoded->sample_rate, ORIGIN_AUDIO_RATE);
     origin_mix_chain(&sound->mix, &sound->decoded->ch_layout, mix);
     (void)snprintf(chain, sizeof(chain), "aresample=%d:async=1:first_pts=%" PRId64 ",%s",
-                   ORIGIN_AUDIO_RATE, sound->n_samples, mix);
+                   ORIGIN_AUDIO_RATE, first, mix);
     struct origin_filter_options options = {
         .like = sound->decoded,
         .time_base = {1, sound->decoded->sample_rate},

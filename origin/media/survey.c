@@ -39,6 +39,7 @@ struct survey {
 
     uint64_t n_packets; /* of picture */
     bool is_timeless;   /* some do not tell when they are shown */
+    int64_t due_us;     /* when the next picture would be shown, if it does not tell */
     int64_t last_us;    /* of the picture that is shown last */
     int64_t last_duration_us;
     int64_t sound_us[ORIGIN_MEDIA_MAX_AUDIO]; /* the end of each track */
@@ -131,6 +132,21 @@ static int survey_note_jump(struct survey *survey, int64_t shift_us, struct fb_d
     return FB_OK;
 }
 
+/* When the packet's picture is shown, or about when. */
+static int64_t survey_picture_us(const struct survey *survey)
+{
+    const AVPacket *packet = survey->packet;
+    const struct origin_source *source = survey->source;
+
+    if (packet->pts != AV_NOPTS_VALUE) {
+        return av_rescale_q(packet->pts, source->video->time_base, AV_TIME_BASE_Q);
+    }
+    if (packet->dts != AV_NOPTS_VALUE && source->delay > 0) {
+        return av_rescale_q(packet->dts + source->delay, source->video->time_base, AV_TIME_BASE_Q);
+    }
+    return survey->due_us;
+}
+
 static int survey_take_picture(struct survey *survey, struct fb_diag *diag)
 {
     AVPacket *packet = survey->packet;
@@ -149,18 +165,20 @@ static int survey_take_picture(struct survey *survey, struct fb_diag *diag)
     }
     survey->n_packets++;
     bool is_shown = (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
-    if (packet->pts == AV_NOPTS_VALUE) {
-        survey->is_timeless = survey->is_timeless || is_shown;
-        return err;
-    }
-    int64_t us = av_rescale_q(packet->pts, stream->time_base, AV_TIME_BASE_Q);
-    if ((packet->flags & AV_PKT_FLAG_KEY) != 0 && is_shown && err == FB_OK) {
+    bool is_told = packet->pts != AV_NOPTS_VALUE;
+    int64_t us = survey_picture_us(survey);
+    survey->is_timeless = survey->is_timeless || (!is_told && is_shown);
+    if ((packet->flags & AV_PKT_FLAG_KEY) != 0 && is_told && is_shown && err == FB_OK) {
         survey_take_key(survey, us, &entry);
     }
+    int64_t duration_us = av_rescale_q(packet->duration, stream->time_base, AV_TIME_BASE_Q);
     if (is_shown && us >= survey->last_us) {
         survey->last_us = us;
-        survey->last_duration_us =
-            av_rescale_q(packet->duration, stream->time_base, AV_TIME_BASE_Q);
+        survey->last_duration_us = duration_us;
+    }
+    if (is_shown) {
+        survey->due_us =
+            us + (duration_us > 0 ? duration_us : origin_rate_time_us(survey->source->rate, 1));
     }
     return err;
 }
@@ -260,15 +278,19 @@ static int survey_count_places(struct survey *survey, struct fb_diag *diag)
 /* A file cut in the middle still tells how long it was. */
 static void survey_judge_length(struct survey *survey)
 {
-    const AVStream *video = survey->source->video;
-    bool is_partial = survey->reader.is_partial;
+    const struct origin_source *source = survey->source;
+    const AVStream *video = source->video;
+    int64_t end_us = survey->last_us + survey->last_duration_us;
+    int64_t told_us = 0;
 
     if (video->duration != AV_NOPTS_VALUE && video->duration > 0) {
-        int64_t claimed_us = av_rescale_q(video->duration, video->time_base, AV_TIME_BASE_Q);
-        int64_t end_us = survey->last_us + survey->last_duration_us;
-        is_partial = is_partial || end_us < claimed_us - claimed_us / 20 - 500000;
+        told_us = av_rescale_q(video->duration, video->time_base, AV_TIME_BASE_Q);
+    } else if (source->is_length_told) { /* of picture or sound, whichever is longer */
+        told_us = source->duration_us;
+        end_us = FB_MAX(end_us, origin_step_end_us(survey->recipe));
     }
-    survey->recipe->is_partial = is_partial;
+    bool is_short = source->duration_us > 0 && end_us < told_us - told_us / 20 - 500000;
+    survey->recipe->is_partial = survey->reader.is_partial || is_short;
 }
 
 /* Whether a demuxer gets to each source chunk without reading up to there. */

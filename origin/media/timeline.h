@@ -4,7 +4,8 @@
  *
  * Recordings of broadcasts restart their clock in the middle. A step back, or
  * one forward of more than ten seconds, on a format where that happens shifts
- * everything after it, on all streams alike.
+ * everything after it, on all streams alike, each from its own first packet of the
+ * new clock on.
  *
  * Threads    One at a time.
  */
@@ -21,7 +22,8 @@ struct origin_timeline {
     int64_t shift_us;
     struct {
         bool is_known;
-        int64_t us; /* where the packet after the last one was due */
+        int64_t us;       /* where the packet after the last one was due */
+        int64_t shift_us; /* of the last one */
     } due[ORIGIN_TIMELINE_STREAMS];
 };
 

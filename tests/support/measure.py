@@ -117,7 +117,7 @@ class Looks:
     def first_flash(self, after=0.5):
         """Seconds until the picture turns white."""
         return next(n / self.fps for n, frame in enumerate(self.frames)
-                    if n / self.fps > after and sum(frame) > 190 * 192)
+                    if n / self.fps > after and sum(frame) > 160 * 192)
 
 
 class Sound:

@@ -5,6 +5,7 @@ each second from 1 on. They are as small as their codec allows, so that a hundre
 them take no longer than a few large ones.
 """
 import dataclasses
+import os
 import random
 import struct
 
@@ -13,6 +14,7 @@ from clips import Clip, ffmpeg, picture, plain, tone
 
 X264 = "-c:v libx264 -preset ultrafast -crf 24 -g 30 -bf 2"
 RUNG = ((256, 144),)
+LONG_S = int(os.environ.get("FB_LONG_S", "180"))  # 3600 for the hour that it stands for
 
 
 def small(name, suffix, video=X264, audio="-c:a aac -ac 2", maker=plain, **more):
@@ -111,8 +113,8 @@ def two_pictures(clip, target):
 
 
 def slides(clip, target):
-    """A picture each ten minutes for an hour, and a voice."""
-    ffmpeg("-f", "lavfi", "-i", f"color=teal:s={clip.size}:r=1/600", "-f", "lavfi", "-i",
+    """A picture each minute, and a voice."""
+    ffmpeg("-f", "lavfi", "-i", f"color=teal:s={clip.size}:r=1/60", "-f", "lavfi", "-i",
            "sine=440:r=8000", "-map", "0", "-map", "1", "-t", str(clip.seconds),
            *clip.video.split(), *clip.audio.split(), str(target))
 
@@ -165,13 +167,13 @@ CODECS = [
     small("h264-pcm-24", "mov", audio="-c:a pcm_s24le"),
     small("h264-alac", "mov", audio="-c:a alac"),
     small("h264-flv", "flv"),
-    small("h264-in-avi", "avi", audio="-c:a libmp3lame"),
+    small("h264-in-avi", "avi", audio="-c:a libmp3lame", slack=0.025),  # what an encoder primes
     small("h264-ac3", "ts", audio="-c:a ac3"),
     small("h264-eac3", "mp4", audio="-c:a eac3"),
     small("h264-latm", "ts", audio="-c:a aac -ac 2", more="-mpegts_flags latm"),
     small("h264-3gp", "3gp", audio="-c:a aac -ac 1 -ar 16000"),
     small("h264-fragments", "mp4", more="-movflags frag_keyframe+empty_moov+default_base_moof",
-          lasts=2.08),  # without an edit list, the order of B pictures shows at the beginning
+          lasts=2.08, slack=0.06),  # without an edit list, the order of B pictures shows
     small("h264-stream", "h264", audio=None, sync=False),
     small("h264-truehd", "mkv", audio="-strict -2 -c:a truehd"),
     small("h264-dts", "mkv", audio="-strict -2 -c:a dca"),
@@ -232,7 +234,8 @@ ODDITIES = [
           rungs=((248, 144),)),
     small("ribbon", "mkv", size="1024x32", rungs=((1024, 32),), has_colours=False),
     small("240-fps", "mp4", rate="240", fps=60, seconds=1.4),
-    small("12.5-fps", "avi", "-c:v mpeg4 -q:v 4", PCM, rate="12.5", fps=12.5),
+    small("12.5-fps", "avi", "-c:v mpeg4 -q:v 4", PCM, rate="12.5", fps=12.5,
+          slack=0.04),  # no picture begins at 1 s
     small("1-fps", "mp4", rate="1", fps=8, seconds=3, sync=False),
     small("8k", "mkv", "-c:v mjpeg -q:v 20 -pix_fmt yuvj420p", None, maker=huge, size="7680x4320",
           rate="8", fps=8, seconds=3 / 8, sync=False, has_colours=False, rungs=(
@@ -261,8 +264,8 @@ ODDITIES = [
     small("three-tracks", "mkv", maker=extra(
         "-map", "0", "-map", "0:a", "-map", "0:a", "-c", "copy", "-metadata:s:a:1",
         "language=jpn", "-metadata:s:a:2", "language=xx-weird"), tracks=3),
-    small("hour", "mp4", X264 + " -r 1/600", "-c:a aac -ac 1 -ar 8000 -b:a 8k", maker=slides,
-          size="64x48", rungs=((64, 48),), seconds=1200, fps=8, sync=False, has_colours=False),
+    small("long", "mp4", X264 + " -r 1/60", "-c:a aac -ac 1 -ar 8000 -b:a 8k", maker=slides,
+          size="64x48", rungs=((64, 48),), seconds=LONG_S, fps=8, sync=False, has_colours=False),
     small("duration-lies-upward", "mp4", maker=field("mvhd", 12, "I", 36000000), partial=None),
     small("duration-lies-for-years", "mp4", maker=field("mvhd", 12, "I", 0xFFFFFFF0),
           partial=None),

@@ -29,6 +29,20 @@ static void a_restarted_clock_goes_on_where_it_was(void **state)
     assert_int_equal(origin_timeline_shift(&t, 1, 2 * SECOND, SECOND), 49LL * SECOND);
 }
 
+/* Streams of 2 s: the last picture comes out of the demuxer after the sound's clock was
+ * set anew. */
+static void a_packet_that_comes_late_is_still_of_the_old_clock(void **state)
+{
+    (void)state;
+    struct origin_timeline t = {.may_jump = true};
+    assert_int_equal(origin_timeline_shift(&t, 0, 0, SECOND), 0);
+    assert_int_equal(origin_timeline_shift(&t, 1, 0, 2 * SECOND), 0);
+    assert_int_equal(origin_timeline_shift(&t, 1, 0, 2 * SECOND), 2 * SECOND);
+    assert_int_equal(origin_timeline_shift(&t, 0, SECOND, SECOND), 0);
+    assert_int_equal(origin_timeline_shift(&t, 0, 0, SECOND), 2 * SECOND);
+    assert_int_equal(origin_timeline_shift(&t, 1, 2 * SECOND, SECOND), 2 * SECOND);
+}
+
 static void a_leap_ahead_is_closed(void **state)
 {
     (void)state;
@@ -84,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_count_from_zero),
         cmocka_unit_test(a_restarted_clock_goes_on_where_it_was),
+        cmocka_unit_test(a_packet_that_comes_late_is_still_of_the_old_clock),
         cmocka_unit_test(a_leap_ahead_is_closed),
         cmocka_unit_test(a_gap_is_no_leap),
         cmocka_unit_test(a_clock_that_cannot_jump_is_believed),
