@@ -8,6 +8,7 @@
 #include "base/json/json.h"
 #include "base/log/log.h"
 #include "origin/catalog/counters.h"
+#include "origin/catalog/subtitles.h"
 #include "origin/catalog/videos.h"
 #include "origin/jobs/jobs_internal.h"
 #include "origin/objects/objects.h"
@@ -192,15 +193,19 @@ struct origin_request origin_jobs_request(const struct origin_jobs *jobs, struct
 }
 
 static int job_add(struct origin_jobs *jobs, struct origin_job_new *job,
-                   const struct origin_request *request, bool *ret_is_new)
+                   struct origin_request *request, bool *ret_is_new)
 {
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
 
+    int err = origin_catalog_subtitle_ask(jobs->options.catalog, &job->video, request);
+    if (err < 0) {
+        return err;
+    }
     origin_request_store(root, request);
     fb_json_dump(root, &text);
     job->request = fb_buf_str(&text);
-    int err = origin_catalog_job_add(jobs->options.catalog, job, ret_is_new);
+    err = origin_catalog_job_add(jobs->options.catalog, job, ret_is_new);
     if (err == FB_OK && *ret_is_new) {
         origin_jobs_wake(jobs);
     }
