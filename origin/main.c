@@ -5,7 +5,7 @@
  *                             /api /internal   blocking handlers on the pool
  *                             /upload          content to the objects
  *                             /media /watch    files to the tiers
- *     workers:   threads that take tasks from the jobs
+ *     workers:   threads that take tasks from the jobs, and have each done by a child process
  */
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
@@ -41,7 +41,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4 };
+enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4, JOBS_EVERY_MS = 5000, SWEEP_EVERY_MS = 60000 };
 
 #define REGION "forebay"
 
@@ -214,6 +214,14 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
         .content_key_ctx = &node->gates,
     });
     origin_jobs_on_queued(node->jobs, node_wake_workers, node);
+    origin_rounds_add(node->rounds, &(struct origin_round){.name = "jobs",
+                                                           .period_ms = JOBS_EVERY_MS,
+                                                           .run = origin_jobs_count_round,
+                                                           .ctx = node->jobs});
+    origin_rounds_add(node->rounds, &(struct origin_round){.name = "sweep",
+                                                           .period_ms = SWEEP_EVERY_MS,
+                                                           .run = origin_jobs_sweep_round,
+                                                           .ctx = node->jobs});
     return origin_signals_open(node, diag);
 }
 
@@ -284,7 +292,7 @@ static void node_make_routers(struct origin_node *node)
 
     const struct fb_route *routes = origin_api_routes(&n);
     node->api_router = fb_router_new(routes, n, node->pool, node->api);
-    routes = origin_jobs_whole_routes(node->jobs, &n);
+    routes = origin_jobs_routes(node->jobs, &n);
     node->jobs_router = fb_router_new(routes, n, node->pool, node->jobs);
     routes = origin_upload_routes(&n);
     node->upload_router = fb_router_new(routes, n, node->pool, node->upload);

@@ -35,15 +35,6 @@ static void node_stop(void *ctx)
     fb_free(node);
 }
 
-static uint32_t node_worker_threads(const struct origin_worker_conf *conf)
-{
-    if (conf->worker_threads != FB_CONF_AUTO) {
-        return (uint32_t)conf->worker_threads;
-    }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > conf->workers ? (uint32_t)(cores / conf->workers) : 1;
-}
-
 static int node_open(struct origin_worker_node *node, struct fb_metrics *metrics,
                      struct fb_diag *diag)
 {
@@ -58,6 +49,7 @@ static int node_open(struct origin_worker_node *node, struct fb_metrics *metrics
     err = origin_remote_open(&(struct origin_remote_options){.clock = fb_clock_system(),
                                                              .metrics = metrics,
                                                              .origin = conf->origin,
+                                                             .authorities = conf->authorities.ptr,
                                                              .token = conf->worker_token},
                              &node->remote, diag);
     if (err < 0) {
@@ -71,7 +63,10 @@ static int node_open(struct origin_worker_node *node, struct fb_metrics *metrics
             .name = conf->node,
             .scratch = conf->scratch,
             .n_workers = (uint32_t)conf->workers,
-            .n_threads = node_worker_threads(conf),
+            .n_threads = conf->worker_threads == FB_CONF_AUTO ? 0 : (uint32_t)conf->worker_threads,
+            .cache_bytes = conf->cache,
+            .reserve_bytes = conf->reserve,
+            .is_background = conf->background,
         },
         &node->workers, diag);
 }
@@ -101,6 +96,8 @@ static void node_status(void *ctx, struct fb_json *status)
     struct fb_json *workers = fb_json_set_object(status, "workers");
     fb_json_set_int(workers, "total", node->conf->workers);
     fb_json_set_int(workers, "busy", origin_workers_busy(node->workers));
+    fb_json_set_text(workers, "toolchain", origin_workers_toolchain(node->workers));
+    fb_json_set_text(workers, "sandbox", origin_workers_sandbox(node->workers));
 }
 
 static struct fb_str node_admin_address(const void *conf)

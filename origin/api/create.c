@@ -269,7 +269,7 @@ void origin_api_complete(void *ctx, struct fb_call *call)
         if (check_uploaded(api, call, key, &video) < 0) {
             return;
         }
-        int err = origin_jobs_whole_queue(api->options.jobs, &video.id, fb_str_from(key), &is_new);
+        int err = origin_jobs_queue(api->options.jobs, &video.id, fb_str_from(key), &is_new);
         if (err < 0) {
             origin_api_broken(call, err, "queue a job");
             return;

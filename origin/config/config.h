@@ -8,6 +8,7 @@
 
 #include "base/conf/conf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct origin_conf_listen {
@@ -154,11 +155,15 @@ struct origin_worker_conf {
     struct fb_str node;
     struct origin_conf_admin admin;
     struct fb_str origin;
+    struct fb_str authorities; /* ptr NULL: the system's */
     struct fb_str worker_token;
     struct fb_str objects;
     struct fb_str scratch;
+    uint64_t cache;
+    uint64_t reserve;
     int64_t workers;
-    int64_t worker_threads; /* FB_CONF_AUTO: share the cores */
+    int64_t worker_threads; /* FB_CONF_AUTO: the transcoder's preset */
+    bool background;
 };
 
 extern const struct fb_conf_section origin_conf_section;

@@ -11,18 +11,35 @@ static const struct fb_conf_item worker_items[] = {
     {"admin", FB_CONF_SECTION, AT(origin_worker_conf, admin), .section = &origin_conf_admin_section,
      .help = "The operator's side."},
     {"origin", FB_CONF_STRING, AT(origin_worker_conf, origin), .is_required = true,
-     .check = origin_conf_check_url, .help = "The origin that hands out tasks."},
+     .check = origin_conf_check_url,
+     .help =
+         "The origin that hands out tasks; over `https` unless the network between is trusted."},
+    {"authorities", FB_CONF_PATH, AT(origin_worker_conf, authorities),
+     .help = "Of an `https` origin: a PEM file of those who may have signed its certificate. "
+             "Without it, whom the system trusts."},
     {"worker_token", FB_CONF_STRING, AT(origin_worker_conf, worker_token), .max = 256,
      .is_secret = true, .is_required = true, .check = origin_conf_check_token,
-     .help = "As in origin.yaml."},
+     .help = "As in origin.yaml: who knows it may take tasks."},
     {"objects", FB_CONF_STRING, AT(origin_worker_conf, objects), .preset = "file:data/objects",
      .check = origin_conf_check_objects, .help = "Uploads and media, as the origin has them."},
     {"scratch", FB_CONF_PATH, AT(origin_worker_conf, scratch), .preset = "scratch",
      .help = "A folder for work under way, emptied at start; of this worker alone."},
+    {"cache", FB_CONF_SIZE, AT(origin_worker_conf, cache), .min = 0, .max = INT64_MAX,
+     .preset = "8GiB",
+     .help = "Sources kept in `scratch` for the next tasks of their videos, where objects are not "
+             "files of this machine."},
+    {"reserve", FB_CONF_SIZE, AT(origin_worker_conf, reserve), .min = 0, .max = INT64_MAX,
+     .preset = "1GiB",
+     .help = "While the file system of `scratch` has less left, no task is taken."},
     {"workers", FB_CONF_INT, AT(origin_worker_conf, workers), .min = 1, .max = 64, .preset = "1",
-     .help = "Videos transcoded at once."},
+     .help = "Tasks done at once, each in a process of its own."},
     {"worker_threads", FB_CONF_COUNT, AT(origin_worker_conf, worker_threads), .min = 1, .max = 256,
-     .preset = "auto", .help = "Threads of each transcode; auto shares the cores."},
+     .preset = "auto",
+     .help =
+         "Threads of each encoder, for videos that are prepared here: it decides what bytes come "
+         "out. auto: 2."},
+    {"background", FB_CONF_BOOL, AT(origin_worker_conf, background), .preset = "false",
+     .help = "Transcode with the lowest priority, on a machine that has something else to do."},
     {0},
 };
 

@@ -62,12 +62,19 @@ bool origin_confine_unshare(void)
            unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0;
 }
 
+/* Who may not give them up had better have none. */
 static void child_drop_capabilities(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-    child_require(syscall(SYS_capset, &header, none), "drop capabilities");
+    if (syscall(SYS_capset, &header, none) < 0) {
+        child_require(syscall(SYS_capget, &header, have), "see capabilities");
+        for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+            child_require(have[i].permitted == 0 ? 0 : -1, "drop capabilities");
+        }
+    }
 }
 
 static void child_step_back(void)

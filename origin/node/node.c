@@ -15,22 +15,11 @@
 #include "origin/worker/worker.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 /* For what was accepted just before a new process took over to ask what it came for. */
 enum { HEIR_LINGER_MS = 1000 };
 
 /* ---- workers ---------------------------------------------------------------------- */
-
-/* A share of the cores for each worker, unless the configuration says otherwise. */
-static uint32_t node_worker_threads(const struct origin_conf *conf)
-{
-    if (conf->worker_threads != FB_CONF_AUTO) {
-        return (uint32_t)conf->worker_threads;
-    }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > conf->workers ? (uint32_t)(cores / conf->workers) : 1;
-}
 
 static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
 {
@@ -39,7 +28,7 @@ static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
     struct origin_workers *workers = NULL;
     uint32_t n = 0;
 
-    int err = origin_jobs_whole_reclaim(node->jobs, conf->node, &n);
+    int err = origin_jobs_reclaim(node->jobs, conf->node, &n);
     if (err < 0) {
         /* A full disk, say. Their leases expire; what is there can be served. */
         FB_LOG(WARN, "origin", "could not take back the jobs of an earlier run",
@@ -54,13 +43,14 @@ static int node_start_workers(struct origin_node *node, struct fb_diag *diag)
     (void)snprintf(scratch, sizeof(scratch), "%s/scratch", node->data);
     err = origin_workers_start(
         &(struct origin_workers_options){
-            .source = origin_jobs_whole_source(node->jobs),
+            .source = origin_jobs_source(node->jobs),
             .objects = node->objects,
             .clock = fb_clock_system(),
             .name = conf->node,
             .scratch = fb_str_from(scratch),
             .n_workers = (uint32_t)conf->workers,
-            .n_threads = node_worker_threads(conf),
+            .n_threads = conf->worker_threads == FB_CONF_AUTO ? 0 : (uint32_t)conf->worker_threads,
+            .is_background = true, /* who asks the API goes first */
         },
         &workers, diag);
     if (err == FB_OK) {
@@ -223,6 +213,10 @@ void origin_node_status(void *ctx, struct fb_json *status)
     fb_json_set_int(bytes, "from_upstream", 0);
     struct fb_json *workers = fb_json_set_object(status, "workers");
     fb_json_set_int(workers, "total", node->conf->workers);
-    fb_json_set_int(workers, "busy",
-                    node->workers != NULL ? origin_workers_busy(node->workers) : 0);
+    struct origin_workers *running = node->workers;
+    fb_json_set_int(workers, "busy", running != NULL ? origin_workers_busy(running) : 0);
+    if (running != NULL) {
+        fb_json_set_text(workers, "toolchain", origin_workers_toolchain(running));
+        fb_json_set_text(workers, "sandbox", origin_workers_sandbox(running));
+    }
 }

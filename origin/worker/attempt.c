@@ -1,14 +1,14 @@
 /*
  * One attempt at one task, on a worker's thread.
  */
+#include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/text.h"
-#include "base/crypto/hash.h"
 #include "base/json/json.h"
 #include "base/log/log.h"
 #include "base/sys/file.h"
-#include "origin/media/transcode.h"
+#include "origin/model/recipe.h"
 #include "origin/objects/objects.h"
 #include "origin/worker/worker_internal.h"
 
@@ -19,284 +19,362 @@
 #include <unistd.h>
 
 enum {
-    BEAT_MS = 500,
-    HASH_BYTES = 256 * 1024,
-    MAX_PATH = 640,
+    PATH_LEN = ORIGIN_ORDER_PATH_MAX + 1,
     MODE_FOLDER = 0700,
-    /* Shares of the progress, in 1000: the rest is the transcode. */
-    SHARE_HASH = 20,
-    SHARE_STORE = 50
+    FINISH_PAUSE_MS = 250,
+    /* Shares of the progress, in 1000: the rest is the child's. */
+    SHARE_FETCH = 20,
+    SHARE_STORE = 30
 };
 
-#define PUBLISH_MAX_BYTES (128UL * 1024 * 1024)
-
-/* Goes into every version: a change of what comes out changes it. */
-#define RECIPE "forebay 1, segment_ms 4000"
-
-static const char passing[] =
-    "Something on our side went wrong while processing this video. Please try again later.";
+#define PART_MAX (64UL * 1024 * 1024)
 
 struct attempt {
     const struct origin_attempt_options *options;
-    const struct origin_whole_task *task;
-    struct fb_diag diag;
-    uint32_t permille;
-    uint64_t beat_ms;    /* when the lease was last renewed */
-    uint64_t renewed_ms; /* when that last succeeded */
-    bool is_lost;        /* the lease */
-    char source[MAX_PATH];
-    char output[MAX_PATH];
-    struct origin_result result; /* owned */
+    const struct origin_task *task;
+    struct origin_hold hold;
+    struct origin_objects *objects; /* owned if the task has its own */
+    struct origin_source *source;   /* owned */
+    char inputs[PATH_LEN];
+    char output[PATH_LEN];
+    uint32_t n_inputs;
+    struct origin_confine_end end;
+    struct origin_trouble trouble;
 };
-
-/* ---- the lease -------------------------------------------------------------- */
-
-static uint64_t attempt_now(const struct attempt *attempt)
-{
-    return fb_clock_mono_ms(attempt->options->clock);
-}
-
-/* Renews, unless that was done a moment ago. A source that cannot be reached is
- * no reason to stop before the lease has run out. */
-static void attempt_beat(struct attempt *attempt)
-{
-    const struct origin_whole_source *source = attempt->options->source;
-    uint64_t now_ms = attempt_now(attempt);
-
-    if (attempt->is_lost || now_ms - attempt->beat_ms < BEAT_MS) {
-        return;
-    }
-    int err = source->renew(source->ctx, attempt->task, attempt->permille);
-    attempt->beat_ms = attempt_now(attempt);
-    if (err == FB_OK) {
-        attempt->renewed_ms = attempt->beat_ms;
-    }
-    attempt->is_lost =
-        err == FB_E_CONFLICT || attempt->beat_ms - attempt->renewed_ms >= attempt->task->lease_ms;
-}
 
 static bool attempt_is_canceled(void *ctx)
 {
     struct attempt *attempt = ctx;
-
-    attempt_beat(attempt);
-    return attempt->is_lost || attempt->options->is_stopping(attempt->options->ctx);
+    return origin_hold_is_lost(&attempt->hold) ||
+           attempt->options->is_stopping(attempt->options->ctx);
 }
 
-static void attempt_on_progress(void *ctx, unsigned permille)
+static void attempt_on_progress(void *ctx, uint32_t permille)
 {
     struct attempt *attempt = ctx;
-    attempt->permille = SHARE_HASH + permille * (1000 - SHARE_HASH - SHARE_STORE) / 1000;
+    attempt->hold.permille = SHARE_FETCH + permille * (1000 - SHARE_FETCH - SHARE_STORE) / 1000;
 }
 
-/* ---- steps ------------------------------------------------------------------ */
-
-static int attempt_locate(struct attempt *attempt)
+/* What this worker could not do, by itself. */
+static int attempt_blame(struct attempt *attempt, enum origin_task_reason reason, int err,
+                         const char *what)
 {
-    FB_AUTO(fb_buf_done) struct fb_buf path = {0};
-    const struct origin_attempt_options *options = attempt->options;
+    if (err < 0 && err != FB_E_CANCELED) {
+        origin_trouble_of_worker(reason, err, what, &attempt->trouble);
+    }
+    return err;
+}
 
-    int err =
-        origin_objects_local_path(options->objects, fb_str_from(attempt->task->source), &path);
-    if (err < 0) {
+/* ---- what goes in -------------------------------------------------------------------- */
+
+static int attempt_open(struct attempt *attempt)
+{
+    const struct origin_workers_options *workers = attempt->options->workers;
+    int n = snprintf(attempt->inputs, PATH_LEN, "%s/in", attempt->options->scratch);
+    int m = snprintf(attempt->output, PATH_LEN, "%s/out", attempt->options->scratch);
+
+    if (n >= PATH_LEN || m >= PATH_LEN) {
+        return -ENAMETOOLONG;
+    }
+    int err = FB_OK;
+    if ((err = fb_dir_remove(AT_FDCWD, attempt->inputs)) < 0 ||
+        (err = fb_dir_remove(AT_FDCWD, attempt->output)) < 0 ||
+        (err = fb_dir_make(AT_FDCWD, attempt->inputs, MODE_FOLDER)) < 0 ||
+        (err = fb_dir_make(AT_FDCWD, attempt->output, MODE_FOLDER)) < 0) {
         return err;
     }
-    int n = snprintf(attempt->source, sizeof(attempt->source), "%s", path.ptr);
-    int m = snprintf(attempt->output, sizeof(attempt->output), "%s/out", options->scratch);
-    return n < MAX_PATH && m < MAX_PATH ? FB_OK : -ENAMETOOLONG;
+    attempt->objects = workers->objects;
+    return attempt->objects != NULL
+               ? FB_OK
+               : workers->open_objects(workers->objects_ctx, attempt->task, &attempt->objects);
 }
 
-/* The version: a hash of the source's bytes and of what decides the output. */
-static int attempt_name(struct attempt *attempt)
+static int attempt_fetch_input(struct attempt *attempt, const char *key)
 {
-    FB_AUTO(fb_fd_done) int fd = open(attempt->source, O_RDONLY | O_CLOEXEC);
-    FB_AUTO(fb_sha256_done) struct fb_sha256 hash;
-    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-    uint8_t digest[FB_SHA256_SIZE];
+    const struct origin_transfer transfer = {.ctx = attempt, .is_canceled = attempt_is_canceled};
+    char path[PATH_LEN + 16];
 
-    fb_sha256_init(&hash);
-    if (fd < 0) {
-        return -errno;
-    }
-    char *bytes = fb_buf_reserve(&text, HASH_BYTES);
-    ssize_t n = 0;
-    while ((n = read(fd, bytes, HASH_BYTES)) != 0) {
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (attempt_is_canceled(attempt)) {
-            return FB_E_CANCELED;
-        }
-        fb_sha256_update(&hash, (struct fb_str){bytes, n > 0 ? (size_t)n : 0});
-    }
-    fb_buf_printf(&text, RECIPE ", threads %u", attempt->options->n_threads);
-    fb_sha256_update(&hash, fb_buf_str(&text));
-    fb_sha256_finish(&hash, digest);
-    fb_buf_clear(&text);
-    fb_text_hex(&text, (struct fb_str){(const char *)digest, ORIGIN_VERSION_LEN / 2});
-    memcpy(attempt->result.version, text.ptr, text.len);
-    attempt->permille = SHARE_HASH;
-    return FB_OK;
+    (void)snprintf(path, sizeof(path), "%s/%u", attempt->inputs, attempt->n_inputs);
+    int err = origin_objects_fetch(attempt->objects, fb_str_from(key), path, &transfer);
+    attempt->n_inputs += err == FB_OK ? 1 : 0;
+    return err;
 }
 
-static int attempt_transcode(struct attempt *attempt)
+/* The part of another task of the same version. */
+static int attempt_fetch_part(struct attempt *attempt, enum origin_task_kind kind,
+                              enum origin_task_pass pass, uint32_t index)
 {
-    struct origin_result *result = &attempt->result;
-    struct origin_transcode_result made;
+    struct origin_task other = *attempt->task;
+    char key[ORIGIN_KEY_MAX + 1];
 
-    int err = fb_dir_remove(AT_FDCWD, attempt->output);
-    if (err < 0 || (err = fb_dir_make(AT_FDCWD, attempt->output, MODE_FOLDER)) < 0) {
+    other.kind = kind;
+    other.pass = pass;
+    other.index = index;
+    origin_task_part_key(&other, key);
+    origin_content_key_done(&other.key);
+    return attempt_fetch_input(attempt, key);
+}
+
+static int attempt_fetch_chunks(struct attempt *attempt, enum origin_task_pass pass, size_t n)
+{
+    int err = FB_OK;
+
+    for (size_t i = 0; err == FB_OK && i < n; i++) {
+        err = attempt_fetch_part(attempt, ORIGIN_TASK_CHUNK, pass, (uint32_t)i);
+    }
+    return err;
+}
+
+/* A late FINISH lists what was early, too. The sound is of the pass that is finished first. */
+static int attempt_fetch_parts(struct attempt *attempt)
+{
+    FB_AUTO(origin_recipe_done) struct origin_recipe recipe = {.chunks = NULL};
+    const struct origin_task *task = attempt->task;
+    bool is_late = task->pass == ORIGIN_PASS_LATE;
+    enum origin_task_pass first = is_late ? ORIGIN_PASS_EARLY : task->pass;
+
+    int err = origin_recipe_parse(fb_str_from(task->recipe), &recipe, NULL);
+    if (err < 0 || (err = attempt_fetch_chunks(attempt, first, recipe.n_chunks)) < 0 ||
+        (is_late && (err = attempt_fetch_chunks(attempt, task->pass, recipe.n_chunks)) < 0)) {
         return err;
     }
-    err = origin_transcode(
-        &(struct origin_transcode_options){
-            .source_path = attempt->source,
-            .output_dir = attempt->output,
-            .n_threads = attempt->options->n_threads,
-            .segment_ms = ORIGIN_TRANSCODE_SEGMENT_MS,
+    err = attempt_fetch_part(attempt, ORIGIN_TASK_SOUND, first, 0);
+    return err == FB_E_NOT_FOUND ? FB_OK : err; /* a source without any */
+}
+
+static int attempt_fetch(struct attempt *attempt)
+{
+    const struct origin_sources_wait wait = {.ctx = attempt, .is_canceled = attempt_is_canceled};
+    const struct origin_task *task = attempt->task;
+
+    if (task->kind == ORIGIN_TASK_FINISH) {
+        return attempt_fetch_parts(attempt);
+    }
+    return origin_sources_get(attempt->options->sources, attempt->objects, task->source, &wait,
+                              &attempt->source);
+}
+
+/* ---- the child -------------------------------------------------------------------------- */
+
+static int attempt_run_child(struct attempt *attempt)
+{
+    const struct origin_task *task = attempt->task;
+    struct origin_order order = {
+        .kind = task->kind,
+        .pass = task->pass,
+        .index = task->index,
+        .n_threads = attempt->options->workers->n_threads,
+        .output = fb_str_from(attempt->output),
+        .inputs = attempt->n_inputs > 0 ? fb_str_from(attempt->inputs) : FB_STR(""),
+        .n_inputs = attempt->n_inputs,
+        .request = fb_str_from(task->request),
+        .recipe = fb_str_from(task->recipe),
+        .key = task->key,
+    };
+
+    order.source =
+        attempt->source != NULL ? fb_str_from(origin_source_path(attempt->source)) : FB_STR("");
+    attempt->hold.permille = SHARE_FETCH;
+    int err = origin_child_run(
+        &(struct origin_child_options){
+            .program = attempt->options->program,
+            .clock = attempt->options->workers->clock,
+            .order = &order,
+            .limits = task->limits,
+            .is_background = attempt->options->workers->is_background,
             .ctx = attempt,
             .progress = attempt_on_progress,
             .is_canceled = attempt_is_canceled,
         },
-        &made, &attempt->diag);
+        &attempt->end, &attempt->trouble);
+    origin_content_key_done(&order.key);
+    return err;
+}
+
+/* ---- what comes out ------------------------------------------------------------------------ */
+
+static int attempt_read_told(struct attempt *attempt, size_t max, struct fb_buf *ret_text)
+{
+    FB_AUTO(fb_fd_done) int fd = open(attempt->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fb_file_read(fd, ORIGIN_ORDER_TOLD, max, ret_text, NULL);
+}
+
+static int attempt_store_media(struct attempt *attempt)
+{
+    const struct origin_task *task = attempt->task;
+    char folder[PATH_LEN + 16];
+    char prefix[ORIGIN_KEY_MAX + 1];
+    uint32_t n = 0;
+
+    (void)snprintf(folder, sizeof(folder), "%s/" ORIGIN_ORDER_MEDIA, attempt->output);
+    (void)snprintf(prefix, sizeof(prefix), "media/%s/%s", task->video.text, task->version);
+    attempt->hold.permille = 1000 - SHARE_STORE;
+    return origin_attempt_store(attempt->objects, folder, prefix, attempt, attempt_is_canceled, &n);
+}
+
+static int attempt_store_part(struct attempt *attempt)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    char key[ORIGIN_KEY_MAX + 1];
+
+    int err = attempt_read_told(attempt, PART_MAX, &text);
     if (err < 0) {
         return err;
     }
-    result->duration_ms = made.duration_ms;
-    result->width = made.width;
-    result->height = made.height;
-    result->has_audio = made.has_audio;
-    for (unsigned i = 0; i < made.n_renditions; i++) {
-        struct origin_result_rendition *rendition = &result->renditions[result->n_renditions++];
-        rendition->height = made.renditions[i].height;
-        rendition->width = made.renditions[i].width;
-        rendition->bandwidth = made.renditions[i].bandwidth;
-        (void)snprintf(rendition->codecs, sizeof(rendition->codecs), "%s",
-                       made.renditions[i].codecs);
-    }
-    return FB_OK;
+    origin_task_part_key(attempt->task, key);
+    return origin_objects_put_bytes(attempt->objects, fb_str_from(key), fb_buf_str(&text));
 }
 
-static int attempt_list(struct attempt *attempt)
+/* What finish is given: see origin/model/task.h. */
+static int attempt_result(struct attempt *attempt, struct fb_buf *ret_result)
 {
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    FB_AUTO(fb_json_freep) struct fb_json *told = NULL;
     FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
-    FB_AUTO(fb_fd_done) int fd = open(attempt->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    FB_AUTO(origin_recipe_done) struct origin_recipe recipe = {.chunks = NULL};
 
-    if (fd < 0) {
-        return -errno;
+    switch (attempt->task->kind) {
+    case ORIGIN_TASK_FINISH:
+        return attempt_read_told(attempt, ORIGIN_TASK_RESULT_MAX, ret_result);
+    case ORIGIN_TASK_PREPARE:
+        break;
+    default:
+        fb_buf_append(ret_result, FB_STR("{}"));
+        return FB_OK;
     }
-    int err = fb_file_read(fd, "publish.json", PUBLISH_MAX_BYTES, &text, NULL);
-    if (err < 0 || (err = fb_json_parse(fb_buf_str(&text), PUBLISH_MAX_BYTES, &root, NULL)) < 0) {
+    int err = attempt_read_told(attempt, ORIGIN_RECIPE_MAX, &text);
+    if (err < 0 || (err = fb_json_parse(fb_buf_str(&text), ORIGIN_RECIPE_MAX, &told, NULL)) < 0 ||
+        (err = origin_recipe_load(told, &recipe, NULL)) < 0) {
         return err;
     }
-    return origin_files_load(root, &attempt->result, NULL);
+    root = fb_json_new_object();
+    origin_recipe_store(fb_json_set_object(root, "recipe"), &recipe);
+    fb_json_dump(root, ret_result);
+    return FB_OK;
 }
 
 static int attempt_store(struct attempt *attempt)
 {
-    struct origin_result *result = &attempt->result;
+    enum origin_task_kind kind = attempt->task->kind;
+    int err = FB_OK;
 
-    for (size_t i = 0; i < result->n_files; i++) {
-        char key[ORIGIN_KEY_MAX + 1];
-        char path[MAX_PATH + ORIGIN_PATH_MAX];
-
-        (void)snprintf(key, sizeof(key), "media/%s/%s/%s", attempt->task->video.text,
-                       result->version, result->files[i].path);
-        (void)snprintf(path, sizeof(path), "%s/%s", attempt->output, result->files[i].path);
-        int err = origin_objects_put_file(attempt->options->objects, fb_str_from(key), path);
-        if (err < 0) {
-            return err;
-        }
-        attempt->permille =
-            1000 - SHARE_STORE + (uint32_t)(i * (SHARE_STORE - 1) / result->n_files);
-        if (attempt_is_canceled(attempt)) {
-            return FB_E_CANCELED;
-        }
+    if (kind != ORIGIN_TASK_PREPARE) {
+        err = attempt_store_media(attempt);
     }
-    return FB_OK;
+    if (err == FB_OK && (kind == ORIGIN_TASK_CHUNK || kind == ORIGIN_TASK_SOUND)) {
+        err = attempt_store_part(attempt);
+    }
+    return err;
 }
 
-/* ---- the end ----------------------------------------------------------------- */
+/* ---- the end -------------------------------------------------------------------------------- */
 
-/* What no further attempt can change. */
-static bool is_fault_of_input(int err)
+/* The origin may be away for a moment; the answer may have been lost, too. */
+static int attempt_finish(struct attempt *attempt, struct fb_str result)
 {
-    return err == FB_E_UNSUPPORTED || err == FB_E_MALFORMED || err == FB_E_CORRUPT ||
-           err == FB_E_LIMIT;
-}
+    const struct origin_task_source *source = &attempt->options->workers->source;
+    int err = source->finish(source->ctx, attempt->task, result);
 
-/* What is this machine's trouble and passes: no attempt of the video's. */
-static bool is_want_of_room(int err)
-{
-    return err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EMFILE || err == -ENFILE;
+    while (err < 0 && err != FB_E_CONFLICT && err != FB_E_CORRUPT && err != FB_E_MALFORMED &&
+           err != FB_E_DENIED && err != FB_E_LIMIT && !attempt_is_canceled(attempt)) {
+        attempt->options->pause(attempt->options->ctx, FINISH_PAUSE_MS);
+        err = source->finish(source->ctx, attempt->task, result);
+    }
+    return err;
 }
 
 static int attempt_make(struct attempt *attempt)
 {
-    int err = attempt_locate(attempt);
-    if (err < 0 || (err = attempt_name(attempt)) < 0 || (err = attempt_transcode(attempt)) < 0 ||
-        (err = attempt_list(attempt)) < 0 || (err = attempt_store(attempt)) < 0) {
+    FB_AUTO(fb_buf_done) struct fb_buf result = {0};
+
+    int err = attempt_blame(attempt, ORIGIN_REASON_INTERNAL, attempt_open(attempt), "scratch");
+    if (err < 0 ||
+        (err = attempt_blame(attempt, ORIGIN_REASON_STORE, attempt_fetch(attempt), "fetch")) < 0 ||
+        (err = attempt_run_child(attempt)) < 0 ||
+        (err = attempt_blame(attempt, ORIGIN_REASON_STORE, attempt_store(attempt), "store")) < 0 ||
+        (err = attempt_blame(attempt, ORIGIN_REASON_INTERNAL, attempt_result(attempt, &result),
+                             "read the result")) < 0) {
         return err;
     }
-    const struct origin_whole_source *source = attempt->options->source;
-    return source->finish(source->ctx, attempt->task, &attempt->result);
+    err = attempt_finish(attempt, fb_buf_str(&result));
+    return attempt_blame(attempt,
+                         err == FB_E_CORRUPT ? ORIGIN_REASON_MISSING : ORIGIN_REASON_INTERNAL, err,
+                         "finish");
+}
+
+static void attempt_log(const struct attempt *attempt, enum fb_log_level level, const char *text)
+{
+    const struct origin_task *task = attempt->task;
+
+    if (fb_log_is_on(level)) {
+        fb_log_write(level, "worker", text, FB_LOG_TEXT("video", task->video.text),
+                     FB_LOG_TEXT("task", origin_task_kind_text(task->kind)),
+                     FB_LOG_INT("index", task->index), FB_LOG_INT("attempt", task->attempt),
+                     FB_LOG_TEXT("detail", attempt->trouble.log), FB_LOG_LAST);
+    }
+}
+
+static int attempt_fail(struct attempt *attempt)
+{
+    const struct origin_task_source *source = &attempt->options->workers->source;
+    const struct origin_trouble *trouble = &attempt->trouble;
+    const struct origin_task_failure failure = {
+        .reason = trouble->reason,
+        .is_final = trouble->is_final,
+        .sentence = fb_str_from(trouble->sentence),
+        .log = {trouble->log, trouble->log_len},
+    };
+
+    attempt_log(attempt, FB_LOG_WARN, "an attempt ended badly");
+    return source->fail(source->ctx, attempt->task, &failure);
 }
 
 /* Tells the source how it went wrong; should that fail too, the lease expires. */
 static void attempt_report(struct attempt *attempt, int err)
 {
-    const struct origin_whole_source *source = attempt->options->source;
-    const struct origin_whole_task *task = attempt->task;
+    const struct origin_task_source *source = &attempt->options->workers->source;
     int told = FB_OK;
 
-    if (attempt->is_lost || err == FB_E_CONFLICT) {
-        FB_LOG(WARN, "worker", "lost the lease, dropped the work",
-               FB_LOG_TEXT("video", task->video.text));
-        /* The job is another's, or nobody's: what was stored for a video that is
-         * gone, the source removes. */
-        told = source->give_back(source->ctx, task);
-    } else if (is_want_of_room(err)) {
-        FB_LOG(WARN, "worker", "no room for the work, gave it back",
-               FB_LOG_TEXT("video", task->video.text), FB_LOG_TEXT("cause", fb_err_text(err)),
-               FB_LOG_TEXT("detail", attempt->diag.text));
-        told = source->give_back(source->ctx, task);
+    if (err == FB_E_CONFLICT || origin_hold_is_lost(&attempt->hold)) {
+        attempt_log(attempt, FB_LOG_WARN, "lost the lease, dropped the work");
+        /* Whose it is now may have to be found out: what was stored for a video that is gone,
+         * the source removes. */
+        told = source->give_back(source->ctx, attempt->task);
     } else if (err == FB_E_CANCELED) {
-        told = source->give_back(source->ctx, task);
-    } else if (is_fault_of_input(err) && attempt->diag.text[0] != '\0') {
-        told = source->fail(source->ctx, task,
-                            fb_str_first(fb_str_from(attempt->diag.text), ORIGIN_REASON_MAX), true);
+        attempt_log(attempt, FB_LOG_INFO, "gave a task back, to end");
+        told = source->give_back(source->ctx, attempt->task);
+    } else if (attempt->trouble.is_passing) {
+        attempt_log(attempt, FB_LOG_WARN, "no room for the work, gave it back");
+        told = source->give_back(source->ctx, attempt->task);
     } else {
-        FB_LOG(WARN, "worker", "an attempt broke", FB_LOG_TEXT("video", task->video.text),
-               FB_LOG_TEXT("cause", fb_err_text(err)), FB_LOG_TEXT("detail", attempt->diag.text));
-        /* A codec's own words help; those about our disks would not. */
-        bool is_told = err == FB_E_FOREIGN && attempt->diag.text[0] != '\0';
-        told =
-            source->fail(source->ctx, task,
-                         is_told ? fb_str_first(fb_str_from(attempt->diag.text), ORIGIN_REASON_MAX)
-                                 : FB_STR(passing),
-                         false);
+        told = attempt_fail(attempt);
     }
     if (told < 0 && told != FB_E_CONFLICT) {
         FB_LOG(WARN, "worker", "could not report, the lease will expire",
-               FB_LOG_TEXT("video", task->video.text), FB_LOG_TEXT("cause", fb_err_text(told)));
+               FB_LOG_TEXT("video", attempt->task->video.text),
+               FB_LOG_TEXT("cause", fb_err_text(told)));
     }
 }
 
-bool origin_attempt_run(const struct origin_attempt_options *options,
-                        const struct origin_whole_task *task)
+void origin_attempt_run(const struct origin_attempt_options *options,
+                        const struct origin_task *task, struct origin_attempt_end *ret_end)
 {
     struct attempt attempt = {.options = options, .task = task};
 
-    attempt.beat_ms = attempt_now(&attempt);
-    attempt.renewed_ms = attempt.beat_ms;
-    FB_LOG(INFO, "worker", "took a task", FB_LOG_TEXT("video", task->video.text),
-           FB_LOG_INT("attempt", task->attempt));
+    attempt_log(&attempt, FB_LOG_INFO, "took a task");
+    origin_keeper_hold(options->keeper, task, &attempt.hold);
     int err = attempt_make(&attempt);
     if (err < 0) {
         attempt_report(&attempt, err);
     }
-    origin_result_done(&attempt.result);
-    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt.output)); /* the next start sweeps what stays */
-    return !is_want_of_room(err);
+    origin_keeper_drop(&attempt.hold);
+    origin_source_put(attempt.source);
+    if (attempt.objects != options->workers->objects) {
+        origin_objects_close(attempt.objects);
+    }
+    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt.inputs)); /* the next attempt sweeps what stays */
+    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt.output));
+    ret_end->has_room = err == FB_OK || !attempt.trouble.is_passing;
+    ret_end->peak_bytes = attempt.end.peak_bytes;
 }

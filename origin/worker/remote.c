@@ -6,19 +6,37 @@
 #include "base/json/json.h"
 #include "base/loop/loop.h"
 #include "base/loop/thread.h"
+#include "base/loop/work.h"
+#include "base/net/tls_stream.h"
+#include "base/sys/file.h"
+#include "base/tls/config.h"
 
 #include <pthread.h>
 #include <stdio.h>
 
-enum { ANSWER_MAX = 64 * 1024, HEAD_TIMEOUT_MS = 30000, TARGET_MAX = 64, CLOSING_TURNS = 3 };
+enum {
+    ANSWER_MAX = 64 * 1024,
+    CALL_TIMEOUT_MS = 10000,
+    FINISH_TIMEOUT_MS = 60000, /* the origin looks for all that was made */
+    CONNECT_TIMEOUT_MS = 5000,
+    TARGET_MAX = 64,
+    CLOSING_TURNS = 3,
+    PEM_MAX = 4 << 20,
+    TLS_QUEUE = 16
+};
+
+/* What Debian's package ca-certificates keeps. */
+static const char system_authorities[] = "/etc/ssl/certs/ca-certificates.crt";
 
 struct origin_remote {
-    struct fb_loop *loop;     /* owned; runs on thread */
-    struct fb_client *client; /* owned; used on loop */
-    struct fb_thread *thread; /* owned */
-    char *origin;             /* owned */
-    char *authorization;      /* owned */
-    struct fb_url url;        /* views into origin */
+    struct fb_loop *loop;       /* owned; runs on thread */
+    struct fb_client *client;   /* owned; used on loop */
+    struct fb_thread *thread;   /* owned */
+    char *origin;               /* owned */
+    char *authorization;        /* owned */
+    struct fb_url url;          /* views into origin */
+    struct fb_pool *pool;       /* owned; of handshakes; NULL: without TLS */
+    struct fb_tls_party *party; /* owned; likewise */
 };
 
 /* One call, on its caller's stack until it is signaled. */
@@ -33,6 +51,8 @@ struct call {
     struct fb_buf request;  /* taken over by the fetch */
     struct fb_buf answer;   /* content of the response */
     struct fb_reader *body; /* of the response; owned while read */
+    size_t max_answer;
+    uint32_t timeout_ms;
     int result;
 
     pthread_mutex_t lock;
@@ -61,7 +81,7 @@ static void call_read(struct call *call)
     int err = FB_OK;
 
     while ((err = fb_reader_next(call->body, &slice)) == FB_OK) {
-        bool fits = call->answer.len + slice.bytes.len <= ANSWER_MAX;
+        bool fits = call->answer.len + slice.bytes.len <= call->max_answer;
         if (fits) {
             fb_buf_append(&call->answer, slice.bytes);
         }
@@ -117,7 +137,9 @@ static void call_start(struct fb_post *post)
     call->fetch.n_headers = FB_ARRAY_LEN(call->headers);
     call->fetch.request_length = (int64_t)call->request.len;
     call->fetch.request_body = fb_reader_of_buf(&call->request);
-    call->fetch.head_timeout_ms = HEAD_TIMEOUT_MS;
+    call->fetch.tls = remote->party;
+    call->fetch.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+    call->fetch.head_timeout_ms = call->timeout_ms;
     call->fetch.arena = &call->arena;
     fb_op_init(&call->fetch.op, remote->loop, call_on_head);
     fb_client_fetch(remote->client, &call->fetch);
@@ -136,6 +158,8 @@ static int status_to_err(unsigned status)
         return FB_E_DENIED;
     case 404: /* the origin has no worker token */
         return FB_E_UNSUPPORTED;
+    case 400:
+        return FB_E_MALFORMED;
     case 409:
         return FB_E_CONFLICT;
     case 422:
@@ -145,13 +169,22 @@ static int status_to_err(unsigned status)
     }
 }
 
-/* POSTs `body` to the route `verb`; the content of the answer goes to `answer`. */
-static int remote_call(struct origin_remote *remote, const char *verb, const struct fb_json *body,
-                       struct fb_buf *answer)
-{
-    struct call call = {.remote = remote, .post.run = call_start};
+struct remote_verb {
+    const char *name;
+    uint32_t timeout_ms;
+    size_t max_answer;
+};
 
-    (void)snprintf(call.target, sizeof(call.target), "/internal/v1/tasks/%s", verb);
+/* POSTs `body` to the verb's route; the content of the answer goes to `answer`. */
+static int remote_call(struct origin_remote *remote, const struct remote_verb *verb,
+                       const struct fb_json *body, struct fb_buf *answer)
+{
+    struct call call = {.remote = remote,
+                        .post.run = call_start,
+                        .timeout_ms = verb->timeout_ms,
+                        .max_answer = verb->max_answer};
+
+    (void)snprintf(call.target, sizeof(call.target), "/internal/v1/tasks/%s", verb->name);
     fb_json_dump(body, &call.request);
     (void)pthread_mutex_init(&call.lock, NULL);
     (void)pthread_cond_init(&call.changed, NULL);
@@ -171,75 +204,88 @@ static int remote_call(struct origin_remote *remote, const char *verb, const str
     return err;
 }
 
-static struct fb_json *task_body(const struct origin_whole_task *task)
+static struct fb_json *task_body(const struct origin_task *task)
 {
     struct fb_json *body = fb_json_new_object();
 
-    fb_json_set_text(body, "job", task->job.text);
+    fb_json_set_text(body, "task", task->task.text);
     fb_json_set_text(body, "lease", task->lease.text);
     fb_json_set_text(body, "video", task->video.text);
     return body;
 }
 
-static int remote_take(void *ctx, struct fb_str worker, struct origin_whole_task *ret_task)
+/* A call whose answer has no content. */
+static int remote_tell(struct origin_remote *remote, const char *name, const struct fb_json *body)
 {
+    const struct remote_verb verb = {name, CALL_TIMEOUT_MS, ANSWER_MAX};
+    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+
+    return remote_call(remote, &verb, body, &answer);
+}
+
+static int remote_take(void *ctx, const struct origin_task_ask *ask, struct origin_task *ret_task)
+{
+    const struct remote_verb verb = {"take", CALL_TIMEOUT_MS, ORIGIN_TASK_MAX};
     FB_AUTO(fb_json_freep) struct fb_json *body = fb_json_new_object();
     FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
     FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
 
-    fb_json_set_str(body, "worker", worker);
-    int err = remote_call(ctx, "take", body, &answer);
+    fb_json_set_str(body, "worker", ask->worker);
+    fb_json_set_str(body, "toolchain", ask->toolchain);
+    int err = remote_call(ctx, &verb, body, &answer);
     if (err < 0) {
         return err;
     }
     if (answer.len == 0) {
         return FB_E_LATER;
     }
-    err = fb_json_parse(fb_buf_str(&answer), ANSWER_MAX, &root, NULL);
-    return err < 0 ? err : origin_whole_task_load(root, ret_task, NULL);
+    err = fb_json_parse(fb_buf_str(&answer), ORIGIN_TASK_MAX, &root, NULL);
+    fb_tls_wipe(answer.ptr, answer.len); /* a content key may be in it */
+    return err < 0 ? err : origin_task_load(root, ret_task, NULL);
 }
 
-static int remote_renew(void *ctx, const struct origin_whole_task *task, uint32_t permille)
+static int remote_renew(void *ctx, const struct origin_task *task, uint32_t permille)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
-    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
 
     fb_json_set_int(body, "progress", permille);
-    return remote_call(ctx, "renew", body, &answer);
+    return remote_tell(ctx, "renew", body);
 }
 
-static int remote_finish(void *ctx, const struct origin_whole_task *task,
-                         const struct origin_result *result)
+static int remote_finish(void *ctx, const struct origin_task *task, struct fb_str result)
 {
+    const struct remote_verb verb = {"finish", FINISH_TIMEOUT_MS, ANSWER_MAX};
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
     FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
+    struct fb_json *root = NULL;
 
-    origin_result_store(fb_json_set_object(body, "result"), result);
-    return remote_call(ctx, "finish", body, &answer);
+    int err = fb_json_parse(result, ORIGIN_TASK_RESULT_MAX, &root, NULL);
+    if (err < 0) {
+        return err;
+    }
+    fb_json_set(body, "result", root);
+    return remote_call(ctx, &verb, body, &answer);
 }
 
-static int remote_fail(void *ctx, const struct origin_whole_task *task, struct fb_str reason,
-                       bool is_final)
+static int remote_fail(void *ctx, const struct origin_task *task,
+                       const struct origin_task_failure *failure)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
-    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
 
-    fb_json_set_str(body, "reason", reason);
-    fb_json_set_bool(body, "is_final", is_final);
-    return remote_call(ctx, "fail", body, &answer);
+    origin_task_failure_store(body, failure);
+    return remote_tell(ctx, "fail", body);
 }
 
-static int remote_give_back(void *ctx, const struct origin_whole_task *task)
+static int remote_give_back(void *ctx, const struct origin_task *task)
 {
     FB_AUTO(fb_json_freep) struct fb_json *body = task_body(task);
-    FB_AUTO(fb_buf_done) struct fb_buf answer = {0};
 
-    return remote_call(ctx, "give-back", body, &answer);
+    return remote_tell(ctx, "give-back", body);
 }
 
-struct origin_whole_source origin_remote_source(struct origin_remote *remote)
+struct origin_task_source origin_remote_source(struct origin_remote *remote)
 {
-    return (struct origin_whole_source){
+    return (struct origin_task_source){
         .ctx = remote,
         .take = remote_take,
         .renew = remote_renew,
@@ -251,6 +297,38 @@ struct origin_whole_source origin_remote_source(struct origin_remote *remote)
 
 /* ---- open and close ------------------------------------------------------------- */
 
+/* Whom the origin's certificate must be by. */
+static int remote_open_tls(struct origin_remote *remote, const char *authorities,
+                           struct fb_diag *diag)
+{
+    static const char *const protocols[] = {"h2", "http/1.1"};
+    FB_AUTO(fb_buf_done) struct fb_buf pem = {0};
+    struct fb_tls_config *config = NULL;
+    const char *path = authorities != NULL ? authorities : system_authorities;
+
+    int err = fb_file_read_path(path, PEM_MAX, &pem, diag);
+    if (err < 0) {
+        return err;
+    }
+    err = fb_tls_config_new(
+        &(struct fb_tls_options){
+            .is_client = true,
+            .authorities = {.text = fb_buf_str(&pem), .name = path},
+            .protocols = protocols,
+            .n_protocols = FB_ARRAY_LEN(protocols),
+        },
+        &config, diag);
+    if (err < 0) {
+        return err;
+    }
+    err = fb_pool_new("remote-tls", 1, TLS_QUEUE, &remote->pool);
+    if (err == FB_OK) {
+        remote->party = fb_tls_party_new(config, remote->pool, CONNECT_TIMEOUT_MS);
+    }
+    fb_tls_config_unref(config);
+    return err < 0 ? fb_diag_set(diag, err, "start a thread: %s", fb_err_text(err)) : FB_OK;
+}
+
 int origin_remote_open(const struct origin_remote_options *options,
                        struct origin_remote **ret_remote, struct fb_diag *diag)
 {
@@ -261,6 +339,9 @@ int origin_remote_open(const struct origin_remote_options *options,
     fb_buf_printf(&authorization, "Bearer %.*s", FB_STR_ARG(options->token));
     remote->authorization = fb_str_dup(fb_buf_str(&authorization));
     int err = fb_url_parse(fb_str_from(remote->origin), &remote->url, diag);
+    if (err == FB_OK && fb_str_equal(remote->url.scheme, FB_STR("https"))) {
+        err = remote_open_tls(remote, options->authorities, diag);
+    }
     if (err == FB_OK) {
         err = fb_loop_new(options->clock, &remote->loop);
     }
@@ -293,6 +374,8 @@ void origin_remote_close(struct origin_remote *remote)
             fb_loop_turn(remote->loop);
         }
     }
+    fb_tls_party_free(remote->party);
+    fb_pool_free(remote->pool);
     fb_loop_free(remote->loop);
     fb_free(remote->authorization);
     fb_free(remote->origin);

@@ -27,12 +27,13 @@ def find(root, name):
 def test_a_unit_starts_the_program_that_was_installed_with_it(root):
     for name in PROGRAMS:
         unit = find(root, f"{name}.service").read_text()
-        assert "@" not in re.sub(r"@(system-service|privileged|resources)", "", unit)
+        assert "@" not in re.sub(r"@(system-service|privileged|resources|sandbox)", "", unit)
         program, config = re.search(r"^ExecStart=(\S+) --config (\S+)$", unit, re.M).groups()
         installed = root / program.lstrip("/")
         assert subprocess.run([installed, "--version"], capture_output=True,
                               check=False).returncode == 0
         assert not (root / config.lstrip("/")).exists()  # that is the operator's to write
+    assert find(root, "forebay-transcode").parent == find(root, "forebay-worker").parent
 
 
 def test_the_examples_are_good(root):

@@ -7,6 +7,7 @@ from studio import Refused, Studio
 
 QUICK = "auth:\n  hash_memory: 1MiB\n"
 TOKEN = "a token that workers know"
+ASK = {"worker": "w", "toolchain": "of nobody else"}
 REMOTE = QUICK + f"worker_token: {TOKEN.replace(' ', '-')}\njobs:\n  lease: 1s\n  backoff: 100ms\n"
 
 
@@ -171,7 +172,7 @@ def test_tasks_are_for_those_who_know_the_token(lab):
     url = origin.url + "/internal/v1/tasks/take"
     for token in (None, "x", TOKEN.replace(" ", "-") + "x"):
         assert call("POST", url, {"worker": "w"}, token).status == 401
-    assert call("POST", url, {"worker": "w"}, TOKEN.replace(" ", "-")).status == 204
+    assert call("POST", url, ASK, TOKEN.replace(" ", "-")).status == 204
     without = lab.origin(name="origin-2", workers=0, extra=QUICK)
     assert call("POST", without.url + "/internal/v1/tasks/take", {"worker": "w"}, "").status == 404
 
@@ -194,12 +195,12 @@ def test_what_a_worker_stored_for_a_video_that_is_gone_is_removed(lab):
     clip.write_bytes(b"x")
     video = hand_in(studio, clip)
     tasks, token = origin.url + "/internal/v1/tasks/", TOKEN.replace(" ", "-")
-    task = call("POST", tasks + "take", {"worker": "w"}, token).json()
+    task = call("POST", tasks + "take", ASK, token).json()
     assert call("DELETE", f"{studio.api}/videos/{video}", token=studio.token).status == 204
     stored = origin.dir / "data" / "objects" / "media" / video / "0123456789abcdef"
     stored.mkdir(parents=True)
     (stored / "master.m3u8").write_text("#EXTM3U")
-    task = {name: task[name] for name in ("job", "lease", "video")}
+    task = {name: task[name] for name in ("task", "lease", "video")}
     assert call("POST", tasks + "give-back", task, token).status == 409
     assert not stored.parent.exists()
 
