@@ -17,7 +17,7 @@
 
 struct origin_worker_node {
     const struct origin_worker_conf *conf; /* borrowed from the daemon */
-    struct origin_objects *objects;        /* owned, as all that follows */
+    struct origin_objects *objects;        /* owned, as all that follows; NULL: by lease */
     struct origin_remote *remote;
     struct origin_workers *workers;
 };
@@ -40,9 +40,14 @@ static int node_open(struct origin_worker_node *node, struct fb_metrics *metrics
 {
     const struct origin_worker_conf *conf = node->conf;
 
-    int err = origin_objects_open(
-        &(struct origin_objects_options){.url = conf->objects, .metrics = metrics}, &node->objects,
-        diag);
+    int err = FB_OK;
+
+    /* Without a store of its own it has what its leases open. */
+    if (conf->objects.len > 0) {
+        err = origin_objects_open(
+            &(struct origin_objects_options){.url = conf->objects, .metrics = metrics},
+            &node->objects, diag);
+    }
     if (err < 0) {
         return err;
     }
@@ -50,6 +55,7 @@ static int node_open(struct origin_worker_node *node, struct fb_metrics *metrics
                                                              .metrics = metrics,
                                                              .origin = conf->origin,
                                                              .authorities = conf->authorities.ptr,
+                                                             .spool = conf->scratch,
                                                              .token = conf->worker_token},
                              &node->remote, diag);
     if (err < 0) {
@@ -59,6 +65,8 @@ static int node_open(struct origin_worker_node *node, struct fb_metrics *metrics
         &(struct origin_workers_options){
             .source = origin_remote_source(node->remote),
             .objects = node->objects,
+            .objects_ctx = node->remote,
+            .open_objects = origin_remote_open_objects,
             .clock = fb_clock_system(),
             .name = conf->node,
             .scratch = conf->scratch,

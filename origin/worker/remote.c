@@ -10,6 +10,7 @@
 #include "base/net/tls_stream.h"
 #include "base/sys/file.h"
 #include "base/tls/config.h"
+#include "origin/objects/lease.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -22,21 +23,26 @@ enum {
     TARGET_MAX = 64,
     CLOSING_TURNS = 3,
     PEM_MAX = 4 << 20,
-    TLS_QUEUE = 16
+    POOL_THREADS = 2,
+    POOL_QUEUE = 256
 };
 
 /* What Debian's package ca-certificates keeps. */
 static const char system_authorities[] = "/etc/ssl/certs/ca-certificates.crt";
 
 struct origin_remote {
-    struct fb_loop *loop;       /* owned; runs on thread */
-    struct fb_client *client;   /* owned; used on loop */
-    struct fb_thread *thread;   /* owned */
-    char *origin;               /* owned */
-    char *authorization;        /* owned */
-    struct fb_url url;          /* views into origin */
-    struct fb_pool *pool;       /* owned; of handshakes; NULL: without TLS */
-    struct fb_tls_party *party; /* owned; likewise */
+    struct fb_loop *loop;            /* owned; runs on thread */
+    struct fb_client *client;        /* owned; used on loop */
+    struct fb_thread *thread;        /* owned */
+    char *origin;                    /* owned */
+    char *authorization;             /* owned */
+    struct fb_url url;               /* views into origin */
+    struct fb_pool *pool;            /* owned; of handshakes, and of files that are sent */
+    struct fb_tls_party *party;      /* owned; NULL: without TLS */
+    struct fb_metrics_table *counts; /* of objects */
+    const struct fb_clock *clock;
+    char *spool; /* owned */
+    char *token; /* owned */
 };
 
 /* One call, on its caller's stack until it is signaled. */
@@ -295,6 +301,25 @@ struct origin_task_source origin_remote_source(struct origin_remote *remote)
     };
 }
 
+int origin_remote_open_objects(void *ctx, const struct origin_task *task,
+                               struct origin_objects **ret_objects)
+{
+    struct origin_remote *remote = ctx;
+
+    return origin_lease_open(&(struct origin_lease_options){.loop = remote->loop,
+                                                            .client = remote->client,
+                                                            .tls = remote->party,
+                                                            .pool = remote->pool,
+                                                            .url = remote->url,
+                                                            .token = fb_str_from(remote->token),
+                                                            .task = fb_str_from(task->task.text),
+                                                            .lease = fb_str_from(task->lease.text),
+                                                            .spool = remote->spool,
+                                                            .clock = remote->clock,
+                                                            .counts = remote->counts},
+                             ret_objects);
+}
+
 /* ---- open and close ------------------------------------------------------------- */
 
 /* Whom the origin's certificate must be by. */
@@ -321,12 +346,9 @@ static int remote_open_tls(struct origin_remote *remote, const char *authorities
     if (err < 0) {
         return err;
     }
-    err = fb_pool_new("remote-tls", 1, TLS_QUEUE, &remote->pool);
-    if (err == FB_OK) {
-        remote->party = fb_tls_party_new(config, remote->pool, CONNECT_TIMEOUT_MS);
-    }
+    remote->party = fb_tls_party_new(config, remote->pool, CONNECT_TIMEOUT_MS);
     fb_tls_config_unref(config);
-    return err < 0 ? fb_diag_set(diag, err, "start a thread: %s", fb_err_text(err)) : FB_OK;
+    return FB_OK;
 }
 
 int origin_remote_open(const struct origin_remote_options *options,
@@ -338,7 +360,15 @@ int origin_remote_open(const struct origin_remote_options *options,
     remote->origin = fb_str_dup(options->origin);
     fb_buf_printf(&authorization, "Bearer %.*s", FB_STR_ARG(options->token));
     remote->authorization = fb_str_dup(fb_buf_str(&authorization));
+    remote->token = fb_str_dup(options->token);
+    remote->spool = fb_str_dup(options->spool);
+    remote->clock = options->clock;
+    remote->counts = origin_lease_counts(options->metrics);
     int err = fb_url_parse(fb_str_from(remote->origin), &remote->url, diag);
+    if (err == FB_OK &&
+        (err = fb_pool_new("remote", POOL_THREADS, POOL_QUEUE, &remote->pool)) < 0) {
+        (void)fb_diag_set(diag, err, "start threads: %s", fb_err_text(err));
+    }
     if (err == FB_OK && fb_str_equal(remote->url.scheme, FB_STR("https"))) {
         err = remote_open_tls(remote, options->authorities, diag);
     }
@@ -378,6 +408,8 @@ void origin_remote_close(struct origin_remote *remote)
     fb_pool_free(remote->pool);
     fb_loop_free(remote->loop);
     fb_free(remote->authorization);
+    fb_free(remote->token);
+    fb_free(remote->spool);
     fb_free(remote->origin);
     fb_free(remote);
 }

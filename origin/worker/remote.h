@@ -22,6 +22,7 @@
 
 struct fb_clock;
 struct fb_metrics;
+struct origin_objects;
 struct origin_remote;
 
 struct origin_remote_options {
@@ -32,6 +33,7 @@ struct origin_remote_options {
     /* Of https: a PEM file of those who may have signed the origin's certificate; NULL: whom the
      * system trusts. */
     const char *authorities;
+    struct fb_str spool; /* copied; a folder for objects that are put in pieces */
 };
 
 FB_MUST_CHECK int origin_remote_open(const struct origin_remote_options *options,
@@ -39,3 +41,8 @@ FB_MUST_CHECK int origin_remote_open(const struct origin_remote_options *options
 void origin_remote_close(struct origin_remote *remote);
 
 struct origin_task_source origin_remote_source(struct origin_remote *remote);
+
+/* The objects of a task by way of its lease; member open_objects of origin_workers_options, with
+ * the remote as `ctx`. Good as long as the remote is. */
+FB_MUST_CHECK int origin_remote_open_objects(void *ctx, const struct origin_task *task,
+                                             struct origin_objects **ret_objects);
