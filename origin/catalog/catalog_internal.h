@@ -11,6 +11,7 @@
 #include "origin/catalog/counters.h"
 #include "origin/catalog/idempotency.h"
 #include "origin/catalog/removals.h"
+#include "origin/catalog/uploads.h"
 #include "origin/catalog/videos.h"
 #include "origin/model/id.h"
 #include "origin/model/result.h"
@@ -24,6 +25,10 @@ int64_t origin_catalog_now(const struct origin_catalog *catalog);
 
 /* A statement that must change exactly one row: `absent` if it changes none. */
 FB_MUST_CHECK int origin_catalog_run_one(struct fb_db *db, struct fb_db_query *query, int absent);
+
+/* Adds `video` as origin_catalog_video_add() does, in the caller's transaction. */
+FB_MUST_CHECK int origin_catalog_video_insert(struct fb_db *db, const struct origin_video *video,
+                                              int64_t now_ms);
 
 /* The id in a column; empty if it is NULL. */
 struct origin_id origin_catalog_column_id(const struct fb_db_query *query, int column);
@@ -97,8 +102,16 @@ FB_MUST_CHECK int origin_catalog_removal_add(struct fb_db *db, const struct orig
 FB_MUST_CHECK int origin_catalog_purge_add(struct fb_db *db, enum origin_purge_what what,
                                            const struct origin_id *video, int64_t now_ms);
 
+/* The same of a table "uploads u". */
+#define ORIGIN_UPLOAD_COLUMNS                                                                  \
+    "u.id, u.video, u.name, u.multipart, u.store_id, u.sum, u.meta, u.state, u.etag, u.bytes," \
+    " u.begun_ms, u.touched_ms"
+struct origin_upload_row origin_catalog_upload_of_row(const struct fb_db_query *q,
+                                                      struct fb_arena *arena);
+
 /* The schema, one text per version; one of the texts. */
 extern const char origin_catalog_migration_jobs[];
 extern const char origin_catalog_migration_access[];
+extern const char origin_catalog_migration_uploads[];
 extern const char *const origin_catalog_migrations[];
 extern const size_t origin_catalog_n_migrations;

@@ -438,6 +438,7 @@ const char *const origin_catalog_migrations[] = {
     search,
     feed,
     plan,
+    origin_catalog_migration_uploads,
     origin_catalog_migration_jobs,
     origin_catalog_migration_access,
     subtitles,

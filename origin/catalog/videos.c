@@ -62,18 +62,13 @@ bool origin_video_is_public(const struct origin_video *video)
            video->privacy == ORIGIN_PRIVACY_PUBLIC;
 }
 
-int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin_video *video)
+int origin_catalog_video_insert(struct fb_db *db, const struct origin_video *video, int64_t now_ms)
 {
-    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
-    int err = fb_db_take(catalog->pool, &hold);
-    if (err < 0) {
-        return err;
-    }
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(
-        hold.db, "INSERT INTO videos (id, owner, title, description, tags, filename, source_bytes,"
-                 " status, created_ms, category, sound, options, privacy, countries)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9, ?10, ?11, ?12, ?13)");
+        db, "INSERT INTO videos (id, owner, title, description, tags, filename, source_bytes,"
+            " status, created_ms, category, sound, options, privacy, countries)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'uploading', ?8, ?9, ?10, ?11, ?12, ?13)");
     fb_db_bind_str(&q, 1, origin_id_str(&video->id));
     fb_db_bind_str(&q, 2, origin_id_str(&video->owner));
     fb_db_bind_str(&q, 3, video->title);
@@ -81,13 +76,21 @@ int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin
     fb_db_bind_str(&q, 5, video->tags);
     fb_db_bind_str(&q, 6, video->filename);
     fb_db_bind_int(&q, 7, (int64_t)video->source_bytes);
-    fb_db_bind_int(&q, 8, origin_catalog_now(catalog));
+    fb_db_bind_int(&q, 8, now_ms);
     fb_db_bind_str(&q, 9, video->category.ptr != NULL ? video->category : FB_STR(""));
     fb_db_bind_str(&q, 10, video->sound.ptr != NULL ? video->sound : FB_STR(""));
     fb_db_bind_str(&q, 11, video->options.ptr != NULL ? video->options : FB_STR(""));
     fb_db_bind_str(&q, 12, fb_str_from(origin_privacy_text(video->privacy)));
     fb_db_bind_str(&q, 13, video->countries.ptr != NULL ? video->countries : FB_STR(""));
     return fb_db_run(&q);
+}
+
+int origin_catalog_video_add(struct origin_catalog *catalog, const struct origin_video *video)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+
+    return err < 0 ? err : origin_catalog_video_insert(hold.db, video, origin_catalog_now(catalog));
 }
 
 struct origin_video origin_catalog_video_of_row(const struct fb_db_query *q, struct fb_arena *arena)
