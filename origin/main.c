@@ -3,7 +3,7 @@
  *
  *     main loop: server ──► router by the first segment of the path
  *                             /api /internal   blocking handlers on the pool
- *                             /upload          content to the objects
+ *                             /upload          what S3's clients send to the objects
  *                             /media /watch    files to the tiers
  *     workers:   threads that take tasks from the jobs, and have each done by a child process
  */
@@ -41,7 +41,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4, JOBS_EVERY_MS = 5000, SWEEP_EVERY_MS = 60000 };
+enum {
+    POOL_QUEUE = 1024,
+    EXTRA_CONNECTIONS = 4,
+    JOBS_EVERY_MS = 5000,
+    SWEEP_EVERY_MS = 60000,
+    UPLOADS_EVERY_MS = 60000
+};
 
 #define REGION "forebay"
 
@@ -227,11 +233,9 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
 
 /* ---- HTTP ------------------------------------------------------------------------- */
 
-/* upload asks the API whether it may begin, and the API signs with upload. */
-static int node_may_upload(void *ctx, struct fb_str key, struct fb_diag *diag)
+static int node_sweep_uploads(void *ctx)
 {
-    struct origin_node *node = ctx;
-    return origin_api_may_upload(node->api, key, diag);
+    return origin_ledger_sweep(origin_upload_ledger(((struct origin_node *)ctx)->upload));
 }
 
 static void node_make_handlers(struct origin_node *node)
@@ -239,13 +243,18 @@ static void node_make_handlers(struct origin_node *node)
     const struct origin_conf *conf = node->conf;
 
     node->upload = origin_upload_new(&(struct origin_upload_options){
+        .catalog = node->catalog,
         .objects = node->objects,
         .pool = node->stores.pool,
         .clock = fb_clock_system(),
+        .metrics = node->metrics,
         .signer = &node->signer,
-        .may_write = node_may_upload,
-        .ctx = node,
+        .unfinished_ms = conf->upload.unfinished,
     });
+    origin_rounds_add(node->rounds, &(struct origin_round){.name = "uploads",
+                                                           .period_ms = UPLOADS_EVERY_MS,
+                                                           .run = node_sweep_uploads,
+                                                           .ctx = node});
     node->trusted = node_trusted(conf);
     node->api = origin_api_new(&(struct origin_api_options){
         .catalog = node->catalog,
@@ -269,6 +278,9 @@ static void node_make_handlers(struct origin_node *node)
         .upload_url = conf->upload.url,
         .max_upload_bytes = conf->upload.max_size,
         .upload_expires_s = (uint32_t)(conf->upload.expires / 1000),
+        .multipart_from = conf->upload.multipart_from,
+        .max_uploads = (uint32_t)conf->upload.per_hour,
+        .max_user_bytes = conf->upload.quota,
         .categories = conf->categories.items,
         .n_categories = conf->categories.n,
         .trusted = node->trusted,
@@ -316,7 +328,7 @@ static void node_handle(void *ctx, struct fb_exchange *exchange)
         router = node->stores.router;
     } else if (fb_str_starts_with(path, FB_STR("/internal/"))) {
         router = node->jobs_router;
-    } else if (fb_str_starts_with(path, FB_STR("/upload/"))) {
+    } else if (origin_upload_is_for(fb_exchange_request(exchange))) {
         router = node->upload_router;
     }
     fb_router_handle(router, exchange);

@@ -3,7 +3,11 @@
  *
  *     POST   /api/v1/auth/register | login | refresh | logout
  *     POST   /api/v1/videos                    make a video, get its upload URL
+ *     POST   /api/v1/videos/{id}/upload        where the file goes; …/upload/parts
+ *     DELETE /api/v1/videos/{id}/upload/{upload}
  *     POST   /api/v1/videos/{id}/complete      the upload is done
+ *     POST   /api/v1/uploads/sign              a request of S3
+ *     GET, POST /api/v1/upload-keys            DELETE …/{key}
  *     GET    /api/v1/videos                    pages, newest first
  *     GET    /api/v1/videos/{id}
  *     GET    /api/v1/videos/{id}/status
@@ -62,6 +66,7 @@ enum {
     ORIGIN_API_TAGS_MAX = 20,
     ORIGIN_API_TAG_MAX = 40,       /* characters */
     ORIGIN_API_FILENAME_MAX = 255, /* bytes */
+    ORIGIN_API_TYPE_MAX = 100,     /* characters */
     ORIGIN_API_SOUND_MAX = 80,     /* characters */
     ORIGIN_API_CATEGORY_MAX = 32,  /* characters */
     ORIGIN_API_NAME_MAX = 50,      /* characters; of a user */
@@ -93,6 +98,9 @@ struct origin_api_options {
     struct fb_str upload_url; /* where uploads go; empty: to the host that was asked */
     uint64_t max_upload_bytes;
     uint32_t upload_expires_s;
+    uint64_t multipart_from;         /* larger files are sent in parts */
+    uint32_t max_uploads;            /* that a user may begin in one hour; 0: any number */
+    uint64_t max_user_bytes;         /* that all of a user's files may have; 0: any number */
     const struct fb_str *categories; /* what a video's may be */
     size_t n_categories;
     const struct fb_network *trusted; /* who may say for whom they ask (peer.h) */
@@ -106,10 +114,6 @@ void origin_api_free(struct origin_api *api);
 const struct fb_route *origin_api_routes(size_t *ret_n);
 
 struct fb_diag;
-
-/* Whether the object `key` may be uploaded now; for origin_upload_options, with
- * the API as ctx. FB_E_NOT_FOUND, FB_E_CONFLICT. */
-int origin_api_may_upload(void *api, struct fb_str key, struct fb_diag *diag);
 
 struct fb_buf;
 struct origin_video;

@@ -1,22 +1,10 @@
 /*
  * From a form to a job: making a video, and the end of its upload.
  */
-#include "base/core/clock.h"
-#include "base/core/text.h"
 #include "origin/api/api_internal.h"
+#include "origin/api/upload.h"
 #include "origin/jobs/jobs.h"
-#include "origin/objects/objects.h"
 #include "origin/removal/removal.h"
-#include "origin/upload/upload.h"
-
-#include <stdio.h>
-
-enum { KEY_MAX = 64 };
-
-static void source_key(const struct origin_id *id, char key[KEY_MAX])
-{
-    (void)snprintf(key, KEY_MAX, "uploads/%s/source", id->text);
-}
 
 /* ---- fields ------------------------------------------------------------------ */
 
@@ -113,49 +101,96 @@ static int read_file(const struct origin_api *api, const struct fb_json *body,
 static const struct origin_api_text title_rule = {.key = "title",
                                                   .max_characters = ORIGIN_API_TITLE_MAX};
 
-/* ---- making a video ------------------------------------------------------------ */
-
-/* Where this request says that it was sent, unless the configuration knows. */
-static int upload_base(const struct origin_api *api, struct fb_call *call, struct fb_str *ret_base)
+/* The type of the content, if the client says one: the name of a form that may have a film. */
+static int read_type(const struct fb_json *body, struct fb_str *ret_type, struct fb_diag *diag)
 {
-    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    static const char *const forms[] = {"video/", "audio/", "application/"};
+    struct fb_str type = FB_STR("");
 
-    if (api->options.upload_url.len > 0) {
-        *ret_base = api->options.upload_url;
-        return FB_OK;
+    int err = read_optional(body, "type", ORIGIN_API_TYPE_MAX, &type, diag);
+    if (err < 0) {
+        return err;
     }
-    if (call->request->host.len == 0) {
-        return FB_E_NOT_FOUND;
+    bool is_good = type.len == 0;
+    for (size_t i = 0; i < FB_ARRAY_LEN(forms); i++) {
+        struct fb_str form = fb_str_from(forms[i]);
+        is_good = is_good || fb_str_equal_nocase(fb_str_first(type, form.len), form);
     }
-    fb_buf_printf(&text, "http://%.*s", FB_STR_ARG(call->request->host));
-    *ret_base = fb_arena_dup(call->arena, fb_buf_str(&text));
+    if (!is_good) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'type' must be that of a video");
+    }
+    *ret_type = type;
     return FB_OK;
 }
 
-static int store_upload(const struct origin_api *api, struct fb_call *call, struct fb_json *root,
-                        const struct origin_video *video)
-{
-    FB_AUTO(fb_buf_done) struct fb_buf url = {0};
-    char key[KEY_MAX];
-    char stamp[FB_TIMESTAMP_MAX];
-    struct fb_str base;
-    uint32_t expires_s = api->options.upload_expires_s;
+/* ---- making a video ------------------------------------------------------------ */
 
-    source_key(&video->id, key);
-    int err = upload_base(api, call, &base);
-    if (err < 0 || (err = origin_upload_url(api->options.upload, base, fb_str_from(key),
-                                            video->source_bytes, expires_s, &url)) < 0) {
+/* All of a request. */
+struct form {
+    struct origin_video video;
+    struct fb_str type;
+    enum origin_api_upload_mode mode;
+};
+
+static int read_form(const struct origin_api *api, const struct fb_json *body,
+                     struct fb_arena *arena, struct form *form, struct fb_diag *diag)
+{
+    struct origin_video *video = &form->video;
+    int err = FB_OK;
+
+    if ((err = origin_api_read_text(body, &title_rule, &video->title, diag)) < 0 ||
+        (err = read_optional(body, "description", ORIGIN_API_DESCRIPTION_MAX, &video->description,
+                             diag)) < 0 ||
+        (err = read_tags(body, arena, &video->tags, diag)) < 0 ||
+        (err = read_category(api, body, &video->category, diag)) < 0 ||
+        (err = read_optional(body, "sound", ORIGIN_API_SOUND_MAX, &video->sound, diag)) < 0 ||
+        (err = read_file(api, body, video, diag)) < 0 ||
+        (err = read_type(body, &form->type, diag)) < 0) {
         return err;
     }
-    int64_t expires_ms = fb_clock_wall_ms(api->options.clock) + (int64_t)expires_s * 1000;
-    struct fb_json *upload = fb_json_set_object(root, "upload");
-    fb_json_set_text(upload, "method", "PUT");
-    fb_json_set_str(upload, "url", fb_buf_str(&url));
-    struct fb_json *headers = fb_json_set_object(upload, "headers");
-    (void)snprintf(key, sizeof(key), "%llu", (unsigned long long)video->source_bytes);
-    fb_json_set_text(headers, "Content-Length", key);
-    fb_json_set_text(upload, "expires_at", fb_timestamp(expires_ms, stamp));
-    return FB_OK;
+    return origin_api_upload_mode(body, &form->mode, diag);
+}
+
+/* Tells of the bound on videos in an hour; answers if it is reached, as it does for bytes. */
+static int answer_room(const struct origin_api *api, struct fb_call *call, int err,
+                       const struct origin_upload_room *room)
+{
+    enum { HOUR_MS = 3600 * 1000 };
+    struct origin_quota quota = {.limit = api->options.max_uploads,
+                                 .window_ms = HOUR_MS,
+                                 .left = room->left,
+                                 .reset_ms = room->reset_ms,
+                                 .wait_ms = room->wait_ms};
+
+    if (api->options.max_uploads > 0 && (err == FB_OK || room->wait_ms > 0)) {
+        int over = origin_api_quota(call, "uploads", &quota);
+        if (over < 0) {
+            return over;
+        }
+    }
+    if (err == FB_E_LIMIT) {
+        fb_call_problem(call, 403, "upload-quota",
+                        "Your files may have %llu bytes, and have %llu without this one.",
+                        (unsigned long long)api->options.max_user_bytes,
+                        (unsigned long long)room->used_bytes);
+    } else if (err == FB_E_CONFLICT) {
+        /* A foreign key: the account was removed while its token was good. */
+        fb_call_problem(call, 401, "bad-token", "The account is not there any more.");
+    } else if (err < 0) {
+        origin_api_broken(call, err, "make a video");
+    }
+    return err;
+}
+
+static int add_video(const struct origin_api *api, struct fb_call *call, const struct form *form)
+{
+    struct origin_upload_room room = {.left = 0};
+    struct origin_upload_bounds bounds = {.per_hour = api->options.max_uploads,
+                                          .max_bytes = api->options.max_user_bytes};
+
+    int err = origin_catalog_upload_video_add(api->options.catalog, &form->video, form->type,
+                                              &bounds, &room);
+    return answer_room(api, call, err, &room);
 }
 
 void origin_api_create(void *ctx, struct fb_call *call)
@@ -163,39 +198,32 @@ void origin_api_create(void *ctx, struct fb_call *call)
     const struct origin_api *api = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *body = NULL;
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
-    struct origin_video video = {.id = origin_id_new()};
+    struct form form = {.video = {.id = origin_id_new()}};
     struct fb_diag diag = {.err = FB_OK};
+    struct fb_str base;
 
-    if (origin_api_user(api, call, &video.owner) < 0 || origin_api_body(call, &body) < 0) {
+    if (origin_api_user(api, call, &form.video.owner) < 0 || origin_api_body(call, &body) < 0 ||
+        origin_api_upload_base(api, call, &base) < 0) {
         return;
     }
-    if (origin_api_read_text(body, &title_rule, &video.title, &diag) < 0 ||
-        read_optional(body, "description", ORIGIN_API_DESCRIPTION_MAX, &video.description, &diag) <
-            0 ||
-        read_tags(body, call->arena, &video.tags, &diag) < 0 ||
-        read_category(api, body, &video.category, &diag) < 0 ||
-        read_optional(body, "sound", ORIGIN_API_SOUND_MAX, &video.sound, &diag) < 0 ||
-        read_file(api, body, &video, &diag) < 0) {
+    if (read_form(api, body, call->arena, &form, &diag) < 0) {
         origin_api_refuse(call, 422, "bad-field", &diag);
         return;
     }
-    if (origin_api_read_access(call, body, &video) < 0) {
+    if (origin_api_read_access(call, body, &form.video) < 0 || add_video(api, call, &form) < 0) {
         return;
     }
+    struct origin_upload_video video = {.id = form.video.id,
+                                        .owner = form.video.owner,
+                                        .is_waiting = true,
+                                        .bytes = form.video.source_bytes,
+                                        .filename = form.video.filename,
+                                        .type = form.type};
     fb_json_set_text(root, "id", video.id.text);
     fb_json_set_text(root, "status", origin_video_status_text(ORIGIN_VIDEO_UPLOADING));
-    int err = store_upload(api, call, root, &video);
-    if (err == FB_E_MALFORMED || err == FB_E_NOT_FOUND) {
-        fb_call_problem(call, 400, "bad-host", "The request's Host is not usable in a URL.");
-        return;
-    }
-    if (err < 0 || (err = origin_catalog_video_add(api->options.catalog, &video)) < 0) {
-        /* A foreign key: the account was removed while its token was good. */
-        if (err == FB_E_CONFLICT) {
-            fb_call_problem(call, 401, "bad-token", "The account is not there any more.");
-        } else {
-            origin_api_broken(call, err, "make a video");
-        }
+    if (origin_api_upload_store(api, call, &video, form.mode, false, root) < 0) {
+        /* It would only wait for an upload that nobody can begin. */
+        FB_IGNORE(origin_catalog_video_remove(api->options.catalog, &video.id));
         return;
     }
     origin_api_reply(call, 201, root);
@@ -203,75 +231,133 @@ void origin_api_create(void *ctx, struct fb_call *call)
 
 /* ---- the end of the upload ------------------------------------------------------ */
 
-/* The video that the key "uploads/<id>/source" belongs to. */
-static int key_video(struct fb_str key, struct origin_id *ret_id)
+/* The parts that the request names, or none: all that are there. */
+static int read_parts(const struct fb_json *body, struct fb_arena *arena,
+                      struct origin_ledger_part **ret_parts, size_t *ret_n, struct fb_diag *diag)
 {
-    struct fb_str part;
+    const struct fb_json *list = fb_json_find(body, "parts");
+    enum fb_json_type type = fb_json_type(list);
+    size_t n = fb_json_count(list);
 
-    if (!fb_str_cut(&key, '/', &part) || !fb_str_equal(part, FB_STR("uploads")) ||
-        !fb_str_cut(&key, '/', &part) || !fb_str_equal(key, FB_STR("source"))) {
-        return FB_E_NOT_FOUND;
+    *ret_parts = NULL;
+    *ret_n = 0;
+    if (type == FB_JSON_ABSENT || type == FB_JSON_NULL) {
+        return FB_OK;
     }
-    return origin_id_parse(part, ret_id) < 0 ? FB_E_NOT_FOUND : FB_OK;
-}
-
-int origin_api_may_upload(void *ctx, struct fb_str key, struct fb_diag *diag)
-{
-    const struct origin_api *api = ctx;
-    FB_AUTO(fb_arena_done) struct fb_arena arena = {.n_bytes = 0};
-    struct origin_video video;
-    struct origin_id id;
-
-    int err = key_video(key, &id);
-    if (err == FB_OK) {
-        err = origin_catalog_video_get(api->options.catalog, &arena, &id, &video);
+    if (type != FB_JSON_ARRAY || n == 0 || n > ORIGIN_PART_MAX) {
+        return fb_diag_set(diag, FB_E_MALFORMED, "'parts' must be an array of parts");
     }
-    if (err < 0) {
-        return fb_diag_set(diag, err, "There is no such video.");
+    struct origin_ledger_part *parts = fb_arena_alloc(arena, n * sizeof(*parts));
+    for (size_t i = 0; i < n; i++) {
+        const struct fb_json *item = fb_json_at(list, i);
+        struct fb_str etag = fb_json_str(fb_json_find(item, "etag"));
+        int64_t number = 0;
+        int err = fb_json_read_int(item, "part", 1, ORIGIN_PART_MAX, &number, diag);
+        if (err < 0) {
+            return err;
+        }
+        bool is_quoted = etag.len >= 2 && etag.ptr[0] == '"' && etag.ptr[etag.len - 1] == '"';
+        parts[i].number = (uint32_t)number;
+        parts[i].etag = is_quoted ? fb_str_first(fb_str_skip(etag, 1), etag.len - 2) : etag;
     }
-    if (video.status != ORIGIN_VIDEO_UPLOADING) {
-        return fb_diag_set(diag, FB_E_CONFLICT, "The upload of this video was completed before.");
-    }
+    *ret_parts = parts;
+    *ret_n = n;
     return FB_OK;
 }
 
-static int check_uploaded(const struct origin_api *api, struct fb_call *call, const char *key,
-                          const struct origin_video *video)
+/* The upload in parts that the request means; FB_E_NOT_FOUND: there is none, or none is needed. */
+static int find_parted(const struct origin_api *api, struct fb_call *call,
+                       const struct fb_json *body, const struct origin_id *video,
+                       struct origin_id *ret_upload)
 {
-    struct origin_object object;
+    struct fb_str text = fb_json_str(fb_json_find(body, "upload_id"));
+    struct origin_upload_row row;
 
-    int err = origin_objects_stat(api->options.objects, fb_str_from(key), &object);
-    if (err == FB_E_NOT_FOUND) {
-        fb_call_problem(call, 409, "upload-missing",
-                        "The file has not been uploaded, or not to its end.");
-    } else if (err < 0) {
-        origin_api_broken(call, err, "look for an upload");
-    } else if (object.size != video->source_bytes) {
-        fb_call_problem(call, 409, "upload-missing", "The file does not have the declared size.");
-        return FB_E_CONFLICT;
+    if (text.ptr != NULL) {
+        return origin_id_parse(text, ret_upload) < 0 ? FB_E_NOT_FOUND : FB_OK;
     }
-    return err;
+    int err = origin_catalog_upload_whole(api->options.catalog, call->arena, video, &row);
+    if (err != FB_E_NOT_FOUND) {
+        return err < 0 ? err : FB_E_NOT_FOUND;
+    }
+    return origin_api_upload_newest(api, call, video, ret_upload);
+}
+
+static int answer_missing(struct fb_call *call, const struct origin_fault *fault)
+{
+    switch (fault->kind) {
+    case ORIGIN_FAULT_PART:
+    case ORIGIN_FAULT_NO_UPLOAD:
+    case ORIGIN_FAULT_TOO_SMALL:
+    case ORIGIN_FAULT_TOO_LARGE:
+        origin_api_refuse(call, 409, "upload-missing", &fault->diag);
+        break;
+    default:
+        origin_api_fault(call, fault, "complete an upload");
+        break;
+    }
+    return FB_E_CONFLICT;
+}
+
+/* Makes the file whole, if it came in parts. */
+static int join_parts(const struct origin_api *api, struct fb_call *call,
+                      const struct fb_json *body, const struct origin_id *video)
+{
+    struct origin_ledger_place place = {.video = *video};
+    struct origin_fault fault = {.kind = ORIGIN_FAULT_NONE};
+    struct origin_ledger_part *parts = NULL;
+    struct fb_diag diag = {.err = FB_OK};
+    struct origin_upload_row row;
+    struct origin_id upload;
+    size_t n = 0;
+
+    if (read_parts(body, call->arena, &parts, &n, &diag) < 0) {
+        origin_api_refuse(call, 422, "bad-field", &diag);
+        return FB_E_MALFORMED;
+    }
+    int err = find_parted(api, call, body, video, &upload);
+    if (err < 0) {
+        if (err != FB_E_NOT_FOUND) {
+            origin_api_broken(call, err, "find an upload");
+        }
+        return err == FB_E_NOT_FOUND ? FB_OK : err;
+    }
+    err = origin_ledger_complete(origin_upload_ledger(api->options.upload), call->arena, &place,
+                                 &upload, parts, n, &row, &fault);
+    return err < 0 ? answer_missing(call, &fault) : FB_OK;
+}
+
+static int queue(const struct origin_api *api, struct fb_call *call, const struct origin_id *video)
+{
+    struct origin_ledger *ledger = origin_upload_ledger(api->options.upload);
+    FB_AUTO(fb_buf_done) struct fb_buf key = {0};
+    struct origin_fault fault = {.kind = ORIGIN_FAULT_NONE};
+    bool is_new = false;
+
+    if (origin_ledger_claim(ledger, video, &key, &fault) < 0) {
+        return answer_missing(call, &fault);
+    }
+    int err = origin_jobs_queue(api->options.jobs, video, fb_buf_str(&key), &is_new);
+    if (err < 0) {
+        origin_api_broken(call, err, "queue a job");
+        return err;
+    }
+    FB_IGNORE(origin_ledger_end_open(ledger, video)); /* the sweep does it otherwise */
+    return FB_OK;
 }
 
 void origin_api_complete(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
+    FB_AUTO(fb_json_freep) struct fb_json *body = NULL;
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     struct origin_video video;
-    char key[KEY_MAX];
-    bool is_new = false;
 
-    if (origin_api_own_video(api, call, &video) < 0) {
+    if (origin_api_own_video(api, call, &video) < 0 || origin_api_optional_body(call, &body) < 0) {
         return;
     }
-    source_key(&video.id, key);
     if (video.status == ORIGIN_VIDEO_UPLOADING) {
-        if (check_uploaded(api, call, key, &video) < 0) {
-            return;
-        }
-        int err = origin_jobs_queue(api->options.jobs, &video.id, fb_str_from(key), &is_new);
-        if (err < 0) {
-            origin_api_broken(call, err, "queue a job");
+        if (join_parts(api, call, body, &video.id) < 0 || queue(api, call, &video.id) < 0) {
             return;
         }
         video.status = ORIGIN_VIDEO_QUEUED;
@@ -289,8 +375,11 @@ void origin_api_delete(void *ctx, struct fb_call *call)
     if (origin_api_own_video(api, call, &video) < 0) {
         return;
     }
-    /* First nobody can find it any more, then it goes. */
-    int err = origin_catalog_video_remove(api->options.catalog, &video.id);
+    /* First nobody can find it any more, then it goes; what comes of it still is ended before. */
+    int err = origin_ledger_end_open(origin_upload_ledger(api->options.upload), &video.id);
+    if (err == FB_OK) {
+        err = origin_catalog_video_remove(api->options.catalog, &video.id);
+    }
     if (err < 0 && err != FB_E_NOT_FOUND) {
         origin_api_broken(call, err, "remove a video");
         return;

@@ -23,6 +23,10 @@ struct origin_conf_upload {
     uint64_t max_size;
     uint64_t expires; /* ms */
     struct fb_str url;
+    uint64_t multipart_from;
+    uint64_t unfinished; /* ms */
+    int64_t per_hour;
+    uint64_t quota;
 };
 
 /* Of objects in S3. */

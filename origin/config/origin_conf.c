@@ -49,11 +49,21 @@ static const struct fb_conf_item upload_items[] = {
     {"url", FB_CONF_STRING, AT(origin_conf_upload, url), .check = origin_conf_check_url,
      .help = "Where clients reach the upload route, such as https://upload.example.org; by default "
              "http:// and the host that they asked."},
+    {"multipart_from", FB_CONF_SIZE, AT(origin_conf_upload, multipart_from), .max = INT64_MAX,
+     .preset = "64MiB", .help = "Larger files are sent in parts, unless the client says."},
+    {"unfinished", FB_CONF_DURATION, AT(origin_conf_upload, unfinished), .min = 60000,
+     .max = 366LL * 24 * 3600 * 1000, .preset = "7d",
+     .help = "After so long without a byte an upload is forgotten, and a video that waits for "
+             "its upload has failed."},
+    {"per_hour", FB_CONF_INT, AT(origin_conf_upload, per_hour), .max = 1000000, .preset = "5",
+     .help = "Videos that one user may begin in an hour; 0: any number."},
+    {"quota", FB_CONF_SIZE, AT(origin_conf_upload, quota), .max = INT64_MAX, .preset = "1TiB",
+     .help = "Bytes that all files of one user may have, as they were uploaded; 0: any number."},
     {0},
 };
 static const struct fb_conf_section upload_section = {
     .name = "upload",
-    .help = "Uploads by presigned URL.",
+    .help = "Uploads, as S3 has them (docs/uploads.md).",
     .size = sizeof(struct origin_conf_upload),
     .items = upload_items,
 };
@@ -232,7 +242,7 @@ static const struct fb_conf_item origin_items[] = {
     {"drain", FB_CONF_DURATION, AT(origin_conf, drain), .max = 600000, .preset = "10s",
      .help = "How long requests may go on after SIGTERM."},
     {"upload", FB_CONF_SECTION, AT(origin_conf, upload), .section = &upload_section,
-     .help = "Uploads by presigned URL."},
+     .help = "Uploads, as S3 has them (docs/uploads.md)."},
     {"auth", FB_CONF_SECTION, AT(origin_conf, auth), .section = &auth_section,
      .help = "Accounts and sessions."},
     {"jobs", FB_CONF_SECTION, AT(origin_conf, jobs), .section = &jobs_section,

@@ -1,20 +1,17 @@
 #include "origin/upload/upload.h"
 
 #include "base/core/alloc.h"
-#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/machine.h"
-#include "base/core/text.h"
-#include "base/http/url.h"
-#include "base/log/log.h"
 #include "base/loop/reader.h"
 #include "base/loop/work.h"
+#include "base/metrics/metrics.h"
 #include "base/server/exchange.h"
 #include "base/server/router.h"
-#include "origin/objects/objects.h"
 #include "origin/reply/reply.h"
+#include "origin/upload/s3.h"
+#include "origin/upload/upload_internal.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { UPLOAD_MAX_SLICES = 32 };
@@ -23,103 +20,62 @@ enum upload_state {
     UPLOAD_BEGIN,
     UPLOAD_READ,
     UPLOAD_WRITE,
-    UPLOAD_COMMIT,
+    UPLOAD_END,
     UPLOAD_ABORT,
     UPLOAD_RESPOND
 };
 
 static const struct fb_state upload_states[] = {
     [UPLOAD_BEGIN] = {"begin", FB_TO(UPLOAD_READ) | FB_TO(UPLOAD_ABORT)},
-    [UPLOAD_READ] = {"read", FB_TO(UPLOAD_WRITE) | FB_TO(UPLOAD_COMMIT) | FB_TO(UPLOAD_ABORT) |
+    [UPLOAD_READ] = {"read", FB_TO(UPLOAD_WRITE) | FB_TO(UPLOAD_END) | FB_TO(UPLOAD_ABORT) |
                                  FB_TO(UPLOAD_READ)},
     [UPLOAD_WRITE] = {"write", FB_TO(UPLOAD_READ) | FB_TO(UPLOAD_ABORT)},
-    [UPLOAD_COMMIT] = {"commit", FB_TO(UPLOAD_RESPOND) | FB_TO(UPLOAD_ABORT)},
+    [UPLOAD_END] = {"end", FB_TO(UPLOAD_RESPOND) | FB_TO(UPLOAD_ABORT)},
     [UPLOAD_ABORT] = {"abort", FB_TO(UPLOAD_RESPOND)},
     [UPLOAD_RESPOND] = {"respond", 0},
 };
 
-struct origin_upload {
-    struct origin_upload_options options;
-};
-
+/* A request. */
 struct upload {
     struct origin_upload *service;
     struct fb_exchange *exchange; /* borrowed until responded */
     struct fb_reader *body;       /* the exchange's */
     struct fb_machine machine;
-    struct fb_work work;    /* what the pool does now */
-    struct fb_op wait;      /* for more of the body */
-    struct origin_put *put; /* owned, or NULL */
-    uint64_t size;
+    struct fb_work work;                       /* what the pool does now */
+    struct fb_op wait;                         /* for more of the body */
+    struct origin_s3 *s3;                      /* owned; the pool's while it works */
     struct fb_slice slices[UPLOAD_MAX_SLICES]; /* owned, being written */
     size_t n_slices;
     bool has_ended; /* the body */
-    int result;     /* first failure, else FB_OK */
-    struct fb_diag diag;
-    char key[ORIGIN_OBJECTS_KEY_MAX + 1];
+    bool has_failed;
 };
 
 static void upload_run(struct upload *upload);
 
 /* ---- on the pool ---------------------------------------------------------- */
 
-static int upload_may_write(struct upload *upload)
-{
-    const struct origin_upload_options *options = &upload->service->options;
-
-    return options->may_write == NULL
-               ? FB_OK
-               : options->may_write(options->ctx, fb_str_from(upload->key), &upload->diag);
-}
-
 static int pool_begin(struct fb_work *work)
 {
-    struct upload *upload = FB_CONTAINER_OF(work, struct upload, work);
-    struct origin_objects *objects = upload->service->options.objects;
-
-    int err = upload_may_write(upload);
-    return err < 0
-               ? err
-               : origin_put_begin(objects, fb_str_from(upload->key), upload->size, &upload->put);
+    return origin_s3_begin(FB_CONTAINER_OF(work, struct upload, work)->s3);
 }
 
 static int pool_write(struct fb_work *work)
 {
     struct upload *upload = FB_CONTAINER_OF(work, struct upload, work);
-    struct fb_str pieces[UPLOAD_MAX_SLICES];
 
-    for (size_t i = 0; i < upload->n_slices; i++) {
-        pieces[i] = upload->slices[i].bytes;
-    }
-    return origin_put_write(upload->put, pieces, upload->n_slices);
+    return origin_s3_add(upload->s3, upload->slices, upload->n_slices);
 }
 
-/* The video may have been completed or removed while the content came. One that
- * is removed while the file gets its name would leave the file behind. */
-static int pool_commit(struct fb_work *work)
+static int pool_end(struct fb_work *work)
 {
-    struct upload *upload = FB_CONTAINER_OF(work, struct upload, work);
-    struct origin_put *put = upload->put;
-
-    int err = upload_may_write(upload);
-    if (err < 0) {
-        return err;
-    }
-    upload->put = NULL; /* commit frees it, whatever comes of it */
-    err = origin_put_commit(put);
-    if (err == FB_OK && upload_may_write(upload) == FB_E_NOT_FOUND) {
-        err = origin_objects_remove(upload->service->options.objects, fb_str_from(upload->key));
-        return err < 0 ? err : FB_E_NOT_FOUND;
-    }
-    return err;
+    return origin_s3_end(FB_CONTAINER_OF(work, struct upload, work)->s3);
 }
 
 static int pool_abort(struct fb_work *work)
 {
     struct upload *upload = FB_CONTAINER_OF(work, struct upload, work);
 
-    origin_put_abort(upload->put);
-    upload->put = NULL;
+    origin_s3_drop(upload->s3);
     return FB_OK;
 }
 
@@ -133,7 +89,10 @@ static enum fb_step upload_to(struct upload *upload, enum upload_state next)
 
 static enum fb_step upload_fail(struct upload *upload, int err)
 {
-    upload->result = err;
+    upload->has_failed = true;
+    if (upload->s3->fault.kind == ORIGIN_FAULT_NONE) {
+        FB_IGNORE(origin_fault_of(&upload->s3->fault, err)); /* it is kept there */
+    }
     return upload_to(upload, UPLOAD_ABORT);
 }
 
@@ -169,7 +128,7 @@ static void upload_on_written(struct fb_op *op)
     upload_resume(op, UPLOAD_READ);
 }
 
-static void upload_on_committed(struct fb_op *op)
+static void upload_on_ended(struct fb_op *op)
 {
     upload_resume(op, UPLOAD_RESPOND);
 }
@@ -180,8 +139,7 @@ static void upload_on_aborted(struct fb_op *op)
 {
     struct upload *upload = FB_CONTAINER_OF(op, struct upload, work.op);
 
-    origin_put_abort(upload->put);
-    upload->put = NULL;
+    origin_s3_drop(upload->s3);
     (void)upload_to(upload, UPLOAD_RESPOND);
     upload_run(upload);
 }
@@ -224,7 +182,7 @@ static enum fb_step upload_read(struct upload *upload)
     }
     if (err == FB_E_END) {
         upload->has_ended = true;
-        return upload_to(upload, UPLOAD_COMMIT);
+        return upload_to(upload, UPLOAD_END);
     }
     fb_op_init(&upload->wait, fb_exchange_loop(upload->exchange), upload_on_body);
     fb_reader_wait(upload->body, &upload->wait);
@@ -233,74 +191,43 @@ static enum fb_step upload_read(struct upload *upload)
 
 /* ---- the answer ------------------------------------------------------------ */
 
-static struct origin_problem upload_problem(const struct upload *upload)
-{
-    struct origin_problem problem = {.status = 500, .max_age_s = -1, .closes = !upload->has_ended};
-
-    switch (upload->result) {
-    case FB_E_CONFLICT:
-        problem.status = 409;
-        problem.slug = "upload-closed";
-        problem.detail = upload->diag.text;
-        break;
-    case FB_E_NOT_FOUND:
-        problem.status = 404;
-        problem.detail = upload->diag.text;
-        break;
-    case FB_E_CLOSED:
-    case FB_E_LIMIT:
-    case FB_E_MALFORMED:
-    case FB_E_CANCELED:
-    case -ECONNRESET:
-        problem.status = 400;
-        problem.slug = "upload-cut";
-        problem.detail = "the content did not have the length that was declared";
-        break;
-    case FB_E_TIMEOUT:
-        problem.status = 408;
-        problem.detail = "no content came for too long";
-        break;
-    case FB_E_BUSY:
-        problem.status = 503;
-        problem.detail = "too many uploads at once; try again in a moment";
-        break;
-    case -ENOSPC:
-    case -EDQUOT:
-    case -EFBIG:
-        problem.status = 507;
-        problem.slug = "storage-full";
-        problem.detail = "there is no room for this file at the moment";
-        break;
-    default:
-        break;
-    }
-    return problem;
-}
-
 static void upload_answer(struct upload *upload)
 {
-    if (upload->result < 0) {
-        struct origin_problem problem = upload_problem(upload);
-        if (problem.status >= 500) {
-            FB_LOG(WARN, "upload", "could not store an upload", FB_LOG_TEXT("key", upload->key),
-                   FB_LOG_TEXT("cause", fb_err_text(upload->result)));
-        }
-        origin_reply_problem(upload->exchange, &problem);
-        return;
-    }
+    struct origin_s3 *s3 = upload->s3;
+    struct fb_exchange *exchange = upload->exchange;
     struct fb_headers headers = {.n = 0};
-    origin_reply_add(upload->exchange, &headers, "Access-Control-Allow-Origin", FB_STR("*"));
-    fb_exchange_respond(upload->exchange, &(struct fb_response){
-                                              .status = 200,
-                                              .headers = headers.items,
-                                              .n_headers = headers.n,
-                                          });
+
+    if (upload->has_failed) {
+        origin_s3_refuse(s3);
+    }
+    origin_reply_add(exchange, &headers, "x-amz-request-id", fb_str_from(s3->id));
+    origin_reply_add(exchange, &headers, "Cache-Control", FB_STR("no-store"));
+    origin_reply_add(exchange, &headers, "Access-Control-Allow-Origin", FB_STR("*"));
+    origin_reply_add(exchange, &headers, "Access-Control-Expose-Headers",
+                     FB_STR("ETag, Location, x-amz-request-id, x-amz-checksum-crc32, "
+                            "x-amz-checksum-crc32c, x-amz-checksum-sha256, Retry-After"));
+    for (size_t i = 0; i < s3->headers.n; i++) {
+        fb_headers_add(&headers, fb_exchange_arena(exchange),
+                       fb_arena_dup(fb_exchange_arena(exchange), s3->headers.items[i].name),
+                       fb_arena_dup(fb_exchange_arena(exchange), s3->headers.items[i].value));
+    }
+    int64_t length = s3->head_length >= 0 ? s3->head_length : (int64_t)s3->content.len;
+    fb_exchange_respond(exchange,
+                        &(struct fb_response){
+                            .status = s3->status,
+                            .headers = headers.items,
+                            .n_headers = headers.n,
+                            .body = s3->content.len > 0 ? fb_reader_of_buf(&s3->content) : NULL,
+                            .length = s3->status == 204 ? 0 : length,
+                            .closes = !upload->has_ended,
+                        });
 }
 
 static enum fb_step upload_respond(struct upload *upload)
 {
     fb_exchange_set_hooks(upload->exchange, &(struct fb_exchange_hooks){.ctx = NULL});
     upload_answer(upload);
+    origin_s3_free(upload->s3);
     fb_free(upload);
     return FB_STEP_GONE;
 }
@@ -320,12 +247,12 @@ static void upload_run(struct upload *upload)
         case UPLOAD_WRITE:
             step = upload_work(upload, pool_write, upload_on_written);
             break;
-        case UPLOAD_COMMIT:
-            step = upload_work(upload, pool_commit, upload_on_committed);
+        case UPLOAD_END:
+            step = upload_work(upload, pool_end, upload_on_ended);
             break;
         case UPLOAD_ABORT:
-            step = upload->put != NULL ? upload_work(upload, pool_abort, upload_on_aborted)
-                                       : upload_to(upload, UPLOAD_RESPOND);
+            step = upload->s3->put != NULL ? upload_work(upload, pool_abort, upload_on_aborted)
+                                           : upload_to(upload, UPLOAD_RESPOND);
             break;
         case UPLOAD_RESPOND:
             step = upload_respond(upload);
@@ -334,7 +261,7 @@ static void upload_run(struct upload *upload)
     }
 }
 
-/* ---- entry points ----------------------------------------------------------- */
+/* ---- routes ----------------------------------------------------------------- */
 
 static void upload_on_lost(void *ctx)
 {
@@ -344,40 +271,16 @@ static void upload_on_lost(void *ctx)
     }
 }
 
-static void refuse(struct fb_exchange *exchange, unsigned status, const char *slug,
-                   const char *detail)
-{
-    origin_reply_problem(
-        exchange,
-        &(struct origin_problem){
-            .status = status, .slug = slug, .detail = detail, .max_age_s = -1, .closes = true});
-}
-
-static void upload_put(void *ctx, struct fb_exchange *exchange)
+static void upload_handle(void *ctx, struct fb_exchange *exchange)
 {
     struct origin_upload *service = ctx;
-    const struct fb_request_head *request = fb_exchange_request(exchange);
-    struct fb_str key = fb_exchange_param(exchange, "key");
-    int64_t size = fb_exchange_body_length(exchange);
-    struct fb_diag diag = {.err = FB_OK};
-
-    if (size < 0 || key.len > ORIGIN_OBJECTS_KEY_MAX) {
-        refuse(exchange, size < 0 ? 411 : 404, NULL, NULL);
-        return;
-    }
-    int err = origin_presign_check(service->options.signer, request,
-                                   fb_clock_wall_ms(service->options.clock),
-                                   fb_exchange_arena(exchange), &diag);
-    if (err < 0) {
-        refuse(exchange, 403, err == FB_E_EXPIRED ? "url-expired" : "bad-signature", diag.text);
-        return;
-    }
     struct upload *upload = FB_NEW(struct upload);
+
     upload->service = service;
     upload->exchange = exchange;
     upload->body = fb_exchange_body(exchange);
-    upload->size = (uint64_t)size;
-    memcpy(upload->key, key.ptr, key.len);
+    upload->s3 =
+        origin_s3_new(service, fb_exchange_request(exchange), fb_exchange_body_length(exchange));
     fb_machine_init(&upload->machine, upload_states, UPLOAD_BEGIN);
     fb_op_init(&upload->wait, fb_exchange_loop(exchange), upload_on_body);
     fb_exchange_set_hooks(exchange,
@@ -388,12 +291,24 @@ static void upload_put(void *ctx, struct fb_exchange *exchange)
 static void upload_options(void *ctx, struct fb_exchange *exchange)
 {
     (void)ctx;
-    origin_reply_preflight(exchange, "PUT, OPTIONS", "Content-Type");
+    origin_reply_preflight(exchange, "GET, HEAD, POST, PUT, DELETE, OPTIONS", "*, Authorization");
 }
 
+#define ROUTES(pattern_)                                                              \
+    {.method = FB_METHOD_GET, .pattern = (pattern_), .handle = upload_handle},        \
+        {.method = FB_METHOD_HEAD, .pattern = (pattern_), .handle = upload_handle},   \
+        {.method = FB_METHOD_PUT, .pattern = (pattern_), .handle = upload_handle},    \
+        {.method = FB_METHOD_POST, .pattern = (pattern_), .handle = upload_handle},   \
+        {.method = FB_METHOD_DELETE, .pattern = (pattern_), .handle = upload_handle}, \
+    {                                                                                 \
+        .method = FB_METHOD_OPTIONS, .pattern = (pattern_), .handle = upload_options  \
+    }
+
 static const struct fb_route upload_routes[] = {
-    {.method = FB_METHOD_PUT, .pattern = "/upload/{key...}", .handle = upload_put},
-    {.method = FB_METHOD_OPTIONS, .pattern = "/upload/{key...}", .handle = upload_options},
+    {.method = FB_METHOD_GET, .pattern = "/", .handle = upload_handle},
+    ROUTES("/" ORIGIN_BUCKET),
+    ROUTES("/" ORIGIN_BUCKET "/"),
+    ROUTES("/" ORIGIN_BUCKET "/{key...}"),
 };
 
 const struct fb_route *origin_upload_routes(size_t *ret_n)
@@ -402,43 +317,69 @@ const struct fb_route *origin_upload_routes(size_t *ret_n)
     return upload_routes;
 }
 
+bool origin_upload_is_for(const struct fb_request_head *request)
+{
+    struct fb_str bucket = FB_STR("/" ORIGIN_BUCKET);
+    struct fb_str rest = fb_str_skip(request->path, bucket.len);
+
+    if (fb_str_starts_with(request->path, bucket) && (rest.len == 0 || rest.ptr[0] == '/')) {
+        return true;
+    }
+    return fb_str_equal(request->path, FB_STR("/")) &&
+           fb_str_starts_with(fb_headers_find(&request->headers, FB_STR("Authorization")),
+                              FB_STR("AWS4-HMAC-SHA256"));
+}
+
+/* ---- the service -------------------------------------------------------------- */
+
+static const struct fb_metric rows[] = {
+    [UPLOAD_REQUESTS] = {"origin_upload_requests_total", FB_METRIC_COUNTER, NULL,
+                         "Requests of S3, of all kinds."},
+    [UPLOAD_REFUSED] = {"origin_upload_refused_total", FB_METRIC_COUNTER, NULL,
+                        "Those that were answered with an error."},
+    [UPLOAD_FILES] = {"origin_upload_files_total", FB_METRIC_COUNTER, NULL,
+                      "Files that came whole, in one request."},
+    [UPLOAD_PARTS] = {"origin_upload_parts_total", FB_METRIC_COUNTER, NULL,
+                      "Parts of files that came."},
+    [UPLOAD_COMPLETED] = {"origin_upload_completed_total", FB_METRIC_COUNTER, NULL,
+                          "Files that were made of parts."},
+    [UPLOAD_BYTES] = {"origin_upload_bytes_total", FB_METRIC_COUNTER, NULL,
+                      "Bytes of content that were written, also of what was cut."},
+};
+
+void origin_upload_count(struct origin_upload *service, enum upload_metric row, uint64_t n)
+{
+    if (service->metrics != NULL) {
+        fb_metrics_add(service->metrics, row, n);
+    }
+}
+
 struct origin_upload *origin_upload_new(const struct origin_upload_options *options)
 {
     struct origin_upload *service = FB_NEW(struct origin_upload);
+
     service->options = *options;
+    service->ledger = origin_ledger_new(&(struct origin_ledger_options){
+        .objects = options->objects,
+        .catalog = options->catalog,
+        .clock = options->clock,
+        .unfinished_ms = options->unfinished_ms,
+    });
+    if (options->metrics != NULL) {
+        service->metrics = fb_metrics_table_new(options->metrics, rows, FB_ARRAY_LEN(rows), NULL);
+    }
     return service;
 }
 
 void origin_upload_free(struct origin_upload *service)
 {
-    fb_free(service);
+    if (service != NULL) {
+        origin_ledger_free(service->ledger);
+        fb_free(service);
+    }
 }
 
-int origin_upload_url(const struct origin_upload *service, struct fb_str base, struct fb_str key,
-                      uint64_t size, uint32_t expires_s, struct fb_buf *buf)
+struct origin_ledger *origin_upload_ledger(struct origin_upload *service)
 {
-    FB_AUTO(fb_buf_done) struct fb_buf path = {0};
-    struct fb_str scheme_end = FB_STR("://");
-    struct fb_url url;
-
-    if (fb_url_parse(base, &url, NULL) < 0) {
-        return FB_E_MALFORMED;
-    }
-    /* Host is signed as clients will send it: what stands between the slashes. */
-    struct fb_str host = fb_str_skip(base, url.scheme.len + scheme_end.len);
-    host = fb_str_first(host, fb_str_find(host, '/'));
-    fb_buf_append(&path, FB_STR("/upload/"));
-    fb_text_percent_encode(&path, key, "/");
-    fb_buf_printf(buf, "%.*s://%.*s%s?", FB_STR_ARG(url.scheme), FB_STR_ARG(host), path.ptr);
-    origin_presign(service->options.signer,
-                   &(struct origin_presign_options){
-                       .method = FB_STR("PUT"),
-                       .host = host,
-                       .path = fb_buf_str(&path),
-                       .content_length = (int64_t)size,
-                       .now_ms = fb_clock_wall_ms(service->options.clock),
-                       .expires_s = expires_s,
-                   },
-                   buf);
-    return FB_OK;
+    return service->ledger;
 }

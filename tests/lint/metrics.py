@@ -48,6 +48,7 @@ SECTIONS = [
     ("Objects", ["origin/objects"], "store", "The label is `folder`, `s3` or `lease`, whichever the process has."),
     ("Access", ["origin/access"], None, "Who was refused what: [access.md](access.md)."),
     ("Removal", ["origin/removal"], None, "What has to go, from the store and from nodes: [access.md](access.md#deletion)."),
+    ("Uploads", ["origin/upload"], None, "[uploads.md](uploads.md) tells what they are."),
     ("Content keys", ["origin/keys"], None, "[encryption.md](encryption.md) tells what they are."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),

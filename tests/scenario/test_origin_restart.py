@@ -91,7 +91,8 @@ def test_an_upload_under_way_is_stored_and_completed(lab):
         creator.send(body[100000:])
         assert creator.read().status == 200
     origin.await_former()
-    stored = (origin.dir / "data" / "objects" / "uploads" / made["id"] / "source").read_bytes()
+    (stored,) = (origin.dir / "data" / "objects" / "uploads" / made["id"]).iterdir()
+    stored = stored.read_bytes()
     assert hashlib.sha256(stored).digest() == hashlib.sha256(body).digest()
     assert call("POST", f"{studio.api}/videos/{made['id']}/complete", {}, studio.token).status == 202
 

@@ -275,7 +275,11 @@ class Lab:
     def origin(self, name="origin", public_url=None, workers=2, extra="", start=True, clock=None,
                objects="file:data/objects"):
         """forebay-origin with its database and, unless `objects` says where, objects in its own
-        folder. With clock=True, `origin.clock` turns its time."""
+        folder. With clock=True, `origin.clock` turns its time. A user may begin any number of
+        videos, unless `extra` says."""
+        if "per_hour:" not in extra:
+            extra = (re.sub(r"^upload:\n", "upload:\n  per_hour: 0\n", extra, flags=re.M)
+                     if re.search(r"^upload:\n", extra, re.M) else extra + "upload:\n  per_hour: 0\n")
         clock = self.clock() if clock is True else clock
         port, admin = free_port(), free_port()
         config = (f"listen:\n  - address: 127.0.0.1:{port}\n"
