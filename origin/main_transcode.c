@@ -83,10 +83,32 @@ static int errand_prepare(struct errand *errand)
     return err;
 }
 
+/* Local copies of the subtitles that were uploaded beside the video. */
+struct errand_texts {
+    char paths[ORIGIN_SUBTITLES_MAX][PATH_LEN];
+    const char *list[ORIGIN_SUBTITLES_MAX];
+};
+
+static int errand_texts(const struct errand *errand, struct errand_texts *texts)
+{
+    uint32_t n = errand->recipe.request.n_subtitles;
+
+    if (errand->order.n_inputs != n) {
+        return FB_E_CONFLICT;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        (void)snprintf(texts->paths[i], PATH_LEN, "%.*s/%u", FB_STR_ARG(errand->order.inputs), i);
+        texts->list[i] = texts->paths[i];
+    }
+    return FB_OK;
+}
+
 static int errand_encode(struct errand *errand)
 {
     FB_AUTO(origin_part_done) struct origin_part part = {.tracks = NULL};
+    FB_AUTO(fb_freep) struct errand_texts *texts = FB_NEW(struct errand_texts);
     const struct origin_order *order = &errand->order;
+    bool is_sound = order->kind == ORIGIN_TASK_SOUND;
     const struct origin_step_options options = {
         .recipe = &errand->recipe,
         .source_path = order->source.ptr,
@@ -94,11 +116,15 @@ static int errand_encode(struct errand *errand)
         .index = order->index,
         .pass = (unsigned)order->pass,
         .key = errand_key(errand),
+        .subtitle_paths = is_sound && order->n_inputs > 0 ? texts->list : NULL,
         .hooks = errand_hooks(errand),
     };
 
-    int err = order->kind == ORIGIN_TASK_CHUNK ? origin_media_chunk(&options, &part, &errand->diag)
-                                               : origin_media_sound(&options, &part, &errand->diag);
+    int err = is_sound ? errand_texts(errand, texts) : FB_OK;
+    if (err == FB_OK) {
+        err = is_sound ? origin_media_sound(&options, &part, &errand->diag)
+                       : origin_media_chunk(&options, &part, &errand->diag);
+    }
     if (err == FB_OK) {
         origin_part_dump(&errand->told, &part);
     }

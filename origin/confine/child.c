@@ -53,7 +53,7 @@ static void child_reset_signals(void)
         (void)sigaction(i, &action, NULL); /* two cannot be handled anyway */
     }
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 bool origin_confine_unshare(void)

@@ -61,6 +61,16 @@ static bool key_is_below(struct fb_str key, const char *top, const struct origin
     return task->version[0] != '\0' && fb_str_starts_with(key, fb_str_from(prefix));
 }
 
+/* The source, and what was uploaded beside it. */
+static bool key_is_uploaded(struct fb_str key, const struct origin_task *task)
+{
+    char prefix[ORIGIN_OBJECTS_KEY_MAX + 1];
+
+    (void)snprintf(prefix, sizeof(prefix), "uploads/%s/", task->video.text);
+    return fb_str_equal(key, fb_str_from(task->source)) ||
+           fb_str_starts_with(key, fb_str_from(prefix));
+}
+
 int origin_task_objects_may(struct origin_task_objects *service, const struct task_objects_ask *ask,
                             bool writes)
 {
@@ -71,8 +81,8 @@ int origin_task_objects_may(struct origin_task_objects *service, const struct ta
     if (err < 0) {
         return err;
     }
-    bool is_source = !writes && fb_str_equal(key, fb_str_from(task.source));
-    return is_source || key_is_below(key, "media", &task) || key_is_below(key, "work", &task)
+    return (!writes && key_is_uploaded(key, &task)) || key_is_below(key, "media", &task) ||
+                   key_is_below(key, "work", &task)
                ? FB_OK
                : FB_E_DENIED;
 }

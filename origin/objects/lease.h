@@ -6,7 +6,7 @@
  *           ▲                       │           Authorization: Bearer <worker token>
  *           └────── signal ─────────┘           Forebay-Lease: <task> <lease>
  *
- * The source can be read, and what lies under media/<video>/<version>/ and
+ * What was uploaded of the video can be read, and what lies under media/<video>/<version>/ and
  * work/<video>/<version>/ read and written. Listing, removal and multiparts are FB_E_UNSUPPORTED.
  * What is put goes with its SHA-256 (RFC 9530), and is refused if it comes as something else.
  * Requests that break, and those that the origin cannot serve now, are made again.

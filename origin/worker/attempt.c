@@ -142,6 +142,18 @@ static int attempt_fetch_parts(struct attempt *attempt)
     return err == FB_E_NOT_FOUND ? FB_OK : err; /* a source without any */
 }
 
+/* The texts that were uploaded beside the video, by their order. */
+static int attempt_fetch_subtitles(struct attempt *attempt)
+{
+    FB_AUTO(origin_recipe_done) struct origin_recipe recipe = {.chunks = NULL};
+
+    int err = origin_recipe_parse(fb_str_from(attempt->task->recipe), &recipe, NULL);
+    for (uint32_t i = 0; err == FB_OK && i < recipe.request.n_subtitles; i++) {
+        err = attempt_fetch_input(attempt, recipe.request.subtitles[i].key);
+    }
+    return err;
+}
+
 static int attempt_fetch(struct attempt *attempt)
 {
     const struct origin_sources_wait wait = {.ctx = attempt, .is_canceled = attempt_is_canceled};
@@ -150,8 +162,10 @@ static int attempt_fetch(struct attempt *attempt)
     if (task->kind == ORIGIN_TASK_FINISH) {
         return attempt_fetch_parts(attempt);
     }
-    return origin_sources_get(attempt->options->sources, attempt->objects, task->source, &wait,
-                              &attempt->source);
+    int err = task->kind == ORIGIN_TASK_SOUND ? attempt_fetch_subtitles(attempt) : FB_OK;
+    return err < 0 ? err
+                   : origin_sources_get(attempt->options->sources, attempt->objects, task->source,
+                                        &wait, &attempt->source);
 }
 
 /* ---- the child -------------------------------------------------------------------------- */

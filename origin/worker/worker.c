@@ -184,37 +184,52 @@ static int worker_take(struct origin_workers *workers, struct origin_task *ret_t
     return err;
 }
 
+/* What a worker has said last of why it has nothing to do. */
+struct worker_excuse {
+    const char *lack;
+    int err;
+};
+
+/* Whether there is room; says so once if not. */
+static bool worker_has_room(struct origin_workers *workers, struct worker_excuse *excuse)
+{
+    const char *lack = workers_lack(workers);
+
+    if (lack != NULL && lack != excuse->lack) {
+        FB_LOG(WARN, "worker", "takes no tasks until there is more room",
+               FB_LOG_TEXT("lack", lack));
+    }
+    excuse->lack = lack;
+    return lack == NULL;
+}
+
 /* A source that cannot be reached is asked again at the pace of an idle one, and said so once. */
+static int worker_turn(struct worker *worker, struct worker_excuse *excuse)
+{
+    FB_AUTO(origin_task_done) struct origin_task task = {.request = NULL};
+
+    int err = worker_take(worker->all, &task);
+    if (err == FB_OK) {
+        worker_do(worker, &task);
+    } else if (err != FB_E_LATER && err != excuse->err) {
+        FB_LOG(WARN, "worker", "could not take a task and will go on asking",
+               FB_LOG_TEXT("cause", fb_err_text(err)));
+    }
+    excuse->err = err;
+    return err;
+}
+
 static void worker_body(void *ctx)
 {
     struct worker *worker = ctx;
     struct origin_workers *workers = worker->all;
-    const char *last_lack = NULL;
-    int last_err = FB_E_LATER;
+    struct worker_excuse excuse = {.err = FB_E_LATER};
 
     while (!workers_are_stopping(workers)) {
         uint64_t n_seen = workers_wakes(workers);
-        const char *lack = workers_lack(workers);
-        if (lack != NULL) {
-            if (lack != last_lack) {
-                FB_LOG(WARN, "worker", "takes no tasks until there is more room",
-                       FB_LOG_TEXT("lack", lack));
-            }
-            last_lack = lack;
+        if (!worker_has_room(workers, &excuse)) {
             workers_wait(workers, NULL, workers->options.poll_ms);
-            continue;
-        }
-        FB_AUTO(origin_task_done) struct origin_task task = {.request = NULL};
-        int err = worker_take(workers, &task);
-        if (err == FB_OK) {
-            worker_do(worker, &task);
-        } else if (err != FB_E_LATER && err != last_err) {
-            FB_LOG(WARN, "worker", "could not take a task and will go on asking",
-                   FB_LOG_TEXT("cause", fb_err_text(err)));
-        }
-        last_lack = NULL;
-        last_err = err;
-        if (err < 0) {
+        } else if (worker_turn(worker, &excuse) < 0) {
             workers_wait(workers, &n_seen, workers->options.poll_ms);
         }
     }
