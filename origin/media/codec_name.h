@@ -7,7 +7,7 @@
 
 #include "base/core/attr.h"
 #include "base/core/str.h"
-#include "origin/media/transcode.h"
+#include "origin/media/presentation.h"
 
 /* "avc1.PPCCLL" from an encoder's headers, either as an avcC record (ISO/IEC
  * 14496-15) or as NAL units behind start codes. FB_E_MALFORMED if there is no

@@ -35,8 +35,9 @@ struct finish {
     struct origin_storyboard_facts storyboard;
 };
 
-static void finish_done(struct finish *finish)
+static void finish_freep(struct finish **slot)
 {
+    struct finish *finish = *slot;
     for (size_t i = 0; i < finish->n_videos; i++) {
         origin_track_done(&finish->videos[i]);
     }
@@ -48,6 +49,7 @@ static void finish_done(struct finish *finish)
     }
     fb_free(finish->sheets);
     origin_output_done(&finish->output);
+    fb_free(finish);
 }
 
 static int finish_differ(struct finish *finish, const char *what)
@@ -325,23 +327,21 @@ static void finish_describe(const struct finish *finish, struct origin_result *r
 int origin_media_finish(const struct origin_finish_options *options,
                         struct origin_result *ret_result, struct fb_diag *diag)
 {
-    FB_AUTO(finish_done)
-    struct finish finish = {
-        .options = options,
-        .recipe = options->recipe,
-        .diag = diag,
-        .output = ORIGIN_OUTPUT_NONE,
-    };
+    FB_AUTO(finish_freep) struct finish *finish = FB_NEW(struct finish);
+    finish->options = options;
+    finish->recipe = options->recipe;
+    finish->diag = diag;
+    finish->output = ORIGIN_OUTPUT_NONE;
 
-    int err = origin_output_open(options->output_dir, &finish.output, diag);
-    if (err < 0 || (err = finish_check_damage(&finish, ORIGIN_PART_CHUNK, "its picture")) < 0 ||
-        (err = finish_check_damage(&finish, ORIGIN_PART_SOUND, "its sound")) < 0 ||
-        (err = finish_take_videos(&finish)) < 0 || (err = finish_take_sounds(&finish)) < 0 ||
-        (err = finish_take_stills(&finish)) < 0 || (err = finish_write(&finish)) < 0) {
+    int err = origin_output_open(options->output_dir, &finish->output, diag);
+    if (err < 0 || (err = finish_check_damage(finish, ORIGIN_PART_CHUNK, "its picture")) < 0 ||
+        (err = finish_check_damage(finish, ORIGIN_PART_SOUND, "its sound")) < 0 ||
+        (err = finish_take_videos(finish)) < 0 || (err = finish_take_sounds(finish)) < 0 ||
+        (err = finish_take_stills(finish)) < 0 || (err = finish_write(finish)) < 0) {
         return err;
     }
     struct origin_result result = {.files = NULL};
-    finish_describe(&finish, &result);
+    finish_describe(finish, &result);
     *ret_result = result;
     return FB_OK;
 }

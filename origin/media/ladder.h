@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "origin/media/transcode.h"
+#include "origin/media/presentation.h"
 
 #include <stdint.h>
 

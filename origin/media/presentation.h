@@ -21,13 +21,14 @@
 #include "base/core/str.h"
 #include "base/crypto/hash.h"
 #include "origin/media/rate.h"
-#include "origin/media/transcode.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
+    ORIGIN_TRANSCODE_MAX_RENDITIONS = 6, /* of one codec */
+    ORIGIN_TRANSCODE_CODECS_MAX = 32,    /* bytes of one track's codec */
     ORIGIN_MEDIA_MAX_AUDIO = 8,
     ORIGIN_MEDIA_MAX_TEXT = 32, /* embedded and uploaded together */
     ORIGIN_TRACK_NAME_MAX = 96,

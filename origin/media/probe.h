@@ -7,7 +7,7 @@
  * Limits     Below. Only the file itself is read: container formats come from a
  *            list without those that name other files, and no other protocol
  *            is enabled.
- * Failures   As in transcode.h.
+ * Failures   As in steps.h.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * transcode-cli: one origin_transcode() from the command line, for tests and
- * for the bench.
+ * transcode-cli: all steps of a transcode in order over one folder, from the command
+ * line, for tests.
  *
  *     transcode-cli SOURCE OUTPUT_DIR [threads=N] [segment_ms=N] [preset=NAME]
  *                   [chunk_ms=N] [cancel_at=PERMILLE]
@@ -14,15 +14,202 @@
 #include "base/core/err.h"
 #include "base/core/text.h"
 #include "base/log/log.h"
-#include "origin/media/transcode.h"
+#include "origin/media/steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+struct transcode_options {
+    const char *source_path;
+    const char *output_dir;
+    unsigned n_threads;
+    unsigned segment_ms; /* 0: the preset's, as for the next two */
+    unsigned chunk_ms;
+    const char *preset; /* of x264 */
+    void *ctx;
+    void (*progress)(void *ctx, unsigned permille);
+    bool (*is_canceled)(void *ctx);
+};
+
+struct transcode_rendition {
+    unsigned rung;
+    unsigned width;
+    unsigned height;
+    uint64_t bandwidth;
+    char codecs[ORIGIN_CODECS_MAX + 1];
+    double frame_rate;
+};
+
+struct transcode_result {
+    uint64_t duration_ms;
+    unsigned width;
+    unsigned height;
+    bool has_audio;
+    bool is_partial;
+    unsigned n_chunks;
+    unsigned n_renditions;
+    struct transcode_rendition renditions[ORIGIN_RENDITIONS_MAX];
+};
+
+/* ---- the steps in order ------------------------------------------------ */
+
+enum { SHARE_PREPARE = 30, SHARE_CHUNKS = 930, SHARE_SOUND = 35, PERMILLE = 1000 };
+
+struct transcode {
+    const struct transcode_options *options;
+    struct fb_diag *diag;
+    struct origin_request request;
+    struct origin_recipe recipe;
+    struct origin_part *parts; /* owned; chunks, then sound */
+    size_t n_parts;
+    unsigned permille;
+    unsigned from; /* the share of the step that runs */
+    unsigned share;
+};
+
+static void transcode_done(struct transcode *t)
+{
+    for (size_t i = 0; i < t->n_parts; i++) {
+        origin_part_done(&t->parts[i]);
+    }
+    fb_free(t->parts);
+    origin_recipe_done(&t->recipe);
+}
+
+static void transcode_report(struct transcode *t, unsigned permille)
+{
+    if (permille > t->permille && t->options->progress != NULL) {
+        t->permille = permille;
+        t->options->progress(t->options->ctx, permille);
+    }
+}
+
+static void transcode_on_progress(void *ctx, unsigned permille)
+{
+    struct transcode *t = ctx;
+    transcode_report(t, t->from + t->share * permille / PERMILLE);
+}
+
+static bool transcode_is_canceled(void *ctx)
+{
+    const struct transcode *t = ctx;
+    return t->options->is_canceled != NULL && t->options->is_canceled(t->options->ctx);
+}
+
+static struct origin_step_hooks transcode_hooks(struct transcode *t)
+{
+    return (struct origin_step_hooks){t, transcode_on_progress, transcode_is_canceled};
+}
+
+static int transcode_prepare(struct transcode *t)
+{
+    t->share = SHARE_PREPARE;
+    struct origin_prepare_options options = {
+        .source_path = t->options->source_path,
+        .request = &t->request,
+        .n_threads = t->options->n_threads,
+        .hooks = transcode_hooks(t),
+    };
+    return origin_media_prepare(&options, &t->recipe, t->diag);
+}
+
+static int transcode_parts(struct transcode *t)
+{
+    size_t n_chunks = t->recipe.n_chunks;
+    struct origin_step_options options = {
+        .recipe = &t->recipe,
+        .source_path = t->options->source_path,
+        .output_dir = t->options->output_dir,
+        .hooks = transcode_hooks(t),
+    };
+    int err = FB_OK;
+
+    t->parts = fb_alloc_array(n_chunks + 1, sizeof(*t->parts));
+    for (size_t i = 0; err == FB_OK && i < n_chunks; i++) {
+        t->from = SHARE_PREPARE + (unsigned)(SHARE_CHUNKS * i / n_chunks);
+        t->share = (unsigned)(SHARE_CHUNKS / n_chunks);
+        options.index = (unsigned)i;
+        err = origin_media_chunk(&options, &t->parts[i], t->diag);
+        t->n_parts += err == FB_OK ? 1 : 0;
+    }
+    if (err == FB_OK) {
+        t->from = SHARE_PREPARE + SHARE_CHUNKS;
+        t->share = SHARE_SOUND;
+        options.index = 0;
+        err = origin_media_sound(&options, &t->parts[n_chunks], t->diag);
+        t->n_parts += err == FB_OK ? 1 : 0;
+    }
+    return err;
+}
+
+static void transcode_describe(const struct transcode *t, const struct origin_result *from,
+                               struct transcode_result *result)
+{
+    *result = (struct transcode_result){
+        .duration_ms = from->duration_ms,
+        .width = from->width,
+        .height = from->height,
+        .has_audio = from->has_audio,
+        .is_partial = t->recipe.is_partial,
+        .n_chunks = (unsigned)t->recipe.n_chunks,
+    };
+    for (size_t i = 0; i < t->n_parts; i++) {
+        result->is_partial = result->is_partial || t->parts[i].is_partial;
+    }
+    for (size_t i = 0; i < from->n_renditions && i < ORIGIN_RENDITIONS_MAX; i++) {
+        struct transcode_rendition *rendition = &result->renditions[result->n_renditions++];
+        rendition->rung = t->recipe.rungs[i].rung;
+        rendition->width = from->renditions[i].width;
+        rendition->height = from->renditions[i].height;
+        rendition->bandwidth = from->renditions[i].bandwidth;
+        rendition->frame_rate = (double)t->recipe.rate_num / t->recipe.rate_den;
+        (void)snprintf(rendition->codecs, sizeof(rendition->codecs), "%s",
+                       from->renditions[i].codecs);
+    }
+}
+
+static int transcode(const struct transcode_options *options, struct transcode_result *ret_result,
+                     struct fb_diag *diag)
+{
+    FB_AUTO(transcode_done)
+    struct transcode t = {.options = options, .diag = diag, .request = origin_request_preset()};
+    FB_AUTO(origin_result_done) struct origin_result result = {.files = NULL};
+
+    if (options->preset != NULL) {
+        (void)snprintf(t.request.preset, sizeof(t.request.preset), "%s", options->preset);
+    }
+    if (options->segment_ms > 0) {
+        t.request.segment_ms = options->segment_ms;
+    }
+    if (options->chunk_ms > 0) {
+        t.request.chunk_ms = options->chunk_ms;
+    }
+    int err = transcode_prepare(&t);
+    if (err == FB_OK) {
+        err = transcode_parts(&t);
+    }
+    if (err == FB_OK) {
+        struct origin_finish_options finish = {
+            .recipe = &t.recipe,
+            .parts = t.parts,
+            .n_parts = t.n_parts,
+            .output_dir = options->output_dir,
+        };
+        err = origin_media_finish(&finish, &result, diag);
+    }
+    if (err == FB_OK) {
+        transcode_describe(&t, &result, ret_result);
+        transcode_report(&t, PERMILLE);
+    }
+    return err;
+}
+
+/* ---- the command line -------------------------------------------------- */
+
 struct cli {
-    struct origin_transcode_options options;
+    struct transcode_options options;
     unsigned cancel_at; /* 0: never */
     unsigned permille;
     struct fb_buf progress;
@@ -79,7 +266,7 @@ static void cli_print_failure(struct fb_buf *out, const struct fb_diag *diag, in
     fb_buf_append(out, FB_STR("}\n"));
 }
 
-static void cli_print_result(struct fb_buf *out, const struct origin_transcode_result *result,
+static void cli_print_result(struct fb_buf *out, const struct transcode_result *result,
                              struct fb_str progress)
 {
     fb_buf_printf(out,
@@ -89,7 +276,7 @@ static void cli_print_result(struct fb_buf *out, const struct origin_transcode_r
                   result->has_audio ? "true" : "false", result->is_partial ? "true" : "false",
                   result->n_chunks, FB_STR_ARG(progress));
     for (unsigned i = 0; i < result->n_renditions; i++) {
-        const struct origin_rendition *one = &result->renditions[i];
+        const struct transcode_rendition *one = &result->renditions[i];
         fb_buf_printf(out,
                       "%s{\"rung\":%u,\"width\":%u,\"height\":%u,\"bandwidth\":%" PRIu64
                       ",\"codecs\":\"%s\",\"frame_rate\":%.6f}",
@@ -102,7 +289,7 @@ static void cli_print_result(struct fb_buf *out, const struct origin_transcode_r
 int main(int argc, char **argv)
 {
     struct cli cli = {0};
-    struct origin_transcode_result result = {0};
+    struct transcode_result result = {0};
     struct fb_diag diag = {0};
     FB_AUTO(fb_buf_done) struct fb_buf out = {0};
 
@@ -124,7 +311,7 @@ int main(int argc, char **argv)
     if (getenv("TRANSCODE_DEBUG") != NULL) {
         fb_log_open(STDERR_FILENO, FB_LOG_FORMAT_TEXT, FB_LOG_DEBUG);
     }
-    int err = origin_transcode(&cli.options, &result, &diag);
+    int err = transcode(&cli.options, &result, &diag);
     if (err < 0) {
         cli_print_failure(&out, &diag, err);
     } else {

@@ -1,75 +1,136 @@
 #!/usr/bin/env python3
-"""CPU seconds for each minute of output, beside the ffmpeg command. See README.md."""
+"""CPU seconds for each minute of output beside the ffmpeg command, wall time by workers. See README.md."""
 import argparse
 import json
 import os
 import pathlib
+import queue
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-# As in origin/media/ladder.c, for up to 30 pictures a second.
-MAX_KBIT = {1080: 5000, 720: 2800, 480: 1400, 360: 800, 240: 400, 144: 200}
+HOUR_IN_S = 600  # the aim: an hour of video in ten minutes
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=pathlib.Path, help="a video of up to 30 pictures a second")
+    parser.add_argument("--seconds", type=int, default=40, help="of the source that is made")
     parser.add_argument("--preset", default="veryfast")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=1, help="of each of our encoders")
+    parser.add_argument("--their-threads", type=int, default=os.cpu_count(), help="of ffmpeg's")
+    parser.add_argument("--chunk-ms", type=int, default=8000, help="where wall time is measured")
+    parser.add_argument("--workers", type=int, default=2, help="measured from 1 up to so many")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     return parser.parse_args()
 
 
-def make_source(path, seconds=20):
+def make_source(path, seconds):
     """Detail, movement and some grain, at about 15 Mbit/s."""
     subprocess.run(
         ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i",
-         "mandelbrot=s=1920x1080:r=30:start_scale=1:end_scale=0.02:end_pts=900[m];"
-         "testsrc2=s=480x270:r=30[t];[m][t]overlay=x=mod(n*7\\,1440):y=mod(n*3\\,810),noise=alls=6:allf=t",
-         "-f", "lavfi", "-i", "sine=330:r=48000", "-t", str(seconds), "-pix_fmt", "yuv420p",
-         "-c:v", "libx264", "-preset", "veryfast", "-b:v", "15M", "-maxrate", "18M", "-bufsize",
-         "18M", "-g", "60", "-c:a", "aac", "-b:a", "160k", str(path)], check=True)
+         f"mandelbrot=s=1920x1080:r=30:start_scale=1:end_scale=0.02:end_pts={30 * seconds}[m];"
+         "testsrc2=s=480x270:r=30[t];[m][t]overlay=x=mod(n*7\\,1440):y=mod(n*3\\,810),"
+         "noise=alls=6:allf=t", "-f", "lavfi", "-i", "sine=330:r=48000", "-t", str(seconds),
+         "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-b:v", "15M", "-maxrate",
+         "18M", "-bufsize", "18M", "-g", "60", "-c:a", "aac", "-b:a", "160k", str(path)], check=True)
 
 
-def measure(command):
-    """(CPU seconds, wall seconds, peak MB, standard output)."""
-    began = os.times().elapsed
-    with tempfile.TemporaryFile() as out:
-        child = subprocess.Popen([str(part) for part in command], stdout=out,
-                                 stdin=subprocess.DEVNULL)
-        _, status, used = os.wait4(child.pid, 0)
-        wall = os.times().elapsed - began
-        if os.waitstatus_to_exitcode(status):
+class Used:
+    """What processes took, added up; of memory the most that one had."""
+
+    def __init__(self):
+        self.cpu, self.peak_mb, self.wall = 0.0, 0.0, 0.0
+        self.lock = threading.Lock()
+
+    def run(self, command, text="", core=None):
+        with tempfile.TemporaryFile() as out:
+            child = subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.PIPE, stdout=out,
+                preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}))
+            child.stdin.write(text.encode())
+            child.stdin.close()
+            _, status, used = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            out.seek(0)
+            said = out.read().decode()
+        if child.returncode:
             sys.exit(f"failed: {' '.join(map(str, command))}")
-        out.seek(0)
-        text = out.read().decode()
-    return used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, text
+        with self.lock:
+            self.cpu += used.ru_utime + used.ru_stime
+            self.peak_mb = max(self.peak_mb, used.ru_maxrss / 1024)
+        return said
 
 
-def ours(arguments, source, folder):
-    return [arguments.build / "transcode-cli", source, folder, f"threads={arguments.threads}",
-            f"preset={arguments.preset}"]
+class Job:
+    """One video through the steps, each by a forebay-transcode of its own, as workers do it."""
+
+    def __init__(self, arguments, source, folder, chunk_ms):
+        self.arguments, self.source, self.folder = arguments, source, folder
+        self.used = Used()
+        self.request = json.dumps({"preset": arguments.preset, "chunk_ms": chunk_ms})
+        self.recipe = ""
+
+    def do(self, kind, index=0, inputs=(), core=None):
+        output = self.folder / f"{kind}-{index}"
+        (output / "inputs").mkdir(parents=True)
+        for i, part in enumerate(inputs):
+            (output / "inputs" / str(i)).write_text(part)
+        order = {"output": str(output), "kind": kind, "pass": 0, "index": index,
+                 "n_threads": self.arguments.threads, "source": str(self.source),
+                 "inputs": str(output / "inputs"), "n_inputs": len(inputs),
+                 "request": self.request, "recipe": self.recipe, "key": {"scheme": "clear"}}
+        said = self.used.run([self.arguments.build / "forebay-transcode"], json.dumps(order), core)
+        end = json.loads(said.splitlines()[-1])
+        if end.get("end") != "ok":
+            sys.exit(f"{kind} {index}: {end}")
+        return (output / "told.json").read_text()
+
+    def run(self, cores):
+        """By as many workers as there are `cores`, each on its own, as if on a machine of its own."""
+        began = os.times().elapsed
+        self.recipe = self.do("prepare", core=cores[0])
+        tasks, parts = queue.Queue(), queue.Queue()
+        for i in range(len(json.loads(self.recipe)["chunks"])):
+            tasks.put(("chunk", i))
+        tasks.put(("sound", 0))
+
+        def work(core):
+            while True:
+                try:
+                    kind, index = tasks.get_nowait()
+                except queue.Empty:
+                    return
+                parts.put(self.do(kind, index, core=core))
+
+        workers = [threading.Thread(target=work, args=(core,)) for core in cores]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        result = json.loads(self.do("finish", inputs=list(parts.queue), core=cores[0]))
+        self.used.wall = os.times().elapsed - began
+        return result
 
 
-def theirs(arguments, source, folder, renditions):
+def theirs(arguments, source, folder, recipe):
     """The usual single command: one decode, split, scale, encode, CMAF for HLS."""
-    n = len(renditions)
-    graph = f"[0:v]fps=30,split={n}" + "".join(f"[s{i}]" for i in range(n))
-    command = ["ffmpeg", "-v", "error", "-y", "-i", source]
+    rungs = json.loads(recipe)["rungs"]
+    graph = f"[0:v]fps=30,split={len(rungs)}" + "".join(f"[s{i}]" for i in range(len(rungs)))
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", source]
     outputs, names = [], ["a:0,agroup:sound"]
-    for i, one in enumerate(renditions):
-        kbit = MAX_KBIT[one["rung"]]
+    for i, one in enumerate(rungs):
         graph += f";[s{i}]scale={one['width']}:{one['height']}:flags=bicubic,setsar=1[v{i}]"
-        outputs += ["-map", f"[v{i}]", f"-maxrate:v:{i}", f"{kbit}k", f"-bufsize:v:{i}",
-                    f"{2 * kbit}k"]
+        outputs += ["-map", f"[v{i}]", f"-maxrate:v:{i}", str(one["max_rate"]), f"-bufsize:v:{i}",
+                    str(one["buffer"]), f"-crf:v:{i}", str(one["crf"])]
         names.append(f"v:{i},agroup:sound")
     return command + ["-filter_complex", graph] + outputs + [
         "-map", "0:a", "-c:v", "libx264", "-preset", arguments.preset, "-profile:v", "high",
-        "-crf", "23", "-pix_fmt", "yuv420p", "-threads:v", str(arguments.threads), "-g", "62",
+        "-pix_fmt", "yuv420p", "-threads:v", str(arguments.their_threads), "-g", "62",
         "-sc_threshold", "0", "-forced-idr", "1", "-force_key_frames", "expr:gte(t,n_forced*2)",
         "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", "48000", "-f", "hls", "-hls_time", "4",
         "-hls_segment_type", "fmp4", "-hls_playlist_type", "vod", "-master_pl_name", "master.m3u8",
@@ -81,37 +142,63 @@ def size_of(folder):
     return sum(path.stat().st_size for path in folder.rglob("*.m4s"))
 
 
+def row(name, used, minutes, size):
+    print(f"{name:28}{used.cpu / minutes:10.1f}{used.wall / minutes:12.1f}{used.peak_mb:9.0f}"
+          f"{size * 8 / minutes / 60000:8.0f}", flush=True)
+
+
+def best(runs):
+    return min(runs, key=lambda one: one[0].cpu)
+
+
 def main():
     arguments = options()
-    runs = {"transcode-cli": [], "ffmpeg command": []}
-    sizes = {}
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         source = arguments.source or scratch / "source.mp4"
         if not arguments.source:
-            make_source(source)
+            make_source(source, arguments.seconds)
+        folder = scratch / "out"
+
+        def fresh():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+
+        ours, ffmpegs = [], []
         for _ in range(arguments.rounds):
-            for name in runs:
-                folder = scratch / "out"
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
-                command = ours(arguments, source, folder) if name == "transcode-cli" else \
-                    theirs(arguments, source, folder, result["renditions"])
-                runs[name].append(measure(command))
-                sizes[name] = size_of(folder)
-                if name == "transcode-cli":
-                    result = json.loads(runs[name][-1][3])
-    minutes = result["duration_ms"] / 60000
-    print(f"{arguments.preset}, {arguments.threads} threads, {len(result['renditions'])} renditions,"
-          f" {minutes * 60:.1f} s of {result['width']}x{result['height']}, best of"
-          f" {arguments.rounds}")
-    print(f"{'':16}{'CPU s/min':>10}{'wall s/min':>12}{'peak MB':>9}{'kbit/s':>8}")
-    for name, all_runs in runs.items():
-        cpu, wall, peak, _ = min(all_runs)
-        print(f"{name:16}{cpu / minutes:10.1f}{wall / minutes:12.1f}{peak:9.0f}"
-              f"{sizes[name] * 8 / minutes / 60000:8.0f}")
-    ratio = min(runs["transcode-cli"])[0] / min(runs["ffmpeg command"])[0]
-    print(f"ratio {ratio:.2f}")
+            fresh()
+            job = Job(arguments, source, folder, 60000)
+            result = job.run([None])
+            ours.append((job.used, size_of(folder)))
+            fresh()
+            used = Used()
+            began = os.times().elapsed
+            used.run(theirs(arguments, source, folder, job.recipe))
+            used.wall = os.times().elapsed - began
+            ffmpegs.append((used, size_of(folder)))
+        minutes = result["duration_ms"] / 60000
+        print(f"{arguments.preset}, {len(result['renditions'])} renditions, {minutes * 60:.1f} s of"
+              f" {result['width']}x{result['height']}, best of {arguments.rounds}")
+        print(f"{'':28}{'CPU s/min':>10}{'wall s/min':>12}{'peak MB':>9}{'kbit/s':>8}")
+        row(f"steps, {arguments.threads} threads", best(ours)[0], minutes, best(ours)[1])
+        row(f"ffmpeg, {arguments.their_threads} threads", best(ffmpegs)[0], minutes,
+            best(ffmpegs)[1])
+        cpu = best(ours)[0].cpu
+        print(f"CPU ratio {cpu / best(ffmpegs)[0].cpu:.3f}; an hour in ten minutes needs"
+              f" {cpu / minutes * 60 / HOUR_IN_S:.1f} cores")
+        walls = []
+        for n in range(1, arguments.workers + 1):
+            runs = []
+            for _ in range(arguments.rounds):
+                fresh()
+                job = Job(arguments, source, folder, arguments.chunk_ms)
+                job.run(list(range(n)))
+                runs.append((job.used.wall, job.used, size_of(folder)))
+            wall, used, size = min(runs, key=lambda one: one[0])
+            walls.append(wall)
+            row(f"{n} worker(s), a core each", used, minutes, size)
+        print("wall by workers: " + ", ".join(f"{n + 1}: {walls[0] / wall:.2f} x"
+                                              for n, wall in enumerate(walls)))
 
 
 if __name__ == "__main__":
