@@ -430,6 +430,39 @@ static const char subtitles[] = "CREATE TABLE subtitles ("
                                 "  UNIQUE (video, language, name)"
                                 ") STRICT;";
 
+/* What happened to videos, for those who asked to be told. */
+#define EVENT_AT "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+static const char hooks[] =
+    "CREATE TABLE hook_events ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  kind TEXT NOT NULL,"
+    "  video TEXT NOT NULL,"
+    "  owner TEXT NOT NULL,"
+    "  version TEXT,"
+    "  reason TEXT,"
+    "  at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE hooks ("
+    "  url TEXT NOT NULL PRIMARY KEY,"
+    "  told INTEGER NOT NULL," /* the last event's seq */
+    "  failures INTEGER NOT NULL DEFAULT 0,"
+    "  run_after_ms INTEGER NOT NULL DEFAULT 0,"
+    "  is_set INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER hook_ended AFTER UPDATE OF status, version ON videos"
+    " WHEN new.status IN ('ready', 'failed')"
+    " AND (new.status <> old.status OR new.version IS NOT old.version)"
+    " BEGIN INSERT INTO hook_events (kind, video, owner, version, reason, at_ms) VALUES"
+    " ('video.' || new.status, new.id, new.owner, new.version, new.reason, " EVENT_AT "); END;"
+    "CREATE TRIGGER hook_activity AFTER UPDATE OF deactivated_ms ON videos"
+    " WHEN (new.deactivated_ms IS NULL) <> (old.deactivated_ms IS NULL)"
+    " BEGIN INSERT INTO hook_events (kind, video, owner, version, reason, at_ms) VALUES"
+    " (iif(new.deactivated_ms IS NULL, 'video.activated', 'video.deactivated'), new.id, new.owner,"
+    " new.version, new.deactivated_reason, " EVENT_AT "); END;"
+    "CREATE TRIGGER hook_deleted AFTER DELETE ON videos"
+    " BEGIN INSERT INTO hook_events (kind, video, owner, version, at_ms) VALUES"
+    " ('video.deleted', old.id, old.owner, old.version, " EVENT_AT "); END;";
+
 const char *const origin_catalog_migrations[] = {
     first,
     engagement,
@@ -442,5 +475,6 @@ const char *const origin_catalog_migrations[] = {
     origin_catalog_migration_jobs,
     origin_catalog_migration_access,
     subtitles,
+    hooks,
 };
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

@@ -124,6 +124,11 @@ struct origin_conf_purge {
     uint64_t late; /* ms */
 };
 
+struct origin_conf_webhook {
+    struct fb_str url;
+    struct fb_str secret;
+};
+
 struct origin_conf {
     struct fb_str node;
     struct fb_conf_list listen; /* of struct origin_conf_listen */
@@ -150,6 +155,7 @@ struct origin_conf {
     struct fb_str master_keys;      /* empty: in the folder of keys */
     struct fb_conf_list admins;     /* of struct fb_str: e-mail addresses */
     struct fb_conf_list categories; /* of struct fb_str */
+    struct fb_conf_list webhooks;   /* of struct origin_conf_webhook */
     struct origin_conf_limits limits;
     struct fb_conf_list trusted; /* of struct fb_str: networks */
     struct origin_conf_trending trending;

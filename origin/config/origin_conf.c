@@ -209,6 +209,21 @@ static const struct fb_conf_section plan_section = {
     .items = plan_items,
 };
 
+static const struct fb_conf_item webhook_items[] = {
+    {"url", FB_CONF_STRING, AT(origin_conf_webhook, url), .is_required = true,
+     .check = origin_conf_check_url, .help = "Where events are posted to."},
+    {"secret", FB_CONF_STRING, AT(origin_conf_webhook, secret), .is_required = true, .max = 256,
+     .is_secret = true, .check = origin_conf_check_token,
+     .help = "What signs them, at least 16 visible characters."},
+    {0},
+};
+static const struct fb_conf_section webhook_section = {
+    .name = "webhooks[]",
+    .help = "Who is told what becomes of videos (webhooks.md). A change needs a restart.",
+    .size = sizeof(struct origin_conf_webhook),
+    .items = webhook_items,
+};
+
 static const struct fb_conf_item origin_items[] = {
     {"node", FB_CONF_STRING, AT(origin_conf, node), .min = 1, .max = 64, .preset = "origin",
      .check = fb_node_name_check, .help = "The name of this node."},
@@ -270,6 +285,8 @@ static const struct fb_conf_item origin_items[] = {
      .check = check_category, .check_all = fb_conf_check_distinct,
      .help = "What a video's category can be, such as `music`; up to 32 of `a`-`z`, `0`-`9` and "
              "`-` each."},
+    {"webhooks", FB_CONF_SECTIONS, AT(origin_conf, webhooks), .max = 16,
+     .section = &webhook_section, .help = "Who is told what becomes of videos."},
     {"trending", FB_CONF_SECTION, AT(origin_conf, trending), .section = &trending_section,
      .help = "What trends."},
     {"limits", FB_CONF_SECTION, AT(origin_conf, limits), .section = &limits_section,

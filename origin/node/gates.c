@@ -10,6 +10,7 @@
 #include "origin/access/access.h"
 #include "origin/access/geo.h"
 #include "origin/auth/secret.h"
+#include "origin/calls/calls.h"
 #include "origin/config/config.h"
 #include "origin/keys/sealer.h"
 #include "origin/node/node.h"
@@ -235,14 +236,14 @@ static int gates_open_removals(struct origin_node *node, struct fb_diag *diag)
     }
     options.nodes = gates->nodes;
     if (conf->nodes.n > 0) {
-        err = origin_way_open(&(struct origin_way_options){.authorities = conf->authorities,
-                                                           .certificate = conf->certificate,
-                                                           .key = conf->key},
-                              &gates->way, diag);
+        err = origin_calls_open(&(struct origin_calls_options){.authorities = conf->authorities,
+                                                               .certificate = conf->certificate,
+                                                               .key = conf->key},
+                                &gates->calls, diag);
         if (err < 0) {
             return err;
         }
-        options.way = origin_way_of(gates->way);
+        options.way = origin_way_of(gates->calls);
     }
     err = origin_removals_new(&options, &gates->removals);
     if (err < 0) {
@@ -272,7 +273,7 @@ int origin_gates_open(struct origin_node *node, struct fb_diag *diag)
 void origin_gates_close(struct origin_gates *gates)
 {
     origin_removals_free(gates->removals);
-    origin_way_close(gates->way);
+    origin_calls_close(gates->calls);
     origin_access_free(gates->access);
     origin_geo_close(gates->geo);
     origin_keys_close(gates->keys);

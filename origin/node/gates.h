@@ -16,18 +16,18 @@
 
 struct fb_network;
 struct origin_access;
+struct origin_calls;
 struct origin_geo;
 struct origin_keys;
 struct origin_node;
 struct origin_sealer_file;
-struct origin_way;
 
 struct origin_gates {
     struct origin_sealer_file *sealer; /* owned, as all that follows */
     struct origin_keys *keys;
     struct origin_geo *geo; /* NULL: no country is known */
     struct origin_access *access;
-    struct origin_way *way; /* NULL: there are no nodes */
+    struct origin_calls *calls; /* NULL: there are no nodes */
     struct origin_removals *removals;
     struct origin_pass_key *pass_keys; /* their secrets too */
     size_t n_pass_keys;

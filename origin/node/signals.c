@@ -7,8 +7,10 @@
 #include "base/server/router.h"
 #include "base/wire/view_report.h"
 #include "origin/api/api.h"
+#include "origin/calls/calls.h"
 #include "origin/config/config.h"
 #include "origin/feed/feed.h"
+#include "origin/hooks/hooks.h"
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
 #include "origin/plan/plan.h"
@@ -150,13 +152,46 @@ static void signals_open_status(struct origin_node *node)
                                                            .ctx = signals->status});
 }
 
+/* Also without any, so that nobody is told who was named before. */
+static int signals_open_hooks(struct origin_node *node, struct fb_diag *diag)
+{
+    struct origin_signals *signals = &node->signals;
+    const struct origin_conf_webhook *conf = node->conf->webhooks.items;
+    struct origin_hooks_options options = {
+        .catalog = node->catalog,
+        .clock = fb_clock_system(),
+        .metrics = node->metrics,
+        .n_hooks = node->conf->webhooks.n,
+    };
+
+    for (size_t i = 0; i < options.n_hooks; i++) {
+        options.hooks[i] = (struct origin_hook){.url = conf[i].url, .secret = conf[i].secret};
+    }
+    int err = origin_calls_open(&(struct origin_calls_options){.key = FB_STR_NONE}, &signals->calls,
+                                diag);
+    if (err < 0) {
+        return err;
+    }
+    options.calls = signals->calls;
+    err = origin_hooks_new(&options, &signals->hooks);
+    if (err < 0) {
+        return fb_diag_set(diag, err, "note the receivers of webhooks: %s", fb_err_text(err));
+    }
+    origin_rounds_add(node->rounds, &(struct origin_round){.name = "webhooks",
+                                                           .period_ms = ORIGIN_HOOKS_PERIOD_MS,
+                                                           .run = origin_hooks_run,
+                                                           .ctx = signals->hooks});
+    return FB_OK;
+}
+
 int origin_signals_open(struct origin_node *node, struct fb_diag *diag)
 {
     signals_open_views(node);
     signals_open_trending(node);
     signals_open_status(node);
     signals_open_feed(node);
-    return signals_open_plan(node, diag);
+    int err = signals_open_hooks(node, diag);
+    return err < 0 ? err : signals_open_plan(node, diag);
 }
 
 /* A failure is no reason not to serve: the rounds go on. */
@@ -203,6 +238,8 @@ void origin_signals_close(struct origin_signals *signals)
         fb_router_free(signals->views_router);
         fb_router_free(signals->plan_router);
     }
+    origin_hooks_free(signals->hooks);
+    origin_calls_close(signals->calls);
     origin_status_free(signals->status);
     origin_push_free(signals->push);
     origin_feed_close(signals->feed);

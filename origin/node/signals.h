@@ -13,7 +13,9 @@
 
 struct fb_exchange;
 struct fb_router;
+struct origin_calls;
 struct origin_feed;
+struct origin_hooks;
 struct origin_node;
 struct origin_plan;
 struct origin_push;
@@ -29,6 +31,8 @@ struct origin_signals {
     struct origin_plan *plan;
     struct origin_push *push; /* told of changes of trending, and of videos' status */
     struct origin_status *status;
+    struct origin_calls *calls;
+    struct origin_hooks *hooks;
     struct fb_router *views_router;
     struct fb_router *plan_router;
 };

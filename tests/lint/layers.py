@@ -39,7 +39,7 @@ OWNERS = {
     "zstd.h": ("base/compress",),
     "expat.h": ("base/xml",),
     "maxminddb.h": ("origin/access",),
-    "curl/": ("origin/objects", "origin/removal"),
+    "curl/": ("origin/objects", "origin/calls"),
     "libav": ("origin/media",),
     "libsw": ("origin/media",),
 }

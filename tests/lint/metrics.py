@@ -52,6 +52,7 @@ SECTIONS = [
     ("Content keys", ["origin/keys"], None, "[encryption.md](encryption.md) tells what they are."),
     ("Delivery of the origin", ["origin/delivery"], None, ""),
     ("What users do", ["origin/engagement"], None, "Likes, saves, follows, shares, comments; and what admins decide."),
+    ("Webhooks", ["origin/hooks"], None, "[webhooks.md](webhooks.md) tells what is told."),
     ("Search", ["origin/search"], None, ""),
     ("Trending", ["origin/trending", "origin/push"], None, "What it is computed from, and who is told (trending.md)."),
     ("The feed", ["origin/feed"], None, "[feed.md](feed.md) tells what they are about."),
