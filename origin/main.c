@@ -294,6 +294,7 @@ static void node_make_handlers(struct origin_node *node)
         .clock = fb_clock_system(),
         .metrics = node->metrics,
         .public_url = conf->public_url,
+        .upload_url = conf->upload.url,
         .web = conf->web,
     });
 }

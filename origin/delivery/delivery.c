@@ -83,6 +83,7 @@ static const struct fb_route delivery_routes[] = {
      .pattern = "/{pass}/media/{video}/{version}/{file...}",
      .handle = origin_delivery_media_options},
     {.method = FB_METHOD_GET, .pattern = "/watch/{video}", .handle = origin_delivery_watch},
+    {.method = FB_METHOD_GET, .pattern = "/studio", .handle = origin_delivery_studio},
     {.method = FB_METHOD_GET, .pattern = "/assets/{file...}", .handle = origin_delivery_asset},
     {.method = FB_METHOD_POST, .pattern = "/beacon", .handle = origin_delivery_beacon},
 };
@@ -110,16 +111,17 @@ struct origin_delivery *origin_delivery_new(const struct origin_delivery_options
     struct origin_delivery *delivery = FB_NEW(struct origin_delivery);
     FB_AUTO(fb_buf_done) struct fb_buf csp = {0};
     struct fb_str media = source_of(options->public_url);
+    struct fb_str upload = source_of(options->upload_url);
 
     delivery->options = *options;
     delivery->metrics = fb_metrics_table_new(options->metrics, delivery_metrics,
                                              FB_ARRAY_LEN(delivery_metrics), NULL);
     fb_buf_printf(&csp,
                   "default-src 'none'; script-src 'self'; style-src 'self';"
-                  " img-src 'self' %.*s; media-src 'self' blob: %.*s; connect-src 'self' %.*s;"
+                  " img-src 'self' %.*s; media-src 'self' blob: %.*s; connect-src 'self' %.*s %.*s;"
                   " worker-src 'self' blob:; base-uri 'none'; form-action 'none';"
                   " frame-ancestors 'self'",
-                  FB_STR_ARG(media), FB_STR_ARG(media), FB_STR_ARG(media));
+                  FB_STR_ARG(media), FB_STR_ARG(media), FB_STR_ARG(media), FB_STR_ARG(upload));
     delivery->csp_text = fb_str_dup(fb_buf_str(&csp));
     delivery->csp = fb_str_from(delivery->csp_text);
     return delivery;

@@ -4,6 +4,7 @@
  *     GET /media/{video}/{version}/{file...}
  *     GET /{pass}/media/{video}/{version}/{file...}   of private videos, with leave
  *     GET /watch/{video}
+ *     GET /studio
  *     GET /assets/{file...}
  *     POST /beacon             taken and let go
  *
@@ -41,8 +42,9 @@ struct origin_delivery_options {
     struct origin_access *access;   /* borrowed */
     const struct fb_clock *clock;   /* borrowed */
     struct fb_metrics *metrics;     /* borrowed */
-    struct fb_str public_url;       /* borrowed; what the watch page may fetch from */
-    struct fb_str web;              /* borrowed; the page's folder; empty: no page */
+    struct fb_str public_url;       /* borrowed; what the pages may fetch from */
+    struct fb_str upload_url;       /* borrowed; and where they upload to; empty: to the origin */
+    struct fb_str web;              /* borrowed; the pages' folder; empty: no page */
 };
 
 struct origin_delivery *origin_delivery_new(const struct origin_delivery_options *options);

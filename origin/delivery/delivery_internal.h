@@ -69,5 +69,6 @@ void origin_found_respond(struct origin_delivery *delivery, struct fb_exchange *
 void origin_delivery_media(void *ctx, struct fb_exchange *exchange);
 void origin_delivery_media_options(void *ctx, struct fb_exchange *exchange);
 void origin_delivery_watch(void *ctx, struct fb_exchange *exchange);
+void origin_delivery_studio(void *ctx, struct fb_exchange *exchange);
 void origin_delivery_asset(void *ctx, struct fb_exchange *exchange);
 void origin_delivery_beacon(void *ctx, struct fb_exchange *exchange);

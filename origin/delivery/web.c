@@ -1,5 +1,5 @@
 /*
- * The watch page: files of one folder, found by plain names.
+ * The pages, watch and studio: files of one folder, found by plain names.
  */
 #include "base/core/err.h"
 #include "base/http/content_type.h"
@@ -57,6 +57,14 @@ static int watch_find(struct fb_work *work)
     return FB_OK;
 }
 
+static int studio_find(struct fb_work *work)
+{
+    struct origin_lookup *lookup = FB_CONTAINER_OF(work, struct origin_lookup, work);
+
+    lookup->found.csp = lookup->delivery->csp;
+    return web_open(lookup, FB_STR("studio.html"));
+}
+
 static int asset_find(struct fb_work *work)
 {
     struct origin_lookup *lookup = FB_CONTAINER_OF(work, struct origin_lookup, work);
@@ -67,6 +75,11 @@ static int asset_find(struct fb_work *work)
 void origin_delivery_watch(void *ctx, struct fb_exchange *exchange)
 {
     origin_lookup_start(ctx, exchange, watch_find);
+}
+
+void origin_delivery_studio(void *ctx, struct fb_exchange *exchange)
+{
+    origin_lookup_start(ctx, exchange, studio_find);
 }
 
 void origin_delivery_asset(void *ctx, struct fb_exchange *exchange)

@@ -1,0 +1,3 @@
+// What the studio has of Uppy, as one module.
+export { default as AwsS3 } from "@uppy/aws-s3";
+export { default as Uppy } from "@uppy/core";
