@@ -61,6 +61,7 @@ void origin_calls_close(struct origin_calls *calls)
 
 /* ---- one call ------------------------------------------------------------------------ */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_content(char *bytes, size_t size, size_t n, void *ctx)
 {
     (void)bytes;
