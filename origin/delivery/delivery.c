@@ -116,12 +116,13 @@ struct origin_delivery *origin_delivery_new(const struct origin_delivery_options
     delivery->options = *options;
     delivery->metrics = fb_metrics_table_new(options->metrics, delivery_metrics,
                                              FB_ARRAY_LEN(delivery_metrics), NULL);
-    fb_buf_printf(&csp,
-                  "default-src 'none'; script-src 'self'; style-src 'self';"
-                  " img-src 'self' %.*s; media-src 'self' blob: %.*s; connect-src 'self' %.*s %.*s;"
-                  " worker-src 'self' blob:; base-uri 'none'; form-action 'none';"
-                  " frame-ancestors 'self'",
-                  FB_STR_ARG(media), FB_STR_ARG(media), FB_STR_ARG(media), FB_STR_ARG(upload));
+    fb_buf_printf(
+        &csp,
+        "default-src 'none'; script-src 'self'; style-src 'self';"
+        " img-src 'self' %.*s; media-src 'self' blob: data: %.*s; connect-src 'self' %.*s %.*s;"
+        " worker-src 'self' blob:; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'self'",
+        FB_STR_ARG(media), FB_STR_ARG(media), FB_STR_ARG(media), FB_STR_ARG(upload));
     delivery->csp_text = fb_str_dup(fb_buf_str(&csp));
     delivery->csp = fb_str_from(delivery->csp_text);
     return delivery;
