@@ -40,7 +40,7 @@ ONLY_IN = {
     r"sd_\w+": ("base/daemon",),
     r"XXH\w+": ("base/core",),
     r"XML_\w+": ("base/xml",),
-    r"curl_\w+": ("origin/objects", "origin/removal"),
+    r"curl_\w+": ("origin/objects", "origin/calls"),
     r"pcre2_\w+": ("base/regex",),
     r"seccomp_\w+": ("origin/confine",),
     r"sqlite3_\w+": ("base/db",),
