@@ -7,7 +7,7 @@ import subprocess
 import threading
 import urllib.parse
 
-from catalogue import CONFIG, VERSION, Catalogue, slug
+from catalogue import CONFIG, Catalogue, slug
 from lab import get, until
 from lab_wire import call, free_port
 
@@ -110,7 +110,7 @@ def test_media_of_private_videos_wants_a_pass(lab):
     answer = get(segment)
     assert answer.body == MEDIA[0][1]
     assert re.fullmatch(r"private, max-age=[1-9]\d+", answer.headers["Cache-Control"])
-    bare = f"{catalogue.origin.url}/media/{video}/{VERSION}/"
+    bare = f"{catalogue.origin.url}/media/{video}/{catalogue.version}/"
     for bad in (bare + "master.m3u8", bare + MEDIA[0][0], url.replace(video, other),
                 head[:-1] + ("1" if head[-1] == "0" else "0") + f"/media/{video}/{tail}", head + f"/media/{other}/{tail}",
                 url.replace("kid=origin", "kid=other"), url.replace("~exp=", "~exp=9")):
@@ -139,7 +139,7 @@ def test_edges_that_know_the_key_verify_passes_and_share_what_they_keep(lab):
         at = edge.url + path.replace("master.m3u8", MEDIA[0][0])
         assert get(at).body == MEDIA[0][1]
         assert "hit" in get(at).headers["Cache-Status"], "no pass is part of the key"
-        bare = f"{edge.url}/media/{video}/{VERSION}/{MEDIA[0][0]}"
+        bare = f"{edge.url}/media/{video}/{catalogue.version}/{MEDIA[0][0]}"
         assert get(bare).status == 403
 
 
@@ -249,14 +249,14 @@ def test_a_deleted_video_goes_from_objects_and_nodes(lab):
     catalogue, regional, edge = tiers(lab)
     ada = catalogue.person("ada@example.org")
     video, kept = (catalogue.publish(ada, media=MEDIA) for _ in range(2))
-    paths = [f"/media/{one}/{VERSION}/{MEDIA[0][0]}" for one in (video, kept)]
+    paths = [f"/media/{one}/{catalogue.version}/{MEDIA[0][0]}" for one in (video, kept)]
     for path in paths:
         assert get(edge.url + path).body == MEDIA[0][1]
         assert "hit" in get(edge.url + path).headers["Cache-Status"]
     assert ada.delete(f"videos/{video}").status == 204
     for folder in ("media", "uploads", "work"):
         assert not (catalogue.objects / folder / video).exists()
-    late = catalogue.objects / "media" / video / VERSION
+    late = catalogue.objects / "media" / video / catalogue.version
     late.mkdir(parents=True)  # by a worker that has not heard of it
     (late / "seg").write_bytes(b"late")
     purged(catalogue)
@@ -270,7 +270,7 @@ def test_hidden_videos_leave_the_nodes(lab):
     catalogue, _, edge = tiers(lab)
     ada, root = catalogue.person("ada@example.org"), catalogue.person(ADMIN)
     video = catalogue.publish(ada, media=MEDIA)
-    at = f"{edge.url}/media/{video}/{VERSION}/{MEDIA[0][0]}"
+    at = f"{edge.url}/media/{video}/{catalogue.version}/{MEDIA[0][0]}"
     assert get(at).status == 200
     privacy(ada, video, privacy="private")
     purged(catalogue)
