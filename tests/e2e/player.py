@@ -20,13 +20,14 @@ sys.path.insert(0, str(HERE.parent / "support"))
 
 from lab import ADMIN, BUILD, REGION, Lab, call, until  # noqa: E402
 from lab_tls import Authority, add_tls, entry  # noqa: E402
+from showreel import showreel  # noqa: E402
 from studio import Studio  # noqa: E402
 
 SECONDS = 16
 
 
 def fetch_modules(folder):
-    """playwright-core and dash.js, as package-lock.json pins them."""
+    """playwright-core, players and parsers, as package-lock.json pins them."""
     folder.mkdir(parents=True, exist_ok=True)
     fresh = all((folder / name).exists() and
                 (folder / name).read_bytes() == (HERE / name).read_bytes()
@@ -72,11 +73,28 @@ def close_the_loop(lab, origin, edge, modules, shots):
     assert edge.status()["warm"]["yield"]["served"] > 0, "nothing came of the plan"
 
 
+def play_everywhere(lab, origin, edge, modules, shots):
+    """Three players and three parsers on a video with languages, subtitles and a storyboard."""
+    studio = Studio(origin.url)
+    studio.sign_up()
+    video = studio.publish(showreel(lab.dir, texts=("en", "de", "fr")), title="Red, then blue")
+    urls = [studio.manifest(video, kind).replace(f"https://127.0.0.1:{edge.tls_port}", edge.url)
+            for kind in ("hls", "dash")]
+    published = next((origin.dir / "data" / "objects" / "media" / video).iterdir())
+    subprocess.run(["node", str(HERE / "validate.mjs"), str(modules), str(published)], check=True, timeout=60)
+    subprocess.run(["node", str(HERE / "packaging.mjs"), str(modules), f"{serve(shots)}/packaging.html", *urls,
+                    f"{origin.url}/watch/{video}", str(shots)], check=True, timeout=200)
+
+
 def main():
     modules, shots = BUILD / "e2e" / "npm", BUILD / "e2e"
     fetch_modules(modules)
     shutil.copy(HERE / "dash.html", shots / "dash.html")
-    shutil.copy(modules / "node_modules/dashjs/dist/modern/umd/dash.all.min.js", shots / "dash.js")
+    shutil.copy(HERE / "packaging.html", shots / "packaging.html")
+    for source, name in ((modules / "node_modules/dashjs/dist/modern/umd/dash.all.min.js", "dash.js"),
+                         (modules / "node_modules/shaka-player/dist/shaka-player.compiled.js", "shaka.js"),
+                         (BUILD / "web-npm/node_modules/hls.js/dist/hls.min.js", "hls.min.js")):
+        shutil.copy(source, shots / name)
     with Lab() as lab:
         # hls.js has the segments over TLS and HTTP/2, dash.js over neither.
         pair = Authority(lab.dir / "ca").issue("127.0.0.1")
@@ -100,6 +118,7 @@ def main():
                                f"{origin.url}/watch/{video}", str(shots), reader["email"],
                                reader["password"]], timeout=120)
         assert done.returncode == 0, "what people do on the page failed"
+        play_everywhere(lab, origin, edge, modules, shots)
         close_the_loop(lab, origin, edge, modules, shots)
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
         for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
