@@ -18,9 +18,9 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
-from lab import ADMIN, BUILD, REGION, Lab, call, until  # noqa: E402
+from lab import ADMIN, BUILD, REGION, Lab, call, get, until  # noqa: E402
 from lab_tls import Authority, add_tls, entry  # noqa: E402
-from showreel import showreel  # noqa: E402
+from showreel import showreel, subtitles  # noqa: E402
 from studio import Studio  # noqa: E402
 
 SECONDS = 16
@@ -77,7 +77,16 @@ def play_everywhere(lab, origin, edge, modules, shots):
     """Three players and three parsers on a video with languages, subtitles and a storyboard."""
     studio = Studio(origin.url)
     studio.sign_up()
-    video = studio.publish(showreel(lab.dir, texts=("en", "de", "fr")), title="Red, then blue")
+    reel = showreel(lab.dir)
+    made = studio.create(reel, title="Red, then blue")
+    video = made["id"]
+    text = subtitles(lab.dir / "fr.srt", "fr", 12).read_bytes()
+    answer = get(f"{studio.api}/videos/{video}/subtitles?language=fr", "POST",
+                 {"Authorization": f"Bearer {studio.token}"}, text)
+    assert answer.status == 201, answer.body
+    studio.upload(made["upload"]["url"], reel)
+    studio.complete(video)
+    studio.follow(video)
     urls = [studio.manifest(video, kind).replace(f"https://127.0.0.1:{edge.tls_port}", edge.url)
             for kind in ("hls", "dash")]
     published = next((origin.dir / "data" / "objects" / "media" / video).iterdir())
