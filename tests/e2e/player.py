@@ -18,6 +18,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
+from encrypted import play_encrypted  # noqa: E402
 from lab import ADMIN, BUILD, REGION, Lab, call, get, until  # noqa: E402
 from lab_tls import Authority, add_tls, entry  # noqa: E402
 from showreel import showreel, subtitles  # noqa: E402
@@ -100,6 +101,7 @@ def main():
     fetch_modules(modules)
     shutil.copy(HERE / "dash.html", shots / "dash.html")
     shutil.copy(HERE / "packaging.html", shots / "packaging.html")
+    shutil.copy(HERE / "encryption.html", shots / "encryption.html")
     for source, name in ((modules / "node_modules/dashjs/dist/modern/umd/dash.all.min.js", "dash.js"),
                          (modules / "node_modules/shaka-player/dist/shaka-player.compiled.js", "shaka.js"),
                          (BUILD / "web-npm/node_modules/hls.js/dist/hls.min.js", "hls.min.js")):
@@ -132,6 +134,7 @@ def main():
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
         for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
             assert edge.metric(row + "server=\"forebay-edge\"}") > 0, "it did not come by TLS"
+    play_encrypted(modules, f"{serve(shots)}/encryption.html")
     return 0
 
 
