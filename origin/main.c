@@ -29,6 +29,7 @@
 #include "origin/delivery/delivery.h"
 #include "origin/engagement/engagement.h"
 #include "origin/jobs/jobs.h"
+#include "origin/node/ingest.h"
 #include "origin/node/node.h"
 #include "origin/node/rounds.h"
 #include "origin/node/signals.h"
@@ -41,13 +42,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum {
-    POOL_QUEUE = 1024,
-    EXTRA_CONNECTIONS = 4,
-    JOBS_EVERY_MS = 5000,
-    SWEEP_EVERY_MS = 60000,
-    UPLOADS_EVERY_MS = 60000
-};
+enum { POOL_QUEUE = 1024, EXTRA_CONNECTIONS = 4, UPLOADS_EVERY_MS = 60000 };
 
 #define REGION "forebay"
 
@@ -207,27 +202,8 @@ static int node_open_rooms(struct origin_node *node, struct fb_diag *diag)
     if (err < 0) {
         return err;
     }
-    node->jobs = origin_jobs_new(&(struct origin_jobs_options){
-        .catalog = node->catalog,
-        .objects = node->objects,
-        .worker_token = conf->worker_token,
-        .clock = fb_clock_system(),
-        .request = origin_request_preset(),
-        .lease_ms = (uint32_t)conf->jobs.lease,
-        .attempts = {[ORIGIN_REASON_INTERNAL] = (uint32_t)conf->jobs.max_attempts},
-        .backoff_ms = (uint32_t)conf->jobs.backoff,
-        .content_key = origin_gates_key,
-        .content_key_ctx = &node->gates,
-    });
+    origin_ingest_open(node);
     origin_jobs_on_queued(node->jobs, node_wake_workers, node);
-    origin_rounds_add(node->rounds, &(struct origin_round){.name = "jobs",
-                                                           .period_ms = JOBS_EVERY_MS,
-                                                           .run = origin_jobs_count_round,
-                                                           .ctx = node->jobs});
-    origin_rounds_add(node->rounds, &(struct origin_round){.name = "sweep",
-                                                           .period_ms = SWEEP_EVERY_MS,
-                                                           .run = origin_jobs_sweep_round,
-                                                           .ctx = node->jobs});
     return origin_signals_open(node, diag);
 }
 

@@ -286,6 +286,12 @@ static const struct fb_route api_routes[] = {
     GET(V1 "/reports", origin_api_reports),
     POST(V1 "/plans", origin_api_release),
     GET(V1 "/plans/{region}", origin_api_plan),
+    GET(V1 "/admin/jobs", origin_api_admin_jobs),
+    POST(V1 "/admin/jobs/retry", origin_api_admin_retry_all),
+    GET(V1 "/admin/jobs/{id}", origin_api_admin_job),
+    POST(V1 "/admin/jobs/{id}/retry", origin_api_admin_retry),
+    PUT(V1 "/admin/jobs/{id}/priority", origin_api_admin_priority),
+    POST(V1 "/admin/videos/{id}/remake", origin_api_admin_remake),
 };
 
 const struct fb_route *origin_api_routes(size_t *ret_n)

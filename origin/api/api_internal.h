@@ -100,6 +100,11 @@ FB_MUST_CHECK int origin_api_read_text(const struct fb_json *body,
 FB_MUST_CHECK int origin_api_check_text(const char *key, struct fb_str text, size_t max_characters,
                                         bool may_have_lines, struct fb_diag *diag);
 
+/* What the creator chose of the work on a video (member "options"), as JSON; empty: nothing. */
+FB_MUST_CHECK int origin_api_read_options(const struct origin_api *api, struct fb_arena *arena,
+                                          const struct fb_json *body, struct fb_str *ret_options,
+                                          struct fb_diag *diag);
+
 /* Answers ... */
 
 /* with `root` */
@@ -128,6 +133,9 @@ int64_t origin_api_progress(const struct origin_video *video);
 
 /* Sets what is told of a video's progress. */
 void origin_api_status_store(struct fb_json *root, const struct origin_video *video);
+
+/* How much of it can be seen: member "stage" of a video that is ready. */
+void origin_api_stage_store(struct fb_json *root, const struct origin_video *video);
 
 /* Where its poster is, if it has one; the arena is for scratch. */
 void origin_api_poster_store(const struct origin_api *api, struct fb_arena *arena,
@@ -201,6 +209,12 @@ void origin_api_reports(void *ctx, struct fb_call *call);
 void origin_api_watch(void *ctx, struct fb_call *call);
 void origin_api_plan(void *ctx, struct fb_call *call);
 void origin_api_release(void *ctx, struct fb_call *call);
+void origin_api_admin_jobs(void *ctx, struct fb_call *call);
+void origin_api_admin_job(void *ctx, struct fb_call *call);
+void origin_api_admin_retry(void *ctx, struct fb_call *call);
+void origin_api_admin_retry_all(void *ctx, struct fb_call *call);
+void origin_api_admin_priority(void *ctx, struct fb_call *call);
+void origin_api_admin_remake(void *ctx, struct fb_call *call);
 
 /* Those that run on the loop. */
 void origin_api_trending(void *ctx, struct fb_exchange *exchange);

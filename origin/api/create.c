@@ -144,6 +144,7 @@ static int read_form(const struct origin_api *api, const struct fb_json *body,
         (err = read_tags(body, arena, &video->tags, diag)) < 0 ||
         (err = read_category(api, body, &video->category, diag)) < 0 ||
         (err = read_optional(body, "sound", ORIGIN_API_SOUND_MAX, &video->sound, diag)) < 0 ||
+        (err = origin_api_read_options(api, arena, body, &video->options, diag)) < 0 ||
         (err = read_file(api, body, video, diag)) < 0 ||
         (err = read_type(body, &form->type, diag)) < 0) {
         return err;

@@ -2,6 +2,7 @@
  * Texts that people write.
  */
 #include "origin/api/api_internal.h"
+#include "origin/jobs/jobs.h"
 
 static size_t count_characters(struct fb_str text)
 {
@@ -72,6 +73,25 @@ int origin_api_read_text(const struct fb_json *body, const struct origin_api_tex
     err = origin_api_check_text(rule->key, text, rule->max_characters, rule->may_have_lines, diag);
     if (err == FB_OK) {
         *ret_text = text;
+    }
+    return err;
+}
+
+int origin_api_read_options(const struct origin_api *api, struct fb_arena *arena,
+                            const struct fb_json *body, struct fb_str *ret_options,
+                            struct fb_diag *diag)
+{
+    const struct fb_json *options = fb_json_find(body, "options");
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+
+    *ret_options = FB_STR("");
+    if (fb_json_type(options) == FB_JSON_ABSENT || fb_json_type(options) == FB_JSON_NULL) {
+        return FB_OK;
+    }
+    int err = origin_jobs_check_options(api->options.jobs, options, diag);
+    if (err == FB_OK) {
+        fb_json_dump(options, &text);
+        *ret_options = fb_arena_dup(arena, fb_buf_str(&text));
     }
     return err;
 }

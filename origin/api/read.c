@@ -22,6 +22,17 @@ void origin_api_set_name(struct fb_json *root, const char *key, struct fb_str na
     fb_json_set_str(root, key, name.len > 0 ? name : FB_STR_NONE);
 }
 
+/* The file that players begin with. */
+static const char *entry_of(const struct origin_video *video, bool is_dash)
+{
+    bool is_early = video->stage == ORIGIN_STAGE_EARLY;
+
+    if (is_dash) {
+        return is_early ? "early.mpd" : "manifest.mpd";
+    }
+    return is_early ? "early.m3u8" : "master.m3u8";
+}
+
 static void store_counts(struct fb_json *root, const struct origin_video_counters *counters)
 {
     struct fb_json *counts = fb_json_set_object(root, "counts");
@@ -38,6 +49,7 @@ static void store_owners(struct fb_json *root, const struct origin_video *video)
     fb_json_set_str(root, "filename", video->filename);
     fb_json_set_int(root, "size", (int64_t)video->source_bytes);
     origin_countries_store(root, "countries", video->countries);
+    fb_json_set_bool(root, "degraded", video->is_degraded);
     if (video->deactivated_ms != 0) {
         struct fb_json *deactivated = fb_json_set_object(root, "deactivated");
         origin_api_set_time(deactivated, "at", video->deactivated_ms);
@@ -64,6 +76,7 @@ void origin_api_video_store(struct fb_json *root, const struct origin_video *vid
     fb_json_set_text(root, "privacy", origin_privacy_text(video->privacy));
     fb_json_set_text(root, "status", origin_video_status_text(video->status));
     fb_json_set_int(root, "progress", origin_api_progress(video));
+    origin_api_stage_store(root, video);
     origin_api_set_time(root, "created_at", video->created_ms);
     if (video->status == ORIGIN_VIDEO_READY) {
         fb_json_set_str(root, "version", video->version);
@@ -266,8 +279,7 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
     if (origin_api_place(api, call, &view, &video) < 0) {
         return;
     }
-    struct fb_str url =
-        media_url(api, call->arena, &video, is_dash ? "manifest.mpd" : "master.m3u8");
+    struct fb_str url = media_url(api, call->arena, &video, entry_of(&video, is_dash));
     call->status = 302;
     fb_headers_add(&call->headers, call->arena, FB_STR("Location"), with_cmcd(call, url));
     fb_headers_add(&call->headers, call->arena, FB_STR("Cache-Control"), FB_STR("no-store"));

@@ -14,7 +14,15 @@ int64_t origin_api_progress(const struct origin_video *video)
 {
     uint32_t percent = video->permille / PERMILLE_A_PERCENT;
 
-    return video->status == ORIGIN_VIDEO_READY ? 100 : FB_MIN(percent, PERCENT_UNDER_WAY_MAX);
+    return video->stage == ORIGIN_STAGE_FULL ? 100 : FB_MIN(percent, PERCENT_UNDER_WAY_MAX);
+}
+
+/* The smallest rendition alone, or all there will be. */
+void origin_api_stage_store(struct fb_json *root, const struct origin_video *video)
+{
+    if (video->status == ORIGIN_VIDEO_READY) {
+        fb_json_set_text(root, "stage", video->stage == ORIGIN_STAGE_EARLY ? "early" : "full");
+    }
 }
 
 void origin_api_status_store(struct fb_json *root, const struct origin_video *video)
@@ -22,6 +30,7 @@ void origin_api_status_store(struct fb_json *root, const struct origin_video *vi
     fb_json_set_text(root, "id", video->id.text);
     fb_json_set_text(root, "status", origin_video_status_text(video->status));
     fb_json_set_int(root, "progress", origin_api_progress(video));
+    origin_api_stage_store(root, video);
     if (video->reason.ptr != NULL) {
         fb_json_set_str(root, "reason", video->reason);
     }

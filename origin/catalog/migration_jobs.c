@@ -4,7 +4,7 @@
 #include "origin/catalog/catalog_internal.h"
 
 const char origin_catalog_migration_jobs[] =
-    "ALTER TABLE jobs RENAME TO whole_jobs;"
+    "ALTER TABLE jobs RENAME TO old_jobs;"
     "DROP INDEX jobs_video;"
 
     "CREATE TABLE jobs ("
@@ -87,4 +87,16 @@ const char origin_catalog_migration_jobs[] =
     "ALTER TABLE videos ADD COLUMN stage INTEGER NOT NULL DEFAULT 0;" /* enum origin_stage */
     "ALTER TABLE videos ADD COLUMN is_degraded INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE videos ADD COLUMN options TEXT NOT NULL DEFAULT '';" /* the creator's, JSON */
-    "UPDATE videos SET stage = 2 WHERE status = 'ready';";
+    "UPDATE videos SET stage = 2 WHERE status = 'ready';"
+
+    /* Jobs of before had but one task, which begins anew. */
+    "INSERT INTO jobs (id, video, source, request, base_version, base_stage, state, priority,"
+    "  due_ms, reason, sentence, created_ms, ended_ms)"
+    " SELECT j.id, j.video, j.source, '{}', j.base_version, 0,"
+    "  iif(j.state IN ('queued','running'), 'active', j.state), 1, j.created_ms,"
+    "  iif(j.state = 'failed', 'input', NULL), iif(j.state = 'failed', j.reason, NULL),"
+    "  j.created_ms, iif(j.state IN ('done','failed'), j.created_ms, NULL) FROM old_jobs j;"
+    "INSERT INTO tasks (id, job, kind, pass, place, state, due_ms, run_after_ms, share)"
+    " SELECT id, id, 'prepare', 0, 0, iif(state = 'failed', 'dead', 'ready'), created_ms,"
+    "  created_ms, 30000 FROM old_jobs WHERE state <> 'done';"
+    "DROP TABLE old_jobs;";

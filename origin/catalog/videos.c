@@ -197,70 +197,7 @@ int origin_catalog_video_list(struct origin_catalog *catalog, struct fb_arena *a
     return FB_OK;
 }
 
-/* ---- the end of an upload ------------------------------------------------ */
-
-static int video_status(struct fb_db *db, const struct origin_id *id,
-                        enum origin_video_status *ret_status)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(db, "SELECT status FROM videos WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(id));
-    int err = fb_db_step(&q);
-    if (err < 0) {
-        return err == FB_E_END ? FB_E_NOT_FOUND : err;
-    }
-    *ret_status = status_of(fb_db_column_str(&q, 0));
-    return FB_OK;
-}
-
-static int video_set_queued(struct fb_db *db, const struct origin_id *id)
-{
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(db, "UPDATE videos SET status = 'queued' WHERE id = ?1");
-    fb_db_bind_str(&q, 1, origin_id_str(id));
-    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
-}
-
-static int job_insert(struct fb_db *db, const struct origin_id *video, struct fb_str source,
-                      int64_t now_ms)
-{
-    struct origin_id id = origin_id_new();
-    FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(
-        db,
-        "INSERT INTO whole_jobs (id, video, base_version, source, state, run_after_ms, created_ms)"
-        " SELECT ?1, id, version, ?3, 'queued', ?4, ?4 FROM videos WHERE id = ?2");
-    fb_db_bind_str(&q, 1, origin_id_str(&id));
-    fb_db_bind_str(&q, 2, origin_id_str(video));
-    fb_db_bind_str(&q, 3, source);
-    fb_db_bind_int(&q, 4, now_ms);
-    return origin_catalog_run_one(db, &q, FB_E_NOT_FOUND);
-}
-
-int origin_catalog_video_queue(struct origin_catalog *catalog, const struct origin_id *id,
-                               struct fb_str source, bool *ret_is_new)
-{
-    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
-    FB_AUTO(fb_db_tx_done) struct fb_db_tx tx = {0};
-    enum origin_video_status status = ORIGIN_VIDEO_FAILED;
-
-    int err = fb_db_take(catalog->pool, &hold);
-    if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
-        (err = video_status(hold.db, id, &status)) < 0) {
-        return err;
-    }
-    bool is_new = status == ORIGIN_VIDEO_UPLOADING;
-    if (is_new && ((err = video_set_queued(hold.db, id)) < 0 ||
-                   (err = job_insert(hold.db, id, source, origin_catalog_now(catalog))) < 0)) {
-        return err;
-    }
-    err = fb_db_commit(&tx);
-    if (err < 0) {
-        return err;
-    }
-    *ret_is_new = is_new;
-    return FB_OK;
-}
+/* ---- removing ------------------------------------------------------------- */
 
 /* ---- who may see it -------------------------------------------------------- */
 

@@ -96,12 +96,6 @@ FB_MUST_CHECK int origin_catalog_video_list(struct origin_catalog *catalog, stru
                                             const struct origin_video_query *query,
                                             struct origin_video **ret_videos, size_t *ret_n);
 
-/* Ends the upload and adds the job, in one transaction. *ret_is_new is false
- * if that had happened before. */
-FB_MUST_CHECK int origin_catalog_video_queue(struct origin_catalog *catalog,
-                                             const struct origin_id *id, struct fb_str source,
-                                             bool *ret_is_new);
-
 /* Sets who may see it, and where. What nodes keep of it is purged as need be (removals.h).
  * FB_E_NOT_FOUND. */
 FB_MUST_CHECK int origin_catalog_video_set_access(struct origin_catalog *catalog,

@@ -13,6 +13,8 @@ int origin_conf_check_token(struct fb_str value, struct fb_diag *diag);
 
 extern const struct fb_conf_section origin_conf_admin_section;
 extern const struct fb_conf_section origin_conf_s3_section;
+extern const struct fb_conf_section origin_conf_jobs_section;
+extern const struct fb_conf_section origin_conf_transcode_section;
 
 /* Of origin.yaml, in access_conf.c. */
 extern const struct fb_conf_section origin_conf_playback_section;

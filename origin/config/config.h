@@ -20,6 +20,7 @@ struct origin_conf_admin {
 };
 
 struct origin_conf_upload {
+    bool keep_original;
     uint64_t max_size;
     uint64_t expires; /* ms */
     struct fb_str url;
@@ -51,11 +52,50 @@ struct origin_conf_auth {
     int64_t max_hashes;
 };
 
+struct origin_conf_attempts {
+    int64_t codec;
+    int64_t crashed;
+    int64_t memory;
+    int64_t time;
+    int64_t output;
+    int64_t store;
+    int64_t internal;
+    int64_t lost;
+    int64_t missing;
+};
+
 struct origin_conf_jobs {
     uint64_t lease; /* ms */
-    int64_t max_attempts;
-    uint64_t backoff; /* ms */
+    struct origin_conf_attempts attempts;
+    uint64_t backoff;       /* ms */
+    uint64_t max_backoff;   /* ms */
+    int64_t first_from;     /* 0: none */
+    uint64_t degrade_after; /* ms */
+    uint64_t keep_replaced; /* ms */
+    uint64_t keep_failed;   /* ms */
 };
+
+struct origin_conf_transcode {
+    bool early_ready;
+    uint64_t segment; /* ms */
+    uint64_t chunk;   /* ms */
+    int preset;       /* origin_conf_preset_text() */
+    int64_t crf;
+    bool hevc;
+    bool av1;
+    bool per_title;
+    bool loudness;
+    bool downmix;
+    bool storyboard;
+    bool trick_play;
+    int encryption; /* 0: none, 1: cenc, 2: cbcs */
+    uint64_t time;  /* ms */
+    uint64_t memory;
+    uint64_t output;
+};
+
+/* "ultrafast" and so on. */
+const char *origin_conf_preset_text(int preset);
 
 enum { ORIGIN_CONF_CATEGORY_MAX = 32 };
 
@@ -147,6 +187,7 @@ struct origin_conf {
     struct origin_conf_upload upload;
     struct origin_conf_auth auth;
     struct origin_conf_jobs jobs;
+    struct origin_conf_transcode transcode;
     struct origin_conf_views views;
     struct origin_conf_plan plan;
     struct origin_conf_playback playback;

@@ -42,6 +42,10 @@ static const struct fb_conf_section listen_section = {
 };
 
 static const struct fb_conf_item upload_items[] = {
+    {"keep_original", FB_CONF_BOOL, AT(origin_conf_upload, keep_original), .preset = "true",
+     .help =
+         "Keep the file that was uploaded when its video is published, so that the video can be "
+         "made anew."},
     {"max_size", FB_CONF_SIZE, AT(origin_conf_upload, max_size), .min = 1, .max = INT64_MAX,
      .preset = "64GiB", .help = "The largest file that may be uploaded."},
     {"expires", FB_CONF_DURATION, AT(origin_conf_upload, expires), .min = 60000,
@@ -87,22 +91,6 @@ static const struct fb_conf_section auth_section = {
     .help = "Accounts and sessions.",
     .size = sizeof(struct origin_conf_auth),
     .items = auth_items,
-};
-
-static const struct fb_conf_item jobs_items[] = {
-    {"lease", FB_CONF_DURATION, AT(origin_conf_jobs, lease), .min = 1000, .max = 3600000,
-     .preset = "30s", .help = "How long a silent worker keeps its task."},
-    {"max_attempts", FB_CONF_INT, AT(origin_conf_jobs, max_attempts), .min = 1, .max = 100,
-     .preset = "5", .help = "Attempts before a video fails."},
-    {"backoff", FB_CONF_DURATION, AT(origin_conf_jobs, backoff), .min = 1, .max = 3600000,
-     .preset = "5s", .help = "The pause before the second attempt; it doubles each time."},
-    {0},
-};
-static const struct fb_conf_section jobs_section = {
-    .name = "jobs",
-    .help = "Transcoding jobs.",
-    .size = sizeof(struct origin_conf_jobs),
-    .items = jobs_items,
 };
 
 #define PACE_BURST(preset_)                                                           \
@@ -260,8 +248,10 @@ static const struct fb_conf_item origin_items[] = {
      .help = "Uploads, as S3 has them (docs/uploads.md)."},
     {"auth", FB_CONF_SECTION, AT(origin_conf, auth), .section = &auth_section,
      .help = "Accounts and sessions."},
-    {"jobs", FB_CONF_SECTION, AT(origin_conf, jobs), .section = &jobs_section,
-     .help = "Transcoding jobs."},
+    {"jobs", FB_CONF_SECTION, AT(origin_conf, jobs), .section = &origin_conf_jobs_section,
+     .help = "The work on videos."},
+    {"transcode", FB_CONF_SECTION, AT(origin_conf, transcode),
+     .section = &origin_conf_transcode_section, .help = "What is made of a video."},
     {"views", FB_CONF_SECTION, AT(origin_conf, views), .section = &views_section,
      .help = "Reports of views, from regional nodes and edges."},
     {"plan", FB_CONF_SECTION, AT(origin_conf, plan), .section = &plan_section,

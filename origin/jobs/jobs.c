@@ -134,13 +134,6 @@ struct origin_jobs *origin_jobs_new(const struct origin_jobs_options *options)
         jobs->options.toolchain_wait_ms = DEFAULT_TOOLCHAIN_WAIT_MS;
     }
     jobs->rules = rules_of(options);
-    jobs->whole_rules = (struct origin_whole_job_rules){
-        .lease_ms = jobs->rules.lease_ms,
-        .max_attempts = or_default(options->attempts[ORIGIN_REASON_INTERNAL], 5),
-        .backoff_ms = jobs->rules.backoff_ms,
-        .max_backoff_ms = jobs->rules.max_backoff_ms,
-        .exhausted = lost,
-    };
     jobs->started_ms = fb_clock_mono_ms(options->clock);
     if (options->metrics != NULL) {
         jobs->metrics =
@@ -237,6 +230,10 @@ int origin_jobs_queue(struct origin_jobs *jobs, const struct origin_id *video, s
         return err;
     }
     struct origin_request request = origin_jobs_request(jobs, about.options);
+    err = origin_catalog_subtitle_ask(jobs->options.catalog, video, &request);
+    if (err < 0) {
+        return err;
+    }
     struct origin_job_new job = {
         .video = *video, .source = source, .priority = priority_of(jobs, &about.owner)};
     return job_add(jobs, &job, &request, ret_is_new);
@@ -255,6 +252,10 @@ int origin_jobs_remake(struct origin_jobs *jobs, const struct origin_id *video,
         return err;
     }
     struct origin_request request = origin_jobs_request(jobs, about.options);
+    err = origin_catalog_subtitle_ask(jobs->options.catalog, video, &request);
+    if (err < 0) {
+        return err;
+    }
     /* What is there in full is not replaced by less of it. */
     request.early_ready = request.early_ready && about.version.ptr == NULL;
     struct origin_job_new job = {

@@ -31,7 +31,6 @@
 #include "base/core/str.h"
 #include "origin/model/request.h"
 #include "origin/model/task.h"
-#include "origin/model/whole_task.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -128,12 +127,3 @@ bool origin_jobs_is_worker(const struct origin_jobs *jobs, struct fb_str authori
 /* What the holder of a lease may know and touch (origin/catalog/tasks.h). FB_E_CONFLICT. */
 FB_MUST_CHECK int origin_jobs_holder(struct origin_jobs *jobs, const struct origin_id *task,
                                      const struct origin_id *lease, struct origin_task *ret_task);
-
-/* ---- whole files, until nothing takes them any more -------------------------------- */
-
-struct origin_whole_source origin_jobs_whole_source(struct origin_jobs *jobs);
-const struct fb_route *origin_jobs_whole_routes(const struct origin_jobs *jobs, size_t *ret_n);
-FB_MUST_CHECK int origin_jobs_whole_queue(struct origin_jobs *jobs, const struct origin_id *video,
-                                          struct fb_str source, bool *ret_is_new);
-FB_MUST_CHECK int origin_jobs_whole_reclaim(struct origin_jobs *jobs, struct fb_str worker,
-                                            uint32_t *ret_n);

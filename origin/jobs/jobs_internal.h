@@ -6,7 +6,6 @@
 #include "base/metrics/metrics.h"
 #include "origin/catalog/jobs.h"
 #include "origin/catalog/tasks.h"
-#include "origin/catalog/whole_jobs.h"
 #include "origin/jobs/jobs.h"
 
 #include <pthread.h>
@@ -51,8 +50,6 @@ struct origin_jobs {
     size_t n_toolchains;                                                 /* under lock */
     struct origin_job_counts counts;                                     /* under lock */
     uint64_t pruned_ms; /* of the sweeping round alone */
-
-    struct origin_whole_job_rules whole_rules;
 };
 
 /* Adds to a row of metrics, a member of the enum above. */

@@ -79,7 +79,7 @@ int origin_task_objects_may(struct origin_task_objects *service, const struct ta
 
     int err = origin_catalog_task_holder(service->options.catalog, &ask->task, &ask->lease, &task);
     if (err < 0) {
-        return err;
+        return err == FB_E_EXISTS ? FB_E_CONFLICT : err; /* what is finished is nobody's */
     }
     return (!writes && key_is_uploaded(key, &task)) || key_is_below(key, "media", &task) ||
                    key_is_below(key, "work", &task)

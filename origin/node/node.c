@@ -211,6 +211,7 @@ void origin_node_status(void *ctx, struct fb_json *status)
     fb_json_set_int(bytes, "served",
                     (int64_t)fb_metrics_sum(metrics, "origin_media_bytes_served_total"));
     fb_json_set_int(bytes, "from_upstream", 0);
+    origin_jobs_status(node->jobs, status);
     struct fb_json *workers = fb_json_set_object(status, "workers");
     fb_json_set_int(workers, "total", node->conf->workers);
     struct origin_workers *running = node->workers;

@@ -153,8 +153,8 @@ static int text_read(const struct origin_status *status, const struct origin_id 
         return err;
     }
     status->options.describe(status->options.ctx, &video, text);
-    return video.status == ORIGIN_VIDEO_READY || video.status == ORIGIN_VIDEO_FAILED ? FB_E_END
-                                                                                     : FB_OK;
+    bool is_whole = video.status == ORIGIN_VIDEO_READY && video.stage != ORIGIN_STAGE_EARLY;
+    return is_whole || video.status == ORIGIN_VIDEO_FAILED ? FB_E_END : FB_OK;
 }
 
 /* Nobody may watch any more. */

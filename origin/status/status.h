@@ -6,7 +6,8 @@
  *
  * The catalog is asked and nobody tells: workers elsewhere, and another process that takes over,
  * move videos on as well as those of this process do. Progress never falls, since that of the
- * catalog does not. What is ready or failed is told of once, and the stream ends.
+ * catalog does not. What is published in
+ * full or failed is told of once, and the stream ends.
  *
  * Ownership  new → free, when no subscriber is left; everything given is borrowed.
  * Threads    origin_status_stream() on a loop; origin_status_run(), and with it `describe`, on one

@@ -207,7 +207,7 @@ def test_what_a_worker_stored_for_a_video_that_is_gone_is_removed(lab):
 
 def test_a_full_disk_costs_no_video_its_attempts(lab):
     objects = own_disk(lab.dir / "objects", "8m")
-    origin = lab.origin(workers=1, start=False, extra=QUICK + "data: data\njobs:\n  max_attempts: 1\n")
+    origin = lab.origin(workers=1, start=False, extra=QUICK + "data: data\njobs:\n  attempts:\n    store: 1\n    internal: 1\n")
     text = origin.config_path.read_text()
     origin.config_path.write_text(text.replace("file:data/objects", f"file:{objects}"))
     origin.start()

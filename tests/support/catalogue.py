@@ -1,6 +1,7 @@
 """Videos at the real origin without a transcode: the test is the worker, and what it publishes is
 a playlist of a few bytes. For tests of what is known of videos, not of their media."""
 import hashlib
+import json
 import pathlib
 import re
 
@@ -9,8 +10,17 @@ from lab_wire import call, get
 TOKEN = "a-token-that-workers-know"
 CONFIG = f"auth:\n  hash_memory: 1MiB\nworker_token: {TOKEN}\njobs:\n  lease: 1h\n"
 PASSWORD = "correct horse battery"
-VERSION = "0123456789abcdef"
+TOOLS = "the tools of a test"
 PLAYLIST = b"#EXTM3U\n"
+
+SEED = pathlib.Path(__file__).parents[1] / "fuzz" / "seeds" / "recipe" / "recipe"
+
+
+def recipe():
+    """As a PREPARE would tell it, of one source chunk; its hash is the version."""
+    made = json.loads(SEED.read_text())
+    made["chunks"] = [{**made["chunks"][0], "n_places": made["n_places"]}]
+    return {**made, "toolchain": TOOLS, "request": {}}
 
 
 class Person:
@@ -50,6 +60,7 @@ class Catalogue:
     def __init__(self, origin):
         self.origin, self.api = origin, origin.url + "/api/v1"
         self.objects = pathlib.Path(origin.dir) / "data" / "objects"
+        self.version = None  # of every video, once one is made
 
     def person(self, email, name=None):
         return Person(self.origin, email, name)
@@ -69,24 +80,47 @@ class Catalogue:
         assert done.status in (200, 204), done.body
         return done
 
-    def work(self, duration_ms=10000, media=()):
-        """Publishes what has waited longest, with the files of `media` beside its playlist, as (path,
-        bytes); returns its id."""
-        task = self.internal("take", {"worker": "test"}).json()
-        folder = self.objects / "media" / task["video"] / VERSION
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
+    def take(self, worker="test", tools=TOOLS):
+        """The next task, or None."""
+        taken = self.internal("take", {"worker": worker, "toolchain": tools})
+        return taken.json() if taken.status == 200 else None
+
+    def finish(self, task, duration_ms=10000, media=()):
+        """Does a task as far as its origin can see."""
+        result = {}
+        if task["kind"] == "prepare":
+            result = {"recipe": recipe()}
+        elif task["kind"] == "finish":
+            result = self.result(task, duration_ms, media)
+        else:
+            part = "chunk-0-00000" if task["kind"] == "chunk" else "sound-0"
+            self.put(f"work/{task['video']}/{task['version']}/{part}.json", b"{}")
+        self.internal("finish", {**task, "result": result})
+
+    def put(self, key, body):
+        path = self.objects / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+
+    def result(self, task, duration_ms, media):
+        self.version, files = task["version"], []
         for path, body in [("master.m3u8", PLAYLIST), *media]:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(body)
+            self.put(f"media/{task['video']}/{self.version}/{path}", body)
             kind = "application/vnd.apple.mpegurl" if path.endswith(".m3u8") else "video/mp4"
             files.append({"path": path, "type": kind, "size": len(body),
                           "sha256": hashlib.sha256(body).hexdigest()})
-        self.internal("finish", {**task, "result": {
-            "version": VERSION, "duration_ms": duration_ms, "width": 640, "height": 360,
-            "has_audio": True, "files": files,
-            "renditions": [{"height": 360, "width": 640, "bandwidth": 800000, "codecs": "avc1"}]}})
-        return task["video"]
+        return {"version": self.version, "duration_ms": duration_ms, "width": 640, "height": 360,
+                "has_audio": True, "files": files,
+                "renditions": [{"height": 360, "width": 640, "bandwidth": 800000, "codecs": "avc1"}]}
+
+    def work(self, duration_ms=10000, media=()):
+        """Publishes what has waited longest, with the files of `media` beside its playlist, as (path,
+        bytes); returns its id."""
+        while task := self.take():
+            self.finish(task, duration_ms, media)
+            if task["kind"] == "finish":
+                return task["video"]
+        raise AssertionError("there is nothing to do")
 
     def publish(self, person, title="A title", duration_ms=10000, media=(), **fields):
         video = self.hand_in(person, title, **fields)
@@ -99,7 +133,7 @@ class Catalogue:
         return told.json()
 
     def media(self, video):
-        return get(f"{self.origin.url}/media/{video}/{VERSION}/master.m3u8")
+        return get(f"{self.origin.url}/media/{video}/{self.version}/master.m3u8")
 
 
 def slug(response):

@@ -20,7 +20,7 @@ import random
 import time
 import urllib.parse
 
-from catalogue import CONFIG, PASSWORD, VERSION, Catalogue
+from catalogue import CONFIG, PASSWORD, Catalogue
 from lab import call, get, until
 from lab_wire import Client
 
@@ -154,9 +154,8 @@ class Loop:
         self.bodies.update({self.path(video, path): body for path, body in media})
         return video
 
-    @staticmethod
-    def path(video, name):
-        return f"/media/{video}/{VERSION}/{name}"
+    def path(self, video, name):
+        return f"/media/{video}/{self.catalogue.version}/{name}"
 
     def segment(self, session, number):
         return self.path(session.video, f"v/{session.rendition}/seg-{number:05}.m4s")

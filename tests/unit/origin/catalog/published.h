@@ -4,15 +4,7 @@
 #pragma once
 
 #include "catalog_fixture.h"
-#include "origin/catalog/whole_jobs.h"
-
-static const struct origin_whole_job_rules published_rules = {
-    .lease_ms = 1000,
-    .max_attempts = 3,
-    .backoff_ms = 100,
-    .max_backoff_ms = 150,
-    .exhausted = "too often",
-};
+#include "publishing.h"
 
 static inline struct origin_id add_user(struct fixture *f, const char *email)
 {
@@ -24,21 +16,18 @@ static inline struct origin_id add_user(struct fixture *f, const char *email)
 static inline void publish_waiting(struct fixture *f)
 {
     struct origin_result result = {.duration_ms = 4000, .width = 640, .height = 360};
-    struct origin_whole_task task;
 
     (void)snprintf(result.version, sizeof(result.version), "%s", "0123456789abcdef");
     result.n_files = 1;
     result.files = FB_NEW(struct origin_result_file);
     result.files[0] = (struct origin_result_file){"master.m3u8", "text/plain", 10, {1, 2, 3}};
-    must(origin_catalog_whole_job_take(f->catalog, &published_rules, FB_STR("w"), &task));
-    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
+    must(publishing_work(f->catalog, &result));
     origin_result_done(&result);
 }
 
 /* A video of f->user; `tags` is a JSON array. */
 static inline struct origin_id publish(struct fixture *f, const char *title, const char *tags)
 {
-    bool is_new = false;
     struct origin_video video = {
         .id = origin_id_new(),
         .owner = f->user,
@@ -50,7 +39,7 @@ static inline struct origin_id publish(struct fixture *f, const char *title, con
     };
 
     must(origin_catalog_video_add(f->catalog, &video));
-    must(origin_catalog_video_queue(f->catalog, &video.id, FB_STR("uploads/x/source"), &is_new));
+    must(publishing_queue(f->catalog, &video.id));
     publish_waiting(f);
     return video.id;
 }

@@ -44,10 +44,9 @@ static void moderate(struct fixture *f, const struct origin_id *video, bool is_a
 static void a_video_is_found_once_it_is_published(void **state)
 {
     struct fixture *f = *state;
-    bool is_new = false;
     struct origin_id video = add_video(f, &f->user);
 
-    must(origin_catalog_video_queue(f->catalog, &video, FB_STR("uploads/x/source"), &is_new));
+    must(publishing_queue(f->catalog, &video));
     assert_int_equal(search(f, "\"title\""), 0);
     publish_waiting(f);
     assert_int_equal(search(f, "\"title\""), 1);

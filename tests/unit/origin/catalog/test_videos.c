@@ -1,18 +1,13 @@
 #include "catalog_fixture.h"
-#include "origin/catalog/whole_jobs.h"
-
-static const struct origin_whole_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
+#include "publishing.h"
 
 static struct origin_id publish(struct fixture *f, const struct origin_id *owner)
 {
     struct origin_id id = add_video(f, owner);
     struct origin_result result = {.version = "0123456789abcdef"};
-    struct origin_whole_task task;
-    bool is_new = false;
 
-    must(origin_catalog_video_queue(f->catalog, &id, FB_STR("k"), &is_new));
-    must(origin_catalog_whole_job_take(f->catalog, &rules, FB_STR("w"), &task));
-    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
+    must(publishing_queue(f->catalog, &id));
+    must(publishing_work(f->catalog, &result));
     return id;
 }
 

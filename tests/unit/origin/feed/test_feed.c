@@ -1,10 +1,10 @@
+#include "../catalog/publishing.h"
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "origin/catalog/follows.h"
 #include "origin/catalog/users.h"
 #include "origin/catalog/videos.h"
 #include "origin/catalog/watch_events.h"
-#include "origin/catalog/whole_jobs.h"
 #include "origin/feed/feed.h"
 #include "tests/support/test_clock.h"
 #include "tests/support/test_folder.h"
@@ -37,7 +37,6 @@ static void must(int result)
 
 static void publish(struct fixture *f, int i)
 {
-    static const struct origin_whole_job_rules rules = {.lease_ms = 60000, .max_attempts = 1};
     struct origin_video video = {
         .id = origin_id_new(),
         .owner = f->creators[i % CREATORS],
@@ -48,13 +47,10 @@ static void publish(struct fixture *f, int i)
         .source_bytes = 4,
     };
     struct origin_result result = {.version = "0123456789abcdef", .duration_ms = 10000};
-    struct origin_whole_task task;
-    bool is_new = false;
 
     must(origin_catalog_video_add(f->catalog, &video));
-    must(origin_catalog_video_queue(f->catalog, &video.id, FB_STR("source"), &is_new));
-    must(origin_catalog_whole_job_take(f->catalog, &rules, FB_STR("w"), &task));
-    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
+    must(publishing_queue(f->catalog, &video.id));
+    must(publishing_work(f->catalog, &result));
     f->videos[i] = video.id;
 }
 

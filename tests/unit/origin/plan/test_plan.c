@@ -1,3 +1,4 @@
+#include "../catalog/publishing.h"
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/jose/jose.h"
@@ -7,7 +8,6 @@
 #include "origin/catalog/users.h"
 #include "origin/catalog/videos.h"
 #include "origin/catalog/view_reports.h"
-#include "origin/catalog/whole_jobs.h"
 #include "origin/plan/plan.h"
 #include "origin/views/views.h"
 #include "tests/support/test_clock.h"
@@ -128,7 +128,6 @@ static void result_add(struct origin_result *result, const char *path, uint64_t 
 
 static struct origin_video publish(struct fixture *f)
 {
-    static const struct origin_whole_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
     FB_AUTO(origin_result_done) struct origin_result result = {.duration_ms = 12000};
     struct origin_video video = {.id = origin_id_new(),
                                  .owner = f->user,
@@ -137,13 +136,10 @@ static struct origin_video publish(struct fixture *f)
                                  .tags = FB_STR("[]"),
                                  .filename = FB_STR("clip.mp4"),
                                  .source_bytes = 1000};
-    struct origin_whole_task task;
-    bool is_new = false;
     char path[64];
 
     must(origin_catalog_video_add(f->catalog, &video));
-    must(origin_catalog_video_queue(f->catalog, &video.id, FB_STR("uploads/x"), &is_new));
-    must(origin_catalog_whole_job_take(f->catalog, &rules, FB_STR("w"), &task));
+    must(publishing_queue(f->catalog, &video.id));
     (void)snprintf(result.version, sizeof(result.version), "0123456789abcdef");
     result.files = fb_alloc((SEGMENTS + 2) * sizeof(*result.files));
     memset(result.files, 0, (SEGMENTS + 2) * sizeof(*result.files));
@@ -153,7 +149,7 @@ static struct origin_video publish(struct fixture *f)
         (void)snprintf(path, sizeof(path), "v/360p/seg-%05u.m4s", i);
         result_add(&result, path, 100 * i);
     }
-    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
+    must(publishing_work(f->catalog, &result));
     must(origin_catalog_video_get(f->catalog, &f->arena, &video.id, &video));
     return video;
 }

@@ -1,4 +1,5 @@
 /* The keeper over a real catalog. */
+#include "../catalog/publishing.h"
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/metrics/metrics.h"
@@ -8,7 +9,6 @@
 #include "origin/catalog/users.h"
 #include "origin/catalog/videos.h"
 #include "origin/catalog/view_reports.h"
-#include "origin/catalog/whole_jobs.h"
 #include "origin/trending/page.h"
 #include "origin/trending/trending.h"
 #include "origin/trending/trending_internal.h"
@@ -80,9 +80,7 @@ static void close_trending(struct fixture *f)
 
 static struct origin_id publish(struct fixture *f, struct fb_str category)
 {
-    static const struct origin_whole_job_rules rules = {.lease_ms = 1000, .max_attempts = 3};
     struct origin_result result = {.version = "0123456789abcdef"};
-    struct origin_whole_task task;
     struct origin_video video = {
         .id = origin_id_new(),
         .owner = f->user,
@@ -93,12 +91,10 @@ static struct origin_id publish(struct fixture *f, struct fb_str category)
         .category = category,
         .source_bytes = 1000,
     };
-    bool is_new = false;
 
     must(origin_catalog_video_add(f->catalog, &video));
-    must(origin_catalog_video_queue(f->catalog, &video.id, FB_STR("k"), &is_new));
-    must(origin_catalog_whole_job_take(f->catalog, &rules, FB_STR("w"), &task));
-    must(origin_catalog_whole_job_finish(f->catalog, &task, &result));
+    must(publishing_queue(f->catalog, &video.id));
+    must(publishing_work(f->catalog, &result));
     return video.id;
 }
 
