@@ -141,7 +141,8 @@ struct origin_ledger_put {
     struct origin_id video;
     struct origin_id upload;
     uint64_t size;
-    uint32_t number; /* 0: a whole file */
+    uint32_t number; /* of a part */
+    bool is_part;    /* else a whole file, whose upload is this put's own */
 };
 
 /* What stands before ';' of a Content-Type. */
@@ -249,8 +250,13 @@ int origin_ledger_put_begin(struct origin_ledger *ledger, const struct origin_le
     }
     struct origin_ledger_put *put = FB_NEW(struct origin_ledger_put);
     *put = (struct origin_ledger_put){
-        .ledger = ledger, .video = video.id, .upload = origin_id_new(), .size = ask->size};
-    err = ask->upload != NULL ? begin_part(put, ask, fault) : begin_whole(put, ask, fault);
+        .ledger = ledger,
+        .video = video.id,
+        .upload = origin_id_new(),
+        .size = ask->size,
+        .is_part = ask->upload != NULL,
+    };
+    err = put->is_part ? begin_part(put, ask, fault) : begin_whole(put, ask, fault);
     if (err < 0) {
         origin_ledger_put_abort(put);
         return err;
@@ -275,7 +281,7 @@ void origin_ledger_put_abort(struct origin_ledger_put *put)
         return;
     }
     origin_put_abort(put->put);
-    if (put->number == 0 &&
+    if (!put->is_part &&
         origin_catalog_upload_end(put->ledger->options.catalog, &put->upload, false) == FB_OK) {
         origin_ledger_clean(put->ledger,
                             &(struct origin_upload_row){.id = put->upload, .video = put->video});
@@ -355,8 +361,8 @@ int origin_ledger_put_commit(struct origin_ledger_put *put, const uint8_t md5[FB
 
     fb_text_hex(&etag, (struct fb_str){(const char *)md5, FB_MD5_SIZE});
     sum_append(&sum_text, sum);
-    int err = put->number > 0 ? commit_part(put, fb_buf_str(&etag), fb_buf_str(&sum_text), fault)
-                              : commit_whole(put, fb_buf_str(&etag), fb_buf_str(&sum_text), fault);
+    int err = put->is_part ? commit_part(put, fb_buf_str(&etag), fb_buf_str(&sum_text), fault)
+                           : commit_whole(put, fb_buf_str(&etag), fb_buf_str(&sum_text), fault);
     origin_ledger_put_abort(put); /* of what is done nothing is left to abort */
     return err;
 }

@@ -274,7 +274,9 @@ void origin_s3_refuse(struct origin_s3 *s3)
     const char *code = origin_fault_code(kind);
 
     origin_upload_count(s3->service, UPLOAD_REFUSED, 1);
-    if (origin_fault_status(kind) >= 500 && kind != ORIGIN_FAULT_NOT_IMPLEMENTED) {
+    bool is_ours = origin_fault_status(kind) >= 500 && kind != ORIGIN_FAULT_NOT_IMPLEMENTED &&
+                   kind != ORIGIN_FAULT_BUSY; /* that is for a client to heed */
+    if (is_ours) {
         FB_LOG(WARN, "upload", "could not serve a request", FB_LOG_TEXT("request", s3->id),
                FB_LOG_TEXT("code", code), FB_LOG_TEXT("cause", fb_err_text(s3->fault.diag.err)));
     }

@@ -167,12 +167,15 @@ int origin_sigv4_read(const struct fb_request_head *request, const struct origin
                       struct fb_arena *arena, struct origin_sigv4 *ret_sigv4,
                       struct origin_fault *fault)
 {
-    struct fb_str field = fb_headers_join(&request->headers, arena, FB_STR("Authorization"));
+    struct fb_str field = fb_headers_find(&request->headers, FB_STR("Authorization"));
+    struct fb_str all = fb_headers_join(&request->headers, arena, FB_STR("Authorization"));
     struct origin_sigv4 sigv4 = {.is_query = false};
     bool is_header = fb_str_starts_with(field, FB_STR(ALGORITHM " "));
     int err = FB_OK;
 
-    if (field.ptr != NULL && !is_header) {
+    if (all.len != field.len) {
+        err = origin_fault_set(fault, ORIGIN_FAULT_HEADER, "there is more than one Authorization");
+    } else if (field.ptr != NULL && !is_header) {
         err = origin_fault_set(fault, ORIGIN_FAULT_HEADER,
                                "the Authorization is not of AWS Signature Version 4");
     } else if (origin_params_find(params, "X-Amz-Signature").ptr != NULL ||

@@ -1,9 +1,12 @@
 """A creator with an upload key, for tests of what speaks S3."""
+import datetime
 import hashlib
+import hmac
 import os
 import subprocess
+import urllib.parse
 
-from lab import call
+from lab import call, get
 
 QUICK = "auth:\n  hash_memory: 1MiB\n"
 MIB = 1024 * 1024
@@ -51,6 +54,27 @@ class Uploader:
         path = self.lab.dir / name
         path.write_bytes(body)
         return path
+
+    def s3(self, method, target, body=b"", more=()):
+        """A request as a tool with the key sends it; `more` are fields that are not signed."""
+        path, _, query = target.partition("?")
+        moment = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{moment[:8]}/here/s3/aws4_request"
+        fields = {"host": f"127.0.0.1:{self.origin.port}", "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
+                  "x-amz-date": moment}
+        pairs = sorted(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        canonical = "\n".join([method, path, urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote),
+                               *(f"{name}:{value}" for name, value in fields.items()), "", ";".join(fields),
+                               "UNSIGNED-PAYLOAD"])
+        key = ("AWS4" + self.secret).encode()
+        for part in scope.split("/"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.new(key, text.encode(), "sha256").hexdigest()
+        del fields["host"]
+        fields["Authorization"] = (f"AWS4-HMAC-SHA256 Credential={self.key_id}/{scope}, "
+                                   f"SignedHeaders=host;{';'.join(fields)}, Signature={signature}")
+        return get(self.origin.url + target, method, [*fields.items(), *more], body)
 
     # ---- tools --------------------------------------------------------------------------
 
