@@ -257,18 +257,19 @@ static int errand_tell(struct errand *errand)
 
 int main(void)
 {
-    struct errand errand = {.permille = 0};
+    struct errand *errand = FB_NEW(struct errand); /* too large for a stack */
     struct origin_word end = {.is_end = true};
 
     end.err = origin_confine_settle();
-    if (end.err == FB_OK && (end.err = errand_read(&errand)) == FB_OK &&
-        (end.err = errand_do(&errand)) == FB_OK) {
-        end.err = errand_tell(&errand);
+    if (end.err == FB_OK && (end.err = errand_read(errand)) == FB_OK &&
+        (end.err = errand_do(errand)) == FB_OK) {
+        end.err = errand_tell(errand);
     }
-    (void)snprintf(end.text, sizeof(end.text), "%s", errand.diag.text);
+    (void)snprintf(end.text, sizeof(end.text), "%s", errand->diag.text);
     say(&end);
-    fb_buf_done(&errand.told);
-    origin_recipe_done(&errand.recipe);
-    origin_order_done(&errand.order);
+    fb_buf_done(&errand->told);
+    origin_recipe_done(&errand->recipe);
+    origin_order_done(&errand->order);
+    fb_free(errand);
     return 0;
 }

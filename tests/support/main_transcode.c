@@ -38,7 +38,7 @@ struct transcode_rendition {
     unsigned width;
     unsigned height;
     uint64_t bandwidth;
-    char codecs[ORIGIN_CODECS_MAX + 1];
+    char codecs[ORIGIN_TRANSCODE_CODECS_MAX];
     double frame_rate;
 };
 
@@ -69,13 +69,15 @@ struct transcode {
     unsigned share;
 };
 
-static void transcode_done(struct transcode *t)
+static void transcode_freep(struct transcode **slot)
 {
+    struct transcode *t = *slot;
     for (size_t i = 0; i < t->n_parts; i++) {
         origin_part_done(&t->parts[i]);
     }
     fb_free(t->parts);
     origin_recipe_done(&t->recipe);
+    fb_free(t);
 }
 
 static void transcode_report(struct transcode *t, unsigned permille)
@@ -165,43 +167,45 @@ static void transcode_describe(const struct transcode *t, const struct origin_re
         rendition->height = from->renditions[i].height;
         rendition->bandwidth = from->renditions[i].bandwidth;
         rendition->frame_rate = (double)t->recipe.rate_num / t->recipe.rate_den;
-        (void)snprintf(rendition->codecs, sizeof(rendition->codecs), "%s",
-                       from->renditions[i].codecs);
+        (void)snprintf(rendition->codecs, sizeof(rendition->codecs), "%.*s",
+                       ORIGIN_TRANSCODE_CODECS_MAX - 1, from->renditions[i].codecs);
     }
 }
 
 static int transcode(const struct transcode_options *options, struct transcode_result *ret_result,
                      struct fb_diag *diag)
 {
-    FB_AUTO(transcode_done)
-    struct transcode t = {.options = options, .diag = diag, .request = origin_request_preset()};
+    FB_AUTO(transcode_freep) struct transcode *t = FB_NEW(struct transcode);
     FB_AUTO(origin_result_done) struct origin_result result = {.files = NULL};
 
+    t->options = options;
+    t->diag = diag;
+    t->request = origin_request_preset();
     if (options->preset != NULL) {
-        (void)snprintf(t.request.preset, sizeof(t.request.preset), "%s", options->preset);
+        (void)snprintf(t->request.preset, sizeof(t->request.preset), "%s", options->preset);
     }
     if (options->segment_ms > 0) {
-        t.request.segment_ms = options->segment_ms;
+        t->request.segment_ms = options->segment_ms;
     }
     if (options->chunk_ms > 0) {
-        t.request.chunk_ms = options->chunk_ms;
+        t->request.chunk_ms = options->chunk_ms;
     }
-    int err = transcode_prepare(&t);
+    int err = transcode_prepare(t);
     if (err == FB_OK) {
-        err = transcode_parts(&t);
+        err = transcode_parts(t);
     }
     if (err == FB_OK) {
         struct origin_finish_options finish = {
-            .recipe = &t.recipe,
-            .parts = t.parts,
-            .n_parts = t.n_parts,
+            .recipe = &t->recipe,
+            .parts = t->parts,
+            .n_parts = t->n_parts,
             .output_dir = options->output_dir,
         };
         err = origin_media_finish(&finish, &result, diag);
     }
     if (err == FB_OK) {
-        transcode_describe(&t, &result, ret_result);
-        transcode_report(&t, PERMILLE);
+        transcode_describe(t, &result, ret_result);
+        transcode_report(t, PERMILLE);
     }
     return err;
 }
