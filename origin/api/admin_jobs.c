@@ -6,9 +6,7 @@
 #include "origin/catalog/jobs.h"
 #include "origin/jobs/jobs.h"
 
-#include <stdio.h>
-
-enum { TASKS_MAX = 100, ATTEMPTS_MAX = 100, RETRY_MAX = 1000, KEY_MAX = 64 };
+enum { TASKS_MAX = 100, ATTEMPTS_MAX = 100, RETRY_MAX = 1000 };
 
 #define CURSOR FB_STR("jobs:")
 
@@ -266,13 +264,11 @@ void origin_api_admin_remake(void *ctx, struct fb_call *call)
     const struct origin_api *api = ctx;
     FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     struct origin_video video;
-    char key[KEY_MAX];
 
     if (origin_api_admin(api, call) < 0 || origin_api_video(api, call, &video) < 0) {
         return;
     }
-    (void)snprintf(key, sizeof(key), "uploads/%s/source", video.id.text);
-    int err = origin_jobs_remake(api->options.jobs, &video.id, fb_str_from(key));
+    int err = origin_jobs_remake(api->options.jobs, &video.id);
     if (err == FB_OK) {
         fb_json_set_text(root, "id", video.id.text);
         origin_api_reply(call, 202, root);

@@ -93,12 +93,14 @@ static int prepare_insert(struct fb_db *db, const struct origin_job_new *job,
 }
 
 /* What is published stays so while it is made anew. */
-static int video_set_queued(struct fb_db *db, const struct origin_id *id)
+static int video_set_queued(struct fb_db *db, const struct origin_job_new *job)
 {
     FB_AUTO(fb_db_query_done)
-    struct fb_db_query q = fb_db_query(db, "UPDATE videos SET status = 'queued', reason = NULL"
-                                           " WHERE id = ?1 AND status IN ('uploading','failed')");
-    fb_db_bind_str(&q, 1, origin_id_str(id));
+    struct fb_db_query q = fb_db_query(
+        db, "UPDATE videos SET source = ?2, reason = NULL,"
+            " status = iif(status IN ('uploading','failed'), 'queued', status) WHERE id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(&job->video));
+    fb_db_bind_str(&q, 2, job->source);
     return fb_db_run(&q);
 }
 
@@ -122,10 +124,30 @@ int origin_catalog_job_add(struct origin_catalog *catalog, const struct origin_j
     if (err < 0 || (err = origin_catalog_sweep_stop(hold.db, &job->video, FB_STR(""))) < 0 ||
         (err = job_insert(hold.db, job, &id, now_ms)) < 0 ||
         (err = prepare_insert(hold.db, job, &id, now_ms)) < 0 ||
-        (err = video_set_queued(hold.db, &job->video)) < 0 || (err = fb_db_commit(&tx)) < 0) {
+        (err = video_set_queued(hold.db, job)) < 0 || (err = fb_db_commit(&tx)) < 0) {
         return err;
     }
     *ret_is_new = true;
+    return FB_OK;
+}
+
+int origin_catalog_job_source(struct origin_catalog *catalog, const struct origin_id *video,
+                              char ret_key[ORIGIN_KEY_MAX + 1])
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q =
+        fb_db_query(hold.db, "SELECT source FROM videos WHERE id = ?1 AND source <> ''");
+    fb_db_bind_str(&q, 1, origin_id_str(video));
+    err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_E_NOT_FOUND : err;
+    }
+    origin_catalog_column_copy(&q, 0, ret_key, ORIGIN_KEY_MAX + 1);
     return FB_OK;
 }
 

@@ -75,6 +75,11 @@ struct origin_job_new {
 FB_MUST_CHECK int origin_catalog_job_add(struct origin_catalog *catalog,
                                          const struct origin_job_new *job, bool *ret_is_new);
 
+/* The object key of what was uploaded of a video, as the last job had it. FB_E_NOT_FOUND. */
+FB_MUST_CHECK int origin_catalog_job_source(struct origin_catalog *catalog,
+                                            const struct origin_id *video,
+                                            char ret_key[ORIGIN_KEY_MAX + 1]);
+
 /* ---- for operators ------------------------------------------------------------ */
 
 struct origin_job {

@@ -86,10 +86,12 @@ const char origin_catalog_migration_jobs[] =
 
     "ALTER TABLE videos ADD COLUMN stage INTEGER NOT NULL DEFAULT 0;" /* enum origin_stage */
     "ALTER TABLE videos ADD COLUMN is_degraded INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE videos ADD COLUMN source TEXT NOT NULL DEFAULT '';"  /* object key; '': not yet */
     "ALTER TABLE videos ADD COLUMN options TEXT NOT NULL DEFAULT '';" /* the creator's, JSON */
     "UPDATE videos SET stage = 2 WHERE status = 'ready';"
 
     /* Jobs of before had but one task, which begins anew. */
+    "UPDATE videos SET source = coalesce((SELECT source FROM old_jobs WHERE video = videos.id), '');"
     "INSERT INTO jobs (id, video, source, request, base_version, base_stage, state, priority,"
     "  due_ms, reason, sentence, created_ms, ended_ms)"
     " SELECT j.id, j.video, j.source, '{}', j.base_version, 0,"

@@ -239,16 +239,17 @@ int origin_jobs_queue(struct origin_jobs *jobs, const struct origin_id *video, s
     return job_add(jobs, &job, &request, ret_is_new);
 }
 
-int origin_jobs_remake(struct origin_jobs *jobs, const struct origin_id *video,
-                       struct fb_str source)
+int origin_jobs_remake(struct origin_jobs *jobs, const struct origin_id *video)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
     struct origin_video about;
     struct origin_object object;
+    char source[ORIGIN_KEY_MAX + 1];
     bool is_new = false;
 
     int err = origin_catalog_video_get(jobs->options.catalog, &arena, video, &about);
-    if (err < 0 || (err = origin_objects_stat(jobs->options.objects, source, &object)) < 0) {
+    if (err < 0 || (err = origin_catalog_job_source(jobs->options.catalog, video, source)) < 0 ||
+        (err = origin_objects_stat(jobs->options.objects, fb_str_from(source), &object)) < 0) {
         return err;
     }
     struct origin_request request = origin_jobs_request(jobs, about.options);
@@ -258,8 +259,10 @@ int origin_jobs_remake(struct origin_jobs *jobs, const struct origin_id *video,
     }
     /* What is there in full is not replaced by less of it. */
     request.early_ready = request.early_ready && about.version.ptr == NULL;
-    struct origin_job_new job = {
-        .video = *video, .source = source, .priority = ORIGIN_PRIORITY_LATER, .is_again = true};
+    struct origin_job_new job = {.video = *video,
+                                 .source = fb_str_from(source),
+                                 .priority = ORIGIN_PRIORITY_LATER,
+                                 .is_again = true};
     err = job_add(jobs, &job, &request, &is_new);
     return err == FB_OK && !is_new ? FB_E_CONFLICT : err;
 }

@@ -92,8 +92,7 @@ FB_MUST_CHECK int origin_jobs_queue(struct origin_jobs *jobs, const struct origi
 /* Makes a video anew, as the site wishes now, behind all that is new. FB_E_NOT_FOUND: there is no
  * such video, or its source is gone; FB_E_EXISTS: it is being made; FB_E_CONFLICT: it is still
  * being uploaded. */
-FB_MUST_CHECK int origin_jobs_remake(struct origin_jobs *jobs, const struct origin_id *video,
-                                     struct fb_str source);
+FB_MUST_CHECK int origin_jobs_remake(struct origin_jobs *jobs, const struct origin_id *video);
 
 /* What creators may choose (origin_request_override) on top of what the site wishes: checks it. */
 FB_MUST_CHECK int origin_jobs_check_options(const struct origin_jobs *jobs,
