@@ -3,7 +3,8 @@
  * line, for tests.
  *
  *     transcode-cli SOURCE OUTPUT_DIR [threads=N] [segment_ms=N] [preset=NAME]
- *                   [chunk_ms=N] [cancel_at=PERMILLE]
+ *                   [chunk_ms=N] [hevc=1] [av1=1] [per_title=1] [loudness=1] [surround=1]
+ *                   [cancel_at=PERMILLE]
  *
  * Prints the result as one JSON object, with "progress" as the list of values
  * reported. On failure prints {"err": name, "text": sentence} and ends with 1.
@@ -28,6 +29,11 @@ struct transcode_options {
     unsigned segment_ms; /* 0: the preset's, as for the next two */
     unsigned chunk_ms;
     const char *preset; /* of x264 */
+    bool with_hevc;     /* these five as in struct origin_request */
+    bool with_av1;
+    bool per_title;
+    bool loudness;
+    bool keeps_surround; /* no downmix */
     void *ctx;
     void (*progress)(void *ctx, unsigned permille);
     bool (*is_canceled)(void *ctx);
@@ -181,6 +187,11 @@ static int transcode(const struct transcode_options *options, struct transcode_r
     t->options = options;
     t->diag = diag;
     t->request = origin_request_preset();
+    t->request.with_hevc = options->with_hevc;
+    t->request.with_av1 = options->with_av1;
+    t->request.per_title = options->per_title;
+    t->request.loudness = options->loudness;
+    t->request.downmix = !options->keeps_surround;
     if (options->preset != NULL) {
         (void)snprintf(t->request.preset, sizeof(t->request.preset), "%s", options->preset);
     }
@@ -255,6 +266,16 @@ static int cli_read_option(struct cli *cli, const char *argument)
         cli->options.segment_ms = (unsigned)number;
     } else if (fb_str_equal(key, FB_STR("chunk_ms"))) {
         cli->options.chunk_ms = (unsigned)number;
+    } else if (fb_str_equal(key, FB_STR("hevc"))) {
+        cli->options.with_hevc = number > 0;
+    } else if (fb_str_equal(key, FB_STR("av1"))) {
+        cli->options.with_av1 = number > 0;
+    } else if (fb_str_equal(key, FB_STR("per_title"))) {
+        cli->options.per_title = number > 0;
+    } else if (fb_str_equal(key, FB_STR("loudness"))) {
+        cli->options.loudness = number > 0;
+    } else if (fb_str_equal(key, FB_STR("surround"))) {
+        cli->options.keeps_surround = number > 0;
     } else if (fb_str_equal(key, FB_STR("cancel_at"))) {
         cli->cancel_at = (unsigned)number;
     } else {
