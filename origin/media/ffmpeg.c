@@ -74,6 +74,7 @@ static void av_log_to_ours(void *object, int level, const char *fmt, va_list arg
 /* SVT-AV1 writes to standard error of its own, but for this. */
 static void av_hush_svt(void)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): once, before any encoder is opened */
     (void)setenv("SVT_LOG", "1", 0);
 }
 
