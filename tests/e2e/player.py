@@ -96,6 +96,17 @@ def play_everywhere(lab, origin, edge, modules, shots):
                     f"{origin.url}/watch/{video}", str(shots)], check=True, timeout=200)
 
 
+def upload_in_the_studio(lab, origin, modules, shots):
+    """A creator at the page, with a file so large that it goes in parts."""
+    padding, clip = lab.dir / "padding", lab.dir / "two languages.mkv"
+    padding.write_bytes(os.urandom(17 << 20))
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(showreel(lab.dir)), "-map", "0",
+                    "-c", "copy", "-attach", str(padding),
+                    "-metadata:s:t:0", "mimetype=application/octet-stream", str(clip)], check=True)
+    subprocess.run(["node", str(HERE / "studio.mjs"), str(modules), origin.url, str(clip), str(shots)],
+                   check=True, timeout=150)
+
+
 def main():
     modules, shots = BUILD / "e2e" / "npm", BUILD / "e2e"
     fetch_modules(modules)
@@ -130,6 +141,7 @@ def main():
                                reader["password"]], timeout=120)
         assert done.returncode == 0, "what people do on the page failed"
         play_everywhere(lab, origin, edge, modules, shots)
+        upload_in_the_studio(lab, origin, modules, shots)
         close_the_loop(lab, origin, edge, modules, shots)
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
         for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
