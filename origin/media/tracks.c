@@ -2,6 +2,7 @@
  * SOUND: every audio track whole, and every text track as WebVTT.
  */
 #include "base/core/attr.h"
+#include "base/core/check.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"
 #include "origin/media/cenc.h"
@@ -103,6 +104,7 @@ static int tracks_open(struct tracks *tracks, struct fb_diag *diag)
     if (err < 0) {
         return err;
     }
+    FB_REQUIRE(tracks->source != NULL);
     tracks->reader = (struct origin_reader){.source = tracks->source};
     tracks->timeline = (struct origin_timeline){
         .zero_us = tracks->source->zero_us,
