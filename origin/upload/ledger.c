@@ -1,6 +1,7 @@
 #include "origin/upload/ledger.h"
 
 #include "base/core/alloc.h"
+#include "base/core/check.h"
 #include "base/core/err.h"
 #include "base/core/text.h"
 #include "base/crypto/base64.h"
@@ -125,6 +126,7 @@ static void flow_leave(struct origin_ledger *ledger, const struct origin_id *vid
 {
     (void)pthread_mutex_lock(&ledger->lock);
     struct flow *flow = flow_find(ledger, video);
+    FB_REQUIRE(flow != NULL);
     flow->bytes -= size;
     if (--flow->n == 0) {
         fb_list_remove(&flow->link);

@@ -374,21 +374,24 @@ static void attempt_report(struct attempt *attempt, int err)
 void origin_attempt_run(const struct origin_attempt_options *options,
                         const struct origin_task *task, struct origin_attempt_end *ret_end)
 {
-    struct attempt attempt = {.options = options, .task = task};
+    struct attempt *attempt = FB_NEW(struct attempt); /* too large for a stack */
 
-    attempt_log(&attempt, FB_LOG_INFO, "took a task");
-    origin_keeper_hold(options->keeper, task, &attempt.hold);
-    int err = attempt_make(&attempt);
+    attempt->options = options;
+    attempt->task = task;
+    attempt_log(attempt, FB_LOG_INFO, "took a task");
+    origin_keeper_hold(options->keeper, task, &attempt->hold);
+    int err = attempt_make(attempt);
     if (err < 0) {
-        attempt_report(&attempt, err);
+        attempt_report(attempt, err);
     }
-    origin_keeper_drop(&attempt.hold);
-    origin_source_put(attempt.source);
-    if (attempt.objects != options->workers->objects) {
-        origin_objects_close(attempt.objects);
+    origin_keeper_drop(&attempt->hold);
+    origin_source_put(attempt->source);
+    if (attempt->objects != options->workers->objects) {
+        origin_objects_close(attempt->objects);
     }
-    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt.inputs)); /* the next attempt sweeps what stays */
-    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt.output));
-    ret_end->has_room = err == FB_OK || !attempt.trouble.is_passing;
-    ret_end->peak_bytes = attempt.end.peak_bytes;
+    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt->inputs)); /* the next attempt sweeps what stays */
+    FB_IGNORE(fb_dir_remove(AT_FDCWD, attempt->output));
+    ret_end->has_room = err == FB_OK || !attempt->trouble.is_passing;
+    ret_end->peak_bytes = attempt->end.peak_bytes;
+    fb_free(attempt);
 }
