@@ -91,6 +91,7 @@ void origin_task_objects_refuse(struct fb_exchange *exchange, int err)
 {
     switch (err) {
     case FB_E_CONFLICT:
+    case FB_E_EXISTS: /* the task is done, and what it made is not touched any more */
         fb_exchange_problem(exchange, 409, "lease-lost", "the lease is not the task's any more");
         break;
     case FB_E_DENIED:

@@ -288,6 +288,21 @@ static void a_lease_that_is_lost_gives_nothing(void **state)
     assert_int_equal(origin_objects_stat(rig->folder, fb_str_from(key), &object), FB_E_NOT_FOUND);
 }
 
+static void what_a_task_that_is_done_has_made_is_not_touched(void **state)
+{
+    struct rig *rig = *state;
+    struct origin_object object;
+    char key[256];
+
+    must(origin_catalog_task_finish_part(rig->f->catalog, &rig->task));
+    assert_int_equal(
+        origin_objects_put_bytes(rig->store, own_key(rig, "work", "x", key), FB_STR("x")),
+        FB_E_CONFLICT);
+    assert_int_equal(origin_objects_get(rig->store, fb_str_from(rig->task.source), &object),
+                     FB_E_CONFLICT);
+    assert_int_equal(origin_objects_stat(rig->folder, fb_str_from(key), &object), FB_E_NOT_FOUND);
+}
+
 static void a_token_or_lease_that_is_not_ours_is_refused(void **state)
 {
     struct rig *rig = *state;
@@ -340,6 +355,7 @@ int main(void)
         CASE(keys_of_others_are_denied),
         CASE(what_is_not_there_is_not_found),
         CASE(a_lease_that_is_lost_gives_nothing),
+        CASE(what_a_task_that_is_done_has_made_is_not_touched),
         CASE(a_token_or_lease_that_is_not_ours_is_refused),
         CASE(what_passes_is_tried_again),
         CASE(there_are_no_routes_without_a_token),
