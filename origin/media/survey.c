@@ -124,7 +124,7 @@ static int survey_note_jump(struct survey *survey, int64_t shift_us, struct fb_d
     if (recipe->n_jumps == ORIGIN_RECIPE_JUMPS_MAX) {
         return fb_diag_set(diag, FB_E_CORRUPT, "the file is damaged: its clock is never steady");
     }
-    if (recipe->jumps == NULL) {
+    if (recipe->n_jumps == 0) {
         recipe->jumps = fb_alloc_array(ORIGIN_RECIPE_JUMPS_MAX, sizeof(*recipe->jumps));
     }
     recipe->jumps[recipe->n_jumps++] =

@@ -205,13 +205,15 @@ int origin_content_add(struct origin_content *content, struct fb_str bytes,
                        origin_content_sink *sink, void *ctx, struct origin_fault *fault)
 {
     struct fb_str pieces[PIECES_MAX];
+    struct fb_str piece;
     size_t n = 0;
     int err = FB_OK;
 
-    while ((err = next_piece(content, &bytes, &pieces[n], fault)) == FB_OK) {
-        if ((err = take(content, pieces[n++], fault)) < 0) {
+    while ((err = next_piece(content, &bytes, &piece, fault)) == FB_OK) {
+        if ((err = take(content, piece, fault)) < 0) {
             return err;
         }
+        pieces[n++] = piece;
         if (n == PIECES_MAX) {
             if ((err = sink(ctx, pieces, n, fault)) < 0) {
                 return err;
