@@ -166,10 +166,9 @@ static void clean_brace(struct cleaner *cleaner)
         return;
     }
     struct fb_str codes = fb_str_first(cleaner->rest, end);
-    for (char at = '7'; at <= '9'; at++) {
-        char code[] = {'{', '\\', 'a', 'n', at, '\0'};
-        cleaner->is_top = cleaner->is_top || fb_str_starts_with(codes, fb_str_from(code));
-    }
+    cleaner->is_top = cleaner->is_top || fb_str_starts_with(codes, FB_STR("{\\an7")) ||
+                      fb_str_starts_with(codes, FB_STR("{\\an8")) ||
+                      fb_str_starts_with(codes, FB_STR("{\\an9"));
     cleaner->rest = fb_str_skip(cleaner->rest, end + 1);
 }
 

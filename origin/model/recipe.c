@@ -61,8 +61,8 @@ struct number {
 static const struct number recipe_numbers[] = {
     OF_RECIPE(n_threads, 1, THREADS_MAX),
     OF_RECIPE(source_bytes, 0, INT64_MAX),
-    OF_RECIPE(width, 1, ORIGIN_RECIPE_SIDE_MAX * 16),
-    OF_RECIPE(height, 1, ORIGIN_RECIPE_SIDE_MAX * 16),
+    OF_RECIPE(width, 1, (int64_t)ORIGIN_RECIPE_SIDE_MAX * 16),
+    OF_RECIPE(height, 1, (int64_t)ORIGIN_RECIPE_SIDE_MAX * 16),
     OF_RECIPE(rate_num, 1, INT32_MAX),
     OF_RECIPE(rate_den, 1, INT32_MAX),
     OF_RECIPE(zero_us, INT64_MIN / 4, INT64_MAX / 4),
@@ -329,8 +329,8 @@ static int texts_load(const struct fb_json *object, struct origin_recipe *recipe
 
     int err = fb_json_read_str(object, "toolchain", ORIGIN_TOOLCHAIN_MAX, &toolchain, diag);
     if (err < 0 ||
-        (err = fb_json_read_str(object, "source_sha256", 2 * ORIGIN_DIGEST_LEN, &digest, diag)) <
-            0 ||
+        (err = fb_json_read_str(object, "source_sha256", (size_t)2 * ORIGIN_DIGEST_LEN, &digest,
+                                diag)) < 0 ||
         (err = fb_json_read_str(object, "scan", ORIGIN_RECIPE_SCAN_MAX, &scan, diag)) < 0) {
         return err;
     }
@@ -349,8 +349,8 @@ static int key_load(const struct fb_json *object, struct origin_recipe *recipe,
     struct fb_str id;
 
     int err = fb_json_read_str(object, "scheme", 8, &scheme, diag);
-    if (err < 0 ||
-        (err = fb_json_read_str(object, "key_id", 2 * ORIGIN_CONTENT_KEY_BYTES, &id, diag)) < 0) {
+    if (err < 0 || (err = fb_json_read_str(object, "key_id", (size_t)2 * ORIGIN_CONTENT_KEY_BYTES,
+                                           &id, diag)) < 0) {
         return err;
     }
     bool is_good = origin_scheme_parse(scheme, &recipe->scheme) == FB_OK &&
