@@ -31,6 +31,7 @@ try {
     await page.fill("#password", "correct horse battery");
     await page.click("#enter button[value=register]");
     await page.waitForSelector("#none", { state: "visible" });
+    assert.equal(await page.isVisible("#enter"), false, "who is in is asked to log in");
 
     await page.setInputFiles("#file", clip);
     assert.equal(await page.inputValue("#name"), path.basename(clip).replace(/\.[^.]*$/, ""));
