@@ -21,7 +21,8 @@ enum {
     MODE_FOLDER = 0700,
     MODE_FILE = 0600,
     READ_BYTES = 65536,
-    PATH_LEN = ORIGIN_ORDER_PATH_MAX + 32
+    PATH_LEN = ORIGIN_ORDER_PATH_MAX + 32,
+    EXIT_USAGE = 2
 };
 
 /* A task under way. */
@@ -255,8 +256,13 @@ static int errand_tell(struct errand *errand)
     return fd < 0 ? -errno : fb_fd_write(fd, fb_buf_str(&errand->told));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) {
+        (void)fprintf(stderr, "%s: does one task, as its worker tells it; start forebay-worker\n",
+                      argv[0]);
+        return EXIT_USAGE;
+    }
     struct errand *errand = FB_NEW(struct errand); /* too large for a stack */
     struct origin_word end = {.is_end = true};
 

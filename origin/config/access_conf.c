@@ -41,6 +41,7 @@ static const struct fb_conf_item key_items[] = {
     {"id", FB_CONF_STRING, AT(origin_conf_pass_key, id), .is_required = true, .check = check_key_id,
      .help = "Its name, as edges know it."},
     {"secret_file", FB_CONF_PATH, AT(origin_conf_pass_key, secret_file), .is_required = true,
+     .probe = origin_conf_probe_read,
      .help = "A file whose first line, of 16 bytes or more, is the secret."},
     {0},
 };
@@ -88,7 +89,7 @@ static int check_countries(const void *conf, struct fb_diag *diag)
 static const char *const unknown_names[] = {"serve", "refuse", NULL};
 
 static const struct fb_conf_item countries_items[] = {
-    {"database", FB_CONF_PATH, AT(origin_conf_countries, database),
+    {"database", FB_CONF_PATH, AT(origin_conf_countries, database), .probe = origin_conf_probe_read,
      .help = "A MaxMind database of countries. Another file under its name is taken within "
              "seconds; put it there by renaming. Without it no country is known."},
     {"allow", FB_CONF_STRINGS, AT(origin_conf_countries, allow), .max = 250, .check = check_country,
@@ -131,10 +132,12 @@ static const struct fb_conf_item purge_items[] = {
     {"nodes", FB_CONF_SECTIONS, AT(origin_conf_purge, nodes), .max = 10000,
      .section = &node_section, .help = "Whom to tell when something has to go."},
     {"authorities", FB_CONF_PATH, AT(origin_conf_purge, authorities),
+     .probe = origin_conf_probe_read,
      .help = "Whom certificates of nodes are by, in PEM; by default the system's."},
     {"certificate", FB_CONF_PATH, AT(origin_conf_purge, certificate),
-     .help = "The certificate to show them, in PEM."},
-    {"key", FB_CONF_PATH, AT(origin_conf_purge, key), .help = "The key of that certificate."},
+     .probe = origin_conf_probe_read, .help = "The certificate to show them, in PEM."},
+    {"key", FB_CONF_PATH, AT(origin_conf_purge, key), .probe = origin_conf_probe_read,
+     .help = "The key of that certificate."},
     {"late", FB_CONF_DURATION, AT(origin_conf_purge, late), .min = 1000,
      .max = 7LL * 24 * 3600 * 1000, .preset = "1h",
      .help = "When the objects of a deleted video are removed a second time, for what a worker "

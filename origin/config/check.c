@@ -1,8 +1,10 @@
 #include "origin/config/check.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/http/url.h"
 #include "base/net/address.h"
+#include "base/sys/file.h"
 #include "origin/config/config.h"
 
 enum { TOKEN_MIN = 16 };
@@ -15,6 +17,19 @@ int origin_conf_check_url(struct fb_str value, struct fb_diag *diag)
         return fb_diag_set(diag, FB_E_MALFORMED, "a URL without a query is expected");
     }
     return err;
+}
+
+int origin_conf_probe_read(const char *path, struct fb_diag *diag)
+{
+    return fb_file_check_use(path, FB_FILE_READ, diag);
+}
+
+int origin_conf_probe_web(const char *path, struct fb_diag *diag)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf page = {0};
+
+    fb_buf_printf(&page, "%s/watch.html", path);
+    return origin_conf_probe_read(page.ptr, diag);
 }
 
 int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag)

@@ -11,6 +11,11 @@ int origin_conf_check_url(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_token(struct fb_str value, struct fb_diag *diag);
 
+/* For a file that is read at the start. */
+int origin_conf_probe_read(const char *path, struct fb_diag *diag);
+/* The folder of the pages. */
+int origin_conf_probe_web(const char *path, struct fb_diag *diag);
+
 extern const struct fb_conf_section origin_conf_admin_section;
 extern const struct fb_conf_section origin_conf_s3_section;
 extern const struct fb_conf_section origin_conf_jobs_section;

@@ -6,12 +6,12 @@
 static const struct fb_conf_item s3_items[] = {
     {"endpoint", FB_CONF_STRING, AT(endpoint), .check = origin_conf_check_url,
      .help = "Scheme and authority, such as https://s3.eu-central-1.amazonaws.com."},
-    {"credentials", FB_CONF_PATH, AT(credentials),
+    {"credentials", FB_CONF_PATH, AT(credentials), .probe = origin_conf_probe_read,
      .help = "A file with access_key and secret_key, and session_token if there is one, each as "
              "`name = value` on a line; read anew when it changes."},
     {"region", FB_CONF_STRING, AT(region), .min = 1, .max = 64, .preset = "us-east-1",
      .help = "What requests are signed for."},
-    {"ca", FB_CONF_PATH, AT(ca),
+    {"ca", FB_CONF_PATH, AT(ca), .probe = origin_conf_probe_read,
      .help = "A file of certificates that the endpoint's may be signed by; by default the "
              "system's."},
     {"spool", FB_CONF_PATH, AT(spool),

@@ -15,6 +15,7 @@ static const struct fb_conf_item worker_items[] = {
      .help =
          "The origin that hands out tasks; over `https` unless the network between is trusted."},
     {"authorities", FB_CONF_PATH, AT(origin_worker_conf, authorities),
+     .probe = origin_conf_probe_read,
      .help = "Of an `https` origin: a PEM file of those who may have signed its certificate. "
              "Without it, whom the system trusts."},
     {"worker_token", FB_CONF_STRING, AT(origin_worker_conf, worker_token), .max = 256,
