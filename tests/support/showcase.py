@@ -112,6 +112,7 @@ class Show:
         self.about = f"{studio.api}/videos/{video}"
         self.hls, self.dash = studio.manifest(video), studio.manifest(video, "dash")
         print(f"\n  watch     {self.origin.url}/watch/{video}\n"
+              f"  studio    {self.origin.url}/studio\n"
               f"  HLS       {self.hls}\n  DASH      {self.dash}", flush=True)
 
     def check(self, clip):
