@@ -1,7 +1,7 @@
 /*
  * How an attempt at a task ends when it does not end well.
  */
-#include "base/sys/random.h"
+#include "base/sys/backoff.h"
 #include "origin/catalog/job_internal.h"
 
 static int attempt_add(struct fb_db *db, const struct origin_held *held,
@@ -49,10 +49,9 @@ static int attempts_count(struct fb_db *db, const struct origin_held *held,
 
 static int64_t backoff_of(const struct origin_job_rules *rules, uint32_t failures)
 {
-    uint64_t pause_ms = (uint64_t)rules->backoff_ms << FB_MIN(failures - 1, 20U);
-    pause_ms = FB_MIN(pause_ms, (uint64_t)rules->max_backoff_ms);
-    uint64_t chance = pause_ms * rules->jitter / 1000;
-    return (int64_t)(pause_ms - (chance > 0 ? fb_random_u64() % (chance + 1) : 0));
+    const struct fb_backoff backoff = {rules->backoff_ms, rules->max_backoff_ms, rules->jitter};
+
+    return (int64_t)fb_backoff_ms(&backoff, failures - 1);
 }
 
 int origin_catalog_task_requeue(struct fb_db *db, const struct origin_held *held,

@@ -9,7 +9,7 @@
 #include "base/json/json.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
-#include "base/sys/random.h"
+#include "base/sys/backoff.h"
 #include "origin/calls/calls.h"
 #include "origin/catalog/hooks.h"
 
@@ -18,11 +18,11 @@
 
 enum {
     TURNS = 32, /* events of each receiver in one run */
-    FIRST_PAUSE_MS = 2000,
-    LONGEST_PAUSE_MS = 3600000,
     HEADER_MAX = 160,
     ID_MAX = 40
 };
+
+static const struct fb_backoff pauses = {2000, 3600000, FB_BACKOFF_HALF};
 
 enum hooks_metric { HOOKS_TOLD, HOOKS_FAILURES, HOOKS_LEFT_OUT };
 
@@ -109,18 +109,6 @@ static void parcel_sign(struct parcel *parcel, int64_t now_s)
                    "Webhook-Signature: t=%" PRId64 ",v1=%.*s", now_s, FB_STR_ARG(fb_buf_str(&hex)));
 }
 
-/* Half of the pause by chance, lest all come at once to one that is back. */
-static int64_t pause_ms(uint32_t n_failed)
-{
-    uint64_t pause = FIRST_PAUSE_MS;
-
-    for (uint32_t i = 0; i < n_failed && pause < LONGEST_PAUSE_MS; i++) {
-        pause *= 2;
-    }
-    pause = FB_MIN(pause, (uint64_t)LONGEST_PAUSE_MS);
-    return (int64_t)(pause / 2 + fb_random_u64() % (pause / 2 + 1));
-}
-
 static int parcel_settle(struct origin_hooks *hooks, const struct parcel *parcel, unsigned status)
 {
     const struct origin_hooks_options *options = &hooks->options;
@@ -144,8 +132,9 @@ static int parcel_settle(struct origin_hooks *hooks, const struct parcel *parcel
                FB_LOG_STR("url", url), FB_LOG_INT("event", event->seq),
                FB_LOG_INT("status", status));
     }
+    int64_t pause_ms = (int64_t)fb_backoff_ms(&pauses, event->n_failed);
     return origin_catalog_hook_wait(options->catalog, url,
-                                    fb_clock_wall_ms(options->clock) + pause_ms(event->n_failed));
+                                    fb_clock_wall_ms(options->clock) + pause_ms);
 }
 
 /* ---- rounds ---------------------------------------------------------------------------- */

@@ -282,9 +282,3 @@ bool origin_jobs_is_worker(const struct origin_jobs *jobs, struct fb_str authori
            fb_str_equal_nocase(fb_str_first(authorization, scheme.len), scheme) &&
            fb_crypto_equal(fb_str_skip(authorization, scheme.len), jobs->options.worker_token);
 }
-
-int origin_jobs_holder(struct origin_jobs *jobs, const struct origin_id *task,
-                       const struct origin_id *lease, struct origin_task *ret_task)
-{
-    return origin_catalog_task_holder(jobs->options.catalog, task, lease, ret_task);
-}

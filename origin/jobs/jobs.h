@@ -122,7 +122,3 @@ const struct fb_route *origin_jobs_routes(const struct origin_jobs *jobs, size_t
 
 /* Whether this `Authorization` is a worker's. */
 bool origin_jobs_is_worker(const struct origin_jobs *jobs, struct fb_str authorization);
-
-/* What the holder of a lease may know and touch (origin/catalog/tasks.h). FB_E_CONFLICT. */
-FB_MUST_CHECK int origin_jobs_holder(struct origin_jobs *jobs, const struct origin_id *task,
-                                     const struct origin_id *lease, struct origin_task *ret_task);

@@ -11,8 +11,8 @@
 #include "base/http/range.h"
 #include "base/loop/file_reader.h"
 #include "base/loop/loop.h"
+#include "base/sys/backoff.h"
 #include "base/sys/file.h"
-#include "base/sys/random.h"
 #include "origin/objects/count.h"
 #include "origin/objects/objects_internal.h"
 #include "origin/objects/spool.h"
@@ -28,13 +28,13 @@
 
 enum {
     MAX_ATTEMPTS = 5,
-    PAUSE_MS = 200,
-    MAX_PAUSE_MS = 5000,
     TIMEOUT_MS = 30000,
     TARGET_MAX = 320,
     MAX_HEADERS = 4,
     HASH_BYTES = 256 * 1024
 };
+
+static const struct fb_backoff pauses = {200, 5000, FB_BACKOFF_HALF};
 
 #define TARGET "/internal/v1/tasks/objects/"
 
@@ -249,13 +249,6 @@ static bool may_pass(int err)
            err == -EHOSTUNREACH || err == -ENETUNREACH || err == -EPIPE;
 }
 
-static void pause_before(uint32_t n_attempts)
-{
-    uint32_t most = FB_MIN((uint32_t)PAUSE_MS << FB_MIN(n_attempts, 10U), (uint32_t)MAX_PAUSE_MS);
-
-    (void)poll(NULL, 0, (int)(most / 2 + (uint32_t)(fb_random_u64() % (most / 2 + 1))));
-}
-
 /* Whether to make attempt `n` (from 0) after one that ended with `err`; waits if so. */
 static bool lease_tries(struct lease *lease, uint32_t n, int err)
 {
@@ -265,7 +258,7 @@ static bool lease_tries(struct lease *lease, uint32_t n, int err)
     if (!may_pass(err) || n >= lease->options.max_attempts) {
         return false;
     }
-    pause_before(n - 1);
+    (void)poll(NULL, 0, (int)fb_backoff_ms(&pauses, n - 1));
     origin_count_retry(&lease->base);
     return true;
 }

@@ -9,7 +9,7 @@
 #include "base/core/err.h"
 #include "base/core/text.h"
 #include "base/log/log.h"
-#include "base/sys/random.h"
+#include "base/sys/backoff.h"
 #include "origin/objects/count.h"
 #include "origin/objects/s3_internal.h"
 
@@ -20,7 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { URL_MAX = 2048, PAUSE_MS = 100, MAX_PAUSE_MS = 5000, MS_PER_S = 1000 };
+enum { URL_MAX = 2048, MS_PER_S = 1000 };
+
+static const struct fb_backoff pauses = {100, 5000, FB_BACKOFF_HALF};
 
 #define EXPECT_MS 200L
 
@@ -355,15 +357,6 @@ static int attempt_run(struct s3 *s3, const struct s3_request *request, size_t *
     return err;
 }
 
-/* Between half of it and the whole, so that those who failed together do not come back so. */
-static void pause_before(uint32_t n_attempts)
-{
-    uint32_t most = FB_MIN((uint32_t)PAUSE_MS << FB_MIN(n_attempts, 10U), (uint32_t)MAX_PAUSE_MS);
-    int ms = (int)(most / 2 + (uint32_t)(fb_random_u64() % (most / 2 + 1)));
-
-    (void)poll(NULL, 0, ms);
-}
-
 int origin_s3_do(struct s3 *s3, const struct s3_request *request, struct s3_answer *ret_answer)
 {
     size_t received = 0;
@@ -373,7 +366,7 @@ int origin_s3_do(struct s3 *s3, const struct s3_request *request, struct s3_answ
         bool may_pass = false;
         *ret_answer = (struct s3_answer){.was_retried = n > 0};
         if (n > 0) {
-            pause_before(n - 1);
+            (void)poll(NULL, 0, (int)fb_backoff_ms(&pauses, n - 1));
             origin_count_retry(&s3->base);
         }
         origin_s3_credentials_refresh(s3);

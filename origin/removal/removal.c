@@ -6,7 +6,7 @@
 #include "base/core/text.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
-#include "base/sys/random.h"
+#include "base/sys/backoff.h"
 #include "origin/objects/objects.h"
 
 #include <stdbool.h>
@@ -15,14 +15,13 @@
 enum {
     DUE_AT_ONCE = 32,
     TIMES = 2, /* at once, and later for what came behind */
-    RETRY_MS = 5000,
-    RETRY_MAX_MS = 3600 * 1000,
-    NODE_RETRY_MS = 1000,
-    NODE_RETRY_MAX_MS = 60 * 1000,
     MULTIPARTS_MAX = 256,
     PREFIX_MAX = 64,
     BATCHES_MAX = 64, /* of one node in one run */
 };
+
+static const struct fb_backoff pauses = {5000, 3600000, FB_BACKOFF_HALF};
+static const struct fb_backoff node_pauses = {1000, 60000, FB_BACKOFF_HALF};
 
 enum removal_metric {
     REMOVAL_WAITING,
@@ -158,13 +157,6 @@ static int remove_objects(struct origin_removals *removals, const struct origin_
     return result < 0 ? result : err;
 }
 
-static int64_t grown(int64_t first_ms, int64_t most_ms, unsigned n_failed)
-{
-    unsigned doublings = FB_MIN(n_failed, 16U);
-    int64_t wait_ms = FB_MIN(first_ms << doublings, most_ms);
-    return wait_ms / 2 + (int64_t)(fb_random_u64() % (uint64_t)(wait_ms / 2 + 1));
-}
-
 /* One try, and what comes of it. */
 static int run_removal(struct origin_removals *removals, struct origin_removal *removal)
 {
@@ -172,7 +164,7 @@ static int run_removal(struct origin_removals *removals, struct origin_removal *
     int64_t wait_ms = removals->options.late_ms;
 
     if (err < 0) {
-        wait_ms = grown(RETRY_MS, RETRY_MAX_MS, removal->n_failed++);
+        wait_ms = (int64_t)fb_backoff_ms(&pauses, removal->n_failed++);
         FB_LOG(WARN, "removal", "could not remove the objects of a deleted video, tries again",
                FB_LOG_TEXT("video", removal->video.text), FB_LOG_TEXT("cause", fb_err_text(err)));
     } else {
@@ -250,8 +242,7 @@ static int node_settle(struct origin_removals *removals, struct node *node, int 
                    FB_LOG_STR("url", node->node->url), FB_LOG_TEXT("cause", fb_err_text(result)));
         }
         node->next_ns =
-            now_ns(removals) +
-            (uint64_t)grown(NODE_RETRY_MS, NODE_RETRY_MAX_MS, node->n_failed++) * FB_NS_PER_MS;
+            now_ns(removals) + fb_backoff_ms(&node_pauses, node->n_failed++) * FB_NS_PER_MS;
         fb_metrics_add(removals->metrics, PURGE_FAILED, 1);
         return FB_OK;
     }
