@@ -25,7 +25,8 @@ struct fb_loop;
 struct fb_metrics;
 struct origin_push;
 
-enum { ORIGIN_PUSH_MAX = 4096, ORIGIN_PUSH_BEAT_MS = 15000 };
+/* An edge before it waits 15 s for a byte, unless told otherwise (timeouts.upstream_body). */
+enum { ORIGIN_PUSH_MAX = 4096, ORIGIN_PUSH_BEAT_MS = 10000 };
 
 struct origin_push_options {
     struct fb_loop *loop;       /* borrowed, as the other */
