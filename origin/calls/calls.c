@@ -20,6 +20,8 @@ struct call_handle {
     struct origin_call *call;
     CURL *curl;                 /* owned, as what follows */
     struct curl_slist *headers; /* may be NULL */
+    size_t n_content;
+    bool has_answer; /* its head is whole */
 };
 
 static char *file_of(struct fb_str path)
@@ -64,9 +66,12 @@ void origin_calls_close(struct origin_calls *calls)
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_content(char *bytes, size_t size, size_t n, void *ctx)
 {
+    struct call_handle *handle = ctx;
+
     (void)bytes;
-    (void)ctx;
-    return size * n;
+    handle->has_answer = true;
+    handle->n_content += size * n;
+    return handle->n_content <= ORIGIN_CALLS_CONTENT_MAX ? size * n : 0; /* 0 ends the call */
 }
 
 static bool handle_add_header(struct call_handle *handle, const char *line)
@@ -90,7 +95,7 @@ static bool handle_set_headers(struct call_handle *handle)
 }
 
 /* Every option is one that libcurl knows: what may fail is its memory, and then the call does. */
-static void handle_set(const struct origin_calls *calls, const struct call_handle *handle)
+static void handle_set(const struct origin_calls *calls, struct call_handle *handle)
 {
     const struct origin_call *call = handle->call;
     CURL *curl = handle->curl;
@@ -105,6 +110,8 @@ static void handle_set(const struct origin_calls *calls, const struct call_handl
     (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
     (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body.ptr);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_content);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, handle);
+    (void)curl_easy_setopt(curl, CURLOPT_PRIVATE, handle);
     if (calls->authorities != NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, calls->authorities);
     }
@@ -130,17 +137,36 @@ static void handle_start(struct origin_calls *calls, struct call_handle *handle)
 
 static void handle_end(struct origin_calls *calls, struct call_handle *handle)
 {
+    curl_off_t took_us = 0;
     long status = 0;
 
     if (handle->curl != NULL) {
         (void)curl_easy_getinfo(handle->curl, CURLINFO_RESPONSE_CODE, &status);
+        (void)curl_easy_getinfo(handle->curl, CURLINFO_TOTAL_TIME_T, &took_us);
         (void)curl_multi_remove_handle(calls->multi, handle->curl);
         curl_easy_cleanup(handle->curl);
     }
     curl_slist_free_all(handle->headers);
+    status = handle->has_answer ? status : 0;
     handle->call->status = (unsigned)status;
+    handle->call->took_ms = (unsigned)(took_us / 1000);
     FB_LOG(DEBUG, "calls", "called", FB_LOG_STR("url", handle->call->url),
            FB_LOG_INT("status", status));
+}
+
+/* Those that ended well have an answer, with content or without. */
+static void handles_look(struct origin_calls *calls)
+{
+    const CURLMsg *message = NULL;
+    int n_left = 0;
+
+    while ((message = curl_multi_info_read(calls->multi, &n_left)) != NULL) {
+        char *handle = NULL;
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
+        if (message->msg == CURLMSG_DONE && message->data.result == CURLE_OK) {
+            ((struct call_handle *)(void *)handle)->has_answer = true;
+        }
+    }
 }
 
 /* ---- a batch ------------------------------------------------------------------------- */
@@ -160,6 +186,7 @@ void origin_calls_post(struct origin_calls *calls, struct origin_call *batch, si
             break;
         }
     } while (n_running > 0);
+    handles_look(calls);
     for (size_t i = 0; i < n; i++) {
         handle_end(calls, &handles[i]);
     }

@@ -6,7 +6,9 @@
  *
  * Ownership  open → close.
  * Threads    Blocking; one batch of each at a time.
- * Limits     ORIGIN_CALLS_TIMEOUT_MS for each call; no redirects, no proxies, HTTP and HTTPS only.
+ * Limits     ORIGIN_CALLS_TIMEOUT_MS for each call, which ends with a head and
+ *            ORIGIN_CALLS_CONTENT_MAX bytes of content, too; no redirects, no proxies, HTTP and
+ * HTTPS only.
  */
 #pragma once
 
@@ -18,7 +20,11 @@
 
 struct origin_calls;
 
-enum { ORIGIN_CALLS_TIMEOUT_MS = 5000, ORIGIN_CALL_HEADERS_MAX = 4 };
+enum {
+    ORIGIN_CALLS_TIMEOUT_MS = 5000,
+    ORIGIN_CALLS_CONTENT_MAX = 64 * 1024,
+    ORIGIN_CALL_HEADERS_MAX = 4
+};
 
 /* Files in PEM; empty ones are left out: the system's authorities, no certificate of ours. */
 struct origin_calls_options {
@@ -36,7 +42,8 @@ struct origin_call {
     struct fb_str url;
     struct fb_str body;
     const char *headers[ORIGIN_CALL_HEADERS_MAX]; /* "Name: value"; up to the first NULL */
-    unsigned status;                              /* out: 0 if there was no answer */
+    unsigned status;                              /* out: 0 if there was no whole head */
+    unsigned took_ms;                             /* out */
 };
 
 /* Makes all of them, and returns when each has its answer, or none. */

@@ -17,7 +17,8 @@
 #include <stdio.h>
 
 enum {
-    TURNS = 32, /* events of each receiver in one run */
+    TURNS = 32,    /* events of each receiver in one run */
+    SLOW_MS = 500, /* who takes longer has one */
     HEADER_MAX = 160,
     ID_MAX = 40
 };
@@ -47,6 +48,7 @@ struct parcel {
     struct fb_buf body; /* owned */
     char id[HEADER_MAX];
     char signature[HEADER_MAX];
+    bool *is_slow; /* its receiver, in this run */
 };
 
 int origin_hooks_new(const struct origin_hooks_options *options, struct origin_hooks **ret_hooks)
@@ -139,16 +141,20 @@ static int parcel_settle(struct origin_hooks *hooks, const struct parcel *parcel
 
 /* ---- rounds ---------------------------------------------------------------------------- */
 
-/* The next event of each receiver. */
+/* The next event of each receiver that is not slow: nobody waits for one that is. */
 static int parcels_collect(struct origin_hooks *hooks, struct fb_arena *arena,
-                           struct parcel parcels[ORIGIN_HOOKS_MAX], size_t *ret_n)
+                           bool is_slow[ORIGIN_HOOKS_MAX], struct parcel parcels[ORIGIN_HOOKS_MAX],
+                           size_t *ret_n)
 {
     int64_t now_s = fb_clock_wall_ms(hooks->options.clock) / 1000;
     size_t n = 0;
 
     for (size_t i = 0; i < hooks->options.n_hooks; i++) {
         struct parcel *parcel = &parcels[n];
-        *parcel = (struct parcel){.hook = &hooks->options.hooks[i]};
+        *parcel = (struct parcel){.hook = &hooks->options.hooks[i], .is_slow = &is_slow[i]};
+        if (is_slow[i]) {
+            continue;
+        }
         int err = origin_catalog_hook_due(hooks->options.catalog, arena, parcel->hook->url,
                                           &parcel->event);
         if (err == FB_OK) {
@@ -180,6 +186,7 @@ static int parcels_send(struct origin_hooks *hooks, struct parcel *parcels, size
     for (size_t i = 0; i < n; i++) {
         int err = parcel_settle(hooks, &parcels[i], calls[i].status);
         first_err = first_err < 0 ? first_err : err;
+        *parcels[i].is_slow = calls[i].took_ms > SLOW_MS;
         fb_buf_done(&parcels[i].body);
     }
     return first_err;
@@ -189,12 +196,13 @@ int origin_hooks_run(void *ctx)
 {
     struct origin_hooks *hooks = ctx;
     struct parcel parcels[ORIGIN_HOOKS_MAX];
+    bool is_slow[ORIGIN_HOOKS_MAX] = {false};
     size_t n = 1;
     int err = FB_OK;
 
     for (int turn = 0; turn < TURNS && err == FB_OK && n > 0; turn++) {
         FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
-        err = parcels_collect(hooks, &arena, parcels, &n);
+        err = parcels_collect(hooks, &arena, is_slow, parcels, &n);
         int sent = parcels_send(hooks, parcels, n);
         err = err < 0 ? err : sent;
     }

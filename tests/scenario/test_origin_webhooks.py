@@ -3,7 +3,9 @@ import hashlib
 import hmac
 import http.server
 import json
+import socket
 import threading
+import time
 
 from catalogue import CONFIG, Catalogue
 from lab import until
@@ -94,3 +96,44 @@ def test_a_new_receiver_hears_of_what_is_new(lab):
     origin.start()
     after = catalogue.publish(ada, "after")
     until(lambda: receiver.kinds() == [("video.ready", after)], "the new one is told")
+
+
+class Rude:
+    """Answers with a head, as far as `answer` is one, and then sends without end."""
+
+    def __init__(self, answer, more):
+        self.server, self.n_sent = socket.create_server(("127.0.0.1", 0)), 0
+        self.answer, self.more = answer, more
+        threading.Thread(target=self.run, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}/events"
+
+    def run(self):
+        while True:
+            client, _ = self.server.accept()
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with client:
+            try:
+                client.recv(65536)
+                client.sendall(self.answer)
+                while self.more:
+                    client.sendall(self.more)
+                    self.n_sent += len(self.more)
+                client.recv(1)  # hangs up when the origin does
+            except OSError:
+                pass
+
+
+def test_nobody_waits_for_receivers_that_hang_or_never_end(lab):
+    one, endless = Receiver(), Rude(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536)
+    hanging = Rude(b"HTTP/1.1 200 OK\r\nX-Half: a", b"")
+    origin, catalogue = start(lab, one, endless, hanging)
+    ada = catalogue.person("ada@example.org")
+    videos = [catalogue.publish(ada) for _ in range(12)]
+    until(lambda: len(one.taken) == len(videos), "all are told in one round or two", 12)
+    assert endless.n_sent < 64 * 1024 * 1024, "of content without end little is read"
+    until(lambda: '"status":0' in origin.log(), "half a head is no answer")
+    began = time.monotonic()
+    origin.stop()
+    assert time.monotonic() - began < 10
