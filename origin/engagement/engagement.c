@@ -195,7 +195,11 @@ int origin_engagement_comment_remove(struct origin_engagement *engagement,
     if (!may && (err = origin_engagement_is_admin(engagement, user, &may)) < 0) {
         return err;
     }
-    return may ? origin_catalog_comment_remove(catalog, comment) : FB_E_DENIED;
+    if (!may) {
+        bool is_hidden = video.privacy == ORIGIN_PRIVACY_PRIVATE || video.deactivated_ms != 0;
+        return is_hidden ? FB_E_NOT_FOUND : FB_E_DENIED; /* as if neither were there */
+    }
+    return origin_catalog_comment_remove(catalog, comment);
 }
 
 int origin_engagement_moderate(struct origin_engagement *engagement,

@@ -95,6 +95,17 @@ def test_private_videos_are_there_for_their_owner_and_admins_alone(lab):
     assert listed(catalogue, ada) == set()
 
 
+def test_comments_on_a_video_that_became_private_are_hidden_with_it(lab):
+    catalogue = start(lab)
+    ada, bob, eve = (catalogue.person(f"{name}@example.org") for name in ("ada", "bob", "eve"))
+    video = catalogue.publish(ada)
+    comment = bob.post(f"videos/{video}/comments", {"text": "Well"}).json()["id"]
+    assert eve.delete(f"comments/{comment}").status == 403
+    privacy(ada, video, privacy="private")
+    assert eve.delete(f"comments/{comment}").status == 404
+    assert bob.delete(f"comments/{comment}").status == 204
+
+
 def test_media_of_private_videos_wants_a_pass(lab):
     catalogue = start(lab)
     ada = catalogue.person("ada@example.org")
