@@ -1,6 +1,6 @@
 #include "origin/objects/lease.h"
 
-#include "base/client/client.h"
+#include "base/client/trip.h"
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
@@ -10,7 +10,6 @@
 #include "base/http/date.h"
 #include "base/http/range.h"
 #include "base/loop/file_reader.h"
-#include "base/loop/loop.h"
 #include "base/sys/backoff.h"
 #include "base/sys/file.h"
 #include "origin/objects/count.h"
@@ -21,7 +20,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,11 +54,9 @@ struct lease_put {
     char key[ORIGIN_OBJECTS_KEY_MAX + 1];
 };
 
-/* One attempt at a request, on its caller's stack until it is signaled. */
-struct call {
-    struct fb_post post;
-    struct fb_fetch fetch;
-    struct fb_op wait;
+/* One attempt at a request, on its caller's stack. */
+struct attempt {
+    struct fb_trip trip;
     struct lease *lease;
     struct fb_arena arena;
     struct fb_header headers[MAX_HEADERS];
@@ -72,109 +68,42 @@ struct call {
     char *into; /* or NULL: what comes is dropped */
     size_t into_len;
     size_t received;
-
-    struct fb_reader *body; /* of the response; owned while read */
-    int result;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool is_done; /* under lock; the struct may be gone once it is set */
 };
 
 /* ---- on the loop ------------------------------------------------------------------ */
 
-static void call_finish(struct call *call, int result)
+static int attempt_take(struct fb_trip *trip, struct fb_str bytes)
 {
-    fb_reader_close(call->body);
-    call->body = NULL;
-    (void)pthread_mutex_lock(&call->lock);
-    call->result = result;
-    call->is_done = true;
-    (void)pthread_cond_signal(&call->changed);
-    (void)pthread_mutex_unlock(&call->lock);
+    struct attempt *attempt = FB_CONTAINER_OF(trip, struct attempt, trip);
+
+    if (attempt->into == NULL || trip->fetch.response.status != 206) {
+        return FB_OK;
+    }
+    if (bytes.len > attempt->into_len - attempt->received) {
+        return FB_E_MALFORMED;
+    }
+    memcpy(attempt->into + attempt->received, bytes.ptr, bytes.len);
+    attempt->received += bytes.len;
+    return FB_OK;
 }
 
-static void call_on_more(struct fb_op *op);
-
-static bool call_takes(const struct call *call)
+static int attempt_prepare(struct fb_trip *trip)
 {
-    return call->into != NULL && call->fetch.response.status == 206;
-}
+    struct attempt *attempt = FB_CONTAINER_OF(trip, struct attempt, trip);
+    const struct origin_lease_options *options = &attempt->lease->options;
 
-static void call_read(struct call *call)
-{
-    struct fb_slice slice;
-    int err = FB_OK;
-
-    while ((err = fb_reader_next(call->body, &slice)) == FB_OK) {
-        bool fits = !call_takes(call) || slice.bytes.len <= call->into_len - call->received;
-        if (fits && call_takes(call)) {
-            memcpy(call->into + call->received, slice.bytes.ptr, slice.bytes.len);
-            call->received += slice.bytes.len;
-        }
-        fb_slice_release(&slice);
-        if (!fits) {
-            call_finish(call, FB_E_MALFORMED);
-            return;
-        }
+    if (trip->fetch.method != FB_METHOD_PUT) {
+        return FB_OK;
     }
-    if (err == FB_E_LATER) {
-        fb_op_init(&call->wait, call->lease->options.loop, call_on_more);
-        fb_reader_wait(call->body, &call->wait);
-        return;
+    /* The descriptor stays the caller's: the reader closes its own. */
+    int fd = fcntl(attempt->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
     }
-    call_finish(call, err == FB_E_END ? FB_OK : err);
-}
-
-static void call_on_more(struct fb_op *op)
-{
-    struct call *call = FB_CONTAINER_OF(op, struct call, wait);
-
-    if (op->result < 0) {
-        call_finish(call, op->result);
-        return;
-    }
-    call_read(call);
-}
-
-static void call_on_head(struct fb_op *op)
-{
-    struct call *call = FB_CONTAINER_OF(op, struct call, fetch.op);
-
-    if (op->result < 0) {
-        call_finish(call, op->result);
-        return;
-    }
-    call->body = call->fetch.body;
-    call_read(call);
-}
-
-static void call_start(struct fb_post *post)
-{
-    struct call *call = FB_CONTAINER_OF(post, struct call, post);
-    const struct origin_lease_options *options = &call->lease->options;
-    struct fb_fetch *fetch = &call->fetch;
-
-    fetch->url = options->url;
-    fetch->url.target = fb_str_from(call->target);
-    fetch->tls = options->tls;
-    fetch->headers = call->headers;
-    fetch->n_headers = call->n_headers;
-    if (fetch->method == FB_METHOD_PUT) {
-        /* The descriptor stays the caller's: the reader closes its own. */
-        int fd = fcntl(call->fd, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0) {
-            call_finish(call, -errno);
-            return;
-        }
-        fetch->request_length = (int64_t)call->length;
-        fetch->request_body =
-            fb_file_reader_open(options->loop, options->pool, fd, 0, call->length);
-    }
-    fetch->head_timeout_ms = TIMEOUT_MS;
-    fetch->body_timeout_ms = TIMEOUT_MS;
-    fetch->arena = &call->arena;
-    fb_op_init(&fetch->op, options->loop, call_on_head);
-    fb_client_fetch(options->client, fetch);
+    trip->fetch.request_length = (int64_t)attempt->length;
+    trip->fetch.request_body =
+        fb_file_reader_open(options->loop, options->pool, fd, 0, attempt->length);
+    return FB_OK;
 }
 
 /* ---- on a worker's thread ------------------------------------------------------------- */
@@ -206,40 +135,48 @@ static int status_to_err(unsigned status)
     }
 }
 
-static void call_add_header(struct call *call, struct fb_str name, struct fb_str value)
+static void attempt_add_header(struct attempt *attempt, struct fb_str name, struct fb_str value)
 {
-    call->headers[call->n_headers++] = (struct fb_header){name, value};
+    attempt->headers[attempt->n_headers++] = (struct fb_header){name, value};
 }
 
-static void call_init(struct call *call, struct lease *lease, enum fb_method method,
-                      struct fb_str key)
+static void attempt_init(struct attempt *attempt, struct lease *lease, enum fb_method method,
+                         struct fb_str key)
 {
-    *call = (struct call){.lease = lease, .post.run = call_start, .fd = -1};
-    call->fetch.method = method;
-    (void)snprintf(call->target, sizeof(call->target), TARGET "%.*s", FB_STR_ARG(key));
-    call_add_header(call, FB_STR("Authorization"), fb_str_from(lease->authorization));
-    call_add_header(call, FB_STR("Forebay-Lease"), fb_str_from(lease->lease));
+    *attempt = (struct attempt){
+        .lease = lease,
+        .fd = -1,
+        .trip = {.loop = lease->options.loop,
+                 .client = lease->options.client,
+                 .prepare = attempt_prepare,
+                 .take = attempt_take,
+                 .fetch = {.method = method,
+                           .url = lease->options.url,
+                           .tls = lease->options.tls,
+                           .head_timeout_ms = TIMEOUT_MS,
+                           .body_timeout_ms = TIMEOUT_MS}},
+    };
+    (void)snprintf(attempt->target, sizeof(attempt->target), TARGET "%.*s", FB_STR_ARG(key));
+    attempt_add_header(attempt, FB_STR("Authorization"), fb_str_from(lease->authorization));
+    attempt_add_header(attempt, FB_STR("Forebay-Lease"), fb_str_from(lease->lease));
 }
 
-/* One attempt; the head of the answer stays in the arena. */
-static int call_run(struct call *call)
+/* The head of the answer stays in the arena until attempt_done(). */
+static int attempt_run(struct attempt *attempt)
 {
-    (void)pthread_mutex_init(&call->lock, NULL);
-    (void)pthread_cond_init(&call->changed, NULL);
-    fb_loop_post(call->lease->options.loop, &call->post);
-    (void)pthread_mutex_lock(&call->lock);
-    while (!call->is_done) {
-        (void)pthread_cond_wait(&call->changed, &call->lock);
-    }
-    (void)pthread_mutex_unlock(&call->lock);
-    (void)pthread_cond_destroy(&call->changed);
-    (void)pthread_mutex_destroy(&call->lock);
-    return call->result < 0 ? call->result : status_to_err(call->fetch.response.status);
+    struct fb_fetch *fetch = &attempt->trip.fetch;
+
+    fetch->url.target = fb_str_from(attempt->target);
+    fetch->headers = attempt->headers;
+    fetch->n_headers = attempt->n_headers;
+    fetch->arena = &attempt->arena;
+    int err = fb_trip_run(&attempt->trip);
+    return err < 0 ? err : status_to_err(fetch->response.status);
 }
 
-static void call_done(struct call *call)
+static void attempt_done(struct attempt *attempt)
 {
-    fb_arena_done(&call->arena);
+    fb_arena_done(&attempt->arena);
 }
 
 static bool may_pass(int err)
@@ -270,10 +207,10 @@ static struct lease *lease_of(struct origin_objects *objects)
     return FB_CONTAINER_OF(objects, struct lease, base);
 }
 
-static void object_load(const struct call *call, struct origin_object *object)
+static void object_load(const struct attempt *attempt, struct origin_object *object)
 {
-    const struct fb_headers *headers = &call->fetch.response.headers;
-    int64_t now_s = fb_clock_wall_ms(call->lease->base.clock) / 1000;
+    const struct fb_headers *headers = &attempt->trip.fetch.response.headers;
+    int64_t now_s = fb_clock_wall_ms(attempt->lease->base.clock) / 1000;
     int64_t modified_s = 0;
     uint64_t size = 0;
 
@@ -293,13 +230,13 @@ static int lease_find(struct origin_objects *objects, struct fb_str key,
     int err = FB_OK;
 
     for (uint32_t n = 0; lease_tries(lease_of(objects), n, err); n++) {
-        struct call call;
-        call_init(&call, lease_of(objects), FB_METHOD_HEAD, key);
-        err = call_run(&call);
+        struct attempt attempt;
+        attempt_init(&attempt, lease_of(objects), FB_METHOD_HEAD, key);
+        err = attempt_run(&attempt);
         if (err == FB_OK) {
-            object_load(&call, &object);
+            object_load(&attempt, &object);
         }
-        call_done(&call);
+        attempt_done(&attempt);
         if (err == FB_OK) {
             *ret_object = object;
             break;
@@ -314,22 +251,22 @@ static int read_rest(const struct origin_object *object, uint64_t offset, char *
 {
     struct fb_str key = fb_str_from(object->key);
     char range[64];
-    struct call call;
+    struct attempt attempt;
 
-    call_init(&call, lease_of(object->objects), FB_METHOD_GET, key);
+    attempt_init(&attempt, lease_of(object->objects), FB_METHOD_GET, key);
     (void)snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64, offset + *received,
                    offset + n - 1);
-    call_add_header(&call, FB_STR("Range"), fb_str_from(range));
-    call.into = to + *received;
-    call.into_len = n - *received;
-    int err = call_run(&call);
-    *received += call.received;
-    if (err == FB_OK && call.fetch.response.status != 206) {
+    attempt_add_header(&attempt, FB_STR("Range"), fb_str_from(range));
+    attempt.into = to + *received;
+    attempt.into_len = n - *received;
+    int err = attempt_run(&attempt);
+    *received += attempt.received;
+    if (err == FB_OK && attempt.trip.fetch.response.status != 206) {
         err = FB_E_FOREIGN;
     } else if (err == FB_OK && *received < n) {
         err = FB_E_CLOSED;
     }
-    call_done(&call);
+    attempt_done(&attempt);
     return err;
 }
 
@@ -359,13 +296,13 @@ static int send_file(struct lease *lease, struct fb_str key, int fd, uint64_t si
     fb_base64_encode(&digest, FB_BASE64_STD, fb_sha256_str(sha256));
     fb_buf_append_byte(&digest, ':');
     for (uint32_t n = 0; lease_tries(lease, n, err); n++) {
-        struct call call;
-        call_init(&call, lease, FB_METHOD_PUT, key);
-        call_add_header(&call, FB_STR("Content-Digest"), fb_buf_str(&digest));
-        call.fd = fd;
-        call.length = size;
-        err = call_run(&call);
-        call_done(&call);
+        struct attempt attempt;
+        attempt_init(&attempt, lease, FB_METHOD_PUT, key);
+        attempt_add_header(&attempt, FB_STR("Content-Digest"), fb_buf_str(&digest));
+        attempt.fd = fd;
+        attempt.length = size;
+        err = attempt_run(&attempt);
+        attempt_done(&attempt);
         if (err == FB_OK) {
             break;
         }

@@ -1,6 +1,6 @@
 #include "origin/worker/remote.h"
 
-#include "base/client/client.h"
+#include "base/client/trip.h"
 #include "base/core/alloc.h"
 #include "base/core/err.h"
 #include "base/json/json.h"
@@ -12,7 +12,6 @@
 #include "base/tls/config.h"
 #include "origin/objects/lease.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 enum {
@@ -45,110 +44,34 @@ struct origin_remote {
     char *token; /* owned */
 };
 
-/* One call, on its caller's stack until it is signaled. */
-struct call {
-    struct fb_post post;
-    struct fb_fetch fetch;
-    struct fb_op wait;
-    struct origin_remote *remote;
-    struct fb_arena arena;
-    struct fb_header headers[2];
-    char target[TARGET_MAX];
-    struct fb_buf request;  /* taken over by the fetch */
-    struct fb_buf answer;   /* content of the response */
-    struct fb_reader *body; /* of the response; owned while read */
+/* One request of the API, on its caller's stack. */
+struct ask {
+    struct fb_trip trip;
+    struct fb_buf request; /* taken over by the fetch */
+    struct fb_buf answer;  /* content of the response */
     size_t max_answer;
-    uint32_t timeout_ms;
-    int result;
-
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool is_done; /* under lock; the struct may be gone once it is set */
 };
 
 /* ---- on the loop ------------------------------------------------------------- */
 
-static void call_finish(struct call *call, int result)
+static int ask_prepare(struct fb_trip *trip)
 {
-    fb_reader_close(call->body);
-    call->body = NULL;
-    (void)pthread_mutex_lock(&call->lock);
-    call->result = result;
-    call->is_done = true;
-    (void)pthread_cond_signal(&call->changed);
-    (void)pthread_mutex_unlock(&call->lock);
+    struct ask *ask = FB_CONTAINER_OF(trip, struct ask, trip);
+
+    trip->fetch.request_length = (int64_t)ask->request.len;
+    trip->fetch.request_body = fb_reader_of_buf(&ask->request);
+    return FB_OK;
 }
 
-static void call_on_more(struct fb_op *op);
-
-static void call_read(struct call *call)
+static int ask_take(struct fb_trip *trip, struct fb_str bytes)
 {
-    struct fb_slice slice;
-    int err = FB_OK;
+    struct ask *ask = FB_CONTAINER_OF(trip, struct ask, trip);
 
-    while ((err = fb_reader_next(call->body, &slice)) == FB_OK) {
-        bool fits = call->answer.len + slice.bytes.len <= call->max_answer;
-        if (fits) {
-            fb_buf_append(&call->answer, slice.bytes);
-        }
-        fb_slice_release(&slice);
-        if (!fits) {
-            call_finish(call, FB_E_LIMIT);
-            return;
-        }
+    if (bytes.len > ask->max_answer - ask->answer.len) {
+        return FB_E_LIMIT;
     }
-    if (err == FB_E_LATER) {
-        fb_op_init(&call->wait, call->remote->loop, call_on_more);
-        fb_reader_wait(call->body, &call->wait);
-        return;
-    }
-    call_finish(call, err == FB_E_END ? FB_OK : err);
-}
-
-static void call_on_more(struct fb_op *op)
-{
-    struct call *call = FB_CONTAINER_OF(op, struct call, wait);
-
-    if (op->result < 0) {
-        call_finish(call, op->result);
-        return;
-    }
-    call_read(call);
-}
-
-static void call_on_head(struct fb_op *op)
-{
-    struct call *call = FB_CONTAINER_OF(op, struct call, fetch.op);
-
-    if (op->result < 0) {
-        call_finish(call, op->result);
-        return;
-    }
-    call->body = call->fetch.body;
-    call_read(call);
-}
-
-static void call_start(struct fb_post *post)
-{
-    struct call *call = FB_CONTAINER_OF(post, struct call, post);
-    struct origin_remote *remote = call->remote;
-
-    call->headers[0] = (struct fb_header){FB_STR("Content-Type"), FB_STR("application/json")};
-    call->headers[1] =
-        (struct fb_header){FB_STR("Authorization"), fb_str_from(remote->authorization)};
-    call->fetch.url = remote->url;
-    call->fetch.url.target = fb_str_from(call->target);
-    call->fetch.method = FB_METHOD_POST;
-    call->fetch.headers = call->headers;
-    call->fetch.n_headers = FB_ARRAY_LEN(call->headers);
-    call->fetch.request_length = (int64_t)call->request.len;
-    call->fetch.request_body = fb_reader_of_buf(&call->request);
-    call->fetch.tls = remote->party;
-    call->fetch.connect_timeout_ms = CONNECT_TIMEOUT_MS;
-    call->fetch.head_timeout_ms = call->timeout_ms;
-    call->fetch.arena = &call->arena;
-    fb_op_init(&call->fetch.op, remote->loop, call_on_head);
-    fb_client_fetch(remote->client, &call->fetch);
+    fb_buf_append(&ask->answer, bytes);
+    return FB_OK;
 }
 
 /* ---- on a worker's thread ------------------------------------------------------ */
@@ -185,28 +108,35 @@ struct remote_verb {
 static int remote_call(struct origin_remote *remote, const struct remote_verb *verb,
                        const struct fb_json *body, struct fb_buf *answer)
 {
-    struct call call = {.remote = remote,
-                        .post.run = call_start,
-                        .timeout_ms = verb->timeout_ms,
-                        .max_answer = verb->max_answer};
+    const struct fb_header headers[] = {
+        {FB_STR("Content-Type"), FB_STR("application/json")},
+        {FB_STR("Authorization"), fb_str_from(remote->authorization)},
+    };
+    FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+    char target[TARGET_MAX];
+    struct ask ask = {
+        .max_answer = verb->max_answer,
+        .trip = {.loop = remote->loop,
+                 .client = remote->client,
+                 .prepare = ask_prepare,
+                 .take = ask_take,
+                 .fetch = {.url = remote->url,
+                           .tls = remote->party,
+                           .method = FB_METHOD_POST,
+                           .headers = headers,
+                           .n_headers = FB_ARRAY_LEN(headers),
+                           .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                           .head_timeout_ms = verb->timeout_ms,
+                           .arena = &arena}},
+    };
 
-    (void)snprintf(call.target, sizeof(call.target), "/internal/v1/tasks/%s", verb->name);
-    fb_json_dump(body, &call.request);
-    (void)pthread_mutex_init(&call.lock, NULL);
-    (void)pthread_cond_init(&call.changed, NULL);
-    fb_loop_post(remote->loop, &call.post);
-    (void)pthread_mutex_lock(&call.lock);
-    while (!call.is_done) {
-        (void)pthread_cond_wait(&call.changed, &call.lock);
-    }
-    (void)pthread_mutex_unlock(&call.lock);
-    (void)pthread_cond_destroy(&call.changed);
-    (void)pthread_mutex_destroy(&call.lock);
-
-    int err = call.result < 0 ? call.result : status_to_err(call.fetch.response.status);
-    fb_buf_append(answer, fb_buf_str(&call.answer));
-    fb_buf_done(&call.answer);
-    fb_arena_done(&call.arena);
+    (void)snprintf(target, sizeof(target), "/internal/v1/tasks/%s", verb->name);
+    ask.trip.fetch.url.target = fb_str_from(target);
+    fb_json_dump(body, &ask.request);
+    int err = fb_trip_run(&ask.trip);
+    err = err < 0 ? err : status_to_err(ask.trip.fetch.response.status);
+    fb_buf_append(answer, fb_buf_str(&ask.answer));
+    fb_buf_done(&ask.answer);
     return err;
 }
 
