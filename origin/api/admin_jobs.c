@@ -127,18 +127,14 @@ static int store_whole(const struct origin_api *api, struct fb_call *call, struc
 {
     struct origin_catalog *catalog = api->options.catalog;
     struct origin_job_attempt *attempts = NULL;
-    struct origin_job_task *tasks = NULL;
+    struct origin_job_tasks tasks = {.items = NULL};
     FB_AUTO(fb_json_freep) struct fb_json *request = NULL;
     struct origin_job job;
     size_t n_attempts = 0;
-    size_t n_tasks = 0;
-    uint32_t total = 0;
-    uint32_t done = 0;
 
     int err = origin_catalog_job_get(catalog, call->arena, id, &job);
     if (err < 0 ||
-        (err = origin_catalog_job_tasks(catalog, call->arena, id, TASKS_MAX, &tasks, &n_tasks,
-                                        &total, &done)) < 0 ||
+        (err = origin_catalog_job_tasks(catalog, call->arena, id, TASKS_MAX, &tasks)) < 0 ||
         (err = origin_catalog_job_attempts(catalog, call->arena, id, ATTEMPTS_MAX, &attempts,
                                            &n_attempts)) < 0) {
         return err;
@@ -149,11 +145,11 @@ static int store_whole(const struct origin_api *api, struct fb_call *call, struc
         fb_json_set(root, "request", request);
         request = NULL;
     }
-    fb_json_set_int(root, "tasks_total", total);
-    fb_json_set_int(root, "tasks_done", done);
+    fb_json_set_int(root, "tasks_total", tasks.total);
+    fb_json_set_int(root, "tasks_done", tasks.done);
     struct fb_json *items = fb_json_set_array(root, "tasks");
-    for (size_t i = 0; i < n_tasks; i++) {
-        store_task(fb_json_add_object(items), &tasks[i]);
+    for (size_t i = 0; i < tasks.n; i++) {
+        store_task(fb_json_add_object(items), &tasks.items[i]);
     }
     items = fb_json_set_array(root, "attempts");
     for (size_t i = 0; i < n_attempts; i++) {

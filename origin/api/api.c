@@ -136,7 +136,7 @@ int origin_api_seen_video(const struct origin_api *api, struct fb_call *call,
 int origin_api_own_video(const struct origin_api *api, struct fb_call *call,
                          struct origin_video *ret_video)
 {
-    struct origin_video video;
+    struct origin_video video = {.privacy = ORIGIN_PRIVACY_PRIVATE};
     struct origin_id user;
 
     int err = origin_api_user(api, call, &user);

@@ -323,8 +323,10 @@ static int join_parts(const struct origin_api *api, struct fb_call *call,
         }
         return err == FB_E_NOT_FOUND ? FB_OK : err;
     }
-    err = origin_ledger_complete(origin_upload_ledger(api->options.upload), call->arena, &place,
-                                 &upload, parts, n, &row, &fault);
+    err = origin_ledger_complete(origin_upload_ledger(api->options.upload), call->arena,
+                                 &(struct origin_ledger_completion){
+                                     .place = &place, .upload = &upload, .parts = parts, .n = n},
+                                 &row, &fault);
     return err < 0 ? answer_missing(call, &fault) : FB_OK;
 }
 

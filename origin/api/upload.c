@@ -158,8 +158,10 @@ static int parts_read(struct origin_api_answer *answer, const struct origin_id *
     struct parts parts = {.upload = *upload, .size = origin_upload_part_size(answer->video->bytes)};
 
     parts.n = count_parts(answer->video->bytes, parts.size);
-    int err = origin_catalog_upload_parts(answer->api->options.catalog, answer->call->arena, upload,
-                                          0, ORIGIN_PART_MAX, &parts.have, &parts.n_have);
+    int err = origin_catalog_upload_parts(
+        answer->api->options.catalog, answer->call->arena,
+        &(struct origin_upload_part_query){.upload = upload, .limit = ORIGIN_PART_MAX}, &parts.have,
+        &parts.n_have);
     if (err < 0) {
         origin_api_broken(answer->call, err, "read the parts of an upload");
         return err;
@@ -180,7 +182,9 @@ static int store_part_url(struct origin_api_answer *answer, const struct parts *
     answer->ask.content_length = (int64_t)size;
     fb_json_set_int(item, "part", number);
     fb_json_set_int(item, "size", (int64_t)size);
-    return origin_api_answer_url(answer, item);
+    int err = origin_api_answer_url(answer, item);
+    answer->ask.upload = NULL; /* `parts` may go before the answer does */
+    return err;
 }
 
 /* The first parts that are not there. */

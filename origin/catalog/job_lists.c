@@ -115,8 +115,7 @@ static int tasks_count(struct fb_db *db, const struct origin_id *job, uint32_t *
 
 int origin_catalog_job_tasks(struct origin_catalog *catalog, struct fb_arena *arena,
                              const struct origin_id *job, size_t limit,
-                             struct origin_job_task **ret_tasks, size_t *ret_n, uint32_t *ret_total,
-                             uint32_t *ret_done)
+                             struct origin_job_tasks *ret_tasks)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
     int err = fb_db_take(catalog->pool, &hold);
@@ -130,9 +129,8 @@ int origin_catalog_job_tasks(struct origin_catalog *catalog, struct fb_arena *ar
                  " ORDER BY state <> 'dead', state <> 'running', due_ms, place LIMIT ?2");
     fb_db_bind_str(&q, 1, origin_id_str(job));
     fb_db_bind_int(&q, 2, (int64_t)limit);
-    struct origin_job_task *tasks = fb_arena_alloc(arena, limit * sizeof(*tasks));
-    size_t n = 0;
-    while (n < limit && (err = fb_db_step(&q)) == FB_OK) {
+    struct origin_job_tasks tasks = {.items = fb_arena_alloc(arena, limit * sizeof(*tasks.items))};
+    while (tasks.n < limit && (err = fb_db_step(&q)) == FB_OK) {
         struct origin_job_task task = {.id = origin_catalog_column_id(&q, 0),
                                        .state = origin_catalog_column_dup(&q, arena, 4),
                                        .permille = (uint32_t)fb_db_column_int(&q, 5),
@@ -140,14 +138,13 @@ int origin_catalog_job_tasks(struct origin_catalog *catalog, struct fb_arena *ar
                                        .worker = origin_catalog_column_dup(&q, arena, 7),
                                        .run_after_ms = fb_db_column_int(&q, 8)};
         place_of_row(&q, 1, &task.kind, &task.pass, &task.index);
-        tasks[n++] = task;
+        tasks.items[tasks.n++] = task;
     }
     if ((err < 0 && err != FB_E_END) ||
-        (err = tasks_count(hold.db, job, ret_total, ret_done)) < 0) {
+        (err = tasks_count(hold.db, job, &tasks.total, &tasks.done)) < 0) {
         return err;
     }
     *ret_tasks = tasks;
-    *ret_n = n;
     return FB_OK;
 }
 

@@ -129,12 +129,17 @@ struct origin_job_task {
     int64_t run_after_ms;
 };
 
-/* Those that are not done, the next due first, at most `limit`; and how many there are in all
- * and done. */
+struct origin_job_tasks {
+    struct origin_job_task *items; /* in the arena: not done, the next due first */
+    size_t n;                      /* of `items` */
+    uint32_t total;                /* of the job, whether they are in `items` or not */
+    uint32_t done;                 /* of `total` */
+};
+
+/* At most `limit` items. */
 FB_MUST_CHECK int origin_catalog_job_tasks(struct origin_catalog *catalog, struct fb_arena *arena,
                                            const struct origin_id *job, size_t limit,
-                                           struct origin_job_task **ret_tasks, size_t *ret_n,
-                                           uint32_t *ret_total, uint32_t *ret_done);
+                                           struct origin_job_tasks *ret_tasks);
 
 struct origin_job_attempt {
     struct origin_id task;

@@ -85,7 +85,7 @@ static int forget_starts(struct fb_db *db, int64_t before_ms)
 }
 
 int origin_catalog_upload_expire(struct origin_catalog *catalog, struct fb_arena *arena,
-                                 int64_t before_ms, struct fb_str reason, size_t limit,
+                                 const struct origin_upload_expiry *expiry,
                                  struct origin_upload_row **ret_rows, size_t *ret_n)
 {
     enum { HOUR_MS = 3600 * 1000 };
@@ -94,8 +94,8 @@ int origin_catalog_upload_expire(struct origin_catalog *catalog, struct fb_arena
 
     int err = fb_db_take(catalog->pool, &hold);
     if (err < 0 || (err = fb_db_begin(hold.db, &tx)) < 0 ||
-        (err = end_untouched(hold.db, before_ms)) < 0 ||
-        (err = fail_waiting(hold.db, before_ms, reason)) < 0 ||
+        (err = end_untouched(hold.db, expiry->before_ms)) < 0 ||
+        (err = fail_waiting(hold.db, expiry->before_ms, expiry->reason)) < 0 ||
         (err = forget_starts(hold.db, origin_catalog_now(catalog) - HOUR_MS)) < 0 ||
         (err = fb_db_commit(&tx)) < 0) {
         return err;
@@ -103,8 +103,8 @@ int origin_catalog_upload_expire(struct origin_catalog *catalog, struct fb_arena
     FB_AUTO(fb_db_query_done)
     struct fb_db_query q = fb_db_query(hold.db, "SELECT " ORIGIN_UPLOAD_COLUMNS
                                                 " FROM uploads u WHERE u.state = 'old' LIMIT ?1");
-    fb_db_bind_int(&q, 1, (int64_t)limit);
-    return rows_read(&q, arena, limit, ret_rows, ret_n);
+    fb_db_bind_int(&q, 1, (int64_t)expiry->limit);
+    return rows_read(&q, arena, expiry->limit, ret_rows, ret_n);
 }
 
 /* ---- making videos -------------------------------------------------------------------- */

@@ -373,7 +373,7 @@ int origin_catalog_upload_part_put(struct origin_catalog *catalog, const struct 
 }
 
 int origin_catalog_upload_parts(struct origin_catalog *catalog, struct fb_arena *arena,
-                                const struct origin_id *id, uint32_t after, size_t max,
+                                const struct origin_upload_part_query *query,
                                 struct origin_upload_part **ret_parts, size_t *ret_n)
 {
     FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
@@ -385,12 +385,12 @@ int origin_catalog_upload_parts(struct origin_catalog *catalog, struct fb_arena 
     struct fb_db_query q =
         fb_db_query(hold.db, "SELECT number, bytes, etag, sum, at_ms FROM upload_parts"
                              " WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3");
-    fb_db_bind_str(&q, 1, origin_id_str(id));
-    fb_db_bind_int(&q, 2, after);
-    fb_db_bind_int(&q, 3, (int64_t)max);
-    struct origin_upload_part *parts = fb_arena_alloc(arena, max * sizeof(*parts));
+    fb_db_bind_str(&q, 1, origin_id_str(query->upload));
+    fb_db_bind_int(&q, 2, query->after);
+    fb_db_bind_int(&q, 3, (int64_t)query->limit);
+    struct origin_upload_part *parts = fb_arena_alloc(arena, query->limit * sizeof(*parts));
     size_t n = 0;
-    while (n < max && (err = fb_db_step(&q)) == FB_OK) {
+    while (n < query->limit && (err = fb_db_step(&q)) == FB_OK) {
         parts[n++] = (struct origin_upload_part){
             .number = (uint32_t)fb_db_column_int(&q, 0),
             .bytes = (uint64_t)fb_db_column_int(&q, 1),

@@ -127,10 +127,16 @@ FB_MUST_CHECK int origin_catalog_upload_part_put(struct origin_catalog *catalog,
                                                  const struct origin_id *id,
                                                  const struct origin_upload_part *part);
 
-/* Those with numbers above `after`, at most `max`. */
+struct origin_upload_part_query {
+    const struct origin_id *upload; /* borrowed for the call */
+    uint32_t after;                 /* only those with greater numbers */
+    size_t limit;
+};
+
+/* In the order of their numbers, in `arena`. */
 FB_MUST_CHECK int origin_catalog_upload_parts(struct origin_catalog *catalog,
-                                              struct fb_arena *arena, const struct origin_id *id,
-                                              uint32_t after, size_t max,
+                                              struct fb_arena *arena,
+                                              const struct origin_upload_part_query *query,
                                               struct origin_upload_part **ret_parts, size_t *ret_n);
 
 /* ---- lists --------------------------------------------------------------------------- */
@@ -149,11 +155,17 @@ FB_MUST_CHECK int origin_catalog_upload_list(struct origin_catalog *catalog, str
                                              const struct origin_upload_query *query,
                                              struct origin_upload_row **ret_rows, size_t *ret_n);
 
+struct origin_upload_expiry {
+    int64_t before_ms;    /* what was touched, or made, since then is spared */
+    struct fb_str reason; /* why a video failed that has waited for longer */
+    size_t limit;         /* of rows that are given */
+};
+
 /* Uploads not touched since `before_ms` become old, but for those that are claimed, and videos that
  * have waited since then, without one, fail with `reason`. Gives old ones, at most `limit`. */
 FB_MUST_CHECK int origin_catalog_upload_expire(struct origin_catalog *catalog,
-                                               struct fb_arena *arena, int64_t before_ms,
-                                               struct fb_str reason, size_t limit,
+                                               struct fb_arena *arena,
+                                               const struct origin_upload_expiry *expiry,
                                                struct origin_upload_row **ret_rows, size_t *ret_n);
 
 /* ---- making videos --------------------------------------------------------------------- */

@@ -242,7 +242,7 @@ int origin_ledger_put_begin(struct origin_ledger *ledger, const struct origin_le
                             struct origin_ledger_put **ret_put, struct origin_fault *fault)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {.n_bytes = 0};
-    struct origin_upload_video video;
+    struct origin_upload_video video = {.bytes = 0};
 
     int err = origin_ledger_video(ledger, &arena, &ask->place, &video, fault);
     if (err < 0 || (err = origin_ledger_check_type(ask, &video, fault)) < 0 ||

@@ -119,12 +119,18 @@ struct origin_ledger_part {
     struct fb_str sum;  /* in base64; ptr NULL: not said */
 };
 
-/* Makes the file of `parts`; of all that are there if `parts` is NULL. Doing it again is fine, and
- * tells the same. `ret_row` has ETag, checksum and size, in the arena. */
+/* What is to be made a file; all borrowed for the call. */
+struct origin_ledger_completion {
+    const struct origin_ledger_place *place; /* as origin_ledger_find() takes it */
+    const struct origin_id *upload;
+    const struct origin_ledger_part *parts; /* ascending; NULL: all that are there */
+    size_t n;                               /* of `parts` */
+};
+
+/* Makes the file. Doing it again is fine, and tells the same. `ret_row` has ETag, checksum and
+ * size, in the arena. */
 FB_MUST_CHECK int origin_ledger_complete(struct origin_ledger *ledger, struct fb_arena *arena,
-                                         const struct origin_ledger_place *place,
-                                         const struct origin_id *upload,
-                                         const struct origin_ledger_part *parts, size_t n,
+                                         const struct origin_ledger_completion *completion,
                                          struct origin_upload_row *ret_row,
                                          struct origin_fault *fault);
 

@@ -182,6 +182,17 @@ static int whole_add(struct whole *whole, const struct origin_upload_part *part)
     return FB_OK;
 }
 
+/* Whether the part that is there is the one that its completer names. */
+static bool is_wanted(const struct origin_upload_part *have, const struct origin_ledger_part *want)
+{
+    struct fb_str sum = fb_str_skip(have->sum, fb_str_find(have->sum, ' ') + 1);
+
+    if (want->etag.ptr != NULL && !fb_str_equal_nocase(want->etag, have->etag)) {
+        return false;
+    }
+    return want->sum.ptr == NULL || sum.len == 0 || fb_str_equal(want->sum, sum);
+}
+
 /* The parts that were asked for among those that are there; both ascend. */
 static int whole_choose(struct whole *whole, const struct origin_upload_part *have, size_t n_have,
                         const struct origin_ledger_part *want, size_t n_want,
@@ -196,11 +207,7 @@ static int whole_choose(struct whole *whole, const struct origin_upload_part *ha
         while (at < n_have && have[at].number < want[i].number) {
             at++;
         }
-        struct fb_str sum = at < n_have ? have[at].sum : FB_STR_NONE;
-        sum = fb_str_skip(sum, fb_str_find(sum, ' ') + 1);
-        if (at == n_have || have[at].number != want[i].number ||
-            (want[i].etag.ptr != NULL && !fb_str_equal_nocase(want[i].etag, have[at].etag)) ||
-            (want[i].sum.ptr != NULL && sum.len > 0 && !fb_str_equal(want[i].sum, sum))) {
+        if (at == n_have || have[at].number != want[i].number || !is_wanted(&have[at], &want[i])) {
             return part_fault(fault, want[i].number);
         }
         if (i + 1 < n_want && have[at].bytes < ORIGIN_PART_LEAST) {
@@ -241,14 +248,19 @@ static const struct origin_ledger_part *want_all(struct fb_arena *arena,
 }
 
 static int whole_read(struct origin_ledger *ledger, struct fb_arena *arena,
-                      const struct origin_upload_row *row, const struct origin_ledger_part *want,
-                      size_t n_want, struct whole *whole, struct origin_fault *fault)
+                      const struct origin_upload_row *row,
+                      const struct origin_ledger_completion *completion, struct whole *whole,
+                      struct origin_fault *fault)
 {
+    const struct origin_ledger_part *want = completion->parts;
     struct origin_upload_part *have = NULL;
+    size_t n_want = completion->n;
     size_t n_have = 0;
 
-    int err = origin_catalog_upload_parts(ledger->options.catalog, arena, &row->id, 0,
-                                          ORIGIN_PART_MAX, &have, &n_have);
+    int err = origin_catalog_upload_parts(
+        ledger->options.catalog, arena,
+        &(struct origin_upload_part_query){.upload = &row->id, .limit = ORIGIN_PART_MAX}, &have,
+        &n_have);
     if (err < 0) {
         return origin_fault_of(fault, err);
     }
@@ -384,35 +396,34 @@ static void join_leave(struct origin_ledger *ledger, struct ledger_join *join)
 }
 
 static int complete(struct origin_ledger *ledger, struct fb_arena *arena,
-                    struct origin_upload_row *row, const struct origin_ledger_part *parts, size_t n,
-                    struct origin_fault *fault)
+                    struct origin_upload_row *row,
+                    const struct origin_ledger_completion *completion, struct origin_fault *fault)
 {
     FB_AUTO(fb_freep) struct whole *whole = FB_NEW(struct whole);
     struct origin_upload_video video;
 
     int err = origin_ledger_video(ledger, arena, &(struct origin_ledger_place){.video = row->video},
                                   &video, fault);
-    if (err < 0 || (err = whole_read(ledger, arena, row, parts, n, whole, fault)) < 0) {
+    if (err < 0 || (err = whole_read(ledger, arena, row, completion, whole, fault)) < 0) {
         return err;
     }
     return complete_open(ledger, arena, row, whole, video.bytes, fault);
 }
 
 int origin_ledger_complete(struct origin_ledger *ledger, struct fb_arena *arena,
-                           const struct origin_ledger_place *place, const struct origin_id *upload,
-                           const struct origin_ledger_part *parts, size_t n,
+                           const struct origin_ledger_completion *completion,
                            struct origin_upload_row *ret_row, struct origin_fault *fault)
 {
-    struct ledger_join join = {.upload = *upload};
-    struct origin_upload_row row;
+    struct ledger_join join = {.upload = *completion->upload};
+    struct origin_upload_row row = {.state = ORIGIN_UPLOAD_OLD};
 
     if (!join_enter(ledger, &join)) {
         return origin_fault_set(fault, ORIGIN_FAULT_BUSY,
                                 "this upload is being completed; ask again in a moment");
     }
-    int err = origin_ledger_find(ledger, arena, place, upload, &row, fault);
+    int err = origin_ledger_find(ledger, arena, completion->place, completion->upload, &row, fault);
     if (err == FB_OK && row.state == ORIGIN_UPLOAD_OPEN) {
-        err = complete(ledger, arena, &row, parts, n, fault);
+        err = complete(ledger, arena, &row, completion, fault);
     }
     join_leave(ledger, &join);
     if (err == FB_OK) {

@@ -45,7 +45,7 @@ int origin_ledger_remove(struct origin_ledger *ledger, const struct origin_ledge
                          struct origin_fault *fault)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {.n_bytes = 0};
-    struct origin_upload_row row;
+    struct origin_upload_row row = {.bytes = 0};
 
     int err = origin_ledger_whole(ledger, &arena, place, &row, fault);
     if (err < 0) {
@@ -204,8 +204,11 @@ int origin_ledger_sweep(struct origin_ledger *ledger)
     size_t n = 0;
 
     int err = origin_catalog_upload_expire(
-        options->catalog, &arena, now_ms - (int64_t)options->unfinished_ms,
-        FB_STR("The upload was not finished in time."), SWEEP_PAGE, &rows, &n);
+        options->catalog, &arena,
+        &(struct origin_upload_expiry){.before_ms = now_ms - (int64_t)options->unfinished_ms,
+                                       .reason = FB_STR("The upload was not finished in time."),
+                                       .limit = SWEEP_PAGE},
+        &rows, &n);
     if (err < 0) {
         return err;
     }

@@ -98,9 +98,15 @@ static int authenticate(struct origin_s3 *s3)
         err = find_secret(s3, &secret);
     }
     if (err == FB_OK) {
-        err = origin_sigv4_check(&s3->sigv4, fb_buf_str(&secret), s3->head, &s3->params, now_ms,
+        err = origin_sigv4_check(&s3->sigv4,
+                                 &(struct origin_sigv4_proof){.secret = fb_buf_str(&secret),
+                                                              .request = s3->head,
+                                                              .params = &s3->params,
+                                                              .now_ms = now_ms},
                                  &s3->arena, &s3->chain, &s3->fault);
-        explicit_bzero(secret.ptr, secret.len);
+        if (secret.len > 0) {
+            explicit_bzero(secret.ptr, secret.len);
+        }
     }
     if (err == FB_OK) {
         note_use(s3);

@@ -126,8 +126,15 @@ int origin_s3_complete(struct origin_s3 *s3)
     size_t n = 0;
 
     int err = origin_s3_complete_read(fb_buf_str(&s3->xml), &s3->arena, &parts, &n, &s3->fault);
-    if (err < 0 || (err = origin_ledger_complete(s3->service->ledger, &s3->arena, &s3->place,
-                                                 &s3->upload, parts, n, &row, &s3->fault)) < 0) {
+    if (err < 0) {
+        return err;
+    }
+    err = origin_ledger_complete(
+        s3->service->ledger, &s3->arena,
+        &(struct origin_ledger_completion){
+            .place = &s3->place, .upload = &s3->upload, .parts = parts, .n = n},
+        &row, &s3->fault);
+    if (err < 0) {
         return err;
     }
     origin_upload_count(s3->service, UPLOAD_COMPLETED, 1);
@@ -181,8 +188,11 @@ int origin_s3_parts(struct origin_s3 *s3)
         (err = origin_s3_number(s3, "max-parts", ORIGIN_S3_PAGE, ORIGIN_S3_PAGE, &max)) < 0) {
         return err;
     }
-    err = origin_catalog_upload_parts(s3->service->options.catalog, &s3->arena, &s3->upload, after,
-                                      (size_t)max + 1, &parts, &n);
+    err = origin_catalog_upload_parts(s3->service->options.catalog, &s3->arena,
+                                      &(struct origin_upload_part_query){.upload = &s3->upload,
+                                                                         .after = after,
+                                                                         .limit = (size_t)max + 1},
+                                      &parts, &n);
     if (err < 0) {
         return origin_fault_of(&s3->fault, err);
     }

@@ -174,7 +174,7 @@ int origin_s3_objects(struct origin_s3 *s3)
     struct fb_str type = origin_params_find(&s3->params, "list-type");
     bool is_v2 = fb_str_equal(type, FB_STR("2"));
     struct origin_upload_row *rows = NULL;
-    struct listing list;
+    struct listing list = {.max = 0};
     size_t n = 0;
 
     int err = listing_read(s3, "max-keys", &list);
@@ -207,7 +207,7 @@ int origin_s3_objects(struct origin_s3 *s3)
 int origin_s3_uploads(struct origin_s3 *s3)
 {
     struct origin_upload_row *rows = NULL;
-    struct listing list;
+    struct listing list = {.max = 0};
     size_t n = 0;
 
     int err = listing_read(s3, "max-uploads", &list);

@@ -150,7 +150,7 @@ static int payload_read(struct origin_sigv4 *sigv4, const struct fb_request_head
     }
     sigv4->payload_text = text;
     for (size_t i = 0; i < FB_ARRAY_LEN(forms); i++) {
-        if (fb_str_equal(text, fb_str_from(forms[i].text))) {
+        if (text.ptr != NULL && fb_str_equal(text, fb_str_from(forms[i].text))) {
             sigv4->payload = forms[i].payload;
             return FB_OK;
         }
@@ -340,34 +340,33 @@ static int check_time(const struct origin_sigv4 *sigv4, int64_t now_ms, struct o
     return FB_OK;
 }
 
-int origin_sigv4_check(const struct origin_sigv4 *sigv4, struct fb_str secret,
-                       const struct fb_request_head *request, const struct origin_params *params,
-                       int64_t now_ms, struct fb_arena *arena, struct origin_sigv4_chain *ret_chain,
+int origin_sigv4_check(const struct origin_sigv4 *sigv4, const struct origin_sigv4_proof *proof,
+                       struct fb_arena *arena, struct origin_sigv4_chain *ret_chain,
                        struct origin_fault *fault)
 {
     FB_AUTO(fb_buf_done) struct fb_buf signature = {0};
     struct origin_sigv4_chain chain = {.signature = ""};
     struct origin_sigv4_canon canon = {
-        .method = request->method_text,
-        .path = canonical_path(request->path, arena),
-        .query = canonical_query(params, arena),
+        .method = proof->request->method_text,
+        .path = canonical_path(proof->request->path, arena),
+        .query = canonical_query(proof->params, arena),
         .names = sigv4->names,
         .payload = sigv4->payload_text,
         .moment = sigv4->moment,
         .scope = sigv4->scope,
     };
 
-    int err = check_fields(sigv4, request, arena, &canon.headers, fault);
+    int err = check_fields(sigv4, proof->request, arena, &canon.headers, fault);
     if (err < 0) {
         return err;
     }
-    origin_sigv4_key(secret, sigv4->scope, chain.key);
+    origin_sigv4_key(proof->secret, sigv4->scope, chain.key);
     origin_sigv4_sign(&canon, chain.key, &signature);
     if (!fb_crypto_equal(fb_buf_str(&signature), sigv4->signature)) {
         return origin_fault_set(fault, ORIGIN_FAULT_SIGNATURE,
                                 "the signature does not match the request");
     }
-    err = check_time(sigv4, now_ms, fault);
+    err = check_time(sigv4, proof->now_ms, fault);
     if (err == FB_OK && ret_chain != NULL) {
         memcpy(chain.signature, signature.ptr, signature.len);
         *ret_chain = chain;

@@ -99,11 +99,18 @@ struct origin_sigv4_chain {
     char signature[2 * FB_SHA256_SIZE + 1]; /* the one before */
 };
 
-/* Checks it against the `secret` of its access key. `ret_chain` may be NULL. */
-FB_MUST_CHECK int origin_sigv4_check(const struct origin_sigv4 *sigv4, struct fb_str secret,
-                                     const struct fb_request_head *request,
-                                     const struct origin_params *params, int64_t now_ms,
-                                     struct fb_arena *arena, struct origin_sigv4_chain *ret_chain,
+/* What a signature is checked against; all borrowed for the call. */
+struct origin_sigv4_proof {
+    struct fb_str secret; /* of the access key */
+    const struct fb_request_head *request;
+    const struct origin_params *params; /* of the request's query */
+    int64_t now_ms;                     /* Unix time */
+};
+
+/* `ret_chain` may be NULL. */
+FB_MUST_CHECK int origin_sigv4_check(const struct origin_sigv4 *sigv4,
+                                     const struct origin_sigv4_proof *proof, struct fb_arena *arena,
+                                     struct origin_sigv4_chain *ret_chain,
                                      struct origin_fault *fault);
 
 /* ---- signing --------------------------------------------------------------------- */

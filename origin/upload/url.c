@@ -16,7 +16,7 @@
 
 /* As many as a browser can count and a tool can list; a retry costs one of them. */
 enum { PARTS_AIMED_AT = 1000 };
-static const uint64_t part_step = 8 * 1024 * 1024;
+static const uint64_t part_step = UINT64_C(8) * 1024 * 1024;
 
 uint64_t origin_upload_part_size(uint64_t bytes)
 {

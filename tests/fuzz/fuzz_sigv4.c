@@ -41,8 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     int err = origin_sigv4_read(&request, &params, &arena, &sigv4, &fault);
     if (err == FB_OK) {
-        err = origin_sigv4_check(&sigv4, FB_STR("secret"), &request, &params, 1369353600000, &arena,
-                                 &chain, &fault);
+        struct origin_sigv4_proof proof = {.secret = FB_STR("secret"),
+                                           .request = &request,
+                                           .params = &params,
+                                           .now_ms = 1369353600000};
+        err = origin_sigv4_check(&sigv4, &proof, &arena, &chain, &fault);
     }
     FB_REQUIRE(err == FB_OK || (fault.kind != ORIGIN_FAULT_NONE && fault.diag.text[0] != '\0'));
     return 0;

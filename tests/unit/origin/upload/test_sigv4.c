@@ -75,9 +75,12 @@ static int check_at(struct fixture *f, int64_t now_ms)
         return origin_fault_set(&f->fault, ORIGIN_FAULT_ARGUMENT, "bad query");
     }
     int err = origin_sigv4_read(&f->request, &params, &f->arena, &sigv4, &f->fault);
-    return err < 0 ? err
-                   : origin_sigv4_check(&sigv4, SECRET, &f->request, &params, now_ms, &f->arena,
-                                        NULL, &f->fault);
+    if (err < 0) {
+        return err;
+    }
+    struct origin_sigv4_proof proof = {
+        .secret = SECRET, .request = &f->request, .params = &params, .now_ms = now_ms};
+    return origin_sigv4_check(&sigv4, &proof, &f->arena, NULL, &f->fault);
 }
 
 static void assert_fault(struct fixture *f, int64_t now_ms, enum origin_fault_kind kind)
