@@ -4,7 +4,7 @@ import { Session } from "./session.js";
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
 const path = `videos/${encodeURIComponent(id)}`;
 const at = (name) => document.getElementById(name);
-const session = new Session(sessionStorage);
+export const session = new Session(sessionStorage); // one for the page: a refresh token is good once
 let about = null; // the video as the server told of it last
 let cursor = null; // of the next page of comments
 

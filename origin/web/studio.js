@@ -4,6 +4,7 @@ import { Uploads } from "./uploads.js";
 
 const at = (name) => document.getElementById(name);
 const session = new Session(sessionStorage);
+const POLL_MS = 1000;
 const rows = new Map(); // of videos: id → Row
 
 function say(text, bad = false) {
@@ -61,10 +62,27 @@ class Row {
         this.events = new EventSource(`/api/v1/videos/${this.id}/status/stream`);
         this.events.addEventListener("status", ({ data }) => {
             const state = JSON.parse(data);
-            if (state === null) return this.drop();
+            if (state === null) { // there is none, or it is private: the stream does not know who asks
+                this.events.close();
+                this.poll();
+                return;
+            }
             this.told(state);
             if (state.status === "ready" || state.status === "failed") this.events.close();
         });
+    }
+
+    async poll() {
+        try {
+            for (;;) {
+                const state = await session.ask("GET", `videos/${this.id}/status`);
+                this.told(state);
+                if (state.status === "ready" || state.status === "failed") return;
+                await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+            }
+        } catch {
+            this.drop();
+        }
     }
 
     pause() {

@@ -2,12 +2,14 @@
 import Hls from "./hls.js";
 import { tellOf } from "./beacons.js";
 import { bytes, duration, parseCacheStatus } from "./cache_status.js";
+import { session } from "./engage.js";
 import { offerScrubbing } from "./scrub.js";
 import { offerTracks } from "./tracks.js";
 
 const POLL_MS = 1000;
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
-const api = `/api/v1/videos/${encodeURIComponent(id)}`;
+const path = `videos/${encodeURIComponent(id)}`;
+const api = `/api/v1/${path}`;
 const at = (name) => document.getElementById(name);
 const video = at("video");
 
@@ -16,19 +18,6 @@ function notice(text, bad = false) {
     box.textContent = text;
     box.classList.toggle("bad", bad);
     box.hidden = text === "";
-}
-
-async function load(path) {
-    let response;
-    try {
-        response = await fetch(path, { headers: { Accept: "application/json" } });
-    } catch {
-        throw new Error("The server cannot be reached. Check the connection and load the page again.");
-    }
-    const body = await response.json().catch(() => ({}));
-    if (response.status === 404) throw new Error("There is no such video, or it is not public.");
-    if (!response.ok) throw new Error(body.detail ?? body.title ?? `The server answered ${response.status}.`);
-    return body;
 }
 
 function describe(about) {
@@ -44,7 +33,7 @@ function describe(about) {
 // Resolves once the video can be played, and tells how far it is until then.
 async function waitUntilReady() {
     for (;;) {
-        const { status, progress, reason } = await load(`${api}/status`);
+        const { status, progress, reason } = await session.ask("GET", `${path}/status`);
         if (status === "ready") return notice("");
         if (status === "failed") throw new Error(`This video could not be prepared: ${reason ?? "no reason was given"}`);
         notice(status === "uploading" ? "This video is still being uploaded."
@@ -130,6 +119,13 @@ function newSid() {
     return [...words].map((word) => word.toString(16).padStart(8, "0")).join("");
 }
 
+// The way to a private video is told to its owner; the media's URL bears a pass from there on.
+function xhrSetup(request, url) {
+    if (session.isOpen && new URL(url, location).pathname === `${api}/manifest`) {
+        request.setRequestHeader("Authorization", `Bearer ${session.tokens.access}`);
+    }
+}
+
 function play() {
     const manifest = `${api}/manifest`;
     if (!Hls.isSupported()) {
@@ -142,7 +138,7 @@ function play() {
     }
     const sid = newSid();
     const teller = tellOf(video, id, sid);
-    const hls = new Hls({ capLevelToPlayerSize: false, cmcd: { sessionId: sid, contentId: id } });
+    const hls = new Hls({ capLevelToPlayerSize: false, cmcd: { sessionId: sid, contentId: id }, xhrSetup });
     hls.once(Hls.Events.MANIFEST_LOADED, (_, { url, sessionData }) => {
         const storyboard = sessionData?.["forebay.storyboard"]?.VALUE;
         offerScrubbing(video, storyboard ? new URL(storyboard, url).href : null);
@@ -162,11 +158,11 @@ function play() {
 
 window.playerErrors = []; // what the player met, for whoever looks from outside
 try {
-    let about = await load(api);
+    let about = await session.ask("GET", path);
     describe(about);
     if (about.status !== "ready") {
         await waitUntilReady();
-        about = await load(api);
+        about = await session.ask("GET", path);
     }
     if (about.poster_url) video.poster = about.poster_url;
     play();

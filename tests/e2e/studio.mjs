@@ -43,6 +43,7 @@ try {
             if (text && window.said.at(-1) !== text) window.said.push(text);
         }).observe(document.getElementById("mine"), { subtree: true, childList: true, characterData: true });
     });
+    await page.selectOption("#privacy", "private"); // he alone can watch it
     await page.click("#send");
     await until(() => ["ready", "failed"].some((word) => document.querySelector("#mine .state")?.textContent.startsWith(word)));
     const said = await page.evaluate(() => window.said);
