@@ -39,7 +39,7 @@ int origin_objects_open(const struct origin_objects_options *options,
     if (fb_str_starts_with(url, FB_STR("file:")) && url.len > 5) {
         err = origin_folder_open(fb_str_skip(url, 5), &objects, diag);
     } else if (fb_str_starts_with(url, FB_STR("s3://"))) {
-        err = origin_s3_open(options, &objects, diag);
+        err = origin_bucket_open(options, &objects, diag);
     } else {
         err =
             fb_diag_set(diag, FB_E_UNSUPPORTED,

@@ -60,7 +60,7 @@ enum {
 /* ---- open and close ------------------------------------------------------- */
 
 /* What "s3:" needs besides; zero means the value in brackets. */
-struct origin_s3_options {
+struct origin_bucket_options {
     struct fb_str endpoint;    /* such as "https://s3.eu-central-1.amazonaws.com" */
     struct fb_str region;      /* ["us-east-1"] */
     struct fb_str credentials; /* a file: access_key and secret_key, one a line (docs/objects.md) */
@@ -75,7 +75,7 @@ struct origin_s3_options {
 
 struct origin_objects_options {
     struct fb_str url;
-    struct origin_s3_options s3;
+    struct origin_bucket_options s3;
     const struct fb_clock *clock; /* borrowed; NULL: the system's */
     struct fb_metrics *metrics;   /* borrowed; NULL: nothing is counted */
 };

@@ -71,5 +71,5 @@ FB_MUST_CHECK int origin_folder_open(struct fb_str path, struct origin_objects *
                                      struct fb_diag *diag);
 
 /* The store "s3://<bucket>[/<prefix>]". */
-FB_MUST_CHECK int origin_s3_open(const struct origin_objects_options *options,
-                                 struct origin_objects **ret_objects, struct fb_diag *diag);
+FB_MUST_CHECK int origin_bucket_open(const struct origin_objects_options *options,
+                                     struct origin_objects **ret_objects, struct fb_diag *diag);

@@ -33,7 +33,7 @@ static int s3_find(struct origin_objects *objects, struct fb_str key,
 {
     struct s3_answer answer;
 
-    int err = origin_s3_do(s3_of(objects), &S3_REQUEST("HEAD", key), &answer);
+    int err = origin_bucket_do(s3_of(objects), &S3_REQUEST("HEAD", key), &answer);
     if (err < 0) {
         return err;
     }
@@ -58,14 +58,14 @@ static int s3_read(const struct origin_object *object, uint64_t offset, void *bu
     request.into = buf;
     request.into_len = n;
     request.into_offset = offset;
-    return origin_s3_do(s3_of(object->objects), &request, &answer);
+    return origin_bucket_do(s3_of(object->objects), &request, &answer);
 }
 
 static int s3_remove(struct origin_objects *objects, struct fb_str key)
 {
     struct s3_answer answer;
 
-    int err = origin_s3_do(s3_of(objects), &S3_REQUEST("DELETE", key), &answer);
+    int err = origin_bucket_do(s3_of(objects), &S3_REQUEST("DELETE", key), &answer);
     return err == FB_E_NOT_FOUND ? FB_OK : err;
 }
 
@@ -75,8 +75,8 @@ static void s3_close(struct origin_objects *objects)
 {
     struct s3 *s3 = s3_of(objects);
 
-    origin_s3_handles_done(s3);
-    origin_s3_credentials_done(&s3->credentials);
+    origin_bucket_handles_done(s3);
+    origin_bucket_credentials_done(&s3->credentials);
     (void)pthread_mutex_destroy(&s3->lock);
     fb_free(s3->url);
     fb_free(s3->prefix);
@@ -90,24 +90,24 @@ static void s3_close(struct origin_objects *objects)
 static const struct origin_objects_ops s3_ops = {
     .kind = "s3",
     .close = s3_close,
-    .put_begin = origin_s3_put_begin,
-    .put_write = origin_s3_put_write,
-    .put_commit = origin_s3_put_commit,
-    .put_abort = origin_s3_put_abort,
-    .put_file = origin_s3_put_file,
-    .multipart_begin = origin_s3_multipart_begin,
-    .multipart_part = origin_s3_multipart_part,
-    .put_commit_part = origin_s3_put_commit_part,
-    .multipart_parts = origin_s3_multipart_parts,
-    .multipart_complete = origin_s3_multipart_complete,
-    .multipart_abort = origin_s3_multipart_abort,
-    .multipart_list = origin_s3_multipart_list,
+    .put_begin = origin_bucket_put_begin,
+    .put_write = origin_bucket_put_write,
+    .put_commit = origin_bucket_put_commit,
+    .put_abort = origin_bucket_put_abort,
+    .put_file = origin_bucket_put_file,
+    .multipart_begin = origin_bucket_multipart_begin,
+    .multipart_part = origin_bucket_multipart_part,
+    .put_commit_part = origin_bucket_put_commit_part,
+    .multipart_parts = origin_bucket_multipart_parts,
+    .multipart_complete = origin_bucket_multipart_complete,
+    .multipart_abort = origin_bucket_multipart_abort,
+    .multipart_list = origin_bucket_multipart_list,
     .get = s3_find,
     .stat = s3_find,
     .read = s3_read,
-    .list = origin_s3_list,
+    .list = origin_bucket_list,
     .remove = s3_remove,
-    .remove_prefix = origin_s3_remove_prefix,
+    .remove_prefix = origin_bucket_remove_prefix,
 };
 
 /* The rules for names of buckets that all servers share. */
@@ -181,17 +181,17 @@ static int s3_look(struct s3 *s3, struct fb_diag *diag)
 
     request.query = "list-type=2&max-keys=1";
     request.text = &text;
-    int err = origin_s3_do(s3, &request, &answer);
+    int err = origin_bucket_do(s3, &request, &answer);
     if (err < 0 && answer.code[0] != '\0') {
         return fb_diag_set(diag, err, "%s: %s (%s)", s3->url, fb_err_text(err), answer.code);
     }
     return err < 0 ? fb_diag_set(diag, err, "%s: %s", s3->url, fb_err_text(err)) : FB_OK;
 }
 
-int origin_s3_open(const struct origin_objects_options *options,
-                   struct origin_objects **ret_objects, struct fb_diag *diag)
+int origin_bucket_open(const struct origin_objects_options *options,
+                       struct origin_objects **ret_objects, struct fb_diag *diag)
 {
-    const struct origin_s3_options *given = &options->s3;
+    const struct origin_bucket_options *given = &options->s3;
     struct s3 *s3 = FB_NEW(struct s3);
 
     (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* counted, and safe from threads since 7.84 */
@@ -211,7 +211,7 @@ int origin_s3_open(const struct origin_objects_options *options,
         err = s3_set_spool(s3, given->spool, diag);
     }
     if (err == FB_OK) {
-        err = origin_s3_credentials_load(s3->credentials_path, &s3->credentials, diag);
+        err = origin_bucket_credentials_load(s3->credentials_path, &s3->credentials, diag);
     }
     if (err == FB_OK) {
         err = s3_look(s3, diag);

@@ -20,7 +20,7 @@ static int on_error_element(void *ctx, struct fb_str path, struct fb_str text)
     return FB_OK;
 }
 
-void origin_s3_answer_read_error(struct fb_str text, struct s3_answer *answer)
+void origin_bucket_answer_read_error(struct fb_str text, struct s3_answer *answer)
 {
     struct fb_str begin = fb_str_first(text, ERROR_WITHIN);
 
@@ -69,7 +69,7 @@ static int status_err(unsigned status)
     }
 }
 
-int origin_s3_answer_err(const struct s3_answer *answer)
+int origin_bucket_answer_err(const struct s3_answer *answer)
 {
     for (size_t i = 0; i < FB_ARRAY_LEN(code_errs); i++) {
         if (code_is(answer, code_errs[i].code)) {
@@ -82,14 +82,14 @@ int origin_s3_answer_err(const struct s3_answer *answer)
     return status_err(answer->status);
 }
 
-bool origin_s3_answer_may_pass(const struct s3_answer *answer)
+bool origin_bucket_answer_may_pass(const struct s3_answer *answer)
 {
-    int err = origin_s3_answer_err(answer);
+    int err = origin_bucket_answer_err(answer);
 
     return err == FB_E_UNAVAILABLE || err == FB_E_TIMEOUT || err == FB_E_CORRUPT;
 }
 
-int64_t origin_s3_time(struct fb_str text)
+int64_t origin_bucket_time(struct fb_str text)
 {
     char copy[32];
     struct tm tm = {.tm_mday = 1};
@@ -102,7 +102,7 @@ int64_t origin_s3_time(struct fb_str text)
     return strptime(copy, "%Y-%m-%dT%H:%M:%S", &tm) == NULL ? 0 : (int64_t)timegm(&tm) * 1000;
 }
 
-void origin_s3_etag_copy(char etag[ORIGIN_ETAG_MAX + 1], struct fb_str text)
+void origin_bucket_etag_copy(char etag[ORIGIN_ETAG_MAX + 1], struct fb_str text)
 {
     if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"') {
         text = fb_str_first(fb_str_skip(text, 1), text.len - 2);

@@ -7,7 +7,7 @@
 
 enum { CREDENTIALS_MAX = 16 * 1024 };
 
-void origin_s3_credentials_done(struct s3_credentials *credentials)
+void origin_bucket_credentials_done(struct s3_credentials *credentials)
 {
     fb_buf_done(&credentials->access_key);
     fb_buf_done(&credentials->secret_key);
@@ -81,8 +81,8 @@ static int credentials_parse(struct fb_str text, struct s3_credentials *credenti
     return FB_OK;
 }
 
-int origin_s3_credentials_load(const char *path, struct s3_credentials *credentials,
-                               struct fb_diag *diag)
+int origin_bucket_credentials_load(const char *path, struct s3_credentials *credentials,
+                                   struct fb_diag *diag)
 {
     struct s3_credentials loaded = {.access_key = {0}};
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
@@ -95,10 +95,10 @@ int origin_s3_credentials_load(const char *path, struct s3_credentials *credenti
         }
     }
     if (err < 0) {
-        origin_s3_credentials_done(&loaded);
+        origin_bucket_credentials_done(&loaded);
         return err;
     }
-    origin_s3_credentials_done(credentials);
+    origin_bucket_credentials_done(credentials);
     *credentials = loaded;
     return FB_OK;
 }
@@ -109,13 +109,13 @@ static int64_t file_changed_ns(const char *path)
     return stat(path, &st) < 0 ? 0 : (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }
 
-void origin_s3_credentials_refresh(struct s3 *s3)
+void origin_bucket_credentials_refresh(struct s3 *s3)
 {
     int64_t changed_ns = file_changed_ns(s3->credentials_path);
 
     (void)pthread_mutex_lock(&s3->lock);
     if (changed_ns != s3->credentials_ns && changed_ns != 0 &&
-        origin_s3_credentials_load(s3->credentials_path, &s3->credentials, NULL) == FB_OK) {
+        origin_bucket_credentials_load(s3->credentials_path, &s3->credentials, NULL) == FB_OK) {
         s3->credentials_ns = changed_ns;
     }
     (void)pthread_mutex_unlock(&s3->lock);

@@ -100,63 +100,66 @@ static inline struct s3 *s3_of(struct origin_objects *objects)
 /* ---- s3_request.c ------------------------------------------------------------ */
 
 /* Sends it, again where that may help, and gives the last answer. A status beyond 299 is an error,
- * by origin_s3_answer_err(). `ret_answer` is written whatever comes of it. */
-FB_MUST_CHECK int origin_s3_do(struct s3 *s3, const struct s3_request *request,
-                               struct s3_answer *ret_answer);
+ * by origin_bucket_answer_err(). `ret_answer` is written whatever comes of it. */
+FB_MUST_CHECK int origin_bucket_do(struct s3 *s3, const struct s3_request *request,
+                                   struct s3_answer *ret_answer);
 
-void origin_s3_handles_done(struct s3 *s3);
+void origin_bucket_handles_done(struct s3 *s3);
 
 /* ---- s3_answer.c ------------------------------------------------------------- */
 
 /* Reads the code of an <Error>, if `text` is one. */
-void origin_s3_answer_read_error(struct fb_str text, struct s3_answer *answer);
+void origin_bucket_answer_read_error(struct fb_str text, struct s3_answer *answer);
 
-int origin_s3_answer_err(const struct s3_answer *answer);
+int origin_bucket_answer_err(const struct s3_answer *answer);
 
 /* True if another attempt may end otherwise. */
-bool origin_s3_answer_may_pass(const struct s3_answer *answer);
+bool origin_bucket_answer_may_pass(const struct s3_answer *answer);
 
 /* "2026-01-31T12:00:00.000Z" in milliseconds of Unix time; 0 if it is not. */
-int64_t origin_s3_time(struct fb_str text);
+int64_t origin_bucket_time(struct fb_str text);
 
 /* Without quotes, cut to fit. */
-void origin_s3_etag_copy(char etag[ORIGIN_ETAG_MAX + 1], struct fb_str text);
+void origin_bucket_etag_copy(char etag[ORIGIN_ETAG_MAX + 1], struct fb_str text);
 
 /* ---- s3_credentials.c -------------------------------------------------------- */
 
-FB_MUST_CHECK int origin_s3_credentials_load(const char *path, struct s3_credentials *credentials,
-                                             struct fb_diag *diag);
-void origin_s3_credentials_done(struct s3_credentials *credentials);
+FB_MUST_CHECK int origin_bucket_credentials_load(const char *path,
+                                                 struct s3_credentials *credentials,
+                                                 struct fb_diag *diag);
+void origin_bucket_credentials_done(struct s3_credentials *credentials);
 
 /* Reads the file anew if it has changed. */
-void origin_s3_credentials_refresh(struct s3 *s3);
+void origin_bucket_credentials_refresh(struct s3 *s3);
 
 /* ---- s3_put.c ---------------------------------------------------------------- */
 
-int origin_s3_put_begin(struct origin_objects *objects, struct fb_str key, uint64_t size,
-                        struct origin_put **ret_put);
-int origin_s3_put_write(struct origin_put *put, const struct fb_str *pieces, size_t n_pieces);
-int origin_s3_put_commit(struct origin_put *put);
-void origin_s3_put_abort(struct origin_put *put);
-int origin_s3_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
-                       uint64_t *ret_size);
-int origin_s3_put_commit_part(struct origin_put *put, struct fb_str etag,
-                              struct origin_part *ret_part);
+int origin_bucket_put_begin(struct origin_objects *objects, struct fb_str key, uint64_t size,
+                            struct origin_put **ret_put);
+int origin_bucket_put_write(struct origin_put *put, const struct fb_str *pieces, size_t n_pieces);
+int origin_bucket_put_commit(struct origin_put *put);
+void origin_bucket_put_abort(struct origin_put *put);
+int origin_bucket_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
+                           uint64_t *ret_size);
+int origin_bucket_put_commit_part(struct origin_put *put, struct fb_str etag,
+                                  struct origin_part *ret_part);
 
 /* ---- s3_parts.c -------------------------------------------------------------- */
 
-int origin_s3_multipart_begin(struct origin_objects *objects, struct fb_str key,
-                              char ret_id[ORIGIN_MULTIPART_ID_MAX + 1]);
-int origin_s3_multipart_part(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                             uint32_t number, uint64_t size, struct origin_put **ret_put);
-int origin_s3_multipart_parts(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                              struct origin_part_page *page);
-int origin_s3_multipart_complete(struct origin_objects *objects, struct fb_str key,
-                                 struct fb_str id, const struct origin_part_name *parts,
-                                 size_t n_parts);
-int origin_s3_multipart_abort(struct origin_objects *objects, struct fb_str key, struct fb_str id);
-int origin_s3_multipart_list(struct origin_objects *objects, int64_t before_ms,
-                             struct origin_multipart *items, size_t max, size_t *ret_n);
+int origin_bucket_multipart_begin(struct origin_objects *objects, struct fb_str key,
+                                  char ret_id[ORIGIN_MULTIPART_ID_MAX + 1]);
+int origin_bucket_multipart_part(struct origin_objects *objects, struct fb_str key,
+                                 struct fb_str id, uint32_t number, uint64_t size,
+                                 struct origin_put **ret_put);
+int origin_bucket_multipart_parts(struct origin_objects *objects, struct fb_str key,
+                                  struct fb_str id, struct origin_part_page *page);
+int origin_bucket_multipart_complete(struct origin_objects *objects, struct fb_str key,
+                                     struct fb_str id, const struct origin_part_name *parts,
+                                     size_t n_parts);
+int origin_bucket_multipart_abort(struct origin_objects *objects, struct fb_str key,
+                                  struct fb_str id);
+int origin_bucket_multipart_list(struct origin_objects *objects, int64_t before_ms,
+                                 struct origin_multipart *items, size_t max, size_t *ret_n);
 
 /* A part: `length` bytes of `fd` from `offset`. */
 struct s3_part_content {
@@ -166,11 +169,12 @@ struct s3_part_content {
     uint64_t length;
     const char *sha256; /* hexadecimal */
 };
-int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id,
-                        const struct s3_part_content *content, char ret_etag[ORIGIN_ETAG_MAX + 1]);
+int origin_bucket_part_send(struct s3 *s3, struct fb_str key, struct fb_str id,
+                            const struct s3_part_content *content,
+                            char ret_etag[ORIGIN_ETAG_MAX + 1]);
 
 /* ---- s3_list.c --------------------------------------------------------------- */
 
-int origin_s3_list(struct origin_objects *objects, struct fb_str prefix, struct fb_str after,
-                   struct origin_listed *items, size_t max, size_t *ret_n);
-int origin_s3_remove_prefix(struct origin_objects *objects, struct fb_str prefix);
+int origin_bucket_list(struct origin_objects *objects, struct fb_str prefix, struct fb_str after,
+                       struct origin_listed *items, size_t max, size_t *ret_n);
+int origin_bucket_remove_prefix(struct origin_objects *objects, struct fb_str prefix);

@@ -43,7 +43,7 @@ static int on_list_element(void *ctx, struct fb_str path, struct fb_str text)
     } else if (fb_str_equal(path, FB_STR("ListBucketResult/Contents/Size"))) {
         page->item.size = fb_str_to_u64(text, &number) == FB_OK ? number : 0;
     } else if (fb_str_equal(path, FB_STR("ListBucketResult/Contents/LastModified"))) {
-        page->item.modified_ms = origin_s3_time(text);
+        page->item.modified_ms = origin_bucket_time(text);
     } else if (fb_str_equal(path, FB_STR("ListBucketResult/Contents"))) {
         if (page->is_ours && page->n < page->max) {
             page->items[page->n++] = page->item;
@@ -73,12 +73,12 @@ static int page_read(struct list_page *page, struct fb_str prefix)
     page->is_truncated = false;
     request.query = query.ptr;
     request.text = &text;
-    int err = origin_s3_do(page->s3, &request, &answer);
+    int err = origin_bucket_do(page->s3, &request, &answer);
     return err < 0 ? err : fb_xml_read(fb_buf_str(&text), on_list_element, page, NULL);
 }
 
-int origin_s3_list(struct origin_objects *objects, struct fb_str prefix, struct fb_str after,
-                   struct origin_listed *items, size_t max, size_t *ret_n)
+int origin_bucket_list(struct origin_objects *objects, struct fb_str prefix, struct fb_str after,
+                       struct origin_listed *items, size_t max, size_t *ret_n)
 {
     struct list_page page = {.s3 = s3_of(objects), .items = items, .max = max};
     int err = FB_OK;
@@ -142,15 +142,15 @@ static int remove_many(struct s3 *s3, const struct origin_listed *items, size_t 
     request.header[0] = header.ptr;
     request.bytes = fb_buf_str(&document);
     request.text = &text;
-    int err = origin_s3_do(s3, &request, &answer);
+    int err = origin_bucket_do(s3, &request, &answer);
     if (err < 0 || text.len == 0) {
         return err;
     }
     err = fb_xml_read(fb_buf_str(&text), on_delete_element, &answer, NULL);
-    return err < 0 ? err : origin_s3_answer_err(&answer);
+    return err < 0 ? err : origin_bucket_answer_err(&answer);
 }
 
-int origin_s3_remove_prefix(struct origin_objects *objects, struct fb_str prefix)
+int origin_bucket_remove_prefix(struct origin_objects *objects, struct fb_str prefix)
 {
     FB_AUTO(fb_freep) struct origin_listed *items = fb_alloc(PAGE * sizeof(*items));
     struct fb_buf after = {0};
@@ -158,7 +158,7 @@ int origin_s3_remove_prefix(struct origin_objects *objects, struct fb_str prefix
     int err = FB_OK;
 
     while (err == FB_OK && n == PAGE) {
-        err = origin_s3_list(objects, prefix, fb_buf_str(&after), items, PAGE, &n);
+        err = origin_bucket_list(objects, prefix, fb_buf_str(&after), items, PAGE, &n);
         if (err == FB_OK && n > 0) {
             fb_buf_clear(&after); /* once more from there: what is removed may still be listed */
             fb_buf_append(&after, fb_str_from(items[n - 1].key));

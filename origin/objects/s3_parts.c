@@ -47,8 +47,8 @@ static int on_begun_element(void *ctx, struct fb_str path, struct fb_str text)
     return FB_OK;
 }
 
-int origin_s3_multipart_begin(struct origin_objects *objects, struct fb_str key,
-                              char ret_id[ORIGIN_MULTIPART_ID_MAX + 1])
+int origin_bucket_multipart_begin(struct origin_objects *objects, struct fb_str key,
+                                  char ret_id[ORIGIN_MULTIPART_ID_MAX + 1])
 {
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
     struct s3_request request = S3_REQUEST("POST", key);
@@ -57,7 +57,7 @@ int origin_s3_multipart_begin(struct origin_objects *objects, struct fb_str key,
 
     request.query = "uploads=";
     request.text = &text;
-    int err = origin_s3_do(s3_of(objects), &request, &answer);
+    int err = origin_bucket_do(s3_of(objects), &request, &answer);
     if (err < 0 || (err = fb_xml_read(fb_buf_str(&text), on_begun_element, id, NULL)) < 0) {
         return err;
     }
@@ -68,7 +68,8 @@ int origin_s3_multipart_begin(struct origin_objects *objects, struct fb_str key,
     return FB_OK;
 }
 
-int origin_s3_multipart_abort(struct origin_objects *objects, struct fb_str key, struct fb_str id)
+int origin_bucket_multipart_abort(struct origin_objects *objects, struct fb_str key,
+                                  struct fb_str id)
 {
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
     struct s3_request request = S3_REQUEST("DELETE", key);
@@ -76,14 +77,15 @@ int origin_s3_multipart_abort(struct origin_objects *objects, struct fb_str key,
 
     query_with_id(&query, "", id);
     request.query = query.ptr;
-    int err = origin_s3_do(s3_of(objects), &request, &answer);
+    int err = origin_bucket_do(s3_of(objects), &request, &answer);
     return err == FB_E_NOT_FOUND ? FB_OK : err;
 }
 
 /* ---- parts --------------------------------------------------------------------------- */
 
-int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id,
-                        const struct s3_part_content *content, char ret_etag[ORIGIN_ETAG_MAX + 1])
+int origin_bucket_part_send(struct s3 *s3, struct fb_str key, struct fb_str id,
+                            const struct s3_part_content *content,
+                            char ret_etag[ORIGIN_ETAG_MAX + 1])
 {
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
     struct s3_request request = S3_REQUEST("PUT", key);
@@ -96,7 +98,7 @@ int origin_s3_part_send(struct s3 *s3, struct fb_str key, struct fb_str id,
     request.offset = content->offset;
     request.length = content->length;
     request.sha256 = content->sha256;
-    int err = origin_s3_do(s3, &request, &answer);
+    int err = origin_bucket_do(s3, &request, &answer);
     if (err == FB_OK) {
         memcpy(ret_etag, answer.etag, sizeof(answer.etag));
     }
@@ -122,9 +124,9 @@ static int on_parts_element(void *ctx, struct fb_str path, struct fb_str text)
         } else if (fb_str_equal(name, FB_STR("Size"))) {
             reading->part.size = number_of(text);
         } else if (fb_str_equal(name, FB_STR("LastModified"))) {
-            reading->part.modified_ms = origin_s3_time(text);
+            reading->part.modified_ms = origin_bucket_time(text);
         } else if (fb_str_equal(name, FB_STR("ETag"))) {
-            origin_s3_etag_copy(reading->part.etag, text);
+            origin_bucket_etag_copy(reading->part.etag, text);
         }
     } else if (fb_str_equal(path, FB_STR("ListPartsResult/Part"))) {
         if (reading->n < reading->page->max) {
@@ -137,8 +139,8 @@ static int on_parts_element(void *ctx, struct fb_str path, struct fb_str text)
     return FB_OK;
 }
 
-int origin_s3_multipart_parts(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                              struct origin_part_page *page)
+int origin_bucket_multipart_parts(struct origin_objects *objects, struct fb_str key,
+                                  struct fb_str id, struct origin_part_page *page)
 {
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
@@ -156,7 +158,7 @@ int origin_s3_multipart_parts(struct origin_objects *objects, struct fb_str key,
         query_with_id(&query, "", id);
         request.query = query.ptr;
         reading.is_truncated = false;
-        int err = origin_s3_do(s3_of(objects), &request, &answer);
+        int err = origin_bucket_do(s3_of(objects), &request, &answer);
         if (err < 0 ||
             (err = fb_xml_read(fb_buf_str(&text), on_parts_element, &reading, NULL)) < 0) {
             return err;
@@ -180,7 +182,7 @@ static int parts_check(struct origin_objects *objects, struct fb_str key, struct
     uint64_t size = 0;
     size_t at = 0;
 
-    int err = origin_s3_multipart_parts(objects, key, id, &page);
+    int err = origin_bucket_multipart_parts(objects, key, id, &page);
     for (size_t i = 0; err == FB_OK && i < n_names; i++) {
         while (at < page.n && parts[at].number < names[i].number) {
             at++;
@@ -209,9 +211,9 @@ static void complete_document(struct fb_buf *text, const struct origin_part_name
     fb_buf_append(text, FB_STR("</CompleteMultipartUpload>"));
 }
 
-int origin_s3_multipart_complete(struct origin_objects *objects, struct fb_str key,
-                                 struct fb_str id, const struct origin_part_name *parts,
-                                 size_t n_parts)
+int origin_bucket_multipart_complete(struct origin_objects *objects, struct fb_str key,
+                                     struct fb_str id, const struct origin_part_name *parts,
+                                     size_t n_parts)
 {
     FB_AUTO(fb_buf_done) struct fb_buf document = {0};
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
@@ -229,11 +231,11 @@ int origin_s3_multipart_complete(struct origin_objects *objects, struct fb_str k
     request.query = query.ptr;
     request.bytes = fb_buf_str(&document);
     request.text = &text;
-    err = origin_s3_do(s3_of(objects), &request, &answer);
+    err = origin_bucket_do(s3_of(objects), &request, &answer);
     if (err == FB_E_NOT_FOUND && answer.was_retried) {
         /* Perhaps an attempt did it whose answer was lost. */
         struct s3_answer found;
-        int seen = origin_s3_do(s3_of(objects), &S3_REQUEST("HEAD", key), &found);
+        int seen = origin_bucket_do(s3_of(objects), &S3_REQUEST("HEAD", key), &found);
         return seen == FB_OK && found.length == size ? FB_OK : err;
     }
     return err;
@@ -264,7 +266,7 @@ static int on_upload_element(struct multiparts_page *page, struct fb_str name, s
     } else if (fb_str_equal(name, FB_STR("UploadId"))) {
         copy_text(page->item.id, sizeof(page->item.id), text);
     } else if (fb_str_equal(name, FB_STR("Initiated"))) {
-        page->item.begun_ms = origin_s3_time(text);
+        page->item.begun_ms = origin_bucket_time(text);
     }
     return FB_OK;
 }
@@ -308,12 +310,12 @@ static int multiparts_read(struct multiparts_page *page, struct fb_buf *query)
     page->is_truncated = false;
     request.query = query->ptr;
     request.text = &text;
-    int err = origin_s3_do(page->s3, &request, &answer);
+    int err = origin_bucket_do(page->s3, &request, &answer);
     return err < 0 ? err : fb_xml_read(fb_buf_str(&text), on_multiparts_element, page, NULL);
 }
 
-int origin_s3_multipart_list(struct origin_objects *objects, int64_t before_ms,
-                             struct origin_multipart *items, size_t max, size_t *ret_n)
+int origin_bucket_multipart_list(struct origin_objects *objects, int64_t before_ms,
+                                 struct origin_multipart *items, size_t max, size_t *ret_n)
 {
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
     struct multiparts_page page = {

@@ -79,8 +79,8 @@ static int put_new(struct origin_objects *objects, struct fb_str key, uint64_t s
     return FB_OK;
 }
 
-int origin_s3_put_begin(struct origin_objects *objects, struct fb_str key, uint64_t size,
-                        struct origin_put **ret_put)
+int origin_bucket_put_begin(struct origin_objects *objects, struct fb_str key, uint64_t size,
+                            struct origin_put **ret_put)
 {
     struct s3_put *put = NULL;
 
@@ -91,8 +91,9 @@ int origin_s3_put_begin(struct origin_objects *objects, struct fb_str key, uint6
     return err;
 }
 
-int origin_s3_multipart_part(struct origin_objects *objects, struct fb_str key, struct fb_str id,
-                             uint32_t number, uint64_t size, struct origin_put **ret_put)
+int origin_bucket_multipart_part(struct origin_objects *objects, struct fb_str key,
+                                 struct fb_str id, uint32_t number, uint64_t size,
+                                 struct origin_put **ret_put)
 {
     struct s3_put *put = NULL;
 
@@ -126,7 +127,7 @@ static int whole_send(struct s3 *s3, struct fb_str key, int fd, uint64_t length,
     request.fd = fd;
     request.length = length;
     request.sha256 = sha256;
-    return origin_s3_do(s3, &request, &answer);
+    return origin_bucket_do(s3, &request, &answer);
 }
 
 /* What is spooled, as the next part of its own multipart. */
@@ -137,7 +138,7 @@ static int put_send_piece(struct s3_put *put)
     int err = FB_OK;
 
     if (put->id[0] == '\0') {
-        err = origin_s3_multipart_begin(put->base.objects, key, put->id);
+        err = origin_bucket_multipart_begin(put->base.objects, key, put->id);
         put->sent = fb_alloc(ORIGIN_PART_MAX * sizeof(*put->sent));
     }
     if (err < 0) {
@@ -147,7 +148,7 @@ static int put_send_piece(struct s3_put *put)
     struct origin_part *part = &put->sent[put->number++];
     part->number = put->number;
     part->size = put->spooled;
-    err = origin_s3_part_send(
+    err = origin_bucket_part_send(
         put->s3, key, fb_str_from(put->id),
         &(struct s3_part_content){
             .number = part->number, .fd = put->spool, .length = put->spooled, .sha256 = sha256},
@@ -172,7 +173,7 @@ static int spool_append(struct s3_put *put, struct fb_str bytes)
     return err;
 }
 
-int origin_s3_put_write(struct origin_put *base, const struct fb_str *pieces, size_t n_pieces)
+int origin_bucket_put_write(struct origin_put *base, const struct fb_str *pieces, size_t n_pieces)
 {
     struct s3_put *put = put_of(base);
 
@@ -196,14 +197,14 @@ int origin_s3_put_write(struct origin_put *base, const struct fb_str *pieces, si
     return FB_OK;
 }
 
-void origin_s3_put_abort(struct origin_put *base)
+void origin_bucket_put_abort(struct origin_put *base)
 {
     struct s3_put *put = put_of(base);
 
     if (put->sent != NULL && put->id[0] != '\0') {
         /* Nobody waits for more than the attempt: what stays is listed, and swept. */
-        FB_IGNORE(
-            origin_s3_multipart_abort(base->objects, fb_str_from(put->key), fb_str_from(put->id)));
+        FB_IGNORE(origin_bucket_multipart_abort(base->objects, fb_str_from(put->key),
+                                                fb_str_from(put->id)));
     }
     put_free(put);
 }
@@ -217,10 +218,10 @@ static int sent_complete(struct origin_objects *objects, struct fb_str key, stru
     for (size_t i = 0; i < n; i++) {
         names[i] = (struct origin_part_name){sent[i].number, fb_str_from(sent[i].etag)};
     }
-    return origin_s3_multipart_complete(objects, key, id, names, n);
+    return origin_bucket_multipart_complete(objects, key, id, names, n);
 }
 
-int origin_s3_put_commit(struct origin_put *base)
+int origin_bucket_put_commit(struct origin_put *base)
 {
     struct s3_put *put = put_of(base);
     struct fb_str key = fb_str_from(put->key);
@@ -237,15 +238,15 @@ int origin_s3_put_commit(struct origin_put *base)
         }
     }
     if (err < 0) {
-        origin_s3_put_abort(base);
+        origin_bucket_put_abort(base);
         return err;
     }
     put_free(put);
     return FB_OK;
 }
 
-int origin_s3_put_commit_part(struct origin_put *base, struct fb_str etag,
-                              struct origin_part *ret_part)
+int origin_bucket_put_commit_part(struct origin_put *base, struct fb_str etag,
+                                  struct origin_part *ret_part)
 {
     struct s3_put *put = put_of(base);
     struct origin_part part = {.number = put->number, .size = put->size};
@@ -256,7 +257,7 @@ int origin_s3_put_commit_part(struct origin_put *base, struct fb_str etag,
     part.modified_ms = fb_clock_wall_ms(base->objects->clock);
     if (put->written == put->size) {
         hash_hex(&put->hash, sha256);
-        err = origin_s3_part_send(
+        err = origin_bucket_part_send(
             put->s3, fb_str_from(put->key), fb_str_from(put->id),
             &(struct s3_part_content){
                 .number = put->number, .fd = put->spool, .length = put->size, .sha256 = sha256},
@@ -301,7 +302,7 @@ static int file_send_parts(struct origin_objects *objects, struct fb_str key, in
     char sha256[S3_HEX_MAX];
     uint32_t n = 0;
 
-    int err = origin_s3_multipart_begin(objects, key, id);
+    int err = origin_bucket_multipart_begin(objects, key, id);
     if (err < 0) {
         return err;
     }
@@ -310,7 +311,7 @@ static int file_send_parts(struct origin_objects *objects, struct fb_str key, in
         err = file_hash(fd, at, length, sha256);
         if (err == FB_OK) {
             sent[n].number = n + 1;
-            err = origin_s3_part_send(
+            err = origin_bucket_part_send(
                 s3_of(objects), key, fb_str_from(id),
                 &(struct s3_part_content){
                     .number = n + 1, .fd = fd, .offset = at, .length = length, .sha256 = sha256},
@@ -322,14 +323,14 @@ static int file_send_parts(struct origin_objects *objects, struct fb_str key, in
         err = sent_complete(objects, key, fb_str_from(id), sent, n);
     }
     if (err < 0) {
-        FB_IGNORE(origin_s3_multipart_abort(objects, key,
-                                            fb_str_from(id))); /* as origin_s3_put_abort() */
+        FB_IGNORE(origin_bucket_multipart_abort(
+            objects, key, fb_str_from(id))); /* as origin_bucket_put_abort() */
     }
     return err;
 }
 
-int origin_s3_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
-                       uint64_t *ret_size)
+int origin_bucket_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
+                           uint64_t *ret_size)
 {
     FB_AUTO(fb_fd_done) int fd = -1;
     char sha256[S3_HEX_MAX];

@@ -65,7 +65,7 @@ static void handle_give(struct s3 *s3, CURL *curl)
     curl_easy_cleanup(curl);
 }
 
-void origin_s3_handles_done(struct s3 *s3)
+void origin_bucket_handles_done(struct s3 *s3)
 {
     while (s3->n_idle > 0) {
         curl_easy_cleanup(s3->idle[--s3->n_idle]);
@@ -139,7 +139,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *ctx)
 
     value = fb_str_trim(fb_str_first(value, fb_str_find(value, '\r')));
     if (fb_str_equal_nocase(name, FB_STR("etag"))) {
-        origin_s3_etag_copy(attempt->answer->etag, value);
+        origin_bucket_etag_copy(attempt->answer->etag, value);
     }
     return header.len;
 }
@@ -308,10 +308,10 @@ static void attempt_read_answer(struct attempt *attempt)
     number = -1;
     (void)curl_easy_getinfo(attempt->curl, CURLINFO_FILETIME_T, &number);
     answer->modified_ms = number > 0 ? (int64_t)number * MS_PER_S : 0;
-    origin_s3_answer_read_error(fb_buf_str(&attempt->error), answer);
+    origin_bucket_answer_read_error(fb_buf_str(&attempt->error), answer);
     if (attempt->request->text != NULL) {
-        origin_s3_answer_read_error(fb_buf_str(attempt->request->text),
-                                    answer); /* with 200, even */
+        origin_bucket_answer_read_error(fb_buf_str(attempt->request->text),
+                                        answer); /* with 200, even */
     }
 }
 
@@ -343,8 +343,8 @@ static int attempt_run(struct s3 *s3, const struct s3_request *request, size_t *
     }
     if (err == FB_OK) {
         attempt_read_answer(&attempt);
-        err = origin_s3_answer_err(answer);
-        *ret_may_pass = origin_s3_answer_may_pass(answer);
+        err = origin_bucket_answer_err(answer);
+        *ret_may_pass = origin_bucket_answer_may_pass(answer);
         if (err < 0 && err != FB_E_NOT_FOUND) {
             FB_LOG(DEBUG, "objects", "the store refused a request",
                    FB_LOG_TEXT("method", request->method), FB_LOG_STR("key", request->key),
@@ -357,7 +357,7 @@ static int attempt_run(struct s3 *s3, const struct s3_request *request, size_t *
     return err;
 }
 
-int origin_s3_do(struct s3 *s3, const struct s3_request *request, struct s3_answer *ret_answer)
+int origin_bucket_do(struct s3 *s3, const struct s3_request *request, struct s3_answer *ret_answer)
 {
     size_t received = 0;
     int err = FB_OK;
@@ -369,7 +369,7 @@ int origin_s3_do(struct s3 *s3, const struct s3_request *request, struct s3_answ
             (void)poll(NULL, 0, (int)fb_backoff_ms(&pauses, n - 1));
             origin_count_retry(&s3->base);
         }
-        origin_s3_credentials_refresh(s3);
+        origin_bucket_credentials_refresh(s3);
         err = attempt_run(s3, request, &received, ret_answer, &may_pass);
         if (err == FB_OK && request->into != NULL && received < request->into_len) {
             err = FB_E_UNAVAILABLE; /* it ended early, and says that all is well */

@@ -63,10 +63,13 @@ def symbols(archive, *options):
             yield re.sub(r"^__isoc\d+_|^__(\w+)_chk$", lambda m: m[1] or "", match[2])
 
 
-def check(archive, folder):
+def check(archive, folder, owners):
     want = PREFIX[folder.split("/")[0]]
     own = set(symbols(archive, "-g", "--defined-only"))
     for symbol in own:
+        # of two archives that have it the linker takes the first, and says nothing
+        if symbol.startswith(want) and owners.setdefault(symbol, folder) != folder:
+            yield f"{folder}: exports {symbol}, as {owners[symbol]} does"
         # what a sanitizer adds to a translation unit begins with underscores
         if not symbol.startswith((want, "__")) and REPLACED.get(symbol) != folder:
             yield f"{folder}: exports {symbol}, want {want}*"
@@ -77,12 +80,12 @@ def check(archive, folder):
 
 
 def main():
-    build, problems, n = pathlib.Path(sys.argv[1]), [], 0
+    build, problems, owners, n = pathlib.Path(sys.argv[1]), [], {}, 0
     for line in pathlib.Path(sys.argv[2]).read_text().splitlines():
         name, folder = line.split()[:2]
         if folder.split("/")[0] in PREFIX:
             archive = next(build.rglob(f"lib{name}.a"))
-            problems += check(archive, folder)
+            problems += check(archive, folder, owners)
             n += 1
     print("\n".join(sorted(problems)) or f"symbols: names and imports of {n} layers hold")
     return bool(problems)

@@ -37,7 +37,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
 
-    origin_s3_credentials_done(&f->credentials);
+    origin_bucket_credentials_done(&f->credentials);
     test_folder_done(&f->folder);
     fb_free(f);
     return 0;
@@ -46,7 +46,7 @@ static int tear_down(void **state)
 static int load(struct fixture *f, const char *text)
 {
     assert_int_equal(fb_file_write(AT_FDCWD, f->path, fb_str_from(text), 0600, NULL), FB_OK);
-    return origin_s3_credentials_load(f->path, &f->credentials, &f->diag);
+    return origin_bucket_credentials_load(f->path, &f->credentials, &f->diag);
 }
 
 static void credentials_are_read_in_either_form(void **state)
@@ -84,15 +84,15 @@ static void bad_credentials_are_told_by_line_and_never_shown(void **state)
         assert_string_equal(f->credentials.secret_key.ptr, "s"); /* those that were good */
     }
     (void)snprintf(f->path, sizeof(f->path), "%s/none", f->folder.path);
-    assert_int_equal(origin_s3_credentials_load(f->path, &f->credentials, &f->diag), -ENOENT);
+    assert_int_equal(origin_bucket_credentials_load(f->path, &f->credentials, &f->diag), -ENOENT);
 }
 
 static int err_of(unsigned status, const char *body)
 {
     struct s3_answer answer = {.status = status};
 
-    origin_s3_answer_read_error(fb_str_from(body), &answer);
-    return origin_s3_answer_err(&answer);
+    origin_bucket_answer_read_error(fb_str_from(body), &answer);
+    return origin_bucket_answer_err(&answer);
 }
 
 static void answers_are_translated(void **state)
@@ -122,15 +122,15 @@ static void times_and_etags_are_read(void **state)
     char etag[ORIGIN_ETAG_MAX + 1];
     char longer[200];
 
-    assert_int_equal(origin_s3_time(FB_STR("1970-01-02T00:00:01.500Z")), 86401000);
-    assert_int_equal(origin_s3_time(FB_STR("2024-02-29T12:00:00Z")), 1709208000000);
-    assert_int_equal(origin_s3_time(FB_STR("yesterday")), 0);
-    origin_s3_etag_copy(etag, FB_STR("\"abc-2\""));
+    assert_int_equal(origin_bucket_time(FB_STR("1970-01-02T00:00:01.500Z")), 86401000);
+    assert_int_equal(origin_bucket_time(FB_STR("2024-02-29T12:00:00Z")), 1709208000000);
+    assert_int_equal(origin_bucket_time(FB_STR("yesterday")), 0);
+    origin_bucket_etag_copy(etag, FB_STR("\"abc-2\""));
     assert_string_equal(etag, "abc-2");
-    origin_s3_etag_copy(etag, FB_STR("\""));
+    origin_bucket_etag_copy(etag, FB_STR("\""));
     assert_string_equal(etag, "\"");
     memset(longer, 'x', sizeof(longer));
-    origin_s3_etag_copy(etag, (struct fb_str){longer, sizeof(longer)});
+    origin_bucket_etag_copy(etag, (struct fb_str){longer, sizeof(longer)});
     assert_int_equal(strlen(etag), ORIGIN_ETAG_MAX);
 }
 
