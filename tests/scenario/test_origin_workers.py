@@ -13,6 +13,8 @@ VIDEOS = int(os.environ.get("FB_VIDEOS", "10"))
 SEED = int(os.environ.get("FB_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
 QUICK = "auth:\n  hash_memory: 1MiB\n"
 REMOTE = QUICK + f"worker_token: {TOKEN}\njobs:\n  lease: 1s\n  backoff: 100ms\n"
+# Whose tasks are killed at random, more often than they may crash by preset.
+PATIENT = REMOTE + "  attempts:\n    crashed: 1000\n    lost: 1000\n"
 
 
 def studio_of(origin):
@@ -41,7 +43,7 @@ def scratch_is_clean(program, folder="scratch"):
 def test_whatever_is_killed_every_video_is_published_once(lab):
     print(f"FB_SEED={SEED}")
     chance = random.Random(SEED)
-    origin = lab.origin(workers=1, extra=REMOTE)
+    origin = lab.origin(workers=1, extra=PATIENT)
     workers = [remote_worker(lab, origin, "worker-1", objects_of(origin)),
                remote_worker(lab, origin, "worker-2")]
     studio = studio_of(origin)
