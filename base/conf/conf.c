@@ -87,7 +87,7 @@ static int bind_check_all(const struct binding *b, const struct fb_conf_item *it
     if (err == FB_OK) {
         return FB_OK;
     }
-    for (size_t i = 0; i < entry && at->next != NULL; i++) {
+    for (size_t i = 0; i < entry && at != NULL && at->next != NULL; i++) {
         at = at->next;
     }
     (void)fb_diag_prefix(b->diag, err, "'%s'", item->key);
