@@ -1,8 +1,8 @@
 #include "origin/media/dash.h"
 
 #include "base/core/attr.h"
+#include "base/xml/xml.h"
 #include "origin/media/protection.h"
-#include "origin/media/xml.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct dash {
 static void dash_attribute(struct fb_buf *buf, const char *key, const char *value)
 {
     fb_buf_printf(buf, " %s=\"", key);
-    origin_xml_escape(buf, value);
+    fb_xml_append_text(buf, fb_str_from(value));
     fb_buf_append_byte(buf, '"');
 }
 
@@ -43,7 +43,7 @@ static void dash_role(struct fb_buf *buf, const char *value)
 static void dash_label(struct fb_buf *buf, const struct origin_track *track)
 {
     fb_buf_append(buf, FB_STR("      <Label>"));
-    origin_xml_escape(buf, track->name);
+    fb_xml_append_text(buf, fb_str_from(track->name));
     fb_buf_append(buf, FB_STR("</Label>\n"));
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/core/text.h"
 #include "base/crypto/base64.h"
-#include "origin/media/xml.h"
+#include "base/xml/xml.h"
 
 #include <string.h>
 
@@ -73,7 +73,7 @@ static void dash_system(struct fb_buf *buf, const struct origin_protection_syste
     fb_buf_printf(buf, "      <ContentProtection schemeIdUri=\"urn:uuid:%s\"", system->uuid);
     if (system->name != NULL) {
         fb_buf_append(buf, FB_STR(" value=\""));
-        origin_xml_escape(buf, system->name);
+        fb_xml_append_text(buf, fb_str_from(system->name));
         fb_buf_append_byte(buf, '"');
     }
     fb_buf_append(buf, FB_STR(">\n"));
@@ -84,13 +84,13 @@ static void dash_system(struct fb_buf *buf, const struct origin_protection_syste
     }
     if (system->licence_url != NULL) {
         fb_buf_append(buf, FB_STR("        <dashif:Laurl>"));
-        origin_xml_escape(buf, system->licence_url);
+        fb_xml_append_text(buf, fb_str_from(system->licence_url));
         fb_buf_append(buf, FB_STR("</dashif:Laurl>\n"));
     }
     bool is_clearkey = strcmp(system->uuid, ORIGIN_PROTECTION_CLEARKEY) == 0;
     if (system->licence_url != NULL && is_clearkey) {
         fb_buf_append(buf, FB_STR("        <clearkey:Laurl Lic_type=\"EME-1.0\">"));
-        origin_xml_escape(buf, system->licence_url);
+        fb_xml_append_text(buf, fb_str_from(system->licence_url));
         fb_buf_append(buf, FB_STR("</clearkey:Laurl>\n"));
     }
     fb_buf_append(buf, FB_STR("      </ContentProtection>\n"));

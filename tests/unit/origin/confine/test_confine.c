@@ -215,6 +215,7 @@ static void it_reads_nothing_else(void **state)
     struct fixture *f = *state;
 
     if ((origin_confine_rings() & ORIGIN_RING_LANDLOCK) == 0) {
+        print_message("this kernel has no Landlock: the rights of the user alone hold\n");
         skip();
     }
     assert_refused(f, "read", "/etc/passwd");
@@ -229,6 +230,7 @@ static void it_writes_nowhere_else(void **state)
     char path[TEST_PATH_MAX + 32];
 
     if ((origin_confine_rings() & ORIGIN_RING_LANDLOCK) == 0) {
+        print_message("this kernel has no Landlock: the rights of the user alone hold\n");
         skip();
     }
     (void)snprintf(path, sizeof(path), "%s/new", f->folder.path);

@@ -111,6 +111,7 @@ static struct outcome encode(enum origin_recipe_codec codec)
 static void check(enum origin_recipe_codec codec, const char *name)
 {
     if (!origin_encoder_is_there(codec)) {
+        print_message("this FFmpeg has no encoder of it\n");
         skip();
     }
     struct outcome first = encode(codec);
