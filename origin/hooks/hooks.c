@@ -141,53 +141,56 @@ static int parcel_settle(struct origin_hooks *hooks, const struct parcel *parcel
 
 /* ---- rounds ---------------------------------------------------------------------------- */
 
+/* What one turn sends, and whom the turns before it found slow. */
+struct turn {
+    struct parcel parcels[ORIGIN_HOOKS_MAX];
+    size_t n;
+    bool is_slow[ORIGIN_HOOKS_MAX];
+};
+
 /* The next event of each receiver that is not slow: nobody waits for one that is. */
-static int parcels_collect(struct origin_hooks *hooks, struct fb_arena *arena,
-                           bool is_slow[ORIGIN_HOOKS_MAX], struct parcel parcels[ORIGIN_HOOKS_MAX],
-                           size_t *ret_n)
+static int parcels_collect(struct origin_hooks *hooks, struct fb_arena *arena, struct turn *turn)
 {
     int64_t now_s = fb_clock_wall_ms(hooks->options.clock) / 1000;
-    size_t n = 0;
 
+    turn->n = 0;
     for (size_t i = 0; i < hooks->options.n_hooks; i++) {
-        struct parcel *parcel = &parcels[n];
-        *parcel = (struct parcel){.hook = &hooks->options.hooks[i], .is_slow = &is_slow[i]};
-        if (is_slow[i]) {
+        struct parcel *parcel = &turn->parcels[turn->n];
+        if (turn->is_slow[i]) {
             continue;
         }
+        *parcel = (struct parcel){.hook = &hooks->options.hooks[i], .is_slow = &turn->is_slow[i]};
         int err = origin_catalog_hook_due(hooks->options.catalog, arena, parcel->hook->url,
                                           &parcel->event);
         if (err == FB_OK) {
             parcel_write(parcel);
             parcel_sign(parcel, now_s);
-            n++;
+            turn->n++;
         } else if (err != FB_E_LATER && err != FB_E_END) {
-            *ret_n = n;
             return err;
         }
     }
-    *ret_n = n;
     return FB_OK;
 }
 
-static int parcels_send(struct origin_hooks *hooks, struct parcel *parcels, size_t n)
+static int parcels_send(struct origin_hooks *hooks, struct turn *turn)
 {
     struct origin_call calls[ORIGIN_HOOKS_MAX];
     int first_err = FB_OK;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < turn->n; i++) {
         calls[i] = (struct origin_call){
-            .url = parcels[i].hook->url,
-            .body = fb_buf_str(&parcels[i].body),
-            .headers = {parcels[i].id, parcels[i].signature},
+            .url = turn->parcels[i].hook->url,
+            .body = fb_buf_str(&turn->parcels[i].body),
+            .headers = {turn->parcels[i].id, turn->parcels[i].signature},
         };
     }
-    origin_calls_post(hooks->options.calls, calls, n);
-    for (size_t i = 0; i < n; i++) {
-        int err = parcel_settle(hooks, &parcels[i], calls[i].status);
+    origin_calls_post(hooks->options.calls, calls, turn->n);
+    for (size_t i = 0; i < turn->n; i++) {
+        int err = parcel_settle(hooks, &turn->parcels[i], calls[i].status);
         first_err = first_err < 0 ? first_err : err;
-        *parcels[i].is_slow = calls[i].took_ms > SLOW_MS;
-        fb_buf_done(&parcels[i].body);
+        *turn->parcels[i].is_slow = calls[i].took_ms > SLOW_MS;
+        fb_buf_done(&turn->parcels[i].body);
     }
     return first_err;
 }
@@ -195,15 +198,13 @@ static int parcels_send(struct origin_hooks *hooks, struct parcel *parcels, size
 int origin_hooks_run(void *ctx)
 {
     struct origin_hooks *hooks = ctx;
-    struct parcel parcels[ORIGIN_HOOKS_MAX];
-    bool is_slow[ORIGIN_HOOKS_MAX] = {false};
-    size_t n = 1;
+    struct turn turn = {.n = 1};
     int err = FB_OK;
 
-    for (int turn = 0; turn < TURNS && err == FB_OK && n > 0; turn++) {
+    for (int i = 0; i < TURNS && err == FB_OK && turn.n > 0; i++) {
         FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
-        err = parcels_collect(hooks, &arena, is_slow, parcels, &n);
-        int sent = parcels_send(hooks, parcels, n);
+        err = parcels_collect(hooks, &arena, &turn);
+        int sent = parcels_send(hooks, &turn);
         err = err < 0 ? err : sent;
     }
     return err < 0 ? err : origin_catalog_hooks_prune(hooks->options.catalog);
