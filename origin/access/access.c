@@ -51,16 +51,16 @@ void origin_access_free(struct origin_access *access)
 
 /* ---- who ----------------------------------------------------------------------- */
 
-int origin_access_look(struct origin_access *access, struct fb_str authorization,
-                       const struct origin_video *video, struct origin_view *ret_view)
+int origin_access_see(struct origin_access *access, const struct origin_id *user,
+                      const struct origin_video *video, struct origin_view *ret_view)
 {
     const struct origin_access_options *options = &access->options;
     bool is_open = video->privacy != ORIGIN_PRIVACY_PRIVATE && video->deactivated_ms == 0;
     bool is_ready = video->status == ORIGIN_VIDEO_READY;
-    struct origin_view view = {.is_owner = false};
+    struct origin_view view = {.user = *user};
     bool is_admin = false;
 
-    if (origin_auth_user(options->auth, authorization, &view.user) == FB_OK) {
+    if (user->text[0] != '\0') {
         view.is_owner = origin_id_equal(&view.user, &video->owner);
         int err = view.is_owner || is_open
                       ? FB_OK
@@ -76,6 +76,16 @@ int origin_access_look(struct origin_access *access, struct fb_str authorization
     fb_metrics_add(access->metrics, ACCESS_HIDDEN, view.may_see || view.may_follow ? 0 : 1);
     *ret_view = view;
     return FB_OK;
+}
+
+int origin_access_look(struct origin_access *access, struct fb_str authorization,
+                       const struct origin_video *video, struct origin_view *ret_view)
+{
+    struct origin_id user = {.text = ""};
+
+    /* Else it is nobody. */
+    FB_IGNORE(origin_auth_user(access->options.auth, authorization, &user));
+    return origin_access_see(access, &user, video, ret_view);
 }
 
 /* ---- where ---------------------------------------------------------------------- */

@@ -71,7 +71,11 @@ struct origin_view {
     bool may_play;   /* where countries let it */
 };
 
-/* `authorization` is the field of that name; what is no token of ours is nobody's. */
+/* `user` looks; empty: nobody that is known. */
+FB_MUST_CHECK int origin_access_see(struct origin_access *access, const struct origin_id *user,
+                                    const struct origin_video *video, struct origin_view *ret_view);
+
+/* The same; `authorization` is the field of that name; what is no token of ours is nobody's. */
 FB_MUST_CHECK int origin_access_look(struct origin_access *access, struct fb_str authorization,
                                      const struct origin_video *video,
                                      struct origin_view *ret_view);

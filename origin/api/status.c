@@ -5,6 +5,7 @@
 
 #include "base/server/exchange.h"
 #include "origin/api/api_internal.h"
+#include "origin/auth/auth.h"
 
 enum { PERMILLE_A_PERCENT = 10 };
 
@@ -45,15 +46,19 @@ void origin_api_describe_status(void *ctx, const struct origin_video *video, str
     fb_json_dump(root, json);
 }
 
-/* Whoever knows the id may follow, unless it is private: its owner asks for the status instead. */
+/* Whoever knows the id may follow, unless it is private: then its owner, and admins. */
 void origin_api_status_stream(void *ctx, struct fb_exchange *exchange)
 {
     const struct origin_api *api = ctx;
+    struct fb_str field =
+        fb_headers_find(&fb_exchange_request(exchange)->headers, FB_STR("Authorization"));
+    struct origin_id user = {.text = ""};
     struct origin_id id;
 
     if (origin_id_parse(fb_exchange_param(exchange, "id"), &id) < 0) {
         fb_exchange_problem(exchange, 404, "no-video", "There is no such video.");
         return;
     }
-    origin_status_stream(api->options.status, exchange, &id);
+    FB_IGNORE(origin_auth_user(api->options.auth, field, &user)); /* else it is nobody */
+    origin_status_stream(api->options.status, exchange, &id, &user);
 }

@@ -143,6 +143,7 @@ static void signals_open_status(struct origin_node *node)
 
     signals->status = origin_status_new(&(struct origin_status_options){
         .catalog = node->catalog,
+        .access = node->gates.access,
         .push = signals->push,
         .describe = origin_api_describe_status,
     });

@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/map.h"
 #include "base/sys/random.h"
+#include "origin/access/access.h"
 #include "origin/catalog/videos.h"
 #include "origin/push/push.h"
 
@@ -12,12 +13,18 @@
 struct origin_status {
     struct origin_status_options options;
     pthread_mutex_t lock;
-    struct fb_map *watched; /* owned, as what is in it: by id; under the lock */
+    struct fb_map *watched; /* owned, as what is in it: by who watches what; under the lock */
 };
 
-/* One video that somebody watches. */
+/* Who watches which video; also the key in the map. */
+struct who {
+    struct origin_id video;
+    struct origin_id user; /* empty: nobody that is known */
+};
+
+/* One video, for one user. */
 struct watched {
-    struct origin_id id;
+    struct who who;
     size_t n_watchers;
     struct fb_buf text; /* owned; empty: not read yet */
     bool is_over;       /* there will be no other text */
@@ -65,14 +72,20 @@ void origin_status_free(struct origin_status *status)
 
 /* ---- who watches --------------------------------------------------------------------- */
 
-static struct watched *watched_join(struct origin_status *status, const struct origin_id *id)
+/* Ids are of one length, and what is behind a shorter one is zero. */
+static struct fb_str who_key(const struct who *who)
 {
-    struct watched *video = fb_map_find(status->watched, origin_id_str(id));
+    return (struct fb_str){(const char *)who, sizeof(*who)};
+}
+
+static struct watched *watched_join(struct origin_status *status, const struct who *who)
+{
+    struct watched *video = fb_map_find(status->watched, who_key(who));
 
     if (video == NULL) {
         video = FB_NEW(struct watched);
-        video->id = *id;
-        (void)fb_map_put(status->watched, origin_id_str(&video->id), video); /* it was not there */
+        video->who = *who;
+        (void)fb_map_put(status->watched, who_key(&video->who), video); /* it was not there */
     }
     video->n_watchers++;
     return video;
@@ -83,7 +96,7 @@ static void watched_leave(struct origin_status *status, struct watched *video)
     if (--video->n_watchers > 0) {
         return;
     }
-    (void)fb_map_remove(status->watched, origin_id_str(&video->id)); /* it is `video` */
+    (void)fb_map_remove(status->watched, who_key(&video->who)); /* it is `video` */
     fb_buf_done(&video->text);
     fb_free(video);
 }
@@ -121,14 +134,15 @@ static const struct origin_push_topic_ops watcher_ops = {.event = "status",
                                                          .free = watcher_free};
 
 void origin_status_stream(struct origin_status *status, struct fb_exchange *exchange,
-                          const struct origin_id *video)
+                          const struct origin_id *video, const struct origin_id *user)
 {
     struct watcher *watcher = FB_NEW(struct watcher);
+    struct who who = {.video = *video, .user = *user};
 
     watcher->topic.ops = &watcher_ops;
     watcher->status = status;
     status_lock(status);
-    watcher->video = watched_join(status, video);
+    watcher->video = watched_join(status, &who);
     status_unlock(status);
     origin_push_stream(status->options.push, exchange, &watcher->topic);
 }
@@ -136,16 +150,18 @@ void origin_status_stream(struct origin_status *status, struct fb_exchange *exch
 /* ---- what is told -------------------------------------------------------------------- */
 
 /* What is to be said of a video now. FB_E_END: and never anything else. */
-static int text_read(const struct origin_status *status, const struct origin_id *id,
-                     struct fb_buf *text)
+static int text_read(const struct origin_status *status, const struct who *who, struct fb_buf *text)
 {
     FB_AUTO(fb_arena_done) struct fb_arena arena = {0};
+    struct origin_view view = {.may_follow = false};
     struct origin_video video;
 
-    int err = origin_catalog_video_get(status->options.catalog, &arena, id, &video);
-    bool is_hidden =
-        err == FB_OK && (video.deactivated_ms != 0 || video.privacy == ORIGIN_PRIVACY_PRIVATE);
-    if (err == FB_E_NOT_FOUND || is_hidden) { /* streams bear no token: nobody is known to watch */
+    int err = origin_catalog_video_get(status->options.catalog, &arena, &who->video, &video);
+    if (err == FB_OK) {
+        err = origin_access_see(status->options.access, &who->user, &video, &view);
+    }
+    bool is_hidden = err == FB_OK && (video.deactivated_ms != 0 || !view.may_follow);
+    if (err == FB_E_NOT_FOUND || is_hidden) {
         fb_buf_append(text, FB_STR("null"));
         return FB_E_END;
     }
@@ -158,13 +174,13 @@ static int text_read(const struct origin_status *status, const struct origin_id 
 }
 
 /* Nobody may watch any more. */
-static bool text_keep(struct origin_status *status, const struct origin_id *id, struct fb_buf *text,
+static bool text_keep(struct origin_status *status, const struct who *who, struct fb_buf *text,
                       bool is_over)
 {
     bool is_new = false;
 
     status_lock(status);
-    struct watched *video = fb_map_find(status->watched, origin_id_str(id));
+    struct watched *video = fb_map_find(status->watched, who_key(who));
     if (video != NULL && !fb_str_equal(fb_buf_str(text), fb_buf_str(&video->text))) {
         fb_buf_done(&video->text);
         video->text = fb_buf_take(text);
@@ -175,7 +191,7 @@ static bool text_keep(struct origin_status *status, const struct origin_id *id, 
     return is_new;
 }
 
-static struct origin_id *ids_copy(struct origin_status *status, size_t *ret_n)
+static struct who *who_copy(struct origin_status *status, size_t *ret_n)
 {
     struct fb_str key;
     void *video = NULL;
@@ -183,32 +199,32 @@ static struct origin_id *ids_copy(struct origin_status *status, size_t *ret_n)
     size_t n = 0;
 
     status_lock(status);
-    struct origin_id *ids = fb_alloc_array(fb_map_count(status->watched), sizeof(*ids));
+    struct who *all = fb_alloc_array(fb_map_count(status->watched), sizeof(*all));
     while (fb_map_next(status->watched, &cursor, &key, &video)) {
-        ids[n++] = ((const struct watched *)video)->id;
+        all[n++] = ((const struct watched *)video)->who;
     }
     status_unlock(status);
     *ret_n = n;
-    return ids;
+    return all;
 }
 
 int origin_status_run(void *ctx)
 {
     struct origin_status *status = ctx;
     size_t n = 0;
-    struct origin_id *ids = ids_copy(status, &n);
+    struct who *all = who_copy(status, &n);
     bool has_news = false;
 
     for (size_t i = 0; i < n; i++) {
         FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-        int err = text_read(status, &ids[i], &text);
+        int err = text_read(status, &all[i], &text);
         if (err == FB_OK || err == FB_E_END) {
-            has_news = text_keep(status, &ids[i], &text, err == FB_E_END) || has_news;
+            has_news = text_keep(status, &all[i], &text, err == FB_E_END) || has_news;
         }
     }
     if (has_news) {
         origin_push_changed(status->options.push);
     }
-    fb_free(ids);
+    fb_free(all);
     return FB_OK;
 }

@@ -2,7 +2,7 @@
 import http.client
 import json
 
-from lab import get
+from lab import ADMIN, call, get
 from studio import Studio
 
 CONFIG = "auth:\n  hash_memory: 1MiB\n"
@@ -11,9 +11,10 @@ CONFIG = "auth:\n  hash_memory: 1MiB\n"
 class Events:
     """A client of the server-sent events of one video's status."""
 
-    def __init__(self, origin, video):
+    def __init__(self, origin, video, token=None):
         self.connection = http.client.HTTPConnection("127.0.0.1", origin.port, timeout=60)
-        self.connection.request("GET", f"/api/v1/videos/{video}/status/stream")
+        self.connection.request("GET", f"/api/v1/videos/{video}/status/stream",
+                                headers={"Authorization": f"Bearer {token}"} if token else {})
         self.response = self.connection.getresponse()
         assert self.response.status == 200
         assert self.response.headers["Content-Type"] == "text/event-stream"
@@ -64,6 +65,26 @@ def test_what_fails_is_told_with_its_reason(lab):
     creator.hand_in()
     *_, last = told
     assert last["status"] == "failed" and len(last["reason"]) > 20
+
+
+def test_a_private_video_is_followed_by_its_owner_alone(lab):
+    origin = lab.origin(workers=0, extra=CONFIG + f"admins: [{ADMIN}]\n")
+    creator, other, admin = Creator(origin), Creator(origin), Studio(origin.url)
+    admin.sign_up(ADMIN)
+    video = creator.begin(lab.clip(seconds=1))
+    everybody = [iter(Events(origin, video, token))
+                 for token in (creator.token, admin.token, other.token, None, "no token at all")]
+    first = {"id": video, "status": "uploading", "progress": 0}
+    assert [next(told) for told in everybody] == [first] * 5
+    answer = call("PATCH", f"{creator.api}/videos/{video}", {"privacy": "private"}, creator.token)
+    assert answer.status == 200, answer.body
+    owner, admins, *others = everybody
+    assert [list(told) for told in others] == [[None]] * 3, "who may not see it any more hears that it is gone"
+    assert list(Events(origin, video)) == list(Events(origin, video, other.token)) == [None]
+    creator.hand_in()
+    assert next(owner)["status"] == next(admins)["status"] == "queued"
+    assert call("DELETE", f"{creator.api}/videos/{video}", None, creator.token).status == 204
+    assert list(owner)[-1:] == list(admins)[-1:] == [None]
 
 
 def test_what_is_not_there_is_told_once(lab):
