@@ -236,6 +236,8 @@ static int finish_take_stills(struct finish *finish)
 
 enum { FINISH_SYSTEMS = 2 };
 
+#define CLEARKEY_URL "/api/v1/licences/clearkey"
+
 /* How players come by the key: the system that all know, which tells its id alone, and Clear Key,
  * by our own licences (docs/encryption.md). */
 static void finish_protect(const struct finish *finish, struct origin_protection *protection,
@@ -249,7 +251,9 @@ static void finish_protect(const struct finish *finish, struct origin_protection
                                                    .pssh = fb_buf_str(pssh)};
     systems[1] = (struct origin_protection_system){.uuid = ORIGIN_PROTECTION_CLEARKEY,
                                                    .name = "ClearKey1.0",
-                                                   .licence_url = "/api/v1/licences/clearkey"};
+                                                   .licence_url = CLEARKEY_URL,
+                                                   .hls_format = "org.w3.clearkey",
+                                                   .hls_url = CLEARKEY_URL};
     *protection = (struct origin_protection){
         .scheme =
             key->scheme == ORIGIN_SCHEME_CBCS ? ORIGIN_PROTECTION_CBCS : ORIGIN_PROTECTION_CENC,

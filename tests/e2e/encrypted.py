@@ -3,37 +3,65 @@ import json
 import pathlib
 import subprocess
 
-from lab import Lab, call
+from lab import BUILD, call
 from studio import Studio
 
 HERE = pathlib.Path(__file__).resolve().parent
+SCHEMES = ("cenc", "cbcs")
 
 
-def play_encrypted(modules, page_url, schemes=("cenc", "cbcs")):
-    """By each scheme: everybody plays a public video, and a private one its owner alone."""
-    with Lab() as lab:
-        cases = []
-        for scheme in schemes:
-            edge = lab.edge([], name=f"edge-{scheme}", start=False)
-            origin = lab.origin(name=f"origin-{scheme}", public_url=edge.url, workers=1,
-                                extra=f"transcode: {{encryption: {scheme}}}\n")
-            edge.config_path.write_text(edge.config_path.read_text().replace(
-                "upstreams:\n", f"upstreams:\n  - url: {origin.url}\n"))
-            edge.start()
-            studio = Studio(origin.url)
-            studio.sign_up()
-            video = studio.publish(lab.clip("-c:a", "aac", name=f"{scheme}.mp4", size="320x180", seconds=4))
-            licences = f"{edge.url}/api/v1/licences/clearkey"
-            cases.append({"name": f"a public video by {scheme}", "url": studio.manifest(video, "dash"),
-                          "licences": licences, "plays": True})
-            if scheme != schemes[0]:
-                continue
-            answer = call("PATCH", f"{studio.api}/videos/{video}", {"privacy": "private"}, studio.token)
-            assert answer.status == 200, answer.body
-            way = call("GET", f"{studio.api}/videos/{video}/manifest?format=dash", None, studio.token)
-            private = {"url": way.headers["Location"], "licences": licences}
-            cases[-1] = {**private, "name": f"a private video by {scheme}", "token": studio.token, "plays": True}
-            cases.append({**private, "name": "somebody else's private video", "plays": False})
-        done = subprocess.run(["node", str(HERE / "encryption.mjs"), str(modules), page_url],
-                              input=json.dumps(cases), text=True, timeout=200)
-        assert done.returncode == 0, "an encrypted video is not played as it should"
+def start(lab, scheme):
+    """An origin that encrypts, behind an edge; its pages are those of this build."""
+    edge = lab.edge([], name=f"edge-{scheme}", start=False)
+    origin = lab.origin(name=f"origin-{scheme}", public_url=edge.url, workers=1,
+                        extra=f"web: {BUILD / 'web'}\ntranscode: {{encryption: {scheme}}}\n")
+    edge.config_path.write_text(edge.config_path.read_text().replace(
+        "upstreams:\n", f"upstreams:\n  - url: {origin.url}\n"))
+    return origin, edge.start()
+
+
+def publish(studio, lab, scheme, privacy):
+    clip = lab.clip("-c:a", "aac", name=f"{scheme}-{privacy}.mp4", size="320x180", seconds=4)
+    video = studio.publish(clip)
+    answer = call("PATCH", f"{studio.api}/videos/{video}", {"privacy": privacy}, studio.token)
+    assert answer.status == 200, answer.body
+    return video
+
+
+def shaka_cases(studio, video, edge, scheme, privacy):
+    """What Shaka plays of the DASH manifest, with the same licences."""
+    way = call("GET", f"{studio.api}/videos/{video}/manifest?format=dash", None, studio.token)
+    case = {"name": f"a {privacy} video by {scheme}", "url": way.headers["Location"],
+            "licences": f"{edge.url}/api/v1/licences/clearkey"}
+    if privacy != "private":
+        return [{**case, "plays": True}]
+    return [{**case, "token": studio.token, "plays": True},
+            {**case, "name": "somebody else's private video", "plays": False}]
+
+
+def watch_cases(studio, video, origin, scheme, privacy):
+    """The watch page: by its owner, by nobody that is known, and without what decrypts."""
+    case = {"watch": f"{origin.url}/watch/{video}", "name": f"the page of one that is {privacy}, {scheme}"}
+    if privacy == "private":
+        return [{**case, "session": studio.session, "plays": True},
+                {**case, "name": "the page of somebody else's private video", "says": "no such video"}]
+    return [{**case, "plays": True},
+            {**case, "name": f"the page without media keys, {scheme}", "without": True,
+             "says": "cannot play encrypted videos"}]
+
+
+def play_encrypted(lab, modules, page_url):
+    """By each scheme: everybody plays what is unlisted, and a private video its owner alone."""
+    cases = []
+    for scheme in SCHEMES:
+        origin, edge = start(lab, scheme)
+        studio = Studio(origin.url)
+        studio.sign_up()
+        for privacy in ("unlisted", "private") if scheme == "cenc" else ("public",):
+            video = publish(studio, lab, scheme, privacy)
+            if privacy != "unlisted":
+                cases += shaka_cases(studio, video, edge, scheme, privacy)
+            cases += watch_cases(studio, video, origin, scheme, privacy)
+    done = subprocess.run(["node", str(HERE / "encryption.mjs"), str(modules), page_url],
+                          input=json.dumps(cases), text=True, timeout=200)
+    assert done.returncode == 0, "an encrypted video is not played as it should"

@@ -1,7 +1,7 @@
 // usage: node encryption.mjs MODULES_DIR PAGE_URL     (cases as JSON on standard input)
 //
-// Shaka Player in headless Chromium on encrypted videos, with Clear Key: whoever may play one does, with
-// keys from the origin, and others get none.
+// Encrypted videos in headless Chromium, with Clear Key: by Shaka Player, and by the watch page. Whoever may
+// play one does, with keys from the origin, and others get none.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,21 +15,23 @@ const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", hea
     args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu", "--mute-audio",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"] });
 
-async function play({ name, url, licences, token, plays }) {
+const plays = () => {
+    const video = document.querySelector("video");
+    return video.currentTime > 1 && video.getVideoPlaybackQuality().totalVideoFrames > 10
+        && video.webkitAudioDecodedByteCount > 0 && video.mediaKeys;
+};
+
+async function shaka({ name, url, licences, token, plays: may }) {
     const page = await browser.newPage();
     const query = new URLSearchParams({ url, licences, ...(token ? { token } : {}) });
     await page.goto(`${pageUrl}?${query}`);
     const loaded = await page.evaluate(() => window.ready.then((system) => ({ system }),
         (error) => ({ code: error.code ?? String(error) })));
-    if (plays) {
+    if (may) {
         assert.equal(loaded.system, "org.w3.clearkey", `${name}: ${JSON.stringify(loaded)}`);
         await page.evaluate(() => document.querySelector("video").play());
         try {
-            await page.waitForFunction(() => {
-                const video = document.querySelector("video");
-                return video.currentTime > 1 && video.getVideoPlaybackQuality().totalVideoFrames > 10
-                    && video.webkitAudioDecodedByteCount > 0 && video.mediaKeys;
-            }, undefined, WAIT);
+            await page.waitForFunction(plays, undefined, WAIT);
         } catch {
             throw new Error(`${name} does not play: ${JSON.stringify(await page.evaluate(() => window.playerErrors))}`);
         }
@@ -43,14 +45,41 @@ async function play({ name, url, licences, token, plays }) {
         assert.ok(all.includes(6007), `${name}: ${JSON.stringify(all)}, want LICENSE_REQUEST_FAILED`);
         assert.equal(await page.evaluate(() => document.querySelector("video").currentTime), 0, name);
     }
-    console.log(`encryption: ${name} ${plays ? "plays" : "does not play, as it should"}`);
+    console.log(`encryption: ${name} ${may ? "plays" : "does not play, as it should"}`);
+    await page.close();
+}
+
+// `session`: who is logged in; `without`: a browser that has no media keys.
+async function watch({ name, watch: url, session, without, plays: may, says }) {
+    const page = await browser.newPage();
+    const licences = [];
+    page.on("response", (answer) => answer.url().includes("/licences/") && licences.push(answer.status()));
+    await page.addInitScript(([tokens, isPoor]) => {
+        if (tokens) sessionStorage.setItem("forebay-session", JSON.stringify(tokens));
+        if (isPoor) delete Navigator.prototype.requestMediaKeySystemAccess;
+    }, [session && { access: session.access_token, refresh: session.refresh_token,
+        expires: Date.now() + session.expires_in * 1000 }, without]);
+    await page.goto(url);
+    const state = () => page.evaluate(() => [document.getElementById("notice").textContent, ...window.playerErrors]);
+    try {
+        if (may) {
+            await page.evaluate(() => document.querySelector("video").play());
+            await page.waitForFunction(plays, undefined, WAIT);
+            assert.deepEqual(licences.slice(0, 1), [200]);
+            assert.deepEqual((await state()).filter((line) => line && !line.includes("bufferStalled")), []);
+        } else {
+            await page.waitForFunction((words) => document.querySelector("#notice.bad")?.textContent.includes(words), says, WAIT);
+            assert.equal(await page.evaluate(() => document.querySelector("video").currentTime), 0);
+        }
+    } catch (error) {
+        throw new Error(`${name}: ${error.message} ${JSON.stringify(await state())} ${licences}`);
+    }
+    console.log(`encryption: ${name} ${may ? "plays" : `says ${says}`}`);
     await page.close();
 }
 
 try {
-    for (const one of cases) {
-        await play(one);
-    }
+    for (const one of cases) await (one.watch ? watch : shaka)(one);
 } finally {
     await browser.close();
 }

@@ -146,7 +146,8 @@ def main():
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
         for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
             assert edge.metric(row + "server=\"forebay-edge\"}") > 0, "it did not come by TLS"
-    play_encrypted(modules, f"{serve(shots)}/encryption.html")
+    with Lab() as lab:
+        play_encrypted(lab, modules, f"{serve(shots)}/encryption.html")
     return 0
 
 

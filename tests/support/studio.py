@@ -23,14 +23,14 @@ def _wanted(response, status, step):
 class Studio:
     def __init__(self, origin_url):
         self.api = origin_url + "/api/v1"
-        self.token = None
+        self.token = self.session = None
 
     def sign_up(self, email=None, password=None):
         account = {"email": email or f"{secrets.token_hex(6)}@example.org",
                    "password": password or secrets.token_urlsafe(18)}
         _wanted(call("POST", f"{self.api}/auth/register", account), 201, "registering")
         answer = _wanted(call("POST", f"{self.api}/auth/login", account), 200, "logging in")
-        self.token = answer["access_token"]
+        self.session, self.token = answer, answer["access_token"]
         return account
 
     def create(self, path, title=None, description="", tags=()):
