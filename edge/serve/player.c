@@ -35,14 +35,11 @@ static bool is_urgent(const struct edge_cmcd *cmcd)
     return false;
 }
 
-uint64_t edge_player_rate(const struct edge_pace *pace, const struct fb_request_head *request)
+static uint64_t rate_of(const struct edge_pace *pace, const struct fb_request_head *request)
 {
     FB_AUTO(edge_cmcd_done) struct edge_cmcd cmcd = {.n = 0};
     uint64_t rate = 0;
 
-    if (pace->bitrate == 0 && !pace->obeys_rtp) {
-        return 0;
-    }
     edge_cmcd_read(request, &cmcd);
     if (is_urgent(&cmcd)) {
         return 0;
@@ -54,4 +51,9 @@ uint64_t edge_player_rate(const struct edge_pace *pace, const struct fb_request_
         rate = kbits_of(&cmcd, FB_STR("br")) * KBIT_BYTES * pace->bitrate / PERCENT;
     }
     return rate == 0 ? 0 : FB_MAX(rate, pace->least);
+}
+
+uint64_t edge_player_rate(const struct edge_pace *pace, const struct fb_request_head *request)
+{
+    return pace->bitrate == 0 && !pace->obeys_rtp ? 0 : rate_of(pace, request);
 }

@@ -235,16 +235,13 @@ static void prefetch_note_use(struct edge_prefetch *prefetch, const struct serve
     }
 }
 
-void edge_prefetch_after(struct edge_prefetch *prefetch, struct serve_request *request)
+/* After a segment that was given. */
+static void prefetch_next(struct edge_prefetch *prefetch, struct serve_request *request)
 {
     FB_AUTO(edge_cmcd_done) struct edge_cmcd cmcd = {.n = 0};
     struct edge_next next;
     uint64_t number = 0;
 
-    if (prefetch == NULL || prefetch->is_halted || request->treatment.class != EDGE_CLASS_SEGMENT ||
-        request->client->method != FB_METHOD_GET || request->selection.status >= 400) {
-        return;
-    }
     prefetch_note_use(prefetch, request);
     edge_cmcd_read(request->client, &cmcd);
     struct fb_str sid = prefetch_sid(&cmcd);
@@ -260,6 +257,15 @@ void edge_prefetch_after(struct edge_prefetch *prefetch, struct serve_request *r
     uint64_t hash = sid.len > 0 ? fb_str_hash(sid, 0) : prefetch_client_hash(request);
     if (sid.len > 0 || prefetch_is_in_order(prefetch, hash, number)) {
         prefetch_begin(prefetch, request, &next, hash);
+    }
+}
+
+void edge_prefetch_after(struct edge_prefetch *prefetch, struct serve_request *request)
+{
+    if (prefetch != NULL && !prefetch->is_halted &&
+        request->treatment.class == EDGE_CLASS_SEGMENT &&
+        request->client->method == FB_METHOD_GET && request->selection.status < 400) {
+        prefetch_next(prefetch, request);
     }
 }
 
