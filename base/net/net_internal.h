@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include <netinet/in.h>
+#include <sys/uio.h>
 
 struct fb_op;
 
@@ -40,6 +41,9 @@ struct net_state {
     unsigned n_free;
     unsigned n_lent;
     unsigned n_lookups; /* of names, with libuv */
+
+    /* For one call: on the stack they would be made anew, with zeros, for each. */
+    struct iovec vectors[FB_STREAM_MAX_PIECES];
 };
 
 /* The loop's state, made when first asked for. */

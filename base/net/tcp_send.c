@@ -62,11 +62,12 @@ struct tcp_run {
     size_t len;
 };
 
-/* The write's bytes from `from` to `to`. */
-static unsigned tcp_pieces(const struct fb_stream_write *write, size_t from, size_t to,
-                           uv_buf_t *bufs)
+/* The write's bytes from `from` to `to`, as the loop's `vectors`; returns how many of these. */
+static size_t tcp_pieces(struct tcp_stream *self, size_t from, size_t to)
 {
-    unsigned n_bufs = 0;
+    const struct fb_stream_write *write = self->write;
+    struct iovec *vectors = self->state->vectors;
+    size_t n_vectors = 0;
     size_t begin = 0;
 
     for (size_t i = 0; i < write->n_pieces && begin < to; i++) {
@@ -75,15 +76,15 @@ static unsigned tcp_pieces(const struct fb_stream_write *write, size_t from, siz
         piece = begin > from ? fb_str_skip(piece, piece.len - FB_MIN(piece.len, begin - from))
                              : FB_STR_NONE;
         if (piece.len > 0) {
-            /* libuv only reads what its type says it might write. */
+            /* The kernel only reads what the type says it might write. */
             union {
                 const char *borrowed;
-                char *base;
+                void *base;
             } ptr = {.borrowed = piece.ptr};
-            bufs[n_bufs++] = (uv_buf_t){.base = ptr.base, .len = piece.len};
+            vectors[n_vectors++] = (struct iovec){.iov_base = ptr.base, .iov_len = piece.len};
         }
     }
-    return n_bufs;
+    return n_vectors;
 }
 
 /* Adds `piece` of `file` to the run; false if it does not go on there. */
@@ -142,7 +143,7 @@ static void on_tail_written(uv_write_t *request, int status);
  * so that the kernel is given whole ones. */
 static int tcp_wait_for_room(struct tcp_stream *self)
 {
-    uv_buf_t bufs[FB_STREAM_MAX_PIECES];
+    const struct iovec *vectors = self->state->vectors;
     size_t end = 0;
     struct tcp_run run = tcp_run_of(self, &end);
     size_t n_kept = run.len > 0 ? TCP_PAGE_BYTES - (size_t)(run.offset % TCP_PAGE_BYTES)
@@ -150,13 +151,13 @@ static int tcp_wait_for_room(struct tcp_stream *self)
     size_t n_tail = 0;
 
     end = FB_MIN(self->n_write, self->n_taken + n_kept);
-    unsigned n_bufs = tcp_pieces(self->write, self->n_taken, end, bufs);
+    size_t n_vectors = tcp_pieces(self, self->n_taken, end);
     if (self->tail == NULL) {
         self->tail = fb_alloc(FB_STREAM_MAX_KEPT);
     }
-    for (unsigned i = 0; i < n_bufs; i++) {
-        memcpy(self->tail + n_tail, bufs[i].base, bufs[i].len);
-        n_tail += bufs[i].len;
+    for (size_t i = 0; i < n_vectors; i++) {
+        memcpy(self->tail + n_tail, vectors[i].iov_base, vectors[i].iov_len);
+        n_tail += vectors[i].iov_len;
     }
     self->n_taken += n_tail;
     uv_buf_t tail = uv_buf_init(self->tail, (unsigned)n_tail);
@@ -184,19 +185,19 @@ static ssize_t tcp_send_file(struct tcp_stream *self, const struct tcp_run *run)
     return n;
 }
 
-/* What lies in memory up to `end`, after which more comes at once if `more`. */
+/* What lies in memory up to `end`, after which more comes at once if `more`. Nothing of libuv's
+ * waits before it, so this goes past libuv, whose write() costs more than a send() does. */
 static ssize_t tcp_send_memory(struct tcp_stream *self, size_t end, bool more)
 {
-    uv_buf_t bufs[FB_STREAM_MAX_PIECES];
-    unsigned n_bufs = tcp_pieces(self->write, self->n_taken, end, bufs);
+    struct iovec *vectors = self->state->vectors;
+    size_t n_vectors = tcp_pieces(self, self->n_taken, end);
+    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
 
-    if (!more) {
-        int n = uv_try_write((uv_stream_t *)&self->handle, bufs, n_bufs);
-        return n == UV_EAGAIN ? 0 : n;
+    if (n_vectors == 1) {
+        return tcp_result(send(tcp_fd(self), vectors[0].iov_base, vectors[0].iov_len, flags));
     }
-    /* uv_buf_t is laid out as struct iovec is. */
-    struct msghdr message = {.msg_iov = (struct iovec *)(void *)bufs, .msg_iovlen = n_bufs};
-    return tcp_result(sendmsg(tcp_fd(self), &message, MSG_NOSIGNAL | MSG_MORE));
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = n_vectors};
+    return tcp_result(sendmsg(tcp_fd(self), &message, flags));
 }
 
 /* Sends what the kernel takes of the write. */
