@@ -23,7 +23,7 @@ static uint64_t has_zero(uint64_t word)
     return (word - EVERY(1)) & ~word & EVERY(0x80);
 }
 
-/* Not 0 if a byte of `word` is below 32, or 127. */
+/* Not 0 if a byte of `word` is below 32, or 127; the lowest bit stands in the first of these. */
 static uint64_t has_control(uint64_t word)
 {
     return ((word - EVERY(0x20)) & ~word & EVERY(0x80)) | has_zero(word ^ EVERY(0x7f));
@@ -34,35 +34,38 @@ static bool is_control(char c)
     return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
 }
 
-size_t fb_str_find_control(struct fb_str str)
-{
-    size_t at = 0;
-
-    while (at < str.len) {
-        uint64_t word = 0;
-        size_t n = FB_MIN(str.len - at, sizeof(word));
-        if (n == sizeof(word)) {
-            memcpy(&word, str.ptr + at, sizeof(word));
-            if (has_control(word) == 0) {
-                at += sizeof(word);
-                continue;
-            }
-        }
-        for (size_t end = at + n; at < end; at++) {
-            if (is_control(str.ptr[at])) {
-                return at;
-            }
-        }
-    }
-    return str.len;
-}
-
 static uint64_t word_at(const char *at)
 {
     uint64_t word = 0;
 
     memcpy(&word, at, sizeof(word));
     return word;
+}
+
+size_t fb_str_find_control(struct fb_str str)
+{
+    const size_t n_word = sizeof(uint64_t);
+    size_t at = 0;
+
+    while (str.len - at >= n_word) {
+        uint64_t found = has_control(word_at(str.ptr + at));
+        if (found == 0) {
+            at += n_word;
+            continue;
+        }
+        at += (size_t)__builtin_ctzll(found) / 8; /* the first that was found is one, or a tab */
+        if (is_control(str.ptr[at])) {
+            return at;
+        }
+        at++;
+    }
+    if (str.len >= n_word && has_control(word_at(str.ptr + str.len - n_word)) == 0) {
+        return str.len; /* some were looked at again */
+    }
+    while (at < str.len && !is_control(str.ptr[at])) {
+        at++;
+    }
+    return at;
 }
 
 /* With 32 more in each byte that is a capital letter. */

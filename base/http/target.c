@@ -1,5 +1,7 @@
 #include "base/http/target.h"
 
+#include "base/http/scan.h"
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -10,6 +12,15 @@ static bool is_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
 }
 
+/* Letters, digits, '-' and '_': one bit for each byte below 128. */
+static bool is_of_label(char c)
+{
+    static const uint64_t label_bytes[2] = {0x03ff200000000000U, 0x07fffffe87fffffeU};
+    unsigned char byte = (unsigned char)c;
+
+    return byte < 128 && (label_bytes[byte / 64] >> (byte % 64) & 1U) != 0;
+}
+
 /* Labels with a dot between them, and perhaps one that stands for the root at the end. */
 static bool is_name(struct fb_str name)
 {
@@ -18,7 +29,7 @@ static bool is_name(struct fb_str name)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         bool is_dot = c == '.';
-        if (is_dot ? !is_in_label : !is_alnum(c) && c != '-' && c != '_') {
+        if (is_dot ? !is_in_label : !is_of_label(c)) {
             return false;
         }
         is_in_label = !is_dot;
@@ -80,13 +91,7 @@ bool fb_host_is_valid(struct fb_str host)
 
 bool fb_target_is_clean(struct fb_str target)
 {
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char c = (unsigned char)target.ptr[i];
-        if (c <= ' ' || c >= 0x7f || c == '#') {
-            return false;
-        }
-    }
-    return true;
+    return fb_scan_plain(target, '#', '#') == target.len;
 }
 
 bool fb_target_split(struct fb_request_head *head)

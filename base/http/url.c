@@ -2,6 +2,8 @@
 
 #include "base/core/err.h"
 #include "base/core/text.h"
+#include "base/http/scan.h"
+#include "base/http/target.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -24,17 +26,6 @@ static bool is_host_name(struct fb_str host, bool is_literal)
         }
     }
     return host.len > 0 && host.len <= 255;
-}
-
-static bool is_target(struct fb_str target)
-{
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char c = (unsigned char)target.ptr[i];
-        if (c <= ' ' || c >= 0x7f || c == '#') {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* host[:port] or [IPv6][:port]. */
@@ -86,7 +77,7 @@ int fb_url_parse(struct fb_str text, struct fb_url *ret_url, struct fb_diag *dia
     if (len < rest.len) {
         url.target = fb_str_skip(rest, len);
     }
-    if (url.target.ptr[0] != '/' || !is_target(url.target)) {
+    if (url.target.ptr[0] != '/' || !fb_target_is_clean(url.target)) {
         return fb_diag_set(diag, FB_E_MALFORMED, "'%.*s' has a path that is not allowed",
                            FB_STR_ARG(text));
     }
@@ -101,26 +92,11 @@ static bool is_unreserved(unsigned char c)
     return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* Bytes at the beginning that stand for themselves. */
-static size_t plain_length(struct fb_str path)
-{
-    size_t i = 0;
-
-    while (i < path.len) {
-        unsigned char c = (unsigned char)path.ptr[i];
-        if (c <= ' ' || c >= 0x7f || c == '\\' || c == '%') {
-            break;
-        }
-        i++;
-    }
-    return i;
-}
-
 /* Decodes what need not be escaped; returns the length written or 0. */
 static size_t normalise_escapes(struct fb_str path, char *out)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t n = plain_length(path);
+    size_t n = fb_scan_plain(path, '\\', '%'); /* these stand for themselves */
 
     memcpy(out, path.ptr, n);
     for (size_t i = n; i < path.len; i++) {
