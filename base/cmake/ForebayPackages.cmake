@@ -48,21 +48,6 @@ if(IPSEC_MB_INCLUDE_DIR AND IPSEC_MB_LIBRARY)
     target_compile_definitions(fb_ipsec_mb INTERFACE FB_HAS_IPSEC_MB)
 endif()
 
-# llhttp: a library in Debian 13, generated C beside node-llhttp in Debian 12.
-pkg_check_modules(LLHTTP IMPORTED_TARGET libllhttp)
-if(LLHTTP_FOUND)
-    add_library(fb_llhttp INTERFACE)
-    target_link_libraries(fb_llhttp INTERFACE PkgConfig::LLHTTP)
-else()
-    find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp REQUIRED)
-    find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp REQUIRED)
-    add_library(fb_llhttp STATIC
-        ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/api.c ${LLHTTP_SOURCE_DIR}/http.c)
-    target_compile_definitions(fb_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
-    target_compile_options(fb_llhttp PRIVATE -O2 -w -fPIE)
-    target_include_directories(fb_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
-endif()
-
 # wslay ships no pkg-config file.
 find_path(WSLAY_INCLUDE_DIR wslay/wslay.h REQUIRED)
 find_library(WSLAY_LIBRARY wslay REQUIRED)

@@ -55,24 +55,22 @@ static size_t find_end(struct fb_str bytes, size_t from)
 }
 
 /* False for control bytes, a CR or LF on its own, and a line that begins with
- * white space, which llhttp 8 would fold. A part of a head is checked too, so
+ * white space, which some would fold. A part of a head is checked too, so
  * that a peer that sends line feeds alone, or another protocol, is answered
  * without waiting for an empty line. */
 static bool is_clean(struct fb_str bytes)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        i += fb_str_find_control(fb_str_skip(bytes, i));
-        if (i == bytes.len) {
-            break;
-        }
-        char c = bytes.ptr[i];
-        bool is_last = i + 1 == bytes.len;
-        char next = is_last ? '\0' : bytes.ptr[i + 1];
-        bool is_cr = c == '\r' && (is_last || next == '\n');
-        bool is_lf = c == '\n' && i > 0 && bytes.ptr[i - 1] == '\r' && next != ' ' && next != '\t';
-        if (!is_cr && !is_lf) {
+    size_t at = fb_str_find_control(bytes);
+
+    while (at < bytes.len) {
+        struct fb_str end = fb_str_first(fb_str_skip(bytes, at), 3);
+        bool is_line_end = end.ptr[0] == '\r' && (end.len == 1 || end.ptr[1] == '\n');
+        bool is_folded = end.len == 3 && (end.ptr[2] == ' ' || end.ptr[2] == '\t');
+        if (!is_line_end || is_folded) {
             return false;
         }
+        at += FB_MIN(end.len, 2U);
+        at += fb_str_find_control(fb_str_skip(bytes, at));
     }
     return true;
 }

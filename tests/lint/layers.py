@@ -16,7 +16,6 @@ MAIN = re.compile(r"main(_[a-z]+)?\.c")
 OWNERS = {
     "uv.h": ("base/loop", "base/net"),
     "liburing.h": ("base/disk",),
-    "llhttp.h": ("base/http1",),
     "nghttp2/": ("base/http2",),
     "jansson.h": ("base/json",),
     "systemd/": ("base/daemon",),

@@ -34,7 +34,6 @@ ONLY_IN = {
     # one folder per library
     r"uv_\w+": ("base/loop", "base/net"),
     r"io_uring_\w+": ("base/disk",),
-    r"llhttp_\w+": ("base/http1",),
     r"nghttp2_\w+": ("base/http2",),
     r"json_(?:object|array|string|load|dump|integer|real|null|true|false|decref)\w*": ("base/json",),
     r"sd_\w+": ("base/daemon",),

@@ -176,6 +176,9 @@ static void ambiguous_requests_are_refused(void **state)
         FB_STR("GET / HTTP/1.1\r\nHost: a\r\nContent-Length : 1\r\n\r\n"),
         FB_STR("GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"),
         FB_STR("GET / HTTP/1.1\r\nHost: a\r\n: empty\r\n\r\n"),
+        FB_STR("GET / HTTP/1.1\r\nHost: a\r\n:\r\n\r\n"),
+        FB_STR("GET / HTTP/1.1\r\nHost: a\r\nX\t: z\r\n\r\n"),
+        FB_STR("GET / HTTP/1.1\r\nHost: a\r\nX\xc3\xa9: z\r\n\r\n"),
         FB_STR("GET / HTTP/1.1\r\nHost: a\r\nX(y): z\r\n\r\n"),
         FB_STR("GET / HTTP/1.1\r\n\r\n"),
         FB_STR("GET / HTTP/1.1\r\nHost:\r\n\r\n"),
@@ -270,6 +273,8 @@ static void what_is_unusual_and_clear_is_taken(void **state)
     assert_int_equal(request(f, "PURGE / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_OK);
     assert_int_equal(f->request.head.method, FB_METHOD_OTHER);
     equals(f->request.head.method_text, "PURGE");
+    assert_int_equal(request(f, "M-SEARCH / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_OK);
+    assert_int_equal(f->request.head.method, FB_METHOD_OTHER);
     assert_int_equal(request(f, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"),
                      FB_OK);
     assert_int_equal(f->request.framing, FB_HTTP1_CHUNKED);
@@ -279,6 +284,13 @@ static void what_is_unusual_and_clear_is_taken(void **state)
     assert_int_equal(request(f, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 007\r\n\r\n"),
                      FB_OK);
     assert_int_equal(f->request.length, 7);
+    assert_int_equal(request(f, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\t7 \t\r\n\r\n"),
+                     FB_OK);
+    assert_int_equal(f->request.length, 7);
+    assert_int_equal(request(f, "GET / HTTP/1.1\r\nHost: a\r\n!#$%&'*+-.^_`|~9: :\tb: \r\n\r\n"),
+                     FB_OK);
+    equals(f->request.head.headers.items[1].name, "!#$%&'*+-.^_`|~9");
+    equals(f->request.head.headers.items[1].value, ":\tb:");
 }
 
 static void expectations_are_told_apart(void **state)
