@@ -40,6 +40,7 @@ static const struct fb_conf_item views_items[] = {
     {"manifests", FB_CONF_STRINGS, AT(manifests), .max = 32, .check = edge_pattern_check,
      .preset = "[\"/media/{video}/{version}/master.m3u8\", "
                "\"/media/{video}/{version}/manifest.mpd\", "
+               "\"/media/{video}/{version}/ondemand.mpd\", "
                "\"/media/{video}/{version}/{kind}/{track}/index.m3u8\"]",
      .help = "Which are playlists and manifests: who fetches nothing else is `no-media`."},
     {"beacon", FB_CONF_STRING, AT(beacon), .max = 256, .check = conf_check_beacon,

@@ -3,6 +3,7 @@
 #include "base/core/attr.h"
 #include "base/xml/xml.h"
 #include "origin/media/protection.h"
+#include "origin/media/sidx.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,7 +13,8 @@ enum { MS_PER_S = 1000, BITS = 8 };
 struct dash {
     struct fb_buf *buf;
     const struct origin_presentation *presentation;
-    unsigned n_sets; /* written so far; their ids */
+    bool is_on_demand; /* whole files with an index; else segments */
+    unsigned n_sets;   /* written so far; their ids */
 };
 
 static void dash_attribute(struct fb_buf *buf, const char *key, const char *value)
@@ -47,9 +49,23 @@ static void dash_label(struct fb_buf *buf, const struct origin_track *track)
     fb_buf_append(buf, FB_STR("</Label>\n"));
 }
 
-/* The segments of `track`; `folder` is the path before $RepresentationID$. */
-static void dash_template(struct fb_buf *buf, const struct origin_track *track, const char *folder)
+/* That the segments of a set lie at the same times, and each begins with a key picture. */
+static void dash_alignment(struct dash *dash)
 {
+    fb_buf_append(dash->buf,
+                  dash->is_on_demand
+                      ? FB_STR(" subsegmentAlignment=\"true\" subsegmentStartsWithSAP=\"1\"")
+                      : FB_STR(" segmentAlignment=\"true\" startWithSAP=\"1\""));
+}
+
+/* The segments of `track`; `folder` is the path before $RepresentationID$. */
+static void dash_template(struct dash *dash, const struct origin_track *track, const char *folder)
+{
+    struct fb_buf *buf = dash->buf;
+
+    if (dash->is_on_demand) {
+        return; /* each representation names its file */
+    }
     fb_buf_printf(buf,
                   "      <SegmentTemplate timescale=\"%u\" startNumber=\"1\""
                   " initialization=\"%s/$RepresentationID$/init.mp4\""
@@ -70,6 +86,23 @@ static void dash_template(struct fb_buf *buf, const struct origin_track *track, 
         i += n;
     }
     fb_buf_append(buf, FB_STR("        </SegmentTimeline>\n      </SegmentTemplate>\n"));
+}
+
+/* Its file: first what every player needs, then the index, both by range. */
+static void dash_base(struct dash *dash, const struct origin_track *track)
+{
+    uint64_t head = track->head.bytes;
+
+    if (dash->is_on_demand) {
+        fb_buf_printf(dash->buf,
+                      "        <BaseURL>%s/whole.mp4</BaseURL>\n"
+                      "        <SegmentBase timescale=\"%u\" indexRange=\"%" PRIu64 "-%" PRIu64
+                      "\" indexRangeExact=\"true\">\n"
+                      "          <Initialization range=\"0-%" PRIu64 "\"/>\n"
+                      "        </SegmentBase>\n",
+                      track->path, track->timescale, head, head + origin_sidx_size(track) - 1,
+                      head - 1);
+    }
 }
 
 static uint64_t dash_bandwidth(const struct origin_track *track)
@@ -103,6 +136,22 @@ static bool dash_is_first_of_codec(const struct origin_track *videos, size_t ind
     return true;
 }
 
+static void dash_video(struct dash *dash, const struct origin_track *video)
+{
+    fb_buf_printf(dash->buf,
+                  "      <Representation id=\"%s\" codecs=\"%s\" bandwidth=\"%" PRIu64
+                  "\" width=\"%u\" height=\"%u\" sar=\"1:1\"",
+                  dash_id(video), video->codecs, dash_bandwidth(video), video->width,
+                  video->height);
+    if (dash->is_on_demand) {
+        fb_buf_append(dash->buf, FB_STR(">\n"));
+        dash_base(dash, video);
+        fb_buf_append(dash->buf, FB_STR("      </Representation>\n"));
+    } else {
+        fb_buf_append(dash->buf, FB_STR("/>\n"));
+    }
+}
+
 /* Players switch within a set, so each codec has its own. */
 static void dash_videos(struct dash *dash, const struct origin_track *first)
 {
@@ -110,21 +159,16 @@ static void dash_videos(struct dash *dash, const struct origin_track *first)
     struct fb_buf *buf = dash->buf;
 
     dash_open_set(dash, "video", "video/mp4");
-    fb_buf_printf(buf,
-                  " segmentAlignment=\"true\" startWithSAP=\"1\" maxWidth=\"%u\" maxHeight=\"%u\""
-                  " frameRate=\"%d/%d\">\n",
-                  first->width, first->height, first->frame_rate.num, first->frame_rate.den);
+    dash_alignment(dash);
+    fb_buf_printf(buf, " maxWidth=\"%u\" maxHeight=\"%u\" frameRate=\"%d/%d\">\n", first->width,
+                  first->height, first->frame_rate.num, first->frame_rate.den);
     origin_protection_dash(buf, presentation->protection);
     dash_role(buf, "main");
-    dash_template(buf, first, "v");
+    dash_template(dash, first, "v");
     for (size_t i = 0; i < presentation->n_videos; i++) {
         const struct origin_track *video = &presentation->videos[i];
         if (dash_is_of_codec(video, first)) {
-            fb_buf_printf(buf,
-                          "      <Representation id=\"%s\" codecs=\"%s\" bandwidth=\"%" PRIu64
-                          "\" width=\"%u\" height=\"%u\" sar=\"1:1\"/>\n",
-                          dash_id(video), video->codecs, dash_bandwidth(video), video->width,
-                          video->height);
+            dash_video(dash, video);
         }
     }
     dash_close_set(dash);
@@ -155,20 +199,22 @@ static void dash_audio(struct dash *dash, const struct origin_track *audio)
     if (audio->language[0] != '\0') {
         dash_attribute(buf, "lang", audio->language);
     }
-    fb_buf_append(buf, FB_STR(" segmentAlignment=\"true\" startWithSAP=\"1\">\n"));
+    dash_alignment(dash);
+    fb_buf_append(buf, FB_STR(">\n"));
     origin_protection_dash(buf, dash->presentation->protection);
     dash_label(buf, audio);
     dash_audio_purpose(buf, audio);
-    dash_template(buf, audio, "a");
+    dash_template(dash, audio, "a");
     fb_buf_printf(buf,
                   "      <Representation id=\"%s\" codecs=\"%s\" bandwidth=\"%" PRIu64
                   "\" audioSamplingRate=\"%u\">\n"
                   "        <AudioChannelConfiguration"
                   " schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\""
-                  " value=\"%u\"/>\n"
-                  "      </Representation>\n",
+                  " value=\"%u\"/>\n",
                   dash_id(audio), audio->codecs, dash_bandwidth(audio), audio->sample_rate,
                   audio->channels);
+    dash_base(dash, audio);
+    fb_buf_append(buf, FB_STR("      </Representation>\n"));
     dash_close_set(dash);
 }
 
@@ -243,16 +289,18 @@ static void dash_open(struct dash *dash)
                                     "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\""));
     origin_protection_dash_spaces(dash->buf, presentation->protection);
     fb_buf_printf(dash->buf,
-                  " type=\"static\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\""
+                  " type=\"static\" profiles=\"urn:mpeg:dash:profile:isoff-%s:2011\""
                   " mediaPresentationDuration=\"PT%" PRIu64 ".%03" PRIu64 "S\""
                   " minBufferTime=\"PT%uS\">\n"
                   "  <Period id=\"0\" start=\"PT0S\">\n",
-                  ms / MS_PER_S, ms % MS_PER_S, target_s);
+                  dash->is_on_demand ? "on-demand" : "live", ms / MS_PER_S, ms % MS_PER_S,
+                  target_s);
 }
 
-void origin_dash_manifest(struct fb_buf *buf, const struct origin_presentation *presentation)
+void origin_dash_manifest(struct fb_buf *buf, const struct origin_presentation *presentation,
+                          bool is_on_demand)
 {
-    struct dash dash = {.buf = buf, .presentation = presentation};
+    struct dash dash = {.buf = buf, .presentation = presentation, .is_on_demand = is_on_demand};
 
     dash_open(&dash);
     for (size_t i = 0; i < presentation->n_videos; i++) {

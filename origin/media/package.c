@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "origin/media/dash.h"
 #include "origin/media/hls.h"
+#include "origin/media/sidx.h"
 #include "origin/media/storyboard.h"
 
 #include <stdio.h>
@@ -71,6 +72,35 @@ static int package_put_iframes(struct packager *packager)
     return err;
 }
 
+/* What makes one file of each track (docs/packaging.md), but for text, which is one. */
+static int package_put_index(struct packager *packager, const struct origin_track *track)
+{
+    char path[ORIGIN_OUTPUT_PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/index.sidx", track->path);
+    int err = origin_sidx_write(&packager->buf, track);
+    return err < 0 ? fb_diag_set(packager->diag, err, "a segment of '%s' is too large", track->path)
+                   : package_put(packager, path);
+}
+
+static int package_put_on_demand(struct packager *packager)
+{
+    const struct origin_presentation *presentation = packager->presentation;
+    int err = FB_OK;
+
+    for (size_t i = 0; err == FB_OK && i < presentation->n_videos; i++) {
+        err = package_put_index(packager, &presentation->videos[i]);
+    }
+    for (size_t i = 0; err == FB_OK && i < presentation->n_audios; i++) {
+        err = package_put_index(packager, &presentation->audios[i]);
+    }
+    if (err == FB_OK) {
+        origin_dash_manifest(&packager->buf, presentation, true);
+        err = package_put(packager, "ondemand.mpd");
+    }
+    return err;
+}
+
 static int package_put_entries(struct packager *packager)
 {
     const struct origin_presentation *presentation = packager->presentation;
@@ -87,10 +117,10 @@ static int package_put_entries(struct packager *packager)
     origin_hls_master(&packager->buf, presentation, packager->options.has_trick_play);
     int err = package_put(packager, is_early ? "early.m3u8" : "master.m3u8");
     if (err == FB_OK) {
-        origin_dash_manifest(&packager->buf, presentation);
+        origin_dash_manifest(&packager->buf, presentation, false);
         err = package_put(packager, is_early ? "early.mpd" : "manifest.mpd");
     }
-    return err;
+    return err < 0 || is_early ? err : package_put_on_demand(packager);
 }
 
 int origin_package_write(struct origin_output *output,

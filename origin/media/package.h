@@ -2,8 +2,8 @@
  * Packaging: all files of a presentation that are text, written from what is known of
  * those that are media.
  *
- *     master.m3u8  manifest.mpd           or early.m3u8, early.mpd
- *     <track>/index.m3u8  v/…/iframes.m3u8
+ *     master.m3u8  manifest.mpd  ondemand.mpd     or early.m3u8, early.mpd
+ *     <track>/index.m3u8  <track>/index.sidx  v/…/iframes.m3u8
  *     storyboard.vtt
  *
  * publish.json is written by whoever knows all files (origin_publish_list()).

@@ -5,10 +5,10 @@
  * its segments lie end to end from 0 in units of 1/timescale. The segments of all
  * video tracks begin at the same times.
  *
- *     v/<rung>p/  init.mp4, seg-NNNNN.m4s, index.m3u8, iframes.m3u8   video
- *     a/<index>/  init.mp4, seg-NNNNN.m4s, index.m3u8                 audio
- *     t/<index>/  seg-NNNNN.vtt, index.m3u8, whole.vtt                text
- *     s/          NNNNN.jpg                                           storyboard
+ *     v/<rung>p/  init.mp4, seg-NNNNN.m4s, index.m3u8, iframes.m3u8, index.sidx   video
+ *     a/<index>/  init.mp4, seg-NNNNN.m4s, index.m3u8, index.sidx                 audio
+ *     t/<index>/  seg-NNNNN.vtt, index.m3u8, whole.vtt                            text
+ *     s/          NNNNN.jpg                                                       storyboard
  *
  * A video track of another codec than H.264 has it in its folder, such as
  * v/720p-av1; the family is read from `codecs`.

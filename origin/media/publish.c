@@ -15,6 +15,7 @@ struct kind {
 static const struct kind publish_kinds[] = {
     {".m4s", "video/iso.segment", "immutable"},
     {".mp4", "video/mp4", "immutable"},
+    {".sidx", "video/iso.segment", "immutable"},
     {".jpg", "image/jpeg", "immutable"},
     {".vtt", "text/vtt", "immutable"},
     {".m3u8", "application/vnd.apple.mpegurl", "manifest"},

@@ -109,4 +109,31 @@ assert.deepEqual(dash.playlists.map((one) => one.segments.length), streams.map((
 const groups = dash.mediaGroups;
 assert.equal(Object.keys(groups.AUDIO.audio ?? {}).length, streams[0].audio.length, "tracks of sound");
 assert.equal(Object.keys(groups.SUBTITLES.subs ?? {}).length, streams[0].subtitles.length, "tracks of text");
+
+// Each representation as the one file that delivery makes of it: its index leads to every fragment.
+const onDemand = mpd.parse(read("ondemand.mpd"), { manifestUri: "http://a.example/ondemand.mpd" });
+const indexed = [...onDemand.playlists, ...Object.values(onDemand.mediaGroups.AUDIO.audio ?? {}).flatMap((one) => one.playlists)];
+assert.equal(indexed.length, dash.playlists.length + streams[0].audio.length);
+for (const { sidx } of indexed) {
+    const dir = path.dirname(new URL(sidx.resolvedUri).pathname).slice(1);
+    const segments = fs.readdirSync(path.join(folder, dir)).filter((name) => name.startsWith("seg-")).sort();
+    const bytes = Buffer.concat(["init.mp4", "index.sidx", ...segments].map((name) => fs.readFileSync(path.join(folder, dir, name))));
+    const file = createFile();
+    file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), 0));
+    file.flush();
+    const [box] = file.boxes.filter((one) => one.type === "sidx");
+    assert.deepEqual([box.start, box.size], [sidx.byterange.offset, sidx.byterange.length], `${dir}: where the index lies`);
+    assert.equal(sidx.map.byterange.length, fs.statSync(path.join(folder, dir, "init.mp4")).size, `${dir}: its init`);
+    assert.deepEqual([box.reference_ID, box.references.length], [file.getInfo().tracks[0].id, segments.length], dir);
+    let at = box.start + box.size + box.first_offset, time = box.earliest_presentation_time;
+    for (const [n, one] of box.references.entries()) {
+        const [moof] = file.moofs.filter((other) => other.start >= at && other.start < at + one.referenced_size);
+        assert.equal(moof, file.moofs[n], `${dir}: segment ${n + 1} is where the index says`);
+        assert.equal(moof.trafs[0].tfdt.baseMediaDecodeTime, time, `${dir}: and when`);
+        assert.deepEqual([one.reference_type, one.starts_with_SAP, one.SAP_type], [0, 1, 1]);
+        at += one.referenced_size;
+        time += one.subsegment_duration;
+    }
+    assert.equal(at, bytes.length, `${dir}: the index leads to the end`);
+}
 console.log(`${folder}: ${streams.length} renditions, ${streams[0].audio.length} sounds, ${streams[0].subtitles.length} texts, ${iframes.length} of key pictures`);

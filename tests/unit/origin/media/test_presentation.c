@@ -200,7 +200,7 @@ static void text_is_a_group_and_counts_in_the_rate(void **state)
     assert_non_null(strstr(f->buf.ptr, "#EXTINF:4.000000,\nseg-00002.vtt\n"));
 
     fb_buf_clear(&f->buf);
-    origin_dash_manifest(&f->buf, &f->all);
+    origin_dash_manifest(&f->buf, &f->all, false);
     assert_non_null(strstr(f->buf.ptr, "mimeType=\"text/vtt\" lang=\"de\""));
     assert_non_null(strstr(f->buf.ptr, "value=\"forced-subtitle\""));
     assert_non_null(strstr(f->buf.ptr, "value=\"caption\""));
@@ -230,7 +230,7 @@ static void each_codec_has_a_set_of_its_own(void **state)
     struct fixture *f = *state;
     strcpy(f->videos[1].codecs, "av01.0.01M.08");
     strcpy(f->videos[1].path, "v/720p-av1");
-    origin_dash_manifest(&f->buf, &f->all);
+    origin_dash_manifest(&f->buf, &f->all, false);
     const char *first = strstr(f->buf.ptr, "contentType=\"video\"");
     const char *second = strstr(first + 1, "contentType=\"video\"");
     assert_non_null(second);
@@ -256,7 +256,7 @@ static void the_storyboard_is_a_set_of_images(void **state)
     assert_non_null(strstr(f->buf.ptr, "#EXT-X-SESSION-DATA:DATA-ID=\"forebay.storyboard\","
                                        "VALUE=\"storyboard.vtt\"\n"));
     fb_buf_clear(&f->buf);
-    origin_dash_manifest(&f->buf, &f->all);
+    origin_dash_manifest(&f->buf, &f->all, false);
     assert_non_null(strstr(f->buf.ptr, "duration=\"6000\" startNumber=\"1\""
                                        " media=\"s/$Number%05d$.jpg\"/>"));
     assert_non_null(strstr(f->buf.ptr, "bandwidth=\"40000\" width=\"480\" height=\"180\""));
@@ -289,7 +289,7 @@ static void protection_is_told_of_in_both(void **state)
                            "KEYID=0x30313233343536373839616263646566,"
                            "KEYFORMAT=\"urn:uuid:1077efec-c0b2-4d02-ace3-3c1e52e2fb4b\","));
     fb_buf_clear(&f->buf);
-    origin_dash_manifest(&f->buf, &f->all);
+    origin_dash_manifest(&f->buf, &f->all, false);
     assert_non_null(strstr(f->buf.ptr, "value=\"cenc\" cenc:default_KID=\""
                                        "30313233-3435-3637-3839-616263646566\"/>"));
     assert_non_null(strstr(f->buf.ptr, "<cenc:pssh>cHNzaA==</cenc:pssh>"));
@@ -304,7 +304,7 @@ static void protection_is_told_of_in_both(void **state)
 static void the_manifest_runs_equal_segments_together(void **state)
 {
     struct fixture *f = *state;
-    origin_dash_manifest(&f->buf, &f->all);
+    origin_dash_manifest(&f->buf, &f->all, false);
     assert_non_null(strstr(f->buf.ptr, "mediaPresentationDuration=\"PT10.010S\""));
     assert_non_null(strstr(f->buf.ptr, "<S t=\"0\" d=\"120120\" r=\"1\"/>\n          "
                                        "<S d=\"60060\"/>"));
@@ -313,10 +313,36 @@ static void the_manifest_runs_equal_segments_together(void **state)
     assert_non_null(strstr(f->buf.ptr, "frameRate=\"30000/1001\""));
 }
 
+static void on_demand_each_representation_is_one_file_with_an_index(void **state)
+{
+    struct fixture *f = *state;
+    f->videos[0].head.bytes = 800;
+    f->videos[1].head.bytes = 801;
+    f->audios[0].head.bytes = 700;
+    origin_dash_manifest(&f->buf, &f->all, true);
+    assert_non_null(strstr(f->buf.ptr, "profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\""));
+    assert_non_null(strstr(f->buf.ptr, "mediaPresentationDuration=\"PT10.010S\""));
+    assert_null(strstr(f->buf.ptr, "SegmentT"));
+    assert_null(strstr(f->buf.ptr, " startWithSAP"));
+    assert_non_null(
+        strstr(f->buf.ptr, " subsegmentAlignment=\"true\" subsegmentStartsWithSAP=\"1\""));
+    assert_non_null(strstr(f->buf.ptr, /* 32 bytes and 12 for each of three segments */
+                           "        <BaseURL>v/720p/whole.mp4</BaseURL>\n"
+                           "        <SegmentBase timescale=\"30000\" indexRange=\"800-867\""
+                           " indexRangeExact=\"true\">\n"
+                           "          <Initialization range=\"0-799\"/>\n"
+                           "        </SegmentBase>\n"
+                           "      </Representation>\n"));
+    assert_non_null(strstr(f->buf.ptr, "v/360p/whole.mp4</BaseURL>\n        <SegmentBase"
+                                       " timescale=\"30000\" indexRange=\"801-868\""));
+    assert_non_null(strstr(f->buf.ptr, "a/0/whole.mp4</BaseURL>\n        <SegmentBase"
+                                       " timescale=\"48000\" indexRange=\"700-767\""));
+}
+
 static void names_in_the_manifest_are_escaped(void **state)
 {
     struct fixture *f = *state;
-    origin_dash_manifest(&f->buf, &f->all);
+    origin_dash_manifest(&f->buf, &f->all, false);
     assert_non_null(strstr(f->buf.ptr, "<Label>Deutsch &quot;1&quot; &lt;&amp;&gt;</Label>"));
     assert_non_null(strstr(f->buf.ptr, "lang=\"de\""));
 }
@@ -339,6 +365,7 @@ int main(void)
         TEST(the_storyboard_is_a_set_of_images),
         TEST(protection_is_told_of_in_both),
         TEST(the_manifest_runs_equal_segments_together),
+        TEST(on_demand_each_representation_is_one_file_with_an_index),
         TEST(names_in_the_manifest_are_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
