@@ -22,15 +22,26 @@ void origin_api_set_name(struct fb_json *root, const char *key, struct fb_str na
     fb_json_set_str(root, key, name.len > 0 ? name : FB_STR_NONE);
 }
 
-/* The file that players begin with. */
-static const char *entry_of(const struct origin_video *video, bool is_dash)
-{
-    bool is_early = video->stage == ORIGIN_STAGE_EARLY;
+/* The files that players begin with, by the name of their format. */
+static const struct entry {
+    const char *format;
+    const char *early;
+    const char *full;
+} entries[] = {
+    {"hls", "early.m3u8", "master.m3u8"},
+    {"dash", "early.mpd", "manifest.mpd"},
+    {"ondemand", "early.mpd", "ondemand.mpd"},
+};
 
-    if (is_dash) {
-        return is_early ? "early.mpd" : "manifest.mpd";
+/* The first if none is asked for; NULL if there is no such. */
+static const struct entry *entry_find(struct fb_str format)
+{
+    for (size_t i = 0; i < FB_ARRAY_LEN(entries); i++) {
+        if (format.ptr == NULL || fb_str_equal(format, fb_str_from(entries[i].format))) {
+            return &entries[i];
+        }
     }
-    return is_early ? "early.m3u8" : "master.m3u8";
+    return NULL;
 }
 
 static void store_counts(struct fb_json *root, const struct origin_video_counters *counters)
@@ -260,12 +271,12 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
 {
     const struct origin_api *api = ctx;
     struct fb_str format = fb_query_param(call->request->query, call->arena, FB_STR("format"));
-    bool is_dash = fb_str_equal(format, FB_STR("dash"));
+    const struct entry *entry = entry_find(format);
     struct origin_video video;
     struct origin_view view;
 
-    if (format.ptr != NULL && !is_dash && !fb_str_equal(format, FB_STR("hls"))) {
-        fb_call_problem(call, 400, "bad-format", "The format must be hls or dash.");
+    if (entry == NULL) {
+        fb_call_problem(call, 400, "bad-format", "The format must be hls, dash or ondemand.");
         return;
     }
     if (followed_video(api, call, &video, &view) < 0) {
@@ -279,7 +290,8 @@ void origin_api_manifest(void *ctx, struct fb_call *call)
     if (origin_api_place(api, call, &view, &video) < 0) {
         return;
     }
-    struct fb_str url = media_url(api, call->arena, &video, entry_of(&video, is_dash));
+    bool is_early = video.stage == ORIGIN_STAGE_EARLY;
+    struct fb_str url = media_url(api, call->arena, &video, is_early ? entry->early : entry->full);
     call->status = 302;
     fb_headers_add(&call->headers, call->arena, FB_STR("Location"), with_cmcd(call, url));
     fb_headers_add(&call->headers, call->arena, FB_STR("Cache-Control"), FB_STR("no-store"));

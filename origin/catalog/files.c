@@ -27,6 +27,24 @@ int origin_catalog_files_put(struct fb_db *db, const struct origin_id *video,
     return err;
 }
 
+/* Of a row that begins with path, type, size and digest. */
+static int file_read(const struct fb_db_query *q, struct origin_result_file *ret_file)
+{
+    struct fb_str name = fb_db_column_str(q, 0);
+    struct fb_str type = fb_db_column_str(q, 1);
+    struct fb_str digest = fb_db_column_blob(q, 3);
+
+    if (name.len > ORIGIN_PATH_MAX || type.len > ORIGIN_TYPE_MAX ||
+        digest.len != ORIGIN_DIGEST_LEN) {
+        return FB_E_CORRUPT;
+    }
+    *ret_file = (struct origin_result_file){.size = (uint64_t)fb_db_column_int(q, 2)};
+    memcpy(ret_file->path, name.ptr, name.len);
+    memcpy(ret_file->type, type.ptr, type.len);
+    memcpy(ret_file->sha256, digest.ptr, digest.len);
+    return FB_OK;
+}
+
 int origin_catalog_file_get(struct origin_catalog *catalog, const struct origin_id *video,
                             struct fb_str version, struct fb_str path,
                             struct origin_result_file *ret_file, enum origin_privacy *ret_privacy)
@@ -48,19 +66,40 @@ int origin_catalog_file_get(struct origin_catalog *catalog, const struct origin_
     if (err < 0) {
         return err == FB_E_END ? FB_E_NOT_FOUND : err;
     }
-    struct fb_str name = fb_db_column_str(&q, 0);
-    struct fb_str type = fb_db_column_str(&q, 1);
-    struct fb_str digest = fb_db_column_blob(&q, 3);
-    if (name.len > ORIGIN_PATH_MAX || type.len > ORIGIN_TYPE_MAX ||
-        digest.len != ORIGIN_DIGEST_LEN) {
-        return FB_E_CORRUPT;
+    err = file_read(&q, ret_file);
+    if (err < 0) {
+        return err;
     }
-    struct origin_result_file file = {.size = (uint64_t)fb_db_column_int(&q, 2)};
-    memcpy(file.path, name.ptr, name.len);
-    memcpy(file.type, type.ptr, type.len);
-    memcpy(file.sha256, digest.ptr, digest.len);
     *ret_privacy = ORIGIN_PRIVACY_PRIVATE; /* unless it says something else */
     FB_IGNORE(origin_privacy_parse(fb_db_column_str(&q, 4), ret_privacy));
-    *ret_file = file;
     return FB_OK;
+}
+
+int origin_catalog_file_list(struct origin_catalog *catalog, const struct origin_id *video,
+                             struct fb_str version, struct fb_str folder,
+                             const struct origin_file_visitor *visitor)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done) /* '0' is what follows a slash */
+    struct fb_db_query q = fb_db_query(
+        hold.db, "SELECT path, type, size, sha256 FROM files WHERE video = ?1 AND version = ?2"
+                 " AND path > ?3 || '/' AND path < ?3 || '0' ORDER BY path");
+    fb_db_bind_str(&q, 1, origin_id_str(video));
+    fb_db_bind_str(&q, 2, version);
+    fb_db_bind_str(&q, 3, folder);
+    while ((err = fb_db_step(&q)) == FB_OK) {
+        struct origin_result_file file;
+        err = file_read(&q, &file);
+        if (err == FB_OK) {
+            err = visitor->visit(visitor->ctx, &file);
+        }
+        if (err < 0) {
+            return err;
+        }
+    }
+    return err == FB_E_END ? FB_OK : err;
 }

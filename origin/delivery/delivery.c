@@ -46,7 +46,7 @@ static void lookup_on_done(struct fb_op *op)
     struct origin_lookup *lookup = FB_CONTAINER_OF(op, struct origin_lookup, work.op);
 
     if (op->result < 0) {
-        origin_object_done(&lookup->found.object);
+        origin_found_done(&lookup->found);
         lookup_refuse(lookup, op->result);
     } else {
         origin_found_respond(lookup->delivery, lookup->exchange, &lookup->found);

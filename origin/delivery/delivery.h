@@ -11,7 +11,8 @@
  * A request is looked up and opened on the pool, and its bytes are then read
  * ahead by the pool while the loop sends them, from whatever store they are in.
  * Ranges, conditions and HEAD as RFC 9110 has them (several ranges in one request
- * are answered whole). Media other than playlists never change under their name: they are
+ * are answered whole). A track is to be had as one file too, whole.mp4 beside its pieces
+ * (origin/delivery/whole.h). Media other than playlists never change under their name: they are
  * immutable, with the digest that was made when they were written. Cache-Tag names the
  * video, by which nodes that keep it are told to forget it (origin/catalog/removals.h).
  *

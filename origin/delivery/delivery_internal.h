@@ -21,6 +21,7 @@ enum {
 };
 
 struct fb_metrics_table;
+struct origin_whole;
 
 enum {
     DELIVERY_REQUESTS,
@@ -35,9 +36,10 @@ struct origin_delivery {
     char *csp_text;
 };
 
-/* An opened object and what its response says of it. */
+/* An opened object, or one that is joined of several, and what its response says of it. */
 struct origin_found {
-    struct origin_object object;      /* owned */
+    struct origin_object object;      /* owned; of a whole its size and date alone */
+    struct origin_whole *whole;       /* owned; or NULL */
     char etag[DELIVERY_ETAG_MAX];     /* with its quotes */
     char digest[DELIVERY_DIGEST_MAX]; /* of Repr-Digest; empty: none */
     struct fb_str type;               /* static, or the lookup's type_text */
@@ -61,9 +63,11 @@ struct origin_lookup {
 void origin_lookup_start(struct origin_delivery *delivery, struct fb_exchange *exchange,
                          int (*find)(struct fb_work *work));
 
-/* Answers the exchange from `found`, whose object it takes over. */
+/* Answers the exchange from `found`, whose object or whole it takes over. */
 void origin_found_respond(struct origin_delivery *delivery, struct fb_exchange *exchange,
                           struct origin_found *found);
+
+void origin_found_done(struct origin_found *found);
 
 /* The handlers. */
 void origin_delivery_media(void *ctx, struct fb_exchange *exchange);

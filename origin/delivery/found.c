@@ -8,8 +8,16 @@
 #include "base/http/date.h"
 #include "base/http/range.h"
 #include "origin/delivery/delivery_internal.h"
+#include "origin/delivery/whole.h"
 #include "origin/objects/reader.h"
 #include "origin/reply/reply.h"
+
+void origin_found_done(struct origin_found *found)
+{
+    origin_object_done(&found->object);
+    origin_whole_free(found->whole);
+    found->whole = NULL;
+}
 
 /* What is to be sent of the object. */
 struct portion {
@@ -69,6 +77,21 @@ static void respond_unsatisfied(struct fb_exchange *exchange, const struct origi
                                    });
 }
 
+static struct fb_reader *open_portion(struct origin_delivery *delivery, struct fb_loop *loop,
+                                      struct origin_found *found, const struct portion *portion)
+{
+    struct fb_pool *pool = delivery->options.object_pool;
+    struct origin_whole *whole = found->whole;
+
+    if (whole == NULL) {
+        return origin_object_reader_open(loop, pool, &found->object, portion->offset,
+                                         portion->length);
+    }
+    found->whole = NULL;
+    return origin_source_reader_open(loop, pool, &origin_whole_source, whole, portion->offset,
+                                     portion->length);
+}
+
 static void respond_portion(struct origin_delivery *delivery, struct fb_exchange *exchange,
                             struct origin_found *found, const struct portion *portion)
 {
@@ -90,8 +113,7 @@ static void respond_portion(struct origin_delivery *delivery, struct fb_exchange
         origin_reply_add(exchange, &headers, "Content-Range", fb_str_from(portion->content_range));
     }
     if (!is_head && portion->length > 0) {
-        body = origin_object_reader_open(fb_exchange_loop(exchange), delivery->options.object_pool,
-                                         &found->object, portion->offset, portion->length);
+        body = open_portion(delivery, fb_exchange_loop(exchange), found, portion);
     }
     fb_exchange_respond(exchange, &(struct fb_response){
                                       .status = portion->status,
@@ -155,5 +177,5 @@ void origin_found_respond(struct origin_delivery *delivery, struct fb_exchange *
         }
         break;
     }
-    origin_object_done(&found->object);
+    origin_found_done(found);
 }

@@ -4,25 +4,24 @@
 #include "base/core/err.h"
 #include "base/core/text.h"
 #include "base/crypto/base64.h"
+#include "base/crypto/hash.h"
 #include "base/metrics/metrics.h"
 #include "base/server/router.h"
 #include "origin/access/access.h"
 #include "origin/catalog/files.h"
 #include "origin/catalog/removals.h"
 #include "origin/delivery/delivery_internal.h"
+#include "origin/delivery/whole.h"
 #include "origin/objects/objects.h"
 #include "origin/reply/reply.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { ETAG_DIGITS = 32 };
 
 #define MANIFEST_MAX_AGE "2" /* seconds */
-
-static struct fb_str digest_bytes(const struct origin_result_file *file, size_t n)
-{
-    return (struct fb_str){(const char *)file->sha256, n};
-}
+#define WHOLE            "/whole.mp4"
 
 /* Of what tells of the rest: lists, manifests. */
 static bool may_change(struct fb_str path)
@@ -67,22 +66,77 @@ static int let_in(struct origin_lookup *lookup, const struct origin_id *video, s
     return FB_OK;
 }
 
-/* On the pool: the row, then the object. */
+/* Of the object or whole that was found: ETag of its digest. */
+static void put_etag(struct origin_found *found, const uint8_t *sha256)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf hex = {0};
+
+    fb_text_hex(&hex, fb_str_first(fb_sha256_str(sha256), ETAG_DIGITS / 2));
+    (void)snprintf(found->etag, sizeof(found->etag), "\"%s\"", hex.ptr);
+}
+
+static int open_file(struct origin_lookup *lookup, const struct origin_result_file *file,
+                     struct fb_str key)
+{
+    struct origin_found *found = &lookup->found;
+    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+
+    int err = origin_objects_get(lookup->delivery->options.objects, key, &found->object);
+    if (err < 0) {
+        return err;
+    }
+    if (found->object.size != file->size) {
+        return FB_E_CORRUPT;
+    }
+    (void)snprintf(lookup->type_text, sizeof(lookup->type_text), "%s", file->type);
+    found->type = fb_str_from(lookup->type_text);
+    put_etag(found, file->sha256);
+    fb_base64_encode(&text, FB_BASE64_STD, fb_sha256_str(file->sha256));
+    (void)snprintf(found->digest, sizeof(found->digest), "sha-256=:%s:", text.ptr);
+    return FB_OK;
+}
+
+/* The whole of the track in `folder`, whose index lies at `key`. */
+static int open_whole(struct origin_lookup *lookup, const struct origin_id *video,
+                      struct fb_str folder, struct fb_str key)
+{
+    const struct origin_delivery_options *options = &lookup->delivery->options;
+    struct fb_str version = fb_exchange_param(lookup->exchange, "version");
+    struct origin_found *found = &lookup->found;
+
+    int err = origin_objects_stat(options->objects, key, &found->object);
+    if (err < 0 || (err = origin_whole_find(options->catalog, options->objects, video, version,
+                                            folder, &found->whole)) < 0) {
+        return err;
+    }
+    found->object.size = origin_whole_size(found->whole);
+    found->type =
+        fb_str_starts_with(folder, FB_STR("a/")) ? FB_STR("audio/mp4") : FB_STR("video/mp4");
+    put_etag(found, origin_whole_digest(found->whole));
+    return FB_OK;
+}
+
+/* On the pool: the row, then the object. Of a whole both are those of its index. */
 static int media_find(struct fb_work *work)
 {
     struct origin_lookup *lookup = FB_CONTAINER_OF(work, struct origin_lookup, work);
     const struct origin_delivery_options *options = &lookup->delivery->options;
     struct fb_str version = fb_exchange_param(lookup->exchange, "version");
     struct fb_str path = fb_exchange_param(lookup->exchange, "file");
-    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+    bool is_whole = fb_str_ends_with(path, FB_STR(WHOLE));
+    struct fb_str folder = fb_str_first(path, is_whole ? path.len - strlen(WHOLE) : 0);
+    FB_AUTO(fb_buf_done) struct fb_buf name = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf key = {0};
     struct origin_found *found = &lookup->found;
     struct origin_result_file file;
     struct origin_id video;
     enum origin_privacy privacy = ORIGIN_PRIVACY_PRIVATE;
 
+    fb_buf_append(&name, is_whole ? folder : path);
+    fb_buf_append(&name, is_whole ? FB_STR("/index.sidx") : FB_STR(""));
     int err = origin_id_parse(fb_exchange_param(lookup->exchange, "video"), &video);
-    if (err < 0 || (err = origin_catalog_file_get(options->catalog, &video, version, path, &file,
-                                                  &privacy)) < 0) {
+    if (err < 0 || (err = origin_catalog_file_get(options->catalog, &video, version,
+                                                  fb_buf_str(&name), &file, &privacy)) < 0) {
         return err;
     }
     found->cache_control = cache_control_of(fb_str_from(file.path));
@@ -90,24 +144,10 @@ static int media_find(struct fb_work *work)
         return err;
     }
     put_tags(found->tags, &video, may_change(fb_str_from(file.path)));
-    fb_buf_printf(&text, "media/%s/%.*s/%s", video.text, FB_STR_ARG(version), file.path);
-    err = origin_objects_get(options->objects, fb_buf_str(&text), &found->object);
-    if (err < 0) {
-        return err;
-    }
-    if (found->object.size != file.size) {
-        return FB_E_CORRUPT;
-    }
     found->is_open_to_all = true;
-    (void)snprintf(lookup->type_text, sizeof(lookup->type_text), "%s", file.type);
-    found->type = fb_str_from(lookup->type_text);
-    fb_buf_clear(&text);
-    fb_text_hex(&text, digest_bytes(&file, ETAG_DIGITS / 2));
-    (void)snprintf(found->etag, sizeof(found->etag), "\"%s\"", text.ptr);
-    fb_buf_clear(&text);
-    fb_base64_encode(&text, FB_BASE64_STD, digest_bytes(&file, ORIGIN_DIGEST_LEN));
-    (void)snprintf(found->digest, sizeof(found->digest), "sha-256=:%s:", text.ptr);
-    return FB_OK;
+    fb_buf_printf(&key, "media/%s/%.*s/%s", video.text, FB_STR_ARG(version), file.path);
+    return is_whole ? open_whole(lookup, &video, folder, fb_buf_str(&key))
+                    : open_file(lookup, &file, fb_buf_str(&key));
 }
 
 static void media_finished(void *ctx, const struct fb_exchange_outcome *outcome)

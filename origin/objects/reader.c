@@ -19,8 +19,9 @@ struct object_reader {
     struct fb_work work;   /* the read in progress */
     struct fb_timer again; /* set: the pool was full */
     struct fb_pool *pool;
-    struct fb_op *waiter;        /* borrowed until finished; NULL if nobody waits */
-    struct origin_object object; /* owned */
+    struct fb_op *waiter; /* borrowed until finished; NULL if nobody waits */
+    const struct origin_source_ops *ops;
+    void *source; /* owned, by way of `ops` */
     uint64_t offset;
     uint64_t left; /* bytes not yet read */
     char *piece;   /* owned; what was read and not yet given, or NULL */
@@ -32,12 +33,12 @@ struct object_reader {
 static int run_read(struct fb_work *work)
 {
     struct object_reader *self = FB_CONTAINER_OF(work, struct object_reader, work);
-    return origin_object_read(&self->object, self->offset, self->piece, self->piece_len);
+    return self->ops->read(self->source, self->offset, self->piece, self->piece_len);
 }
 
 static void reader_free(struct object_reader *self)
 {
-    origin_object_done(&self->object);
+    self->ops->free(self->source);
     fb_free(self->piece);
     fb_free(self);
 }
@@ -152,6 +153,41 @@ static const struct fb_reader_ops reader_ops = {.next = reader_next,
                                                 .wait = reader_wait,
                                                 .close = reader_close};
 
+struct fb_reader *origin_source_reader_open(struct fb_loop *loop, struct fb_pool *pool,
+                                            const struct origin_source_ops *ops, void *source,
+                                            uint64_t offset, uint64_t length)
+{
+    struct object_reader *self = FB_NEW(struct object_reader);
+
+    self->reader.ops = &reader_ops;
+    self->pool = pool;
+    self->ops = ops;
+    self->source = source;
+    self->offset = offset;
+    self->left = length;
+    self->work.run = run_read;
+    fb_op_init(&self->work.op, loop, on_read);
+    fb_timer_init(&self->again, loop, on_again);
+    return &self->reader;
+}
+
+/* ---- one object -------------------------------------------------------------- */
+
+static int object_source_read(void *source, uint64_t offset, void *buf, size_t n)
+{
+    const struct origin_object *object = source;
+    return origin_object_read(object, offset, buf, n);
+}
+
+static void object_source_free(void *source)
+{
+    struct origin_object *object = source;
+    origin_object_done(object);
+    fb_free(object);
+}
+
+static const struct origin_source_ops object_source_ops = {object_source_read, object_source_free};
+
 struct fb_reader *origin_object_reader_open(struct fb_loop *loop, struct fb_pool *pool,
                                             struct origin_object *object, uint64_t offset,
                                             uint64_t length)
@@ -162,15 +198,8 @@ struct fb_reader *origin_object_reader_open(struct fb_loop *loop, struct fb_pool
         origin_object_done(object);
         return reader;
     }
-    struct object_reader *self = FB_NEW(struct object_reader);
-    self->reader.ops = &reader_ops;
-    self->pool = pool;
-    self->object = *object;
-    self->offset = offset;
-    self->left = length;
-    self->work.run = run_read;
-    fb_op_init(&self->work.op, loop, on_read);
-    fb_timer_init(&self->again, loop, on_again);
+    struct origin_object *source = FB_NEW(struct origin_object);
+    *source = *object;
     *object = (struct origin_object){.fd = -1};
-    return &self->reader;
+    return origin_source_reader_open(loop, pool, &object_source_ops, source, offset, length);
 }

@@ -1,4 +1,4 @@
-// usage: node packaging.mjs MODULES_DIR PAGE_URL HLS_URL DASH_URL WATCH_URL SHOTS_DIR
+// usage: node packaging.mjs MODULES_DIR PAGE_URL HLS_URL DASH_URL ON_DEMAND_URL WATCH_URL SHOTS_DIR
 //
 // hls.js, Shaka and dash.js in headless Chromium on one video: they play it, switch its
 // sound and its subtitles, and find the storyboard's tiles; so does the watch page. The video is red for its first
@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-const [modules, pageUrl, hls, dash, watchUrl, shots] = process.argv.slice(2);
+const [modules, pageUrl, hls, dash, onDemand, watchUrl, shots] = process.argv.slice(2);
 const { chromium } = createRequire(path.join(modules, "index.js"))("playwright-core");
 const WAIT = { timeout: 60000, polling: 50 };
 const flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu",
@@ -53,6 +53,8 @@ async function play(browser, player, url) {
     const page = await browser.newPage({ ignoreHTTPSErrors: true });
     const asked = [];
     page.on("request", (request) => asked.push(request.url()));
+    const ranges = new Set();
+    page.on("request", (request) => ranges.add(`${request.url()} ${request.headers().range}`));
     await page.goto(`${pageUrl}?player=${player}&url=${encodeURIComponent(url)}`);
     await page.evaluate(() => Promise.race([window.ready,
         new Promise((_, reject) => { setTimeout(reject, 60000, new Error(`never ready: ${window.playerErrors}`)); })]));

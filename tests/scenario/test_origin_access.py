@@ -13,7 +13,8 @@ from lab_wire import call, free_port
 
 ADMIN = "root@example.org"
 RULES = CONFIG + f"admins: [{ADMIN}]\n"
-MEDIA = [("v/360p/seg-00001.m4s", b"segment" * 100)]
+MEDIA = [("v/360p/seg-00001.m4s", b"segment" * 100), ("v/360p/init.mp4", b"init"), ("v/360p/index.sidx", b"index")]
+WHOLE = "v/360p/whole.mp4"  # of these three
 WRITER = """
 use MaxMind::DB::Writer::Tree;
 my ($path, %nets) = @ARGV;
@@ -121,8 +122,10 @@ def test_media_of_private_videos_wants_a_pass(lab):
     answer = get(segment)
     assert answer.body == MEDIA[0][1]
     assert re.fullmatch(r"private, max-age=[1-9]\d+", answer.headers["Cache-Control"])
+    whole = get(url.replace("master.m3u8", WHOLE), span=(2, 12))
+    assert whole.body == b"itindexsegm" and whole.headers["Cache-Control"].startswith("private, max-age=")
     bare = f"{catalogue.origin.url}/media/{video}/{catalogue.version}/"
-    for bad in (bare + "master.m3u8", bare + MEDIA[0][0], url.replace(video, other),
+    for bad in (bare + "master.m3u8", bare + MEDIA[0][0], bare + WHOLE, url.replace(video, other),
                 head[:-1] + ("1" if head[-1] == "0" else "0") + f"/media/{video}/{tail}", head + f"/media/{other}/{tail}",
                 url.replace("kid=origin", "kid=other"), url.replace("~exp=", "~exp=9")):
         assert get(bad).status == 404, bad
@@ -149,9 +152,10 @@ def test_edges_that_know_the_key_verify_passes_and_share_what_they_keep(lab):
         path = urllib.parse.urlsplit(manifest(catalogue, video, ada).headers["Location"]).path
         at = edge.url + path.replace("master.m3u8", MEDIA[0][0])
         assert get(at).body == MEDIA[0][1]
+        assert get(edge.url + path.replace("master.m3u8", WHOLE)).body == b"initindex" + MEDIA[0][1]
         assert "hit" in get(at).headers["Cache-Status"], "no pass is part of the key"
         bare = f"{edge.url}/media/{video}/{catalogue.version}/{MEDIA[0][0]}"
-        assert get(bare).status == 403
+        assert get(bare).status == get(bare.replace(MEDIA[0][0], WHOLE)).status == 403
 
 
 def test_who_is_wrong_about_access_is_told(lab):

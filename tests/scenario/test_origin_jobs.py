@@ -79,7 +79,8 @@ def test_a_clip_becomes_playlists_and_segments(lab):
     assert poster.headers["Content-Type"] == "image/jpeg" and poster.body[:2] == b"\xff\xd8"
     assert get(f"{studio.api}/videos/{video}/manifest?format=flv").status == 400
     cmcd = "CMCD=sf%3Dv%2Csid%3D%22a%20b%22"
-    for query, file in ((cmcd, "master.m3u8"), (f"format=dash&{cmcd}&x=1", "manifest.mpd")):
+    for query, file in ((cmcd, "master.m3u8"), (f"format=dash&{cmcd}&x=1", "manifest.mpd"),
+                        (f"format=ondemand&{cmcd}", "ondemand.mpd")):
         told = get(f"{studio.api}/videos/{video}/manifest?{query}")
         assert told.headers["Location"].endswith(f"/{about['version']}/{file}?{cmcd}")
 
