@@ -113,5 +113,6 @@ struct origin_upload_row origin_catalog_upload_of_row(const struct fb_db_query *
 extern const char origin_catalog_migration_jobs[];
 extern const char origin_catalog_migration_access[];
 extern const char origin_catalog_migration_uploads[];
+extern const char origin_catalog_migration_stored[];
 extern const char *const origin_catalog_migrations[];
 extern const size_t origin_catalog_n_migrations;

@@ -476,5 +476,6 @@ const char *const origin_catalog_migrations[] = {
     origin_catalog_migration_access,
     subtitles,
     hooks,
+    origin_catalog_migration_stored,
 };
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

@@ -122,6 +122,11 @@ static int sweep_set_running(struct fb_db *db, const struct origin_sweep *sweep)
 {
     int err = FB_OK;
 
+    if ((sweep->kind == ORIGIN_SWEEP_VERSION || sweep->kind == ORIGIN_SWEEP_WORK) &&
+        (err = sweep_rows(db, sweep,
+                          "DELETE FROM stored_files WHERE video = ?1 AND version = ?2")) < 0) {
+        return err;
+    }
     if (sweep->kind == ORIGIN_SWEEP_VERSION &&
         ((err = sweep_rows(db, sweep, "DELETE FROM files WHERE video = ?1 AND version = ?2")) < 0 ||
          (err = sweep_rows(db, sweep, "DELETE FROM renditions WHERE video = ?1 AND version = ?2")) <

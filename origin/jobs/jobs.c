@@ -56,7 +56,7 @@ static const struct fb_metric jobs_metrics[ORIGIN_JOBS_N_METRICS] = {
     REASON(ORIGIN_REASON_OUTPUT, "output"),
     REASON(ORIGIN_REASON_STORE, "store"),
     REASON(ORIGIN_REASON_INTERNAL, "internal"),
-    REASON(ORIGIN_REASON_LEASE_LOST, "lease-lost"),
+    REASON(ORIGIN_REASON_LEASE_LOST, "lost"),
     REASON(ORIGIN_REASON_MISSING, "missing"),
     [ORIGIN_JOBS_METRIC_PUBLISHED] = {"origin_jobs_published_total", FB_METRIC_COUNTER, NULL,
                                       "Publications, an early pass counted by itself."},

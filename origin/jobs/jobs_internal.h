@@ -61,5 +61,8 @@ void origin_jobs_saw(struct origin_jobs *jobs, struct fb_str toolchain);
 /* The site's request with what the creator chose, JSON; "" has chosen nothing. */
 struct origin_request origin_jobs_request(const struct origin_jobs *jobs, struct fb_str options);
 
+/* As struct origin_task_source says; `ctx` is the jobs. */
+int origin_jobs_finish(void *ctx, const struct origin_task *told, struct fb_str text);
+
 /* Removes what a worker has stored for a video that is gone. */
 void origin_jobs_sweep_gone(struct origin_jobs *jobs, const struct origin_id *video);

@@ -146,134 +146,6 @@ static int source_renew(void *ctx, const struct origin_task *task, uint32_t perm
     return origin_catalog_task_renew(jobs->options.catalog, &jobs->rules, task, permille);
 }
 
-/* ---- finishing ------------------------------------------------------------------------ */
-
-static int object_check(struct origin_jobs *jobs, const char *key, uint64_t size)
-{
-    struct origin_object object;
-
-    int err = origin_objects_stat(jobs->options.objects, fb_str_from(key), &object);
-    if (err == FB_E_NOT_FOUND || (err == FB_OK && size != UINT64_MAX && object.size != size)) {
-        return FB_E_CORRUPT;
-    }
-    return err;
-}
-
-static int files_check(struct origin_jobs *jobs, const struct origin_task *task,
-                       const struct origin_result *result)
-{
-    struct fb_str wanted =
-        task->pass == ORIGIN_PASS_EARLY ? FB_STR("early.m3u8") : FB_STR("master.m3u8");
-    bool has_playlist = false;
-    int err = FB_OK;
-
-    for (size_t i = 0; i < result->n_files && err == FB_OK; i++) {
-        const struct origin_result_file *file = &result->files[i];
-        char key[ORIGIN_KEY_MAX + 1];
-
-        (void)snprintf(key, sizeof(key), "media/%s/%s/%s", task->video.text, result->version,
-                       file->path);
-        err = object_check(jobs, key, file->size);
-        has_playlist = has_playlist || fb_str_equal(fb_str_from(file->path), wanted);
-    }
-    return err < 0 || has_playlist ? err : FB_E_CORRUPT;
-}
-
-static int finish_prepare(struct origin_jobs *jobs, const struct origin_task *task,
-                          const struct fb_json *result)
-{
-    const struct fb_json *about = fb_json_find(result, "recipe");
-    FB_AUTO(origin_recipe_done) struct origin_recipe recipe = {.n_chunks = 0};
-    FB_AUTO(fb_buf_done) struct fb_buf text = {0};
-    char version[ORIGIN_VERSION_LEN + 1];
-    struct fb_diag diag = {.err = FB_OK};
-
-    int err = origin_recipe_load(about, &recipe, &diag);
-    if (err < 0) {
-        FB_LOG(WARN, "jobs", "a recipe cannot be read", FB_LOG_TEXT("video", task->video.text),
-               FB_LOG_TEXT("detail", diag.text));
-        return FB_E_MALFORMED;
-    }
-    bool has_passes = false;
-    for (size_t i = 0; i < recipe.n_rungs; i++) {
-        has_passes = has_passes || recipe.rungs[i].pass == ORIGIN_PASS_EARLY;
-    }
-    origin_recipe_version(&recipe, version);
-    origin_recipe_dump(&text, &recipe);
-    return origin_catalog_task_finish_prepare(
-        jobs->options.catalog, task,
-        &(struct origin_job_graph){.recipe = fb_buf_str(&text),
-                                   .version = fb_str_from(version),
-                                   .toolchain = fb_str_from(recipe.toolchain),
-                                   .n_chunks = (uint32_t)recipe.n_chunks,
-                                   .has_sound = true, /* text belongs to it too */
-                                   .has_passes = has_passes});
-}
-
-static int finish_part(struct origin_jobs *jobs, const struct origin_task *task)
-{
-    char key[ORIGIN_KEY_MAX + 1];
-
-    origin_task_part_key(task, key);
-    int err = object_check(jobs, key, UINT64_MAX);
-    return err < 0 ? err : origin_catalog_task_finish_part(jobs->options.catalog, task);
-}
-
-static int finish_all(struct origin_jobs *jobs, const struct origin_task *task,
-                      const struct fb_json *about)
-{
-    FB_AUTO(origin_result_done) struct origin_result result = {.files = NULL};
-    struct fb_diag diag = {.err = FB_OK};
-
-    int err = origin_result_load(about, &result, &diag);
-    if (err < 0) {
-        FB_LOG(WARN, "jobs", "a result cannot be read", FB_LOG_TEXT("video", task->video.text),
-               FB_LOG_TEXT("detail", diag.text));
-        return FB_E_MALFORMED;
-    }
-    if ((err = files_check(jobs, task, &result)) < 0 ||
-        (err = origin_catalog_task_finish_all(jobs->options.catalog, &jobs->rules, task, &result)) <
-            0) {
-        return err;
-    }
-    origin_jobs_add(jobs, ORIGIN_JOBS_METRIC_PUBLISHED, 1);
-    FB_LOG(INFO, "jobs",
-           task->pass == ORIGIN_PASS_EARLY ? "published the early pass of a video"
-                                           : "published a video",
-           FB_LOG_TEXT("video", task->video.text), FB_LOG_TEXT("version", result.version),
-           FB_LOG_INT("files", result.n_files), FB_LOG_INT("attempt", task->attempt));
-    return FB_OK;
-}
-
-/* The worker's word for which task it has is not taken: the lease says it. */
-static int source_finish(void *ctx, const struct origin_task *told, struct fb_str text)
-{
-    struct origin_jobs *jobs = ctx;
-    FB_AUTO(fb_json_freep) struct fb_json *result = NULL;
-    struct origin_task task;
-
-    int err = fb_json_parse(text, ORIGIN_TASK_RESULT_MAX, &result, NULL);
-    if (err < 0) {
-        return FB_E_MALFORMED;
-    }
-    err = origin_catalog_task_holder(jobs->options.catalog, &told->task, &told->lease, &task);
-    if (err == FB_E_EXISTS) {
-        return FB_OK; /* the answer to an earlier call was lost */
-    }
-    if (err == FB_OK) {
-        err = task.kind == ORIGIN_TASK_PREPARE  ? finish_prepare(jobs, &task, result)
-              : task.kind == ORIGIN_TASK_FINISH ? finish_all(jobs, &task, result)
-                                                : finish_part(jobs, &task);
-    }
-    if (err == FB_OK) {
-        origin_jobs_add(jobs, ORIGIN_JOBS_METRIC_DONE + task.kind, 1);
-        origin_jobs_wake(jobs); /* there may be more to do than before */
-    } else if (err == FB_E_CONFLICT) {
-        origin_jobs_sweep_gone(jobs, &told->video);
-    }
-    return err;
-}
-
 /* ---- other ends ------------------------------------------------------------------------- */
 
 static int source_fail(void *ctx, const struct origin_task *task,
@@ -319,7 +191,7 @@ struct origin_task_source origin_jobs_source(struct origin_jobs *jobs)
         .ctx = jobs,
         .take = source_take,
         .renew = source_renew,
-        .finish = source_finish,
+        .finish = origin_jobs_finish,
         .fail = source_fail,
         .give_back = source_give_back,
     };

@@ -5,6 +5,7 @@
 
 #include "origin/jobs/task_objects.h"
 #include "origin/model/id.h"
+#include "origin/model/result.h"
 #include "origin/objects/objects.h"
 
 #include <stdbool.h>
@@ -29,6 +30,11 @@ bool origin_task_objects_ask(struct origin_task_objects *service, struct fb_exch
 /* On the pool: whether the holder of the lease may. FB_E_CONFLICT, FB_E_DENIED. */
 int origin_task_objects_may(struct origin_task_objects *service, const struct task_objects_ask *ask,
                             bool writes);
+
+/* On the pool: what was put, if it belongs to what players get. */
+int origin_task_objects_note(struct origin_task_objects *service,
+                             const struct task_objects_ask *ask, uint64_t size,
+                             const uint8_t sha256[ORIGIN_DIGEST_LEN]);
 
 void origin_task_objects_refuse(struct fb_exchange *exchange, int err);
 

@@ -90,7 +90,8 @@ static int pool_commit(struct fb_work *work)
         return err;
     }
     put->put = NULL; /* commit frees it, whatever comes of it */
-    return origin_put_commit(taken);
+    err = origin_put_commit(taken);
+    return err < 0 ? err : origin_task_objects_note(put->service, &put->ask, put->size, digest);
 }
 
 static int pool_abort(struct fb_work *work)

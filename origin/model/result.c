@@ -65,6 +65,22 @@ int origin_id_load(const struct fb_json *root, const char *key, struct origin_id
     return err < 0 ? fb_diag_set(diag, err, "'%s' is no id", key) : FB_OK;
 }
 
+void origin_files_store(struct fb_json *root, const struct origin_result *result)
+{
+    struct fb_json *files = fb_json_set_array(root, "files");
+
+    for (size_t i = 0; i < result->n_files; i++) {
+        const struct origin_result_file *file = &result->files[i];
+        FB_AUTO(fb_buf_done) struct fb_buf hex = {0};
+        fb_text_hex(&hex, (struct fb_str){(const char *)file->sha256, ORIGIN_DIGEST_LEN});
+        struct fb_json *item = fb_json_add_object(files);
+        fb_json_set_text(item, "path", file->path);
+        fb_json_set_text(item, "type", file->type);
+        fb_json_set_int(item, "size", (int64_t)file->size);
+        fb_json_set_str(item, "sha256", fb_buf_str(&hex));
+    }
+}
+
 void origin_result_store(struct fb_json *root, const struct origin_result *result)
 {
     fb_json_set_text(root, "version", result->version);
@@ -81,17 +97,7 @@ void origin_result_store(struct fb_json *root, const struct origin_result *resul
         fb_json_set_int(item, "bandwidth", (int64_t)rendition->bandwidth);
         fb_json_set_text(item, "codecs", rendition->codecs);
     }
-    struct fb_json *files = fb_json_set_array(root, "files");
-    for (size_t i = 0; i < result->n_files; i++) {
-        const struct origin_result_file *file = &result->files[i];
-        FB_AUTO(fb_buf_done) struct fb_buf hex = {0};
-        fb_text_hex(&hex, (struct fb_str){(const char *)file->sha256, ORIGIN_DIGEST_LEN});
-        struct fb_json *item = fb_json_add_object(files);
-        fb_json_set_text(item, "path", file->path);
-        fb_json_set_text(item, "type", file->type);
-        fb_json_set_int(item, "size", (int64_t)file->size);
-        fb_json_set_str(item, "sha256", fb_buf_str(&hex));
-    }
+    origin_files_store(root, result);
 }
 
 static int read_rendition(const struct fb_json *item, struct origin_result_rendition *rendition,

@@ -74,6 +74,7 @@ FB_MUST_CHECK int origin_id_load(const struct fb_json *object, const char *key,
                                  struct origin_id *ret_id, struct fb_diag *diag);
 
 /* The files of a version, as publish.json lists them: {"files":[…]}. */
+void origin_files_store(struct fb_json *object, const struct origin_result *result);
 FB_MUST_CHECK int origin_files_load(const struct fb_json *object, struct origin_result *result,
                                     struct fb_diag *diag);
 

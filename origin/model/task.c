@@ -15,16 +15,11 @@ static const char *const kind_texts[] = {
     [ORIGIN_TASK_FINISH] = "finish",
 };
 static const char *const reason_texts[] = {
-    [ORIGIN_REASON_INPUT] = "input",
-    [ORIGIN_REASON_CODEC] = "codec",
-    [ORIGIN_REASON_CRASHED] = "crashed",
-    [ORIGIN_REASON_MEMORY] = "memory",
-    [ORIGIN_REASON_TIME] = "time",
-    [ORIGIN_REASON_OUTPUT] = "output",
-    [ORIGIN_REASON_STORE] = "store",
-    [ORIGIN_REASON_INTERNAL] = "internal",
-    [ORIGIN_REASON_LEASE_LOST] = "lease-lost",
-    [ORIGIN_REASON_MISSING] = "missing",
+    [ORIGIN_REASON_INPUT] = "input",     [ORIGIN_REASON_CODEC] = "codec",
+    [ORIGIN_REASON_CRASHED] = "crashed", [ORIGIN_REASON_MEMORY] = "memory",
+    [ORIGIN_REASON_TIME] = "time",       [ORIGIN_REASON_OUTPUT] = "output",
+    [ORIGIN_REASON_STORE] = "store",     [ORIGIN_REASON_INTERNAL] = "internal",
+    [ORIGIN_REASON_LEASE_LOST] = "lost", [ORIGIN_REASON_MISSING] = "missing",
 };
 _Static_assert(FB_ARRAY_LEN(kind_texts) == ORIGIN_TASK_N_KINDS, "a name for each");
 _Static_assert(FB_ARRAY_LEN(reason_texts) == ORIGIN_N_REASONS, "a name for each");

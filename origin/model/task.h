@@ -21,7 +21,8 @@
  * What finish() is given, as one JSON object:
  *
  *     PREPARE        {"recipe": {…}}    as origin/model/recipe.h loads it
- *     CHUNK, SOUND   {}                 what there is to tell stands in the stored part
+ *     CHUNK, SOUND   {"files": […]}     of the version that were stored, as origin/model/result.h
+ *                                       loads them; the rest is told by the stored part
  *     FINISH         a result           as origin/model/result.h loads it
  *
  * Ownership  A task owns its texts and its key: zero → ..._done().
@@ -119,12 +120,12 @@ enum origin_task_reason {
     ORIGIN_REASON_STORE,      /* objects could not be read or written */
     ORIGIN_REASON_INTERNAL,   /* anything else on our side */
     ORIGIN_REASON_LEASE_LOST, /* the worker fell silent: told by the origin, never by a worker */
-    ORIGIN_REASON_MISSING,    /* what a finish named was not there: told by the origin */
+    ORIGIN_REASON_MISSING,    /* what a finish named was not there so: told by the origin */
     ORIGIN_N_REASONS
 };
 
-/* "input", "codec", "crashed", "memory", "time", "output", "store", "internal", "lease-lost",
- * "missing". */
+/* "input", "codec", "crashed", "memory", "time", "output", "store", "internal", "lost", "missing".
+ */
 const char *origin_task_reason_text(enum origin_task_reason reason);
 FB_MUST_CHECK int origin_task_reason_parse(struct fb_str text, enum origin_task_reason *ret_reason);
 
@@ -155,7 +156,8 @@ struct origin_task_source {
 
     /* The task is done; `result` is JSON, see above. FB_OK also for what this lease has finished
      * before (the answer was lost); FB_E_CONFLICT when the lease was lost; FB_E_CORRUPT when
-     * objects that the result names are not there: then fail with ORIGIN_REASON_MISSING. */
+     * objects that the result names are not there, or hash to something else: then fail with
+     * ORIGIN_REASON_MISSING. */
     int (*finish)(void *ctx, const struct origin_task *task, struct fb_str result);
 
     /* Ends this attempt. */

@@ -68,7 +68,7 @@ int origin_folder_put_write(struct origin_put *put, const struct fb_str *pieces,
 int origin_folder_put_commit(struct origin_put *put);
 void origin_folder_put_abort(struct origin_put *put);
 int origin_folder_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
-                           uint64_t *ret_size);
+                           struct origin_stored *ret_stored);
 
 /* A new locked temporary: a file, or a folder. */
 int origin_folder_temporary(int root, bool is_folder, char name[FOLDER_NAME_MAX], int *ret_fd);

@@ -241,7 +241,7 @@ static int copy_in(struct origin_objects *objects, struct fb_str key, int fd, ui
 }
 
 int origin_folder_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
-                           uint64_t *ret_size)
+                           struct origin_stored *ret_stored)
 {
     struct folder *folder = folder_of(objects);
     char name[ORIGIN_OBJECTS_KEY_MAX + 1];
@@ -252,9 +252,9 @@ int origin_folder_put_file(struct origin_objects *objects, struct fb_str key, co
     if (fd < 0 || fstat(fd, &st) < 0 || fsync(fd) < 0) {
         return -errno;
     }
-    *ret_size = (uint64_t)st.st_size;
-    int err = origin_folder_give_name(folder, AT_FDCWD, path, name);
-    if (err != -EXDEV) {
+    ret_stored->size = (uint64_t)st.st_size;
+    int err = origin_file_hash(fd, 0, ret_stored->size, ret_stored->sha256);
+    if (err < 0 || (err = origin_folder_give_name(folder, AT_FDCWD, path, name)) != -EXDEV) {
         return err;
     }
     err = copy_in(objects, key, fd, (uint64_t)st.st_size);

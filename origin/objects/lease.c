@@ -24,13 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    MAX_ATTEMPTS = 5,
-    TIMEOUT_MS = 30000,
-    TARGET_MAX = 320,
-    MAX_HEADERS = 4,
-    HASH_BYTES = 256 * 1024
-};
+enum { MAX_ATTEMPTS = 5, TIMEOUT_MS = 30000, TARGET_MAX = 320, MAX_HEADERS = 4 };
 
 static const struct fb_backoff pauses = {200, 5000, FB_BACKOFF_HALF};
 
@@ -371,38 +365,19 @@ static int lease_put_commit(struct origin_put *base)
     return err;
 }
 
-static int hash_file(int fd, uint64_t size, uint8_t digest[FB_SHA256_SIZE])
-{
-    FB_AUTO(fb_freep) char *bytes = fb_alloc(HASH_BYTES);
-    FB_AUTO(fb_sha256_done) struct fb_sha256 hash;
-
-    fb_sha256_init(&hash);
-    for (uint64_t at = 0; at < size;) {
-        size_t n = (size_t)FB_MIN(size - at, (uint64_t)HASH_BYTES);
-        int err = origin_file_read(fd, at, bytes, n);
-        if (err < 0) {
-            return err;
-        }
-        fb_sha256_update(&hash, (struct fb_str){bytes, n});
-        at += n;
-    }
-    fb_sha256_finish(&hash, digest);
-    return FB_OK;
-}
-
 static int lease_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
-                          uint64_t *ret_size)
+                          struct origin_stored *ret_stored)
 {
     FB_AUTO(fb_fd_done) int fd = -1;
-    uint8_t digest[FB_SHA256_SIZE];
     uint64_t size = 0;
 
     int err = fb_file_open(AT_FDCWD, path, O_RDONLY, 0, &fd);
-    if (err < 0 || (err = fb_file_size(fd, &size)) < 0 || (err = hash_file(fd, size, digest)) < 0 ||
-        (err = send_file(lease_of(objects), key, fd, size, digest)) < 0) {
+    if (err < 0 || (err = fb_file_size(fd, &size)) < 0 ||
+        (err = origin_file_hash(fd, 0, size, ret_stored->sha256)) < 0 ||
+        (err = send_file(lease_of(objects), key, fd, size, ret_stored->sha256)) < 0) {
         return err;
     }
-    *ret_size = size;
+    ret_stored->size = size;
     (void)unlink(path);
     return FB_OK;
 }

@@ -122,13 +122,18 @@ void origin_put_abort(struct origin_put *put)
     }
 }
 
-int origin_objects_put_file(struct origin_objects *objects, struct fb_str key, const char *path)
+int origin_objects_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
+                            struct origin_stored *ret_stored)
 {
     uint64_t begun_ns = origin_count_begin(objects);
-    uint64_t size = 0;
+    struct origin_stored stored = {.size = 0};
 
-    int err = key_is_good(key) ? objects->ops->put_file(objects, key, path, &size) : FB_E_MALFORMED;
-    return put_counted(objects, begun_ns, size, err);
+    int err =
+        key_is_good(key) ? objects->ops->put_file(objects, key, path, &stored) : FB_E_MALFORMED;
+    if (err == FB_OK && ret_stored != NULL) {
+        *ret_stored = stored;
+    }
+    return put_counted(objects, begun_ns, stored.size, err);
 }
 
 int origin_objects_put_bytes(struct origin_objects *objects, struct fb_str key, struct fb_str bytes)

@@ -109,9 +109,16 @@ FB_MUST_CHECK int origin_put_commit(struct origin_put *put);
 /* Forgets it all. Accepts NULL. */
 void origin_put_abort(struct origin_put *put);
 
-/* Moves the file at `path` in (copies it where it cannot be moved). */
+/* What was put. */
+struct origin_stored {
+    uint64_t size;
+    uint8_t sha256[32];
+};
+
+/* Moves the file at `path` in (copies it where it cannot be moved). *ret_stored, which may be NULL,
+ * is what was read of it on the way. */
 FB_MUST_CHECK int origin_objects_put_file(struct origin_objects *objects, struct fb_str key,
-                                          const char *path);
+                                          const char *path, struct origin_stored *ret_stored);
 
 /* Puts `bytes` at once. */
 FB_MUST_CHECK int origin_objects_put_bytes(struct origin_objects *objects, struct fb_str key,
@@ -214,6 +221,9 @@ struct origin_object origin_object_of_file(int fd, uint64_t size, int64_t modifi
 enum { ORIGIN_OBJECT_READ = 1 << 20 };
 FB_MUST_CHECK int origin_object_read(const struct origin_object *object, uint64_t offset, void *buf,
                                      size_t n);
+
+/* The SHA-256 of it all, for which all of it is read. */
+FB_MUST_CHECK int origin_object_hash(const struct origin_object *object, uint8_t sha256[32]);
 
 /* Closes it; safe on zero, and after fb_fd_take(&object.fd). */
 void origin_object_done(struct origin_object *object);

@@ -19,7 +19,7 @@ struct origin_objects_ops {
     int (*put_commit)(struct origin_put *put);
     void (*put_abort)(struct origin_put *put);
     int (*put_file)(struct origin_objects *objects, struct fb_str key, const char *path,
-                    uint64_t *ret_size);
+                    struct origin_stored *ret_stored);
 
     int (*multipart_begin)(struct origin_objects *objects, struct fb_str key,
                            char ret_id[ORIGIN_MULTIPART_ID_MAX + 1]);
@@ -65,6 +65,9 @@ struct origin_put {
 
 /* All of `n` bytes. */
 FB_MUST_CHECK int origin_file_read(int fd, uint64_t offset, void *buf, size_t n);
+
+/* The SHA-256 of `n` bytes. */
+FB_MUST_CHECK int origin_file_hash(int fd, uint64_t offset, uint64_t n, uint8_t sha256[32]);
 
 /* The store "file:<folder>". */
 FB_MUST_CHECK int origin_folder_open(struct fb_str path, struct origin_objects **ret_objects,

@@ -140,7 +140,7 @@ int origin_bucket_put_write(struct origin_put *put, const struct fb_str *pieces,
 int origin_bucket_put_commit(struct origin_put *put);
 void origin_bucket_put_abort(struct origin_put *put);
 int origin_bucket_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
-                           uint64_t *ret_size);
+                           struct origin_stored *ret_stored);
 int origin_bucket_put_commit_part(struct origin_put *put, struct fb_str etag,
                                   struct origin_part *ret_part);
 

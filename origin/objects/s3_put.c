@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HASH_BYTES = 256 * 1024 };
-
 #define MIB (1UL << 20)
 
 struct s3_put {
@@ -109,14 +107,20 @@ int origin_bucket_multipart_part(struct origin_objects *objects, struct fb_str k
 
 /* ---- sending --------------------------------------------------------------------- */
 
-static void hash_hex(struct fb_sha256 *hash, char hex[S3_HEX_MAX])
+static void digest_hex(const uint8_t digest[FB_SHA256_SIZE], char hex[S3_HEX_MAX])
 {
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
+
+    fb_text_hex(&text, fb_sha256_str(digest));
+    memcpy(hex, text.ptr, S3_HEX_MAX);
+}
+
+static void hash_hex(struct fb_sha256 *hash, char hex[S3_HEX_MAX])
+{
     uint8_t digest[FB_SHA256_SIZE];
 
     fb_sha256_finish(hash, digest);
-    fb_text_hex(&text, fb_sha256_str(digest));
-    memcpy(hex, text.ptr, S3_HEX_MAX);
+    digest_hex(digest, hex);
 }
 
 static int whole_send(struct s3 *s3, struct fb_str key, int fd, uint64_t length, const char *sha256)
@@ -272,33 +276,12 @@ int origin_bucket_put_commit_part(struct origin_put *base, struct fb_str etag,
 
 /* ---- files ------------------------------------------------------------------------- */
 
-static int file_hash(int fd, uint64_t offset, uint64_t length, char hex[S3_HEX_MAX])
-{
-    FB_AUTO(fb_freep) char *bytes = fb_alloc(HASH_BYTES);
-    FB_AUTO(fb_sha256_done) struct fb_sha256 hash;
-
-    fb_sha256_init(&hash);
-    while (length > 0) {
-        ssize_t n = pread(fd, bytes, (size_t)FB_MIN(length, (uint64_t)HASH_BYTES), (off_t)offset);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? -errno : FB_E_CLOSED;
-        }
-        fb_sha256_update(&hash, (struct fb_str){bytes, (size_t)n});
-        offset += (uint64_t)n;
-        length -= (uint64_t)n;
-    }
-    hash_hex(&hash, hex);
-    return FB_OK;
-}
-
 static int file_send_parts(struct origin_objects *objects, struct fb_str key, int fd, uint64_t size,
                            uint64_t piece_bytes)
 {
     FB_AUTO(fb_freep) struct origin_part *sent = fb_alloc(ORIGIN_PART_MAX * sizeof(*sent));
     char id[ORIGIN_MULTIPART_ID_MAX + 1];
+    uint8_t digest[FB_SHA256_SIZE];
     char sha256[S3_HEX_MAX];
     uint32_t n = 0;
 
@@ -308,8 +291,9 @@ static int file_send_parts(struct origin_objects *objects, struct fb_str key, in
     }
     for (uint64_t at = 0; err == FB_OK && at < size; at += piece_bytes) {
         uint64_t length = FB_MIN(piece_bytes, size - at);
-        err = file_hash(fd, at, length, sha256);
+        err = origin_file_hash(fd, at, length, digest);
         if (err == FB_OK) {
+            digest_hex(digest, sha256);
             sent[n].number = n + 1;
             err = origin_bucket_part_send(
                 s3_of(objects), key, fb_str_from(id),
@@ -330,27 +314,26 @@ static int file_send_parts(struct origin_objects *objects, struct fb_str key, in
 }
 
 int origin_bucket_put_file(struct origin_objects *objects, struct fb_str key, const char *path,
-                           uint64_t *ret_size)
+                           struct origin_stored *ret_stored)
 {
     FB_AUTO(fb_fd_done) int fd = -1;
     char sha256[S3_HEX_MAX];
     uint64_t size = 0;
 
     int err = fb_file_open(AT_FDCWD, path, O_RDONLY, 0, &fd);
-    if (err < 0 || (err = fb_file_size(fd, &size)) < 0) {
+    if (err < 0 || (err = fb_file_size(fd, &size)) < 0 ||
+        (err = origin_file_hash(fd, 0, size, ret_stored->sha256)) < 0) {
         return err;
     }
     uint64_t piece_bytes = piece_bytes_for(s3_of(objects), size);
     if (size > piece_bytes) {
         err = file_send_parts(objects, key, fd, size, piece_bytes);
     } else {
-        err = file_hash(fd, 0, size, sha256);
-        if (err == FB_OK) {
-            err = whole_send(s3_of(objects), key, fd, size, sha256);
-        }
+        digest_hex(ret_stored->sha256, sha256);
+        err = whole_send(s3_of(objects), key, fd, size, sha256);
     }
     if (err == FB_OK) {
-        *ret_size = size;
+        ret_stored->size = size;
         (void)unlink(path);
     }
     return err;

@@ -7,6 +7,7 @@
 #include "base/core/text.h"
 #include "base/json/json.h"
 #include "base/log/log.h"
+#include "base/sys/backoff.h"
 #include "base/sys/file.h"
 #include "origin/model/recipe.h"
 #include "origin/objects/objects.h"
@@ -21,13 +22,15 @@
 enum {
     PATH_LEN = ORIGIN_ORDER_PATH_MAX + 1,
     MODE_FOLDER = 0700,
-    FINISH_PAUSE_MS = 250,
     /* Shares of the progress, in 1000: the rest is the child's. */
     SHARE_FETCH = 20,
     SHARE_STORE = 30
 };
 
 #define PART_MAX (64UL * 1024 * 1024)
+
+/* Of a finish that nobody heard. */
+static const struct fb_backoff pauses = {250, 10000, FB_BACKOFF_HALF};
 
 struct attempt {
     const struct origin_attempt_options *options;
@@ -38,6 +41,7 @@ struct attempt {
     char inputs[PATH_LEN];
     char output[PATH_LEN];
     uint32_t n_inputs;
+    struct origin_result stored; /* owned; of which the files count */
     struct origin_confine_end end;
     struct origin_trouble trouble;
 };
@@ -219,12 +223,16 @@ static int attempt_store_media(struct attempt *attempt)
     const struct origin_task *task = attempt->task;
     char folder[PATH_LEN + 16];
     char prefix[ORIGIN_KEY_MAX + 1];
-    uint32_t n = 0;
 
     (void)snprintf(folder, sizeof(folder), "%s/" ORIGIN_ORDER_MEDIA, attempt->output);
     (void)snprintf(prefix, sizeof(prefix), "media/%s/%s", task->video.text, task->version);
     attempt->hold.permille = 1000 - SHARE_STORE;
-    return origin_attempt_store(attempt->objects, folder, prefix, attempt, attempt_is_canceled, &n);
+    return origin_attempt_store(&(struct origin_store_options){.objects = attempt->objects,
+                                                               .folder = folder,
+                                                               .prefix = prefix,
+                                                               .ctx = attempt,
+                                                               .is_canceled = attempt_is_canceled},
+                                &attempt->stored);
 }
 
 static int attempt_store_part(struct attempt *attempt)
@@ -245,7 +253,7 @@ static int attempt_result(struct attempt *attempt, struct fb_buf *ret_result)
 {
     FB_AUTO(fb_buf_done) struct fb_buf text = {0};
     FB_AUTO(fb_json_freep) struct fb_json *told = NULL;
-    FB_AUTO(fb_json_freep) struct fb_json *root = NULL;
+    FB_AUTO(fb_json_freep) struct fb_json *root = fb_json_new_object();
     FB_AUTO(origin_recipe_done) struct origin_recipe recipe = {.chunks = NULL};
 
     switch (attempt->task->kind) {
@@ -254,7 +262,8 @@ static int attempt_result(struct attempt *attempt, struct fb_buf *ret_result)
     case ORIGIN_TASK_PREPARE:
         break;
     default:
-        fb_buf_append(ret_result, FB_STR("{}"));
+        origin_files_store(root, &attempt->stored);
+        fb_json_dump(root, ret_result);
         return FB_OK;
     }
     int err = attempt_read_told(attempt, ORIGIN_RECIPE_MAX, &text);
@@ -262,7 +271,6 @@ static int attempt_result(struct attempt *attempt, struct fb_buf *ret_result)
         (err = origin_recipe_load(told, &recipe, NULL)) < 0) {
         return err;
     }
-    root = fb_json_new_object();
     origin_recipe_store(fb_json_set_object(root, "recipe"), &recipe);
     fb_json_dump(root, ret_result);
     return FB_OK;
@@ -289,10 +297,11 @@ static int attempt_finish(struct attempt *attempt, struct fb_str result)
 {
     const struct origin_task_source *source = &attempt->options->workers->source;
     int err = source->finish(source->ctx, attempt->task, result);
+    uint32_t n = 0;
 
     while (err < 0 && err != FB_E_CONFLICT && err != FB_E_CORRUPT && err != FB_E_MALFORMED &&
            err != FB_E_DENIED && err != FB_E_LIMIT && !attempt_is_canceled(attempt)) {
-        attempt->options->pause(attempt->options->ctx, FINISH_PAUSE_MS);
+        attempt->options->pause(attempt->options->ctx, (uint32_t)fb_backoff_ms(&pauses, n++));
         err = source->finish(source->ctx, attempt->task, result);
     }
     return err;
@@ -386,6 +395,7 @@ void origin_attempt_run(const struct origin_attempt_options *options,
     }
     origin_keeper_drop(&attempt->hold);
     origin_source_put(attempt->source);
+    origin_result_done(&attempt->stored);
     if (attempt->objects != options->workers->objects) {
         origin_objects_close(attempt->objects);
     }

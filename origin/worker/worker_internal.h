@@ -5,6 +5,7 @@
 
 #include "origin/confine/confine.h"
 #include "origin/model/order.h"
+#include "origin/model/result.h"
 #include "origin/worker/keeper.h"
 #include "origin/worker/sources.h"
 #include "origin/worker/worker.h"
@@ -77,7 +78,15 @@ struct origin_attempt_end {
 void origin_attempt_run(const struct origin_attempt_options *options,
                         const struct origin_task *task, struct origin_attempt_end *ret_end);
 
-/* Puts what the child made: every file below <folder>, under `prefix`. */
-FB_MUST_CHECK int origin_attempt_store(struct origin_objects *objects, const char *folder,
-                                       const char *prefix, void *ctx,
-                                       bool (*is_canceled)(void *ctx), uint32_t *ret_n);
+struct origin_store_options {
+    struct origin_objects *objects;
+    const char *folder; /* what the child made */
+    const char *prefix; /* of the keys */
+    void *ctx;
+    bool (*is_canceled)(void *ctx); /* asked before each file; on any thread */
+};
+
+/* Puts every file below the folder, a few at once where objects are far. What was put is told with
+ * size and digest; types say nothing. */
+FB_MUST_CHECK int origin_attempt_store(const struct origin_store_options *options,
+                                       struct origin_result *ret_files);

@@ -207,10 +207,10 @@ static void a_file_is_moved_in(void **state)
 
     scratch_path("made", path);
     assert_int_equal(fb_file_write(AT_FDCWD, path, FB_STR("made"), 0600, NULL), FB_OK);
-    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("t/m/x"), path), FB_OK);
+    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("t/m/x"), path, NULL), FB_OK);
     assert_content(f, "t/m/x", "made");
     assert_int_not_equal(access(path, F_OK), 0);
-    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("t/m/x"), path), -ENOENT);
+    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("t/m/x"), path, NULL), -ENOENT);
 }
 
 /* ---- reading ------------------------------------------------------------------------- */
@@ -339,7 +339,7 @@ static void a_large_object_goes_in_and_out_as_it_was(void **state)
     assert_true(watch.n_told > 1 && watch.done == size && watch.all == size);
     assert_file(path, size, 1);
     /* And by way of a file, which is too large for one part as well. */
-    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("t/again"), path), FB_OK);
+    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("t/again"), path, NULL), FB_OK);
     assert_int_equal(origin_objects_fetch(f->objects, FB_STR("t/again"), path, NULL), FB_OK);
     assert_file(path, size, 1);
     (void)unlink(path);

@@ -4,6 +4,7 @@
  */
 #include "../catalog/jobs_fixture.h"
 #include "base/client/client.h"
+#include "base/crypto/hash.h"
 #include "base/loop/loop.h"
 #include "base/loop/thread.h"
 #include "base/loop/work.h"
@@ -212,6 +213,8 @@ static void what_is_written_is_stored(void **state)
     struct rig *rig = *state;
     FB_AUTO(fb_freep) char *bytes = fb_alloc(LARGE);
     FB_AUTO(fb_buf_done) struct fb_buf back = {0};
+    uint8_t digest[FB_SHA256_SIZE];
+    struct origin_stored stored;
     char path[TEST_PATH_MAX + 32];
     char key[256];
 
@@ -227,7 +230,10 @@ static void what_is_written_is_stored(void **state)
     (void)snprintf(path, sizeof(path), "%s/made", rig->f->folder.path);
     must(fb_file_write(AT_FDCWD, path, (struct fb_str){bytes, LARGE}, 0600, NULL));
     must(origin_objects_put_file(rig->store, own_key(rig, "media", "v/360p/seg-00001.m4s", key),
-                                 path));
+                                 path, &stored));
+    assert_int_equal(stored.size, LARGE);
+    fb_sha256((struct fb_str){bytes, LARGE}, digest);
+    assert_memory_equal(stored.sha256, digest, sizeof(digest));
     fb_buf_clear(&back);
     must(origin_objects_get_bytes(rig->folder, fb_str_from(key), LARGE, &back));
     assert_true(fb_str_equal(fb_buf_str(&back), (struct fb_str){bytes, LARGE}));

@@ -269,7 +269,7 @@ static int act_file(struct fixture *f)
     fault.countdown = -1;
     assert_int_equal(fb_file_write(AT_FDCWD, path, FB_STR("made"), 0600, NULL), FB_OK);
     fault.countdown = countdown;
-    int err = origin_objects_put_file(f->objects, FB_STR("deep/made"), path);
+    int err = origin_objects_put_file(f->objects, FB_STR("deep/made"), path, NULL);
     fault.countdown = -1;
     bool is_there = holds(f, "deep/made", FB_STR("made"));
     assert_true(is_there || access(path, F_OK) == 0); /* never lost */

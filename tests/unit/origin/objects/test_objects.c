@@ -169,10 +169,10 @@ static void a_file_is_moved_in(void **state)
 
     (void)snprintf(path, sizeof(path), "%s/made", f->folder.path);
     assert_int_equal(fb_file_write(AT_FDCWD, path, FB_STR("made"), 0600, NULL), FB_OK);
-    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("m/x"), path), FB_OK);
+    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("m/x"), path, NULL), FB_OK);
     assert_content(f, "m/x", "made");
     assert_int_not_equal(access(path, F_OK), 0);
-    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("m/x"), path), -ENOENT);
+    assert_int_equal(origin_objects_put_file(f->objects, FB_STR("m/x"), path, NULL), -ENOENT);
 }
 
 static void removal_takes_what_is_under_a_prefix(void **state)

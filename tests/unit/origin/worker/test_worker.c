@@ -262,7 +262,11 @@ static void what_a_child_made_is_stored_and_the_task_finished(void **state)
     assert_string_equal(f->toolchain, "toolchain 1");
     assert_true(has_object_ending(f, "media", "/" VERSION "/v/seg-00001.m4s"));
     assert_true(has_object_ending(f, "work", "/" VERSION "/chunk-0-00000.json"));
-    assert_string_equal(f->result.ptr, "{}");
+    assert_string_equal(
+        f->result.ptr,
+        "{\"files\":[{\"path\":\"v/seg-00001.m4s\",\"type\":\"application/octet-stream\","
+        "\"size\":7,\"sha256\":"
+        "\"03e71c6d7dc6bd4e89ceaf32f6488ca0aa69b0de784b706cac5818d680e9d97f\"}]}");
     assert_int_equal(f->n_fails + f->n_given_back, 0);
     assert_true(is_scratch_clean(f));
 }
