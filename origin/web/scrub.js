@@ -23,8 +23,9 @@ function showTile(tiles, time, share) {
         picture.style.cssText = `width:${tile.width}px;height:${tile.height}px;`
             + `background:url("${encodeURI(decodeURI(tile.url))}") -${tile.x}px -${tile.y}px`;
     }
-    preview.style.left = `${share * 100}%`;
     preview.hidden = false;
+    const half = preview.offsetWidth / 2; // it stays on the page at both ends
+    preview.style.left = `clamp(${half}px, ${share * 100}%, calc(100% - ${half}px))`;
 }
 
 export function offerScrubbing(video, storyboardUrl) {

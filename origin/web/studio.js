@@ -1,10 +1,12 @@
-// The studio: a creator uploads, sees how far each video is, and takes away what should go.
+// The studio: a creator uploads, sees how far each video is, sets what is to be set, and takes away what should go.
+import { Row } from "./row.js";
 import { Session } from "./session.js";
+import { untilAnswered } from "./progress.js";
+import { addText, offerLanguages, textFields } from "./subtitles.js";
 import { Uploads } from "./uploads.js";
 
 const at = (name) => document.getElementById(name);
 const session = new Session(sessionStorage);
-const POLL_MS = 1000;
 const rows = new Map(); // of videos: id → Row
 
 function say(text, bad = false) {
@@ -24,135 +26,97 @@ const act = (work) => async (event) => {
     }
 };
 
-/* ---- one video ---- */
+const uploads = new Uploads({
+    sign: (request) => session.ask("POST", "uploads/sign", request),
+    progress: (id, share) => rows.get(id)?.sent(share),
+    lost: (id) => rows.get(id)?.lost(),
+    failed: (id, error) => rows.get(id)?.stopped(error),
+    done: async (id) => {
+        await untilAnswered(() => session.ask("POST", `videos/${id}/complete`, {}), (isLost) => isLost && rows.get(id)?.lost());
+        rows.get(id)?.follow();
+    },
+});
 
-const WORDS = { uploading: "not uploaded", queued: "waits to be prepared", processing: "is being prepared",
-    ready: "ready", failed: "failed" };
-
-class Row {
-    constructor(id, title) {
-        this.id = id;
-        this.element = at("row").content.cloneNode(true).firstElementChild;
-        this.element.dataset.video = id;
-        this.part("title").textContent = title || "Untitled";
-        this.part("remove").addEventListener("click", act(() => this.remove()));
-        this.part("pause").addEventListener("click", act(() => this.pause()));
-    }
-
-    part(name) { return this.element.querySelector(name === "progress" ? "progress" : `.${name}`); }
-
-    // `share` of 100, or null where there is nothing to wait for.
-    show(words, share, bad = false) {
-        this.part("state").textContent = words;
-        this.part("state").classList.toggle("bad", bad);
-        this.part("progress").hidden = share === null;
-        this.part("progress").value = share ?? 0;
-    }
-
-    told({ status, progress, reason }) {
-        const isUnderWay = status === "queued" || status === "processing";
-        this.show(isUnderWay ? `${WORDS[status]}: ${progress} %` : reason ? `${WORDS[status]}: ${reason}` : WORDS[status],
-            isUnderWay ? progress : null, status === "failed");
-        if (status === "ready") this.part("title").href = `/watch/${this.id}`;
-    }
-
-    // Hears how far it is until it is ready or failed.
-    follow() {
-        this.events?.close();
-        this.events = new EventSource(`/api/v1/videos/${this.id}/status/stream`);
-        this.events.addEventListener("status", ({ data }) => {
-            const state = JSON.parse(data);
-            if (state === null) { // there is none, or it is private: the stream does not know who asks
-                this.events.close();
-                this.poll();
-                return;
-            }
-            this.told(state);
-            if (state.status === "ready" || state.status === "failed") this.events.close();
-        });
-    }
-
-    async poll() {
-        try {
-            for (;;) {
-                const state = await session.ask("GET", `videos/${this.id}/status`);
-                this.told(state);
-                if (state.status === "ready" || state.status === "failed") return;
-                await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-            }
-        } catch {
-            this.drop();
-        }
-    }
-
-    pause() {
-        const isPaused = uploads.pause(this.id);
-        this.part("pause").textContent = isPaused ? "Go on" : "Pause";
-    }
-
-    drop() {
-        this.events?.close();
-        this.element.remove();
-        rows.delete(this.id);
+const room = {
+    session, uploads, isAdmin: false, announce: (text) => say(text),
+    drop(row) {
+        row.end();
+        rows.delete(row.id);
         at("none").hidden = rows.size > 0;
-    }
+    },
+};
 
-    async remove() {
-        uploads.cancel(this.id);
-        await session.ask("DELETE", `videos/${this.id}`);
-        this.drop();
-    }
-}
+/* ---- the list ---- */
 
-function enter(id, title) {
-    const row = new Row(id, title);
-    rows.set(id, row);
+function enter(video) {
+    const row = new Row(room, video);
+    rows.set(video.id, row);
     at("mine").prepend(row.element);
     at("none").hidden = true;
     return row;
 }
 
 async function list() {
-    for (const row of [...rows.values()]) row.drop();
+    for (const row of [...rows.values()]) room.drop(row);
+    room.isAdmin = (await session.ask("GET", "me")).is_admin;
     const { videos } = await session.ask("GET", "videos?owner=me&limit=100");
     for (const video of videos.reverse()) {
-        const row = enter(video.id, video.title);
+        const row = enter(video);
         row.told(video);
-        if (video.status === "queued" || video.status === "processing") row.follow();
+        const isUnderWay = video.status === "queued" || video.status === "processing" || video.stage === "early";
+        if (isUnderWay) row.follow();
     }
 }
 
-/* ---- uploading ---- */
+/* ---- a new video ---- */
 
-const uploads = new Uploads({
-    sign: (request) => session.ask("POST", "uploads/sign", request),
-    progress: (id, share) => {
-        rows.get(id)?.show(`uploading: ${share} %`, share);
-    },
-    failed: (id, error) => {
-        const row = rows.get(id);
-        row?.show(`the upload stopped: ${error.message}`, null, true);
-        if (row) row.part("pause").hidden = true;
-    },
-    done: async (id) => {
-        const row = rows.get(id);
-        if (row) row.part("pause").hidden = true;
-        await session.ask("POST", `videos/${id}/complete`, {});
-        row?.follow();
-    },
-});
+const texts = new Set(); // of subtitles that are to go with it
 
+function addTextFields() {
+    const fields = textFields();
+    const item = document.createElement("li");
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Leave it out" });
+    button.addEventListener("click", () => {
+        texts.delete(fields);
+        item.remove();
+        at("add-text").focus();
+    });
+    fields.element.append(button);
+    item.append(fields.element);
+    texts.add(fields);
+    at("new-texts").append(item);
+    fields.element.querySelector("input").focus();
+}
+
+function clear() {
+    at("new").reset();
+    at("new-texts").replaceChildren();
+    texts.clear();
+    chosen();
+}
+
+// Subtitles go first, for the upload ends by itself; what is wrong with them is told before anything was sent.
 at("new").addEventListener("submit", act(async () => {
     const [file] = at("file").files;
-    const made = await session.ask("POST", "videos", { title: at("name").value, description: at("about").value,
-        privacy: at("privacy").value, filename: file.name, size: file.size, upload: "sign" });
-    const row = enter(made.id, at("name").value);
-    row.part("pause").hidden = false;
-    row.show("uploading: 0 %", 0);
-    uploads.add(made.id, file);
-    at("new").reset();
-    chosen();
+    const about = { title: at("name").value, description: at("about").value, privacy: at("privacy").value,
+        filename: file.name, size: file.size };
+    at("send").disabled = true;
+    try {
+        const made = await session.ask("POST", "videos", { ...about, upload: "sign" });
+        try {
+            for (const text of texts) if (text.value()) await addText(session, made.id, text.value());
+        } catch (error) {
+            await session.ask("DELETE", `videos/${made.id}`);
+            throw error;
+        }
+        enter({ ...about, id: made.id, status: made.status }).upload(file);
+        clear();
+    } finally {
+        at("send").disabled = false;
+    }
 }));
+at("add-text").addEventListener("click", addTextFields);
+offerLanguages();
 
 function chosen() {
     const [file] = at("file").files;
@@ -184,15 +148,17 @@ at("enter").addEventListener("submit", act(async ({ submitter }) => {
     const { email, password } = Object.fromEntries(new FormData(at("enter")));
     await (submitter?.value === "register" ? session.register(email, password) : session.logIn(email, password));
     await list();
+    at("file").focus();
 }));
 at("leave").addEventListener("click", act(async () => {
     uploads.cancelAll();
-    for (const row of [...rows.values()]) row.drop();
+    for (const row of [...rows.values()]) room.drop(row);
     await session.logOut();
+    at("email").focus();
 }));
 window.addEventListener("beforeunload", (event) => {
     if (uploads.areUnderWay) event.preventDefault();
 });
 
 show();
-if (session.isOpen) act(list)(new Event("begin"));
+if (session.isOpen) act(() => untilAnswered(list, (isLost) => say(isLost ? "The server cannot be reached." : "", isLost)))(new Event("begin"));

@@ -7,7 +7,6 @@ from lab import BUILD, call
 from studio import Studio
 
 HERE = pathlib.Path(__file__).resolve().parent
-SCHEMES = ("cenc", "cbcs")
 
 
 def start(lab, scheme):
@@ -20,8 +19,8 @@ def start(lab, scheme):
     return origin, edge.start()
 
 
-def publish(studio, lab, scheme, privacy):
-    clip = lab.clip("-c:a", "aac", name=f"{scheme}-{privacy}.mp4", size="320x180", seconds=4)
+def publish(studio, lab, scheme, privacy, seconds=4):
+    clip = lab.clip("-c:a", "aac", name=f"{scheme}-{privacy}.mp4", size="320x180", seconds=seconds)
     video = studio.publish(clip)
     answer = call("PATCH", f"{studio.api}/videos/{video}", {"privacy": privacy}, studio.token)
     assert answer.status == 200, answer.body
@@ -50,11 +49,10 @@ def watch_cases(studio, video, origin, scheme, privacy):
              "says": "cannot play encrypted videos"}]
 
 
-def play_encrypted(lab, modules, page_url):
+def play_encrypted(lab, systems, modules, page_url):
     """By each scheme: everybody plays what is unlisted, and a private video its owner alone."""
     cases = []
-    for scheme in SCHEMES:
-        origin, edge = start(lab, scheme)
+    for scheme, (origin, edge) in systems.items():
         studio = Studio(origin.url)
         studio.sign_up()
         for privacy in ("unlisted", "private") if scheme == "cenc" else ("public",):

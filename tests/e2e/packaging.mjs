@@ -126,9 +126,8 @@ async function watch(browser) {
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
 try {
-    await Promise.all([play(browser, "hls", hls), play(browser, "shaka", hls)]);
-    await Promise.all([play(browser, "shaka", dash), play(browser, "dash", dash)]);
-    await watch(browser);
+    await Promise.all([play(browser, "hls", hls), play(browser, "shaka", hls), play(browser, "shaka", dash),
+        play(browser, "dash", dash), watch(browser)]);
 } finally {
     await browser.close();
 }

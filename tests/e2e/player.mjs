@@ -98,7 +98,7 @@ async function watchPage(browser) {
         const video = document.querySelector("video");
         video.playbackRate = 1;
         video.currentTime = 0;
-        window.jumps = [];
+        video.loop = true; // on a busy machine it is over before a quality shows
     });
     await choose(page, 240);
     await choose(page, 480);

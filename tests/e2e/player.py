@@ -4,6 +4,7 @@
 usage: player.py        (programs and page from $FB_BUILD_DIR; screenshots go to
                         $FB_BUILD_DIR/e2e)
 """
+import concurrent.futures
 import functools
 import http.server
 import json
@@ -18,13 +19,14 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
-from encrypted import play_encrypted  # noqa: E402
+import encrypted  # noqa: E402
 from lab import ADMIN, BUILD, REGION, Lab, call, get, until  # noqa: E402
 from lab_tls import Authority, add_tls, entry  # noqa: E402
 from showreel import showreel, subtitles  # noqa: E402
 from studio import Studio  # noqa: E402
 
-SECONDS = 16
+SECONDS = 12
+SCHEMES = ("cenc", "cbcs")
 
 
 def fetch_modules(folder):
@@ -74,11 +76,27 @@ def close_the_loop(lab, origin, edge, modules, shots):
     assert edge.status()["warm"]["yield"]["served"] > 0, "nothing came of the plan"
 
 
-def play_everywhere(lab, origin, edge, modules, shots):
+def play_clear(lab, origin, edge, modules, shots):
+    """hls.js on the watch page and dash.js, and what people do there."""
+    studio = Studio(origin.url)
+    studio.sign_up()
+    video = studio.publish(lab.clip("-c:a", "aac", seconds=SECONDS, size="854x480"),
+                           title=f"A test card, counted in {SECONDS} seconds",
+                           description="Sound: one steady tone.", tags=["test", "card"])
+    mpd = urllib.parse.quote(studio.manifest(video, "dash").replace(
+        f"https://127.0.0.1:{edge.tls_port}", edge.url), safe="")
+    subprocess.run(["node", str(HERE / "player.mjs"), str(modules), f"{origin.url}/watch/{video}",
+                    f"{serve(shots)}/dash.html?mpd={mpd}", str(shots), "edge-1", "regional-1"], check=True,
+                   env={**os.environ, "CLIP_SECONDS": str(SECONDS)}, timeout=400)
+    reader = Studio(origin.url).sign_up()
+    subprocess.run(["node", str(HERE / "engage.mjs"), str(modules), f"{origin.url}/watch/{video}", str(shots),
+                    reader["email"], reader["password"]], check=True, timeout=120)
+
+
+def play_everywhere(lab, reel, origin, edge, modules, shots):
     """Three players and three parsers on a video with languages, subtitles and a storyboard."""
     studio = Studio(origin.url)
     studio.sign_up()
-    reel = showreel(lab.dir)
     made = studio.create(reel, title="Red, then blue")
     video = made["id"]
     text = subtitles(lab.dir / "fr.srt", "fr", 12).read_bytes()
@@ -96,15 +114,31 @@ def play_everywhere(lab, origin, edge, modules, shots):
                     f"{origin.url}/watch/{video}", str(shots)], check=True, timeout=200)
 
 
-def upload_in_the_studio(lab, origin, modules, shots):
+def on_a_train(lab, origin, edge, modules):
+    """The edge goes away while somebody watches, and comes back."""
+    studio = Studio(origin.url)
+    studio.sign_up()
+    video = encrypted.publish(studio, lab, "train", "unlisted", SECONDS)
+    acts = {"cut": edge.stop, "mend": edge.start}
+    with subprocess.Popen(["node", str(HERE / "train.mjs"), str(modules), f"{origin.url}/watch/{video}"], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as page:
+        for line in page.stdout:
+            acts[line.strip()]()
+            page.stdin.write("done\n")
+            page.stdin.flush()
+    assert page.returncode == 0, "the watch page does not go on when the network is back"
+
+
+def upload_in_the_studio(lab, reel, origin, modules, shots):
     """A creator at the page, with a file so large that it goes in parts."""
     padding, clip = lab.dir / "padding", lab.dir / "two languages.mkv"
     padding.write_bytes(os.urandom(17 << 20))
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(showreel(lab.dir)), "-map", "0",
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(reel), "-map", "0",
                     "-c", "copy", "-attach", str(padding),
                     "-metadata:s:t:0", "mimetype=application/octet-stream", str(clip)], check=True)
-    subprocess.run(["node", str(HERE / "studio.mjs"), str(modules), origin.url, str(clip), str(shots)],
-                   check=True, timeout=150)
+    text = subtitles(lab.dir / "film.fr.srt", "fr", 12)
+    subprocess.run(["node", str(HERE / "studio.mjs"), str(modules), origin.url, str(clip), str(text),
+                    str(shots)], check=True, timeout=150)
 
 
 def main():
@@ -122,32 +156,26 @@ def main():
         pair = Authority(lab.dir / "ca").issue("127.0.0.1")
         origin, regional, edge = lab.system(
             secure=lambda edge: add_tls(edge, entry("players", [pair])), signals="1s")
-        clip = lab.clip("-c:a", "aac", seconds=SECONDS, size="854x480")
-        studio = Studio(origin.url)
-        studio.sign_up()
-        video = studio.publish(clip, title="A test card, counted in sixteen seconds",
-                               description="Sound: one steady tone.", tags=["test", "card"])
-        manifest = studio.manifest(video, "dash").replace(
-            f"https://127.0.0.1:{edge.tls_port}", edge.url)
-        mpd = urllib.parse.quote(manifest, safe="")
-        done = subprocess.run(
-            ["node", str(HERE / "player.mjs"), str(modules), f"{origin.url}/watch/{video}",
-             f"{serve(shots)}/dash.html?mpd={mpd}", str(shots), "edge-1", "regional-1"],
-            env={**os.environ, "CLIP_SECONDS": str(SECONDS)}, timeout=400)
-        assert done.returncode == 0, "the players failed"
-        reader = Studio(origin.url).sign_up()
-        done = subprocess.run(["node", str(HERE / "engage.mjs"), str(modules),
-                               f"{origin.url}/watch/{video}", str(shots), reader["email"],
-                               reader["password"]], timeout=120)
-        assert done.returncode == 0, "what people do on the page failed"
-        play_everywhere(lab, origin, edge, modules, shots)
-        upload_in_the_studio(lab, origin, modules, shots)
+        systems = {scheme: encrypted.start(lab, scheme) for scheme in SCHEMES}
+        reel = showreel(lab.dir)
+
+        def plainly():
+            play_clear(lab, origin, edge, modules, shots)
+            play_everywhere(lab, reel, origin, edge, modules, shots)
+
+        def otherwise():
+            encrypted.play_encrypted(lab, systems, modules, f"{serve(shots)}/encryption.html")
+            on_a_train(lab, *systems["cbcs"], modules)
+            upload_in_the_studio(lab, reel, origin, modules, shots)
+
+        # Players wait for the time to pass: two of them do so at once. The last one counts sessions.
+        with concurrent.futures.ThreadPoolExecutor(2) as lanes:
+            for lane in [lanes.submit(plainly), lanes.submit(otherwise)]:
+                lane.result()
         close_the_loop(lab, origin, edge, modules, shots)
         assert edge.status()["requests"]["hits"] > 0, "nothing was served from the edge"
         for row in ("tls_handshakes_total{kind=\"full\",", "http2_connections_total{"):
             assert edge.metric(row + "server=\"forebay-edge\"}") > 0, "it did not come by TLS"
-    with Lab() as lab:
-        play_encrypted(lab, modules, f"{serve(shots)}/encryption.html")
     return 0
 
 
