@@ -95,6 +95,16 @@ static void on_doctype(void *ctx, const char *name, const char *system, const ch
     reading_stop(ctx, FB_E_MALFORMED);
 }
 
+/* Where `parser` is. Expat 2.9 has another call, which does not overflow where long is short. */
+static unsigned long line_of(XML_Parser parser)
+{
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 9
+    return (unsigned long)XML_GetCurrentLineNumber64(parser);
+#else
+    return XML_GetCurrentLineNumber(parser);
+#endif
+}
+
 int fb_xml_read(struct fb_str document, fb_xml_element_fn *element, void *ctx, struct fb_diag *diag)
 {
     struct reading reading = {.element = element, .ctx = ctx};
@@ -113,15 +123,15 @@ int fb_xml_read(struct fb_str document, fb_xml_element_fn *element, void *ctx, s
     bool is_good =
         XML_Parse(reading.parser, document.ptr, (int)document.len, XML_TRUE) == XML_STATUS_OK;
     if (reading.err == FB_OK && !is_good) {
-        reading.err = fb_diag_set(diag, FB_E_MALFORMED, "line %lu of the document: %s",
-                                  XML_GetCurrentLineNumber(reading.parser),
-                                  XML_ErrorString(XML_GetErrorCode(reading.parser)));
+        reading.err =
+            fb_diag_set(diag, FB_E_MALFORMED, "line %lu of the document: %s",
+                        line_of(reading.parser), XML_ErrorString(XML_GetErrorCode(reading.parser)));
     } else if (reading.err == FB_E_LIMIT) {
         (void)fb_diag_set(diag, FB_E_LIMIT, "line %lu of the document: too deep or too long",
-                          XML_GetCurrentLineNumber(reading.parser));
+                          line_of(reading.parser));
     } else if (reading.err == FB_E_MALFORMED) {
         (void)fb_diag_set(diag, FB_E_MALFORMED, "line %lu of the document is not as expected",
-                          XML_GetCurrentLineNumber(reading.parser));
+                          line_of(reading.parser));
     }
     XML_ParserFree(reading.parser);
     fb_buf_done(&reading.text);

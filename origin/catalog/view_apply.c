@@ -15,7 +15,7 @@
 #define SUMS_ADDED ORIGIN_VIEW_SUMS(SUM_ADDED)
 
 enum { N_SUMS = sizeof(struct origin_view_sums) / sizeof(uint64_t), SUMS_AT = 4 };
-enum { DAY_COUNTS = FB_VIEW_SOURCES_N + FB_VIEW_REASONS_N + FB_VIEW_STARTUP_N };
+enum { DAY_COUNTS = (int)FB_VIEW_SOURCES_N + (int)FB_VIEW_REASONS_N + (int)FB_VIEW_STARTUP_N };
 
 static void bind_count(struct fb_db_query *q, int column, uint64_t count)
 {

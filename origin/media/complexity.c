@@ -223,7 +223,7 @@ static double size_finish(struct measure *measure, struct size *size)
     }
     (void)avcodec_send_frame(size->encoder, NULL); /* what fails gives no packets below */
     (void)size_drain(measure, size);
-    return (double)size->n_bytes * BITS * origin_ratio_value(measure->source->rate) /
+    return (double)(size->n_bytes * BITS) * origin_ratio_value(measure->source->rate) /
            (double)size->n_frames;
 }
 
@@ -248,7 +248,7 @@ int origin_complexity_measure(struct origin_source *source,
     struct measure measure = {.source = source, .options = options, .is_spot_new = true};
     struct origin_sample sample = {
         .max_spots = SPOTS,
-        .max_frames = (unsigned)(origin_ratio_value(source->rate) * SPOT_SECONDS),
+        .max_frames = (unsigned)(origin_ratio_value(source->rate) * (double)SPOT_SECONDS),
         .n_threads = options->n_threads,
         .ctx = &measure,
         .take = measure_take,

@@ -177,7 +177,7 @@ void origin_chooser_add(struct origin_chooser *chooser, const struct origin_plan
         .size = file->size,
         .requests = requests,
         .reason = video->reason,
-        .is_now = video->is_now && at_s < ORIGIN_PLAN_NOW_S,
+        .is_now = video->is_now && at_s < (double)ORIGIN_PLAN_NOW_S,
     };
     memcpy(candidate->sha256, file->sha256, sizeof(candidate->sha256));
 }
