@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/log/log.h"
 
+#include <libavfilter/buffersrc.h>
 #include <libavutil/display.h>
 #include <libavutil/log.h>
 
@@ -139,6 +140,17 @@ void origin_av_name_channels(AVFrame *frame)
     if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
         av_channel_layout_default(&frame->ch_layout, frame->ch_layout.nb_channels);
     }
+}
+
+void origin_av_source_colours(AVBufferSrcParameters *parameters, const AVFrame *like)
+{
+#if LIBAVFILTER_VERSION_INT >= AV_VERSION_INT(9, 16, 100)
+    parameters->color_space = like->colorspace;
+    parameters->color_range = like->color_range;
+#else
+    (void)parameters;
+    (void)like;
+#endif
 }
 
 int64_t origin_av_frame_duration(const AVFrame *frame)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct AVBufferSrcParameters;
 struct fb_diag;
 
 /* FB_OK for anything not negative. errno passes; damage is FB_E_CORRUPT, the
@@ -54,6 +55,9 @@ bool origin_av_is_interlaced(const AVFrame *frame);
 /* Gives the channels of a decoded frame the usual names for their number, where
  * there are such. */
 void origin_av_name_channels(AVFrame *frame);
+
+/* Tells a graph's source which colours its frames have, where it asks. */
+void origin_av_source_colours(struct AVBufferSrcParameters *parameters, const AVFrame *like);
 
 /* In units of the stream's time base; 0 if unknown. */
 int64_t origin_av_frame_duration(const AVFrame *frame);

@@ -31,10 +31,7 @@ static int filter_make_source(struct origin_filter *filter,
         parameters->width = like->width;
         parameters->height = like->height;
         parameters->sample_aspect_ratio = like->sample_aspect_ratio;
-#if LIBAVFILTER_VERSION_INT >= AV_VERSION_INT(9, 16, 100)
-        parameters->color_space = like->colorspace;
-        parameters->color_range = like->color_range;
-#endif
+        origin_av_source_colours(parameters, like);
     } else {
         parameters->sample_rate = like->sample_rate;
         parameters->ch_layout = like->ch_layout; /* copied below */
