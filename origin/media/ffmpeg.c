@@ -8,6 +8,7 @@
 #include <libavfilter/buffersrc.h>
 #include <libavutil/display.h>
 #include <libavutil/log.h>
+#include <libavutil/opt.h>
 
 #include <pthread.h>
 #include <stdio.h>
@@ -151,6 +152,11 @@ void origin_av_source_colours(AVBufferSrcParameters *parameters, const AVFrame *
     (void)parameters;
     (void)like;
 #endif
+}
+
+int origin_av_keep_edit_list(AVFormatContext *muxer)
+{
+    return av_opt_set(muxer->priv_data, "movflags", "-negative_cts_offsets", 0);
 }
 
 int64_t origin_av_frame_duration(const AVFrame *frame)

@@ -59,5 +59,10 @@ void origin_av_name_channels(AVFrame *frame);
 /* Tells a graph's source which colours its frames have, where it asks. */
 void origin_av_source_colours(struct AVBufferSrcParameters *parameters, const AVFrame *like);
 
+/* Has an MP4 muxer that was just opened say with an edit list, not with negative offsets, where a
+ * track begins whose pictures are reordered: "cmaf" means the latter to 7.1, and FFmpeg itself then
+ * reads each picture too late. */
+int origin_av_keep_edit_list(AVFormatContext *muxer);
+
 /* In units of the stream's time base; 0 if unknown. */
 int64_t origin_av_frame_duration(const AVFrame *frame);

@@ -64,6 +64,9 @@ static int segmenter_start_muxer(struct origin_segmenter *segmenter, struct fb_d
     av_dict_set(&options, "write_btrt", "0", 0);
     int averr = avformat_write_header(segmenter->muxer, &options);
     av_dict_free(&options);
+    if (averr >= 0) {
+        averr = origin_av_keep_edit_list(segmenter->muxer);
+    }
     if (averr < 0) {
         return segmenter_fail(averr, diag);
     }
