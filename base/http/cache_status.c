@@ -3,6 +3,8 @@
 #include "base/core/text.h"
 #include "base/http/head.h"
 
+#include <string.h>
+
 /* sf-token of RFC 8941 section 3.3.4: a token with ':' and '/' besides, that begins with a
  * letter or '*'. */
 static bool is_sf_token(struct fb_str str)
@@ -21,61 +23,86 @@ static bool is_sf_token(struct fb_str str)
     return begins;
 }
 
-static void append_string(struct fb_buf *buf, struct fb_str str)
+/* ---- writing, where there is room ----------------------------------------- */
+
+static char *put(char *at, struct fb_str str)
 {
-    fb_buf_append_byte(buf, '"');
+    if (str.len > 0) {
+        memcpy(at, str.ptr, str.len);
+    }
+    return at + str.len;
+}
+
+static char *put_string(char *at, struct fb_str str)
+{
+    *at++ = '"';
     for (size_t i = 0; i < str.len; i++) {
         char c = str.ptr[i];
         if (c == '"' || c == '\\') {
-            fb_buf_append_byte(buf, '\\');
+            *at++ = '\\';
         }
-        fb_buf_append_byte(buf, c >= ' ' && c <= '~' ? c : '?');
+        *at++ = (char)(c >= ' ' && c <= '~' ? c : '?');
     }
-    fb_buf_append_byte(buf, '"');
+    *at++ = '"';
+    return at;
 }
 
 /* A token as it is, anything else as an sf-string. */
-static void append_item(struct fb_buf *buf, struct fb_str str)
+static char *put_item(char *at, struct fb_str str)
 {
-    if (is_sf_token(str)) {
-        fb_buf_append(buf, str);
-    } else {
-        append_string(buf, str);
-    }
+    return is_sf_token(str) ? put(at, str) : put_string(at, str);
+}
+
+static char *put_number(char *at, int64_t number)
+{
+    char text[FB_TEXT_NUMBER_MAX];
+
+    return put(at, fb_text_number_at(text, number));
+}
+
+/* ---- the member ------------------------------------------------------------ */
+
+/* The most that it takes: each string with a backslash before each byte, and all else that there
+ * may be. */
+static size_t room_for(const struct fb_cache_status *status)
+{
+    enum { ALL_ELSE = 192 };
+
+    return 2 * (status->cache.len + status->fwd.len + status->key.len + status->detail.len) +
+           ALL_ELSE;
 }
 
 void fb_cache_status_append(struct fb_buf *buf, const struct fb_cache_status *status)
 {
+    char *start = fb_buf_reserve(buf, room_for(status));
+    char *at = start;
+
     if (buf->len > 0) {
-        fb_buf_append(buf, FB_STR(", "));
+        at = put(at, FB_STR(", "));
     }
-    append_item(buf, status->cache);
+    at = put_item(at, status->cache);
     if (status->is_hit) {
-        fb_buf_append(buf, FB_STR("; hit"));
+        at = put(at, FB_STR("; hit"));
     } else if (status->fwd.len > 0) {
-        fb_buf_append(buf, FB_STR("; fwd="));
-        append_item(buf, status->fwd);
+        at = put_item(put(at, FB_STR("; fwd=")), status->fwd);
     }
     if (status->fwd_status > 0) {
-        fb_buf_append(buf, FB_STR("; fwd-status="));
-        fb_text_number(buf, status->fwd_status);
+        at = put_number(put(at, FB_STR("; fwd-status=")), status->fwd_status);
     }
     if (status->has_ttl) {
-        fb_buf_append(buf, FB_STR("; ttl="));
-        fb_text_number(buf, status->ttl);
+        at = put_number(put(at, FB_STR("; ttl=")), status->ttl);
     }
     if (status->is_stored) {
-        fb_buf_append(buf, FB_STR("; stored"));
+        at = put(at, FB_STR("; stored"));
     }
     if (status->is_collapsed) {
-        fb_buf_append(buf, FB_STR("; collapsed"));
+        at = put(at, FB_STR("; collapsed"));
     }
     if (status->key.len > 0) {
-        fb_buf_append(buf, FB_STR("; key="));
-        append_string(buf, status->key);
+        at = put_string(put(at, FB_STR("; key=")), status->key);
     }
     if (status->detail.len > 0) {
-        fb_buf_append(buf, FB_STR("; detail="));
-        append_item(buf, status->detail);
+        at = put_item(put(at, FB_STR("; detail=")), status->detail);
     }
+    fb_buf_add(buf, (size_t)(at - start));
 }

@@ -221,14 +221,14 @@ bool fb_list_has(struct fb_str value, struct fb_str token)
     return false;
 }
 
-/* tchar of RFC 9110 section 5.6.2, one bit for each byte below 128. */
-static const uint64_t token_bytes[2] = {0x03ff6cfa00000000U, 0x57ffffffc7fffffeU};
+/* tchar of RFC 9110 section 5.6.2, one bit for each byte. */
+static const uint32_t token_bytes[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
 
 size_t fb_token_length(struct fb_str str)
 {
     for (size_t i = 0; i < str.len; i++) {
         unsigned char c = (unsigned char)str.ptr[i];
-        if (c >= 128 || (token_bytes[c / 64] >> (c % 64) & 1U) == 0) {
+        if ((token_bytes[c / 32] >> (c % 32) & 1U) == 0) {
             return i;
         }
     }

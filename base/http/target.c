@@ -12,14 +12,8 @@ static bool is_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
 }
 
-/* Letters, digits, '-' and '_': one bit for each byte below 128. */
-static bool is_of_label(char c)
-{
-    static const uint64_t label_bytes[2] = {0x03ff200000000000U, 0x07fffffe87fffffeU};
-    unsigned char byte = (unsigned char)c;
-
-    return byte < 128 && (label_bytes[byte / 64] >> (byte % 64) & 1U) != 0;
-}
+/* Letters, digits, '-' and '_': one bit for each byte. */
+static const uint32_t label_bytes[8] = {0, 0x03ff2000, 0x87fffffe, 0x07fffffe, 0, 0, 0, 0};
 
 /* Labels with a dot between them, and perhaps one that stands for the root at the end. */
 static bool is_name(struct fb_str name)
@@ -27,12 +21,12 @@ static bool is_name(struct fb_str name)
     bool is_in_label = false;
 
     for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        bool is_dot = c == '.';
-        if (is_dot ? !is_in_label : !is_of_label(c)) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        bool is_of_label = (label_bytes[c / 32] >> (c % 32) & 1U) != 0;
+        if (!is_of_label && (c != '.' || !is_in_label)) {
             return false;
         }
-        is_in_label = !is_dot;
+        is_in_label = is_of_label;
     }
     return name.len > 0;
 }

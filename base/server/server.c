@@ -456,8 +456,11 @@ static void which_lines(struct fb_server *server, const struct fb_response *resp
     }
     for (size_t i = 0; i < response->n_headers; i++) {
         struct fb_str name = response->headers[i].name;
-        *ret_wants_date &= name.len != 4 || !fb_str_equal_nocase(name, FB_STR("Date"));
-        *ret_wants_server &= name.len != 6 || !fb_str_equal_nocase(name, FB_STR("Server"));
+        if (name.len == 4 && fb_str_equal_nocase(name, FB_STR("Date"))) {
+            *ret_wants_date = false;
+        } else if (name.len == 6 && fb_str_equal_nocase(name, FB_STR("Server"))) {
+            *ret_wants_server = false;
+        }
     }
 }
 

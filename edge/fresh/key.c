@@ -17,19 +17,18 @@ static char to_lower(char c)
 /* Plain HTTP comes to port 80, TLS to 443; both name the same site. */
 static struct fb_str without_default_port(struct fb_str host)
 {
-    static const struct fb_str endings[] = {FB_STR(":80"), FB_STR(":443"), FB_STR(":")};
+    const char *colon = memrchr(host.ptr, ':', host.len);
 
-    if (fb_str_find(host, ':') == host.len) {
+    if (colon == NULL) {
         return host;
     }
-    for (size_t i = 0; i < FB_ARRAY_LEN(endings); i++) {
-        struct fb_str rest = fb_str_first(host, host.len - FB_MIN(host.len, endings[i].len));
-        bool is_numeric = fb_str_find(rest, ':') < rest.len && rest.ptr[rest.len - 1] != ']';
-        if (fb_str_ends_with(host, endings[i]) && rest.len > 0 && !is_numeric) {
-            return rest;
-        }
-    }
-    return host;
+    struct fb_str rest = {host.ptr, (size_t)(colon - host.ptr)};
+    struct fb_str port = fb_str_skip(host, rest.len);
+    bool is_default =
+        fb_str_equal(port, FB_STR(":80")) || fb_str_equal(port, FB_STR(":443")) || port.len == 1;
+    bool is_numeric =
+        is_default && fb_str_find(rest, ':') < rest.len && rest.ptr[rest.len - 1] != ']';
+    return is_default && rest.len > 0 && !is_numeric ? rest : host;
 }
 
 /* In lower case, and without the dot at the end of the name: it names the same host, as it
