@@ -28,18 +28,18 @@ static void put_number(char **at, uint64_t number)
     }
 }
 
-/* The first `n_checked` are known to be fit to be sent. */
-static void write_headers(struct fb_buf *buf, const struct fb_header *headers, size_t n,
-                          size_t n_checked)
+/* Those from the place `from` on; the first `n_checked` of all are known to be fit to be sent. */
+static void write_headers(struct fb_buf *buf, const struct fb_header *headers, size_t from,
+                          size_t n, size_t n_checked)
 {
     size_t room = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = from; i < n; i++) {
         room += headers[i].name.len + headers[i].value.len + 4;
     }
     char *start = fb_buf_reserve(buf, room);
     char *at = start;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = from; i < n; i++) {
         if (i >= n_checked && !fb_header_may_be_sent(&headers[i])) {
             continue;
         }
@@ -78,7 +78,7 @@ void fb_http1_write_request(struct fb_buf *buf, const struct fb_http1_request_ou
     fb_buf_append(buf, FB_STR("\r\n"));
     for (size_t i = 0; i < request->n_headers; i++) {
         if (!fb_str_equal_nocase(request->headers[i].name, FB_STR("Host"))) {
-            write_headers(buf, &request->headers[i], 1, 0);
+            write_headers(buf, request->headers, i, i + 1, 0);
         }
     }
     write_framing(buf, request->framing, request->length, request->says_length);
@@ -104,9 +104,12 @@ static void write_status_line(struct fb_buf *buf, unsigned status)
 
 void fb_http1_write_response(struct fb_buf *buf, const struct fb_http1_response_out *response)
 {
+    FB_REQUIRE(response->n_lines <= response->n_checked);
     write_status_line(buf, response->status);
     fb_buf_append(buf, response->extra);
-    write_headers(buf, response->headers, response->n_headers, response->n_checked);
+    fb_buf_append(buf, response->lines);
+    write_headers(buf, response->headers, response->n_lines, response->n_headers,
+                  response->n_checked);
     write_framing(buf, response->framing, response->length, response->says_length);
     if (response->upgrade.len > 0) {
         fb_buf_append(buf, FB_STR("Connection: Upgrade\r\nUpgrade: "));

@@ -36,7 +36,9 @@ struct fb_http1_response_out {
     unsigned status;
     const struct fb_header *headers;
     size_t n_headers;
-    size_t n_checked;              /* of these, the first: fb_header_may_be_sent() is known */
+    size_t n_checked;    /* of these, the first: fb_header_may_be_sent() is known */
+    struct fb_str lines; /* of these, the first `n_lines`, with their CRLF; or empty */
+    size_t n_lines;
     struct fb_str extra;           /* whole lines with their CRLF, as Date */
     enum fb_http1_framing framing; /* FB_HTTP1_UNTIL_CLOSE: no field says it */
     uint64_t length;               /* for FB_HTTP1_LENGTH, or with says_length */

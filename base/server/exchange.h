@@ -37,6 +37,9 @@ struct fb_response {
     const struct fb_header *headers; /* borrowed until `finished`; without framing fields */
     size_t n_headers;
     size_t n_checked; /* so many, from the first, have passed fb_header_may_be_sent() before */
+    /* So many of these, from the first, as HTTP/1 writes them: lines with CRLF; or empty. */
+    struct fb_str lines;
+    size_t n_lines;
     /* Taken over; NULL for none. For HEAD, 204 and 304 it is closed unread. */
     struct fb_reader *body;
     /* Bytes that `body` gives, or FB_LENGTH_UNKNOWN. For HEAD and 304 what a

@@ -338,6 +338,8 @@ void fb_h1_respond(struct fb_exchange *base, const struct fb_response *response)
         .headers = response->headers,
         .n_headers = response->n_headers,
         .n_checked = response->n_checked,
+        .lines = response->lines,
+        .n_lines = response->n_lines,
     };
 
     FB_REQUIRE(!exchange->base.has_responded);

@@ -11,6 +11,8 @@
 #include "edge/serve/prefetch.h"
 #include "edge/serve/serve_internal.h"
 
+#include <string.h>
+
 enum { RESPOND_EXTRA_MAX = 6 + EDGE_CORS_FIELDS_MAX }; /* lines that are added to an object's */
 
 /* ---- fields ------------------------------------------------------------ */
@@ -89,9 +91,23 @@ static void respond_hsts(const struct serve_request *request, struct fb_headers 
     }
 }
 
-/* The fields `from` that go with `status`, edited as the site wants it, and room for more. */
+/* Those of the fields `from` that are for clients and go with `status`. */
+static void respond_take(const struct serve_request *request, const struct fb_headers *from,
+                         unsigned status, struct fb_headers *headers)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        struct fb_str name = from->items[i].name;
+        bool is_for_client = request->serve->options.sends_tags || !edge_field_is_for_tiers(name);
+        if (is_for_client && !respond_is_dropped(name, status)) {
+            headers->items[headers->n++] = from->items[i];
+        }
+    }
+}
+
+/* The fields `from` that go with `status`, edited as the site wants it, and room for more. With
+ * `takes_all` it is known that all of them do. */
 static struct fb_headers respond_copy(struct serve_request *request, const struct fb_headers *from,
-                                      unsigned status)
+                                      unsigned status, bool takes_all)
 {
     const struct edge_edits *edits = &request->site->edits;
     const struct edge_edits *of_rule = respond_rule_edits(request, from, status);
@@ -101,12 +117,11 @@ static struct fb_headers respond_copy(struct serve_request *request, const struc
     struct fb_headers headers = {
         .items = fb_arena_alloc(request->arena, room * sizeof(struct fb_header)), .cap = room};
 
-    for (size_t i = 0; i < from->n; i++) {
-        struct fb_str name = from->items[i].name;
-        bool is_for_client = request->serve->options.sends_tags || !edge_field_is_for_tiers(name);
-        if (is_for_client && !respond_is_dropped(name, status)) {
-            headers.items[headers.n++] = from->items[i];
-        }
+    if (takes_all && from->n > 0) {
+        memcpy(headers.items, from->items, from->n * sizeof(struct fb_header));
+        headers.n = from->n;
+    } else {
+        respond_take(request, from, status, &headers);
     }
     for (size_t i = 0; i < own->n; i++) {
         headers.items[headers.n++] = own->items[i];
@@ -232,6 +247,9 @@ static void respond_parts(struct serve_request *request, struct fb_headers *head
     fb_headers_remove(headers, FB_STR("content-type"));
     respond_add(headers, FB_STR("Content-Type"), multi.content_type);
     response->n_headers = headers->n;
+    response->n_checked = 0;
+    response->lines = FB_STR_NONE;
+    response->n_lines = 0;
     response->length = multi.length;
     response->body = multi.reader;
 }
@@ -244,7 +262,7 @@ static bool respond_is_checked(struct serve_request *request, const struct edge_
 
     return head->may_be_sent && request->site->edits.n_added + n_of_rule == 0 &&
            !treatment->asks_content_type && request->site->cors == NULL &&
-           respond_own(request)->n == 0;
+           request->site->hsts.len == 0 && respond_own(request)->n == 0;
 }
 
 void edge_serve_respond_object(struct serve_request *request)
@@ -257,10 +275,13 @@ void edge_serve_respond_object(struct serve_request *request)
         respond_unsatisfiable(request, selection->content_range);
         return;
     }
-    struct fb_headers headers = respond_copy(request, &head->headers, selection->status);
+    struct fb_headers headers = respond_copy(request, &head->headers, selection->status,
+                                             selection->status == 200 && !head->has_for_tiers);
     if (head->terms.has_guarded && !respond_is_own(request)) {
         respond_drop_guarded(request->arena, &head->headers, &headers);
     }
+    bool is_checked = respond_is_checked(request, head);
+    bool has_all = is_checked && headers.n == head->headers.n;
     struct edge_terms space;
     int64_t left_ms = edge_terms_left_ms(edge_object_terms(request->object, &space), now_ms);
     respond_add(&headers, FB_STR("Age"),
@@ -268,7 +289,7 @@ void edge_serve_respond_object(struct serve_request *request)
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"),
                 edge_trail_text(request, request->trail.is_hit, respond_seconds(left_ms)));
-    size_t n_checked = respond_is_checked(request, head) ? headers.n : 0;
+    size_t n_checked = is_checked ? headers.n : 0;
     if (request->serve->options.sends_tags && head->tags.len > 0) {
         respond_add(&headers, FB_STR("Cache-Tag"), head->tags);
     }
@@ -280,7 +301,9 @@ void edge_serve_respond_object(struct serve_request *request)
         .status = selection->status,
         .headers = headers.items,
         .n_headers = headers.n,
-        .n_checked = selection->parts == NULL ? n_checked : 0,
+        .n_checked = n_checked,
+        .lines = has_all ? head->lines : FB_STR_NONE,
+        .n_lines = has_all ? head->headers.n : 0,
         .length = selection->length,
     };
     if (selection->parts != NULL) {
@@ -298,7 +321,7 @@ void edge_serve_respond_through(struct serve_request *request,
                                 const struct fb_response_head *response, int64_t length,
                                 struct fb_reader *body)
 {
-    struct fb_headers headers = respond_copy(request, &response->headers, 0);
+    struct fb_headers headers = respond_copy(request, &response->headers, 0, false);
 
     respond_add(&headers, FB_STR("Via"), fb_buf_str(&request->serve->via));
     respond_add(&headers, FB_STR("Cache-Status"), edge_trail_text(request, false, 0));

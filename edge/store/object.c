@@ -8,6 +8,7 @@
 #include "base/crypto/hash.h"
 #include "base/http/conditional.h"
 #include "base/http/date.h"
+#include "edge/fresh/fields.h"
 #include "edge/fresh/key.h"
 #include "edge/store/reader_internal.h"
 #include "edge/store/store_internal.h"
@@ -16,6 +17,8 @@
 #include <string.h>
 
 /* ---- making a head ----------------------------------------------------- */
+
+enum { LINE_MARKS = 4 }; /* of "Name: value" CRLF */
 
 /* The strings of a spec, of which the object keeps copies. */
 struct spec_text {
@@ -43,7 +46,7 @@ static void spec_text_init(struct spec_text *text, const struct edge_object_spec
     for (size_t i = 0; i < spec->headers->n; i++) {
         const struct fb_header *field = &spec->headers->items[i];
         if (!is_of_tags(field->name)) {
-            text->n_bytes += sizeof(*field) + field->name.len + field->value.len;
+            text->n_bytes += sizeof(*field) + field->name.len + field->value.len + LINE_MARKS;
             text->n_fields++;
         }
     }
@@ -70,6 +73,17 @@ static struct fb_str copy_to(char **at, struct fb_str str)
         memcpy(*at, str.ptr, str.len);
         *at += str.len;
     }
+    return copy;
+}
+
+/* Writes the line of a field. */
+static struct fb_header copy_line(char **at, const struct fb_header *field)
+{
+    struct fb_header copy = {.name = copy_to(at, field->name)};
+
+    (void)copy_to(at, FB_STR(": "));
+    copy.value = copy_to(at, field->value);
+    (void)copy_to(at, FB_STR("\r\n"));
     return copy;
 }
 
@@ -163,18 +177,18 @@ struct edge_object *edge_object_new(struct edge_store *store, const struct edge_
     head->vary = copy_to(&at, text.vary);
     head->variant = copy_to(&at, text.variant);
     head->tags = copy_to(&at, text.tags);
-    for (size_t i = 0, n = 0; i < spec->headers->n; i++) {
-        if (!is_of_tags(spec->headers->items[i].name)) {
-            items[n].name = copy_to(&at, spec->headers->items[i].name);
-            items[n].value = copy_to(&at, spec->headers->items[i].value);
-            n++;
+    head->headers = (struct fb_headers){.items = items, .cap = text.n_fields};
+    head->lines.ptr = at;
+    head->may_be_sent = true;
+    for (size_t i = 0; i < spec->headers->n; i++) {
+        const struct fb_header *field = &spec->headers->items[i];
+        if (!is_of_tags(field->name)) {
+            items[head->headers.n++] = copy_line(&at, field);
+            head->may_be_sent &= fb_header_may_be_sent(field);
+            head->has_for_tiers |= edge_field_is_for_tiers(field->name);
         }
     }
-    head->headers = (struct fb_headers){.items = items, .n = text.n_fields, .cap = text.n_fields};
-    head->may_be_sent = true;
-    for (size_t i = 0; i < head->headers.n; i++) {
-        head->may_be_sent &= fb_header_may_be_sent(&items[i]);
-    }
+    head->lines.len = (size_t)(at - head->lines.ptr);
     head->etag = fb_headers_find(&head->headers, FB_STR("etag"));
     head->last_modified = fb_headers_find(&head->headers, FB_STR("last-modified"));
     object->is_strong = head_is_strong(head);

@@ -62,7 +62,9 @@ struct edge_object_head {
     struct fb_str variant; /* edge_variant_of() the request that brought it */
     unsigned status;
     struct fb_headers headers; /* what clients get, but Age, Via and framing */
+    struct fb_str lines;       /* the same as they are written in HTTP/1 */
     bool may_be_sent;          /* all of them, as fb_header_may_be_sent() says */
+    bool has_for_tiers;        /* one of them at least, as edge_field_is_for_tiers() says */
     struct fb_str etag;        /* value of the field, or ptr NULL */
     struct fb_str last_modified;
     struct fb_str tags; /* Cache-Tag, which is not among the headers; or empty */

@@ -53,6 +53,29 @@ static void no_value_can_forge_a_line(void **state)
     assert_string_equal(buf.ptr, "HTTP/1.1 599 \r\nGood: caf\xc3\xa9\t!\r\n\r\n");
 }
 
+static void lines_stand_for_the_first_fields(void **state)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
+    static const struct fb_header headers[] = {{FB_STR("A"), FB_STR("never looked at")},
+                                               {FB_STR("B"), FB_STR("likewise")},
+                                               {FB_STR("Age"), FB_STR("1")},
+                                               {FB_STR("Connection"), FB_STR("close")}};
+    struct fb_http1_response_out response = {
+        .status = 204,
+        .headers = headers,
+        .n_headers = FB_ARRAY_LEN(headers),
+        .n_checked = 3,
+        .lines = FB_STR("A: b\r\nB: c\r\n"),
+        .n_lines = 2,
+        .extra = FB_STR("Date: now\r\n"),
+    };
+    (void)state;
+
+    fb_http1_write_response(&buf, &response);
+    assert_string_equal(buf.ptr, "HTTP/1.1 204 No Content\r\nDate: now\r\n"
+                                 "A: b\r\nB: c\r\nAge: 1\r\n\r\n");
+}
+
 static void a_request_is_written(void **state)
 {
     FB_AUTO(fb_buf_done) struct fb_buf buf = {0};
@@ -89,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_response_has_one_framing_whatever_it_is_given),
         cmocka_unit_test(no_value_can_forge_a_line),
+        cmocka_unit_test(lines_stand_for_the_first_fields),
         cmocka_unit_test(a_request_is_written),
         cmocka_unit_test(chunks_are_framed),
     };

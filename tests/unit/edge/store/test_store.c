@@ -27,6 +27,26 @@ static void heads_are_kept_in_the_objects_own_memory(void **state)
     edge_object_unref(object);
 }
 
+static void a_head_is_kept_as_lines_too(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_header fields[] = {{FB_STR("Server"), FB_STR("a")},
+                                 {FB_STR("Cache-Tag"), FB_STR("x")},
+                                 {FB_STR("X-Empty"), FB_STR("")},
+                                 {FB_STR("forebay-cache-control"), FB_STR("max-age=1")}};
+    struct fb_headers headers = {.items = fields, .n = 3};
+
+    struct edge_object *plain = create_with(f, "h/plain", 1, &headers, &f->none);
+    assert_true(fb_str_equal(edge_object_head(plain)->lines, FB_STR("Server: a\r\nX-Empty: \r\n")));
+    assert_int_equal(edge_object_head(plain)->headers.n, 2);
+    assert_false(edge_object_head(plain)->has_for_tiers);
+    headers.n = 4;
+    struct edge_object *other = create_with(f, "h/other", 1, &headers, &f->none);
+    assert_true(edge_object_head(other)->has_for_tiers);
+    edge_object_unref(plain);
+    edge_object_unref(other);
+}
+
 static void variants_are_told_apart_by_vary(void **state)
 {
     struct fixture *f = *state;
@@ -400,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(heads_are_kept_in_the_objects_own_memory),
+        STORE_TEST(a_head_is_kept_as_lines_too),
         STORE_TEST(variants_are_told_apart_by_vary),
         STORE_TEST(the_oldest_of_too_many_variants_gives_way),
         STORE_TEST(a_newer_object_takes_the_place_of_the_same_variant),
