@@ -9,7 +9,7 @@ import { offerScrubbing } from "./scrub.js";
 import { offerTracks } from "./tracks.js";
 
 const RETRY_MS = 500, RETRY_MAX_MS = 2000;
-const TRIES_OF_REFUSED = 2; // what a server refuses, it refuses again
+const MOVED_S = 1;
 
 // Whether nobody answered, or somebody who cannot at the moment.
 const isAway = (status) => !status || status >= 500 || status === 429;
@@ -23,9 +23,9 @@ function newSid() {
 // How long hls.js goes on with one request: for ever while the network is away, which `lost` hears.
 function policies(lost) {
     const shouldRetry = (_, count, isTimeout, answer) => {
-        if (!isTimeout && !isAway(answer?.code)) return count < TRIES_OF_REFUSED;
-        lost();
-        return true;
+        const isNews = isTimeout || isAway(answer?.code); // what a server refuses, it refuses again
+        if (isNews) lost();
+        return isNews;
     };
     const retry = { maxNumRetry: Infinity, retryDelayMs: RETRY_MS, maxRetryDelayMs: RETRY_MAX_MS, shouldRetry };
     const policy = (maxTimeToFirstByteMs, maxLoadTimeMs) => ({ default: {
@@ -37,7 +37,7 @@ function policies(lost) {
 export class Player {
     // `say(words, isBad)` is for what people should know; "" takes it back.
     constructor(video, id, session, say) {
-        Object.assign(this, { video, id, session, say, sid: newSid(), isLost: false, nLoaded: 0, isMended: false });
+        Object.assign(this, { video, id, session, say, sid: newSid(), isLost: false, anewAt: null, isBeginning: false, isMended: false });
         this.manifest = `/api/v1/videos/${encodeURIComponent(id)}/manifest`;
     }
 
@@ -73,7 +73,6 @@ export class Player {
         hls.on(Events.LEVEL_LOADED, () => this.find());
         hls.on(Events.FRAG_LOADED, (_, { frag, networkDetails, part }) => {
             this.find();
-            this.nLoaded++;
             teller.aim(networkDetails?.responseURL || frag.url);
             if (frag.sn !== "initSegment") showDelivery(frag, (part ?? frag).stats, networkDetails);
         });
@@ -106,28 +105,39 @@ export class Player {
         this.isLost = false;
     }
 
+    // Whether it has played since it last began anew because something was refused.
+    hasMoved() {
+        return this.anewAt === null || Math.abs(this.video.currentTime - this.anewAt) > MOVED_S;
+    }
+
     // Everything from the way to the media on, and then on from where it was.
     async beginAnew() {
+        if (this.isBeginning) return;
+        this.isBeginning = true;
         const isPlaying = !this.video.paused;
         this.hls.stopLoad();
         await aWhile();
-        this.nLoaded = 0;
+        this.isBeginning = false;
         this.hls.config.startPosition = this.video.currentTime;
-        if (isPlaying) this.video.addEventListener("loadeddata", () => this.video.play(), { once: true });
+        const go = () => this.video.play().catch(() => { /* the browser wants a click first */ });
+        if (isPlaying) this.video.addEventListener("loadeddata", go, { once: true });
         this.load();
     }
 
     // Recovers from what can be recovered; the rest is told in words.
     onError(data) {
         window.playerErrors.push(`${data.type}: ${data.details}${data.fatal ? " (fatal)" : ""}`);
-        if (!data.fatal) return;
         const { NETWORK_ERROR, MEDIA_ERROR, KEY_SYSTEM_ERROR } = Hls.ErrorTypes;
         const status = data.response?.code;
+        // hls.js asks for ever for what is refused too, where it asks for ever at all.
+        const isRefused = data.type === NETWORK_ERROR && status >= 400 && !isAway(status) && data.frag?.type !== "subtitle";
+        if (!data.fatal && !isRefused) return;
         const isLicence = data.details === Hls.ErrorDetails.KEY_SYSTEM_LICENSE_REQUEST_FAILED;
         if ((data.type === NETWORK_ERROR || isLicence) && isAway(status)) {
             this.lose();
             this.beginAnew();
-        } else if (data.type === NETWORK_ERROR && this.nLoaded > 0) {
+        } else if (data.type === NETWORK_ERROR && this.media && this.hasMoved()) {
+            this.anewAt = this.video.currentTime;
             this.beginAnew(); // a pass expires, and media moves when a video is made anew
         } else if (data.type === MEDIA_ERROR && !this.isMended) {
             this.isMended = true;

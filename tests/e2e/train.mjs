@@ -1,6 +1,7 @@
 // usage: node train.mjs MODULES_DIR WATCH_URL
 //
-// A network that goes and comes back, in headless Chromium: the watch page says so, and goes on by itself.
+// A network that goes and comes back, in headless Chromium: the watch page says so, and goes on by itself; so
+// it does where media has moved meanwhile.
 // Says "cut" and "mend" on a line of its own, and reads one when that is done.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -65,6 +66,18 @@ try {
     await until("it says nothing more", isQuiet);
     await late.waitForFunction(() => document.querySelector("video").readyState >= 3, undefined, WAIT);
     await late.waitForFunction(isQuiet, undefined, WAIT);
+
+    // What is gone is asked for again by way of the manifest, once.
+    const moved = await browser.newPage({ ignoreHTTPSErrors: true });
+    let nManifests = 0;
+    moved.on("request", (request) => { nManifests += /\/manifest\?/.test(request.url()) ? 1 : 0; });
+    await moved.route(/\/v\/.*\/seg-00002/, (route) => (nManifests < 2
+        ? route.fulfill({ status: 404, headers: { "Access-Control-Allow-Origin": "*" } }) : route.continue()));
+    await moved.goto(watchUrl);
+    await moved.evaluate(() => { document.querySelector("video").play().catch(() => { /* it begins anew */ }); });
+    await moved.waitForFunction((end) => document.querySelector("video").currentTime > end + 1, SEGMENT_S, WAIT);
+    assert.equal(nManifests, 2, "it did not ask for the way again");
+
     const fatal = (one) => one.evaluate(() => window.playerErrors.filter((error) => error.includes("fatal")));
     assert.deepEqual([await fatal(page), await fatal(late)], [[], []]);
 } finally {
