@@ -11,15 +11,15 @@
 #include <unistd.h>
 
 /* After this the pool is asked again, if its queue was full. */
-enum { FILE_AGAIN_MS = 5 };
+enum { AGAIN_MS = 5 };
 
-struct file_reader {
+struct ahead_reader {
     struct fb_reader reader;
     struct fb_work work;   /* the read in progress */
     struct fb_timer again; /* set: the pool was full */
     struct fb_pool *pool;
-    struct fb_op *waiter; /* borrowed until finished; NULL if nobody waits */
-    int fd;               /* owned */
+    struct fb_op *waiter;         /* borrowed until finished; NULL if nobody waits */
+    struct fb_read_source source; /* its context is owned */
     uint64_t offset;
     uint64_t left; /* bytes not yet read */
     char *piece;   /* owned; what was read and not yet given, or NULL */
@@ -28,54 +28,37 @@ struct file_reader {
     bool is_closed;
 };
 
-static int read_fully(int fd, char *to, size_t len, uint64_t offset)
-{
-    size_t n_read = 0;
-
-    while (n_read < len) {
-        ssize_t n = pread(fd, to + n_read, len - n_read, (off_t)(offset + n_read));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? -errno : FB_E_CLOSED;
-        }
-        n_read += (size_t)n;
-    }
-    return FB_OK;
-}
-
 static int run_read(struct fb_work *work)
 {
-    struct file_reader *self = FB_CONTAINER_OF(work, struct file_reader, work);
-    return read_fully(self->fd, self->piece, self->piece_len, self->offset);
+    struct ahead_reader *self = FB_CONTAINER_OF(work, struct ahead_reader, work);
+    return self->source.read(self->source.ctx, self->offset, self->piece, self->piece_len);
 }
 
-static void file_reader_free(struct file_reader *self)
+static void ahead_free(struct ahead_reader *self)
 {
-    (void)close(self->fd);
+    self->source.done(self->source.ctx);
     fb_free(self->piece);
     fb_free(self);
 }
 
-static bool is_reading(const struct file_reader *self)
+static bool is_reading(const struct ahead_reader *self)
 {
     return !fb_op_is_idle(&self->work.op) || fb_timer_is_set(&self->again);
 }
 
 static void on_again(struct fb_timer *timer)
 {
-    struct file_reader *self = FB_CONTAINER_OF(timer, struct file_reader, again);
+    struct ahead_reader *self = FB_CONTAINER_OF(timer, struct ahead_reader, again);
     fb_work_start(self->pool, &self->work);
 }
 
 static void on_read(struct fb_op *op)
 {
-    struct file_reader *self = FB_CONTAINER_OF(op, struct file_reader, work.op);
+    struct ahead_reader *self = FB_CONTAINER_OF(op, struct ahead_reader, work.op);
     struct fb_op *waiter = self->waiter;
 
     if (op->result == FB_E_BUSY && !self->is_closed) {
-        fb_timer_set(&self->again, FILE_AGAIN_MS);
+        fb_timer_set(&self->again, AGAIN_MS);
         return;
     }
     self->waiter = NULL;
@@ -89,13 +72,13 @@ static void on_read(struct fb_op *op)
         fb_op_finish(waiter, FB_OK);
     }
     if (self->is_closed) {
-        file_reader_free(self);
+        ahead_free(self);
     }
 }
 
-static void start_read(struct file_reader *self)
+static void start_read(struct ahead_reader *self)
 {
-    self->piece_len = (size_t)FB_MIN(self->left, (uint64_t)FB_FILE_READER_PIECE);
+    self->piece_len = (size_t)FB_MIN(self->left, (uint64_t)self->source.piece_bytes);
     self->piece = fb_try_alloc(self->piece_len);
     if (self->piece == NULL) {
         self->err = -ENOMEM;
@@ -104,9 +87,9 @@ static void start_read(struct file_reader *self)
     fb_work_start(self->pool, &self->work);
 }
 
-static int file_next(struct fb_reader *reader, struct fb_slice *ret_slice)
+static int ahead_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 {
-    struct file_reader *self = FB_CONTAINER_OF(reader, struct file_reader, reader);
+    struct ahead_reader *self = FB_CONTAINER_OF(reader, struct ahead_reader, reader);
 
     if (self->err == FB_OK && self->piece == NULL && self->left > 0) {
         start_read(self);
@@ -131,14 +114,14 @@ static int file_next(struct fb_reader *reader, struct fb_slice *ret_slice)
 
 static void wait_cancel(struct fb_op *op)
 {
-    struct file_reader *self = op->provider;
+    struct ahead_reader *self = op->provider;
     self->waiter = NULL;
     fb_op_finish(op, FB_E_CANCELED);
 }
 
-static void file_wait(struct fb_reader *reader, struct fb_op *op)
+static void ahead_wait(struct fb_reader *reader, struct fb_op *op)
 {
-    struct file_reader *self = FB_CONTAINER_OF(reader, struct file_reader, reader);
+    struct ahead_reader *self = FB_CONTAINER_OF(reader, struct ahead_reader, reader);
 
     FB_REQUIRE(self->waiter == NULL);
     fb_op_begin(op, wait_cancel);
@@ -150,36 +133,82 @@ static void file_wait(struct fb_reader *reader, struct fb_op *op)
     self->waiter = op;
 }
 
-static void file_close(struct fb_reader *reader)
+static void ahead_close(struct fb_reader *reader)
 {
-    struct file_reader *self = FB_CONTAINER_OF(reader, struct file_reader, reader);
+    struct ahead_reader *self = FB_CONTAINER_OF(reader, struct ahead_reader, reader);
 
     FB_REQUIRE(self->waiter == NULL);
     fb_timer_clear(&self->again);
     if (fb_op_is_idle(&self->work.op)) {
-        file_reader_free(self);
+        ahead_free(self);
         return;
     }
     self->is_closed = true;
     fb_op_cancel(&self->work.op);
 }
 
-static const struct fb_reader_ops file_ops = {.next = file_next,
-                                              .wait = file_wait,
-                                              .close = file_close};
+static const struct fb_reader_ops ahead_ops = {.next = ahead_next,
+                                               .wait = ahead_wait,
+                                               .close = ahead_close};
 
-struct fb_reader *fb_file_reader_open(struct fb_loop *loop, struct fb_pool *pool, int fd,
-                                      uint64_t offset, uint64_t length)
+struct fb_reader *fb_read_ahead_open(struct fb_loop *loop, struct fb_pool *pool,
+                                     const struct fb_read_source *source, uint64_t offset,
+                                     uint64_t length)
 {
-    struct file_reader *self = FB_NEW(struct file_reader);
+    struct ahead_reader *self = FB_NEW(struct ahead_reader);
 
-    self->reader.ops = &file_ops;
+    self->reader.ops = &ahead_ops;
     self->pool = pool;
-    self->fd = fd;
+    self->source = *source;
     self->offset = offset;
     self->left = length;
     self->work.run = run_read;
     fb_op_init(&self->work.op, loop, on_read);
     fb_timer_init(&self->again, loop, on_again);
     return &self->reader;
+}
+
+/* ---- files --------------------------------------------------------------------------- */
+
+struct file_source {
+    int fd; /* owned */
+};
+
+static int file_read(void *ctx, uint64_t offset, char *to, size_t len)
+{
+    const struct file_source *file = ctx;
+    size_t n_read = 0;
+
+    while (n_read < len) {
+        ssize_t n = pread(file->fd, to + n_read, len - n_read, (off_t)(offset + n_read));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? -errno : FB_E_CLOSED;
+        }
+        n_read += (size_t)n;
+    }
+    return FB_OK;
+}
+
+static void file_done(void *ctx)
+{
+    struct file_source *file = ctx;
+
+    (void)close(file->fd);
+    fb_free(file);
+}
+
+struct fb_reader *fb_file_reader_open(struct fb_loop *loop, struct fb_pool *pool, int fd,
+                                      uint64_t offset, uint64_t length)
+{
+    struct file_source *file = FB_NEW(struct file_source);
+
+    file->fd = fd;
+    return fb_read_ahead_open(
+        loop, pool,
+        &(struct fb_read_source){
+            .ctx = file, .read = file_read, .done = file_done, .piece_bytes = FB_FILE_READER_PIECE},
+        offset, length);
 }

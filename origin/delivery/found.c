@@ -88,8 +88,7 @@ static struct fb_reader *open_portion(struct origin_delivery *delivery, struct f
                                          portion->length);
     }
     found->whole = NULL;
-    return origin_source_reader_open(loop, pool, &origin_whole_source, whole, portion->offset,
-                                     portion->length);
+    return origin_whole_reader_open(loop, pool, whole, portion->offset, portion->length);
 }
 
 static void respond_portion(struct origin_delivery *delivery, struct fb_exchange *exchange,

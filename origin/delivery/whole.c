@@ -3,7 +3,9 @@
 #include "base/core/alloc.h"
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/loop/file_reader.h"
 #include "origin/catalog/files.h"
+#include "origin/objects/objects.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -230,14 +232,26 @@ int origin_whole_read(struct origin_whole *whole, uint64_t offset, void *buf, si
     return FB_OK;
 }
 
-static int source_read(void *source, uint64_t offset, void *buf, size_t n)
+/* ---- off the loop -------------------------------------------------------------- */
+
+static int source_read(void *ctx, uint64_t offset, char *to, size_t n)
 {
-    return origin_whole_read(source, offset, buf, n);
+    return origin_whole_read(ctx, offset, to, n);
 }
 
-static void source_free(void *source)
+static void source_done(void *ctx)
 {
-    origin_whole_free(source);
+    origin_whole_free(ctx);
 }
 
-const struct origin_source_ops origin_whole_source = {source_read, source_free};
+struct fb_reader *origin_whole_reader_open(struct fb_loop *loop, struct fb_pool *pool,
+                                           struct origin_whole *whole, uint64_t offset,
+                                           uint64_t length)
+{
+    return fb_read_ahead_open(loop, pool,
+                              &(struct fb_read_source){.ctx = whole,
+                                                       .read = source_read,
+                                                       .done = source_done,
+                                                       .piece_bytes = ORIGIN_OBJECT_READ},
+                              offset, length);
+}

@@ -7,7 +7,7 @@
  * the digest of all digests is the whole's ETag. No piece is opened until it is read. A track
  * without index.sidx has no such file.
  *
- * Ownership  find → origin_whole_free(), or a reader that takes it over (origin/objects/reader.h).
+ * Ownership  find → origin_whole_free(), or a reader that takes it over.
  * Threads    All of it blocks; one call at a time for each whole, on any thread.
  * Limits     Eight bytes a piece.
  * Failures   FB_E_NOT_FOUND; FB_E_CORRUPT when the store has something else than the catalog.
@@ -17,10 +17,12 @@
 #include "base/core/attr.h"
 #include "base/core/str.h"
 #include "base/crypto/hash.h"
-#include "origin/objects/reader.h"
 
 #include <stdint.h>
 
+struct fb_loop;
+struct fb_pool;
+struct fb_reader;
 struct origin_catalog;
 struct origin_id;
 struct origin_objects;
@@ -42,5 +44,7 @@ const uint8_t *origin_whole_digest(const struct origin_whole *whole);
 FB_MUST_CHECK int origin_whole_read(struct origin_whole *whole, uint64_t offset, void *buf,
                                     size_t n);
 
-/* To read a struct origin_whole as a source. */
-extern const struct origin_source_ops origin_whole_source;
+/* A reader that takes `whole` over: `length` bytes from `offset`. */
+struct fb_reader *origin_whole_reader_open(struct fb_loop *loop, struct fb_pool *pool,
+                                           struct origin_whole *whole, uint64_t offset,
+                                           uint64_t length);

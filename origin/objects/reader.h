@@ -4,10 +4,10 @@
  * What is a file here is read as any file; what is not is read ahead one piece at a time on a pool,
  * whose threads wait for the network.
  *
- * Ownership  The reader takes the object, or the source, over.
+ * Ownership  The reader takes the object over.
  * Threads    One loop's; reads run on the pool.
  * Limits     Two pieces of ORIGIN_OBJECT_READ bytes at a time.
- * Failures   next() returns what origin_object_read() does, or the source.
+ * Failures   next() returns what origin_object_read() does.
  */
 #pragma once
 
@@ -21,15 +21,3 @@ struct fb_reader;
 struct fb_reader *origin_object_reader_open(struct fb_loop *loop, struct fb_pool *pool,
                                             struct origin_object *object, uint64_t offset,
                                             uint64_t length);
-
-/* What is read as an object is, and is none. */
-struct origin_source_ops {
-    /* All of `n` bytes from `offset`; one call at a time, on any thread. */
-    int (*read)(void *source, uint64_t offset, void *buf, size_t n);
-    void (*free)(void *source);
-};
-
-/* The same of `source`, which has at least these bytes. */
-struct fb_reader *origin_source_reader_open(struct fb_loop *loop, struct fb_pool *pool,
-                                            const struct origin_source_ops *ops, void *source,
-                                            uint64_t offset, uint64_t length);
