@@ -59,6 +59,15 @@ void origin_api_answer_expiry(const struct origin_api_answer *answer, struct fb_
 FB_MUST_CHECK int origin_api_answer_url(const struct origin_api_answer *answer,
                                         struct fb_json *object);
 
+/* Members: how a file is sent in one piece; how in parts: those that are there, and URLs for the
+ * `numbers` that are asked for, or (absent, or NULL) for the first that are missing. Both answer
+ * the call when they fail. */
+FB_MUST_CHECK int origin_api_answer_single(struct origin_api_answer *answer,
+                                           struct fb_json *upload);
+FB_MUST_CHECK int origin_api_answer_parts(struct origin_api_answer *answer,
+                                          const struct origin_id *id, const struct fb_json *numbers,
+                                          struct fb_json *upload);
+
 /* Answers with a fault of uploads. */
 void origin_api_fault(struct fb_call *call, const struct origin_fault *fault, const char *doing);
 

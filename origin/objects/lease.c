@@ -1,6 +1,5 @@
 #include "origin/objects/lease.h"
 
-#include "base/client/trip.h"
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
@@ -9,34 +8,18 @@
 #include "base/crypto/hash.h"
 #include "base/http/date.h"
 #include "base/http/range.h"
-#include "base/loop/file_reader.h"
-#include "base/sys/backoff.h"
 #include "base/sys/file.h"
 #include "origin/objects/count.h"
-#include "origin/objects/objects_internal.h"
+#include "origin/objects/lease_internal.h"
 #include "origin/objects/spool.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_ATTEMPTS = 5, TIMEOUT_MS = 30000, TARGET_MAX = 320, MAX_HEADERS = 4 };
-
-static const struct fb_backoff pauses = {200, 5000, FB_BACKOFF_HALF};
-
-#define TARGET "/internal/v1/tasks/objects/"
-
-struct lease {
-    struct origin_objects base;
-    struct origin_lease_options options; /* whose strings are those that follow */
-    char *authorization;                 /* owned, as all strings */
-    char *lease;
-    char *spool;
-};
+enum { MAX_ATTEMPTS = 5 };
 
 struct lease_put {
     struct origin_put base;
@@ -48,152 +31,6 @@ struct lease_put {
     char key[ORIGIN_OBJECTS_KEY_MAX + 1];
 };
 
-/* One attempt at a request, on its caller's stack. */
-struct attempt {
-    struct fb_trip trip;
-    struct lease *lease;
-    struct fb_arena arena;
-    struct fb_header headers[MAX_HEADERS];
-    size_t n_headers;
-    char target[TARGET_MAX];
-
-    int fd; /* borrowed; of the content; -1: none */
-    uint64_t length;
-    char *into; /* or NULL: what comes is dropped */
-    size_t into_len;
-    size_t received;
-};
-
-/* ---- on the loop ------------------------------------------------------------------ */
-
-static int attempt_take(struct fb_trip *trip, struct fb_str bytes)
-{
-    struct attempt *attempt = FB_CONTAINER_OF(trip, struct attempt, trip);
-
-    if (attempt->into == NULL || trip->fetch.response.status != 206) {
-        return FB_OK;
-    }
-    if (bytes.len > attempt->into_len - attempt->received) {
-        return FB_E_MALFORMED;
-    }
-    memcpy(attempt->into + attempt->received, bytes.ptr, bytes.len);
-    attempt->received += bytes.len;
-    return FB_OK;
-}
-
-static int attempt_prepare(struct fb_trip *trip)
-{
-    struct attempt *attempt = FB_CONTAINER_OF(trip, struct attempt, trip);
-    const struct origin_lease_options *options = &attempt->lease->options;
-
-    if (trip->fetch.method != FB_METHOD_PUT) {
-        return FB_OK;
-    }
-    /* The descriptor stays the caller's: the reader closes its own. */
-    int fd = fcntl(attempt->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    trip->fetch.request_length = (int64_t)attempt->length;
-    trip->fetch.request_body =
-        fb_file_reader_open(options->loop, options->pool, fd, 0, attempt->length);
-    return FB_OK;
-}
-
-/* ---- on a worker's thread ------------------------------------------------------------- */
-
-static int status_to_err(unsigned status)
-{
-    switch (status) {
-    case 200:
-    case 204:
-    case 206:
-        return FB_OK;
-    case 400: /* what came was not what was sent */
-        return FB_E_CORRUPT;
-    case 401:
-    case 403:
-        return FB_E_DENIED;
-    case 404:
-        return FB_E_NOT_FOUND;
-    case 409:
-        return FB_E_CONFLICT;
-    case 413:
-        return FB_E_LIMIT;
-    case 416:
-        return FB_E_CLOSED;
-    case 507:
-        return -ENOSPC;
-    default:
-        return status >= 500 || status == 408 || status == 429 ? FB_E_UNAVAILABLE : FB_E_FOREIGN;
-    }
-}
-
-static void attempt_add_header(struct attempt *attempt, struct fb_str name, struct fb_str value)
-{
-    attempt->headers[attempt->n_headers++] = (struct fb_header){name, value};
-}
-
-static void attempt_init(struct attempt *attempt, struct lease *lease, enum fb_method method,
-                         struct fb_str key)
-{
-    *attempt = (struct attempt){
-        .lease = lease,
-        .fd = -1,
-        .trip = {.loop = lease->options.loop,
-                 .client = lease->options.client,
-                 .prepare = attempt_prepare,
-                 .take = attempt_take,
-                 .fetch = {.method = method,
-                           .url = lease->options.url,
-                           .tls = lease->options.tls,
-                           .head_timeout_ms = TIMEOUT_MS,
-                           .body_timeout_ms = TIMEOUT_MS}},
-    };
-    (void)snprintf(attempt->target, sizeof(attempt->target), TARGET "%.*s", FB_STR_ARG(key));
-    attempt_add_header(attempt, FB_STR("Authorization"), fb_str_from(lease->authorization));
-    attempt_add_header(attempt, FB_STR("Forebay-Lease"), fb_str_from(lease->lease));
-}
-
-/* The head of the answer stays in the arena until attempt_done(). */
-static int attempt_run(struct attempt *attempt)
-{
-    struct fb_fetch *fetch = &attempt->trip.fetch;
-
-    fetch->url.target = fb_str_from(attempt->target);
-    fetch->headers = attempt->headers;
-    fetch->n_headers = attempt->n_headers;
-    fetch->arena = &attempt->arena;
-    int err = fb_trip_run(&attempt->trip);
-    return err < 0 ? err : status_to_err(fetch->response.status);
-}
-
-static void attempt_done(struct attempt *attempt)
-{
-    fb_arena_done(&attempt->arena);
-}
-
-static bool may_pass(int err)
-{
-    return err == FB_E_UNAVAILABLE || err == FB_E_TIMEOUT || err == FB_E_CLOSED ||
-           err == FB_E_BUSY || err == FB_E_CORRUPT || err == -ECONNREFUSED || err == -ECONNRESET ||
-           err == -EHOSTUNREACH || err == -ENETUNREACH || err == -EPIPE;
-}
-
-/* Whether to make attempt `n` (from 0) after one that ended with `err`; waits if so. */
-static bool lease_tries(struct lease *lease, uint32_t n, int err)
-{
-    if (n == 0) {
-        return true;
-    }
-    if (!may_pass(err) || n >= lease->options.max_attempts) {
-        return false;
-    }
-    (void)poll(NULL, 0, (int)fb_backoff_ms(&pauses, n - 1));
-    origin_count_retry(&lease->base);
-    return true;
-}
-
 /* ---- reading ---------------------------------------------------------------------------- */
 
 static struct lease *lease_of(struct origin_objects *objects)
@@ -201,10 +38,10 @@ static struct lease *lease_of(struct origin_objects *objects)
     return FB_CONTAINER_OF(objects, struct lease, base);
 }
 
-static void object_load(const struct attempt *attempt, struct origin_object *object)
+static void object_load(const struct lease_request *request, struct origin_object *object)
 {
-    const struct fb_headers *headers = &attempt->trip.fetch.response.headers;
-    int64_t now_s = fb_clock_wall_ms(attempt->lease->base.clock) / 1000;
+    const struct fb_headers *headers = &request->trip.fetch.response.headers;
+    int64_t now_s = fb_clock_wall_ms(request->lease->base.clock) / 1000;
     int64_t modified_s = 0;
     uint64_t size = 0;
 
@@ -223,14 +60,14 @@ static int lease_find(struct origin_objects *objects, struct fb_str key,
     struct origin_object object = {.fd = -1};
     int err = FB_OK;
 
-    for (uint32_t n = 0; lease_tries(lease_of(objects), n, err); n++) {
-        struct attempt attempt;
-        attempt_init(&attempt, lease_of(objects), FB_METHOD_HEAD, key);
-        err = attempt_run(&attempt);
+    for (uint32_t n = 0; origin_lease_tries(lease_of(objects), n, err); n++) {
+        struct lease_request request;
+        origin_lease_request_init(&request, lease_of(objects), FB_METHOD_HEAD, key);
+        err = origin_lease_request_run(&request);
         if (err == FB_OK) {
-            object_load(&attempt, &object);
+            object_load(&request, &object);
         }
-        attempt_done(&attempt);
+        origin_lease_request_done(&request);
         if (err == FB_OK) {
             *ret_object = object;
             break;
@@ -245,22 +82,22 @@ static int read_rest(const struct origin_object *object, uint64_t offset, char *
 {
     struct fb_str key = fb_str_from(object->key);
     char range[64];
-    struct attempt attempt;
+    struct lease_request request;
 
-    attempt_init(&attempt, lease_of(object->objects), FB_METHOD_GET, key);
+    origin_lease_request_init(&request, lease_of(object->objects), FB_METHOD_GET, key);
     (void)snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64, offset + *received,
                    offset + n - 1);
-    attempt_add_header(&attempt, FB_STR("Range"), fb_str_from(range));
-    attempt.into = to + *received;
-    attempt.into_len = n - *received;
-    int err = attempt_run(&attempt);
-    *received += attempt.received;
-    if (err == FB_OK && attempt.trip.fetch.response.status != 206) {
+    origin_lease_request_add_header(&request, FB_STR("Range"), fb_str_from(range));
+    request.into = to + *received;
+    request.into_len = n - *received;
+    int err = origin_lease_request_run(&request);
+    *received += request.received;
+    if (err == FB_OK && request.trip.fetch.response.status != 206) {
         err = FB_E_FOREIGN;
     } else if (err == FB_OK && *received < n) {
         err = FB_E_CLOSED;
     }
-    attempt_done(&attempt);
+    origin_lease_request_done(&request);
     return err;
 }
 
@@ -269,7 +106,7 @@ static int lease_read(const struct origin_object *object, uint64_t offset, void 
     size_t received = 0;
     int err = FB_OK;
 
-    for (uint32_t i = 0; lease_tries(lease_of(object->objects), i, err); i++) {
+    for (uint32_t i = 0; origin_lease_tries(lease_of(object->objects), i, err); i++) {
         err = read_rest(object, offset, buf, n, &received);
         if (err == FB_OK) {
             break;
@@ -289,14 +126,14 @@ static int send_file(struct lease *lease, struct fb_str key, int fd, uint64_t si
     fb_buf_append(&digest, FB_STR("sha-256=:"));
     fb_base64_encode(&digest, FB_BASE64_STD, fb_sha256_str(sha256));
     fb_buf_append_byte(&digest, ':');
-    for (uint32_t n = 0; lease_tries(lease, n, err); n++) {
-        struct attempt attempt;
-        attempt_init(&attempt, lease, FB_METHOD_PUT, key);
-        attempt_add_header(&attempt, FB_STR("Content-Digest"), fb_buf_str(&digest));
-        attempt.fd = fd;
-        attempt.length = size;
-        err = attempt_run(&attempt);
-        attempt_done(&attempt);
+    for (uint32_t n = 0; origin_lease_tries(lease, n, err); n++) {
+        struct lease_request request;
+        origin_lease_request_init(&request, lease, FB_METHOD_PUT, key);
+        origin_lease_request_add_header(&request, FB_STR("Content-Digest"), fb_buf_str(&digest));
+        request.fd = fd;
+        request.length = size;
+        err = origin_lease_request_run(&request);
+        origin_lease_request_done(&request);
         if (err == FB_OK) {
             break;
         }
