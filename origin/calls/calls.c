@@ -165,6 +165,9 @@ static void handles_look(struct origin_calls *calls)
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
         if (message->msg == CURLMSG_DONE && message->data.result == CURLE_OK) {
             ((struct call_handle *)(void *)handle)->has_answer = true;
+        } else {
+            FB_LOG(DEBUG, "calls", "a call broke",
+                   FB_LOG_TEXT("cause", curl_easy_strerror(message->data.result)));
         }
     }
 }

@@ -185,6 +185,9 @@ static int s3_look(struct s3 *s3, struct fb_diag *diag)
     if (err < 0 && answer.code[0] != '\0') {
         return fb_diag_set(diag, err, "%s: %s (%s)", s3->url, fb_err_text(err), answer.code);
     }
+    if (err < 0 && answer.cause[0] != '\0') {
+        return fb_diag_set(diag, err, "%s: %s", s3->url, answer.cause);
+    }
     return err < 0 ? fb_diag_set(diag, err, "%s: %s", s3->url, fb_err_text(err)) : FB_OK;
 }
 

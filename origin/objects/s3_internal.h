@@ -23,6 +23,7 @@
 enum {
     S3_MAX_IDLE = 32,
     S3_ANSWER_MAX = 4 << 20, /* of XML */
+    S3_CAUSE_MAX = 256,      /* of libcurl's words, with their end */
     S3_TEXT_MAX = 127,       /* of a code, an ETag */
     S3_QUERY_MAX = 1600,
     S3_LEAST_PART = 5 << 20,
@@ -63,7 +64,8 @@ struct s3_answer {
     int64_t modified_ms;
     char etag[ORIGIN_ETAG_MAX + 1]; /* without quotes */
     char code[S3_TEXT_MAX + 1];
-    bool was_retried; /* so that an earlier attempt may have done it */
+    char cause[S3_CAUSE_MAX]; /* in words, if there was no answer */
+    bool was_retried;         /* so that an earlier attempt may have done it */
 };
 
 struct s3_request {

@@ -269,6 +269,8 @@ static void attempt_set(struct attempt *attempt, struct s3 *s3)
     attempt_sign(attempt, s3);
 }
 
+_Static_assert((int)S3_CAUSE_MAX == (int)CURL_ERROR_SIZE, "libcurl writes as much as it likes");
+
 /* libcurl's codes as ours. */
 static int transport_err(CURLcode code)
 {
@@ -332,13 +334,18 @@ static int attempt_run(struct s3 *s3, const struct s3_request *request, size_t *
     attempt_set(&attempt, s3);
     int err = attempt.err;
     if (err == FB_OK) {
+        (void)curl_easy_setopt(attempt.curl, CURLOPT_ERRORBUFFER, answer->cause);
         CURLcode code = curl_easy_perform(attempt.curl);
+        (void)curl_easy_setopt(attempt.curl, CURLOPT_ERRORBUFFER, NULL); /* the answer's no more */
+        if (code != CURLE_OK && answer->cause[0] == '\0') {
+            (void)snprintf(answer->cause, sizeof(answer->cause), "%s", curl_easy_strerror(code));
+        }
         err = attempt.err < 0 ? attempt.err : transport_err(code);
         *ret_may_pass = err == FB_E_UNAVAILABLE || err == FB_E_TIMEOUT;
         if (err < 0) {
             FB_LOG(DEBUG, "objects", "a request to the store broke",
                    FB_LOG_TEXT("method", request->method), FB_LOG_STR("key", request->key),
-                   FB_LOG_TEXT("cause", curl_easy_strerror(code)));
+                   FB_LOG_TEXT("cause", answer->cause));
         }
     }
     if (err == FB_OK) {

@@ -9,6 +9,7 @@ import urllib.parse
 
 from catalogue import CONFIG, Catalogue, slug
 from lab import get, until
+from lab_tls import entry
 from lab_wire import call, free_port
 
 ADMIN = "root@example.org"
@@ -239,12 +240,25 @@ def test_another_database_of_countries_is_taken_while_the_origin_serves(lab):
 # ---- deletion --------------------------------------------------------------------
 
 
-def tiers(lab):
-    """An origin that knows its nodes: (catalogue, regional, edge)."""
+def tiers(lab, authority=None):
+    """An origin that knows its nodes: (catalogue, regional, edge). With an authority the edge is told
+    by TLS, by who shows a certificate of the same; and under another name, which is not its own."""
     regional = lab.edge([], name="regional-1", role="regional", start=False, extra="state: state\n")
     edge = lab.edge(["{ url: %s, tier: regional }" % regional.url], name="edge-1",
                     extra="state: state\n")
-    catalogue = start(lab, f"purge: {{nodes: [{{url: {edge.admin}}}, "
+    nodes, own = f"{{url: {edge.admin}}}", ""
+    if authority:
+        edge.stop()
+        edge.config_path.write_text(edge.config_path.read_text().replace("admin:\n", (
+            "tls:\n" + entry("staff", [authority.issue("localhost")], authorities=authority.path) +
+            "admin:\n  tls: staff\n")))
+        edge.start(wait=False)
+        until(lambda: edge.log().count("admin address open") == 2, "it listens")
+        nodes = ", ".join(f"{{url: 'https://{host}:{edge.admin_port}'}}"
+                          for host in ("localhost", "127.0.0.1"))
+        own = "authorities: {}, certificate: {}, key: {}, ".format(
+            authority.path, *authority.issue("origin"))
+    catalogue = start(lab, f"purge: {{{own}nodes: [{nodes}, "
                            f"{{url: {regional.admin}, tier: regional}}], late: 4s}}\n")
     regional.config_path.write_text(regional.config_path.read_text().replace(
         "upstreams:\n", f"upstreams:\n  - {{ url: {catalogue.origin.url}, tier: origin }}\n"))
@@ -279,6 +293,18 @@ def test_a_deleted_video_goes_from_objects_and_nodes(lab):
     assert "hit" in get(edge.url + paths[1]).headers["Cache-Status"]
     until(lambda: not late.exists(), "it is removed again")
     until(lambda: catalogue.origin.metric("origin_removals_waiting") == 0, "nothing is left to do")
+
+
+def test_nodes_are_told_by_tls_and_whom_nobody_vouches_for_is_not(lab, authority):
+    catalogue, _, edge = tiers(lab, authority)
+    ada = catalogue.person("ada@example.org")
+    video = catalogue.publish(ada, media=MEDIA)
+    at = f"{edge.url}/media/{video}/{catalogue.version}/{MEDIA[0][0]}"
+    assert get(at).status == 200
+    assert ada.delete(f"videos/{video}").status == 204
+    until(lambda: get(at).status == 404, "the edge is told")
+    until(lambda: catalogue.origin.metric("origin_purge_nodes_away") == 1, "the other is not")
+    assert "a node does not take purges" in catalogue.origin.log()
 
 
 def test_hidden_videos_leave_the_nodes(lab):

@@ -10,8 +10,8 @@ from studio import Studio
 
 
 @pytest.fixture(scope="module")
-def s3():
-    server = S3Server()
+def s3(authority):
+    server = S3Server(pair=authority.issue("localhost", ["localhost", "films.localhost"]))
     yield server
     server.close()
 
@@ -44,10 +44,11 @@ def range_of(url, first, last):
     return get(url, headers={"Range": f"bytes={first}-{last}"})
 
 
-def test_a_video_lives_and_dies_in_a_bucket(lab, s3):
-    """Uploaded, transcoded, delivered and deleted; nothing of it is ever on the origin's disk."""
+def test_a_video_lives_and_dies_in_a_bucket(lab, s3, authority):
+    """Uploaded, transcoded, delivered and deleted; nothing of it is ever on the origin's disk, and
+    all of it goes by TLS, to a host with the bucket's name."""
     origin = lab.origin(objects=s3.bucket("films"),
-                        extra=s3.section() + "auth:\n  hash_memory: 1MiB\n")
+                        extra=s3.section(authority.path) + "auth:\n  hash_memory: 1MiB\n")
     studio = Studio(origin.url)
     studio.sign_up()
     clip = lab.clip(seconds=4, size="320x180")
@@ -69,6 +70,8 @@ def test_a_video_lives_and_dies_in_a_bucket(lab, s3):
             assert get(url, headers={"If-None-Match": whole.headers["ETag"]}).status == 304
     assert origin.metric('origin_objects_bytes_total{direction="read",store="s3"}') > 0
     assert origin.metric('origin_objects_errors_total{op="read",store="s3"}') == 0
+    heads = origin.metric('origin_objects_requests_total{op="stat",store="s3"}')
+    assert heads < 12, f"{heads} files were asked for one by one"
 
     answer = call("DELETE", f"{studio.api}/videos/{video}", token=studio.token)
     assert answer.status in (202, 204), answer.body
@@ -76,16 +79,23 @@ def test_a_video_lives_and_dies_in_a_bucket(lab, s3):
     assert SECRET_KEY not in origin.log()
 
 
-def test_an_origin_says_why_it_does_not_start(lab, s3, tmp_path):
+def test_an_origin_says_why_it_does_not_start(lab, s3, tmp_path, authority, stranger):
     wrong = tmp_path / "credentials"
     wrong.write_text(f"access_key = {s3.access_key}\nsecret_key = wrong\n")
     s3.bucket("there")
-    for name, bucket, credentials, words in (
-            ("one", "there", wrong, "not allowed (SignatureDoesNotMatch)"),
-            ("two", "nowhere", s3.credentials, "not supported (NoSuchBucket)")):
-        section = s3.section().replace(str(s3.credentials), str(credentials))
-        origin = lab.origin(name=name, objects=f"s3://{bucket}", extra=section, start=False)
+    path, tls = s3.section(), s3.section(authority.path)
+    for name, bucket, section, words in (
+            ("one", "there", path.replace(str(s3.credentials), str(wrong)),
+             "not allowed (SignatureDoesNotMatch)"),
+            ("two", "nowhere", path, "not supported (NoSuchBucket)"),
+            ("three", "films", s3.section(stranger.path), "unable to get local issuer certificate"),
+            ("four", "other", tls, "no alternative certificate subject name matches"),
+            ("five", "films", path.replace("http:", "https:"), "SSL"),
+            ("six", "films", path.replace(f":{s3.port}", ":1"), "127.0.0.1 port 1")):
+        origin = lab.origin(name=name, objects=f"s3://{bucket}", extra=section + "  attempts: 1\n",
+                            start=False)
         ran = subprocess.run([BUILD / "forebay-origin", "--config", origin.config_path],
                              cwd=origin.dir, capture_output=True, text=True, timeout=60)
         assert ran.returncode == 1
-        assert words in ran.stderr and "= wrong" not in ran.stderr
+        assert words in ran.stderr, ran.stderr
+        assert "= wrong" not in ran.stderr

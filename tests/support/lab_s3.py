@@ -1,6 +1,7 @@
 """A real S3 server for a test: Ceph's RADOS gateway over one monitor and one store in memory.
 
-    server = S3Server()             # some 15 s later it answers
+    server = S3Server()             # some 15 s later it answers; with a pair of certificate and
+                                    # key by TLS too, as <bucket>.localhost
     url = server.bucket("films")    # made anew
     server.close()
 
@@ -56,7 +57,7 @@ memstore device bytes = 2147483648
 osd class load list = *
 osd class default list = *
 [client.rgw.a]
-rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw frontends = beast endpoint=127.0.0.1:{port}{tls}
 rgw thread pool size = 64
 rgw enable usage log = false
 rgw enable ops log = false
@@ -127,12 +128,13 @@ class RoughWay:
 
 
 class S3Server:
-    def __init__(self, folder=None):
+    def __init__(self, folder=None, pair=None):
         # A socket's path has a limit, and pytest's folders are deep.
         self.dir = pathlib.Path(folder or tempfile.mkdtemp(prefix="fb-s3-"))
         self.processes, self.buckets = [], []
-        self.port = free_port()
+        self.port, self.tls_port, self.pair = free_port(), free_port(), pair
         self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.tls_endpoint = f"https://localhost:{self.tls_port}"
         self.access_key, self.secret_key = ACCESS_KEY, SECRET_KEY
         self.credentials = self.dir / "credentials"
         try:
@@ -172,7 +174,10 @@ class S3Server:
     def _start(self):
         self.config = self.dir / "ceph.conf"
         fsid, mon2, mon1 = str(uuid.uuid4()), free_port(), free_port()
-        self.config.write_text(CONFIG.format(fsid=fsid, mon2=mon2, mon1=mon1, dir=self.dir,
+        tls = "" if self.pair is None else (
+            " ssl_endpoint=127.0.0.1:{} ssl_certificate={} ssl_private_key={}\n"
+            "rgw dns name = localhost".format(self.tls_port, *self.pair))
+        self.config.write_text(CONFIG.format(tls=tls, fsid=fsid, mon2=mon2, mon1=mon1, dir=self.dir,
                                              port=self.port, ports_from=61000, ports_to=65535))
         for name in ("mon", "osd", "rgw", "mgr"):
             (self.dir / name).mkdir()
@@ -220,9 +225,11 @@ class S3Server:
         assert status == 200 and b"<IsTruncated>false" in body, body
         return re.findall(r"<Key>([^<]+)</Key>", body.decode())
 
-    def section(self):
-        """The section `s3` of origin.yaml."""
-        return f"s3:\n  endpoint: {self.endpoint}\n  credentials: {self.credentials}\n"
+    def section(self, ca=None):
+        """The section `s3` of origin.yaml; with `ca` by TLS, each bucket at a host of its own."""
+        by = (f"  endpoint: {self.tls_endpoint}\n  ca: {ca}\n  bucket_host: true\n" if ca else
+              f"  endpoint: {self.endpoint}\n")
+        return f"s3:\n{by}  credentials: {self.credentials}\n"
 
     def close(self):
         for process in reversed(self.processes):
