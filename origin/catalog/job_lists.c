@@ -187,3 +187,34 @@ int origin_catalog_job_attempts(struct origin_catalog *catalog, struct fb_arena 
     *ret_n = n;
     return FB_OK;
 }
+
+int origin_catalog_tasks_running(struct origin_catalog *catalog, struct origin_task_running *items,
+                                 size_t max, size_t *ret_n)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(
+        hold.db, "SELECT j.video, t.kind, t.pass, t.place, t.progress, t.leased_ms,"
+                 " t.lease_expires_ms, t.lease_owner" ORIGIN_HELD_TABLES
+                 "WHERE t.state = 'running' ORDER BY t.lease_owner, t.leased_ms LIMIT ?1");
+    fb_db_bind_int(&q, 1, (int64_t)max);
+    size_t n = 0;
+    while (n < max && (err = fb_db_step(&q)) == FB_OK) {
+        struct origin_task_running *item = &items[n++];
+        *item = (struct origin_task_running){.video = origin_catalog_column_id(&q, 0),
+                                             .permille = (uint32_t)fb_db_column_int(&q, 4),
+                                             .leased_ms = fb_db_column_int(&q, 5),
+                                             .expires_ms = fb_db_column_int(&q, 6)};
+        place_of_row(&q, 1, &item->kind, &item->pass, &item->index);
+        origin_catalog_column_copy(&q, 7, item->worker, sizeof(item->worker));
+    }
+    if (err < 0 && err != FB_E_END) {
+        return err;
+    }
+    *ret_n = n;
+    return FB_OK;
+}

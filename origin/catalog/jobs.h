@@ -117,6 +117,23 @@ FB_MUST_CHECK int origin_catalog_job_list(struct origin_catalog *catalog, struct
                                           const struct origin_job_query *query,
                                           struct origin_job **ret_jobs, size_t *ret_n);
 
+/* A task that somebody does now. */
+struct origin_task_running {
+    struct origin_id video;
+    enum origin_task_kind kind;
+    enum origin_task_pass pass;
+    uint32_t index;
+    uint32_t permille;
+    int64_t leased_ms;
+    int64_t expires_ms; /* of the lease */
+    char worker[ORIGIN_WORKER_NAME_MAX + 1];
+};
+
+/* At most `max`, by the names of workers. */
+FB_MUST_CHECK int origin_catalog_tasks_running(struct origin_catalog *catalog,
+                                               struct origin_task_running *items, size_t max,
+                                               size_t *ret_n);
+
 struct origin_job_task {
     struct origin_id id;
     enum origin_task_kind kind;

@@ -13,6 +13,7 @@
 
 enum {
     ORIGIN_JOBS_TOOLCHAINS_MAX = 16,
+    ORIGIN_JOBS_WORKERS_MAX = 256, /* that /status lists; of as many tasks */
 
     /* Rows of metrics: one for each kind of task and each reason, then the others. */
     ORIGIN_JOBS_METRIC_DONE = 0,
@@ -36,6 +37,12 @@ struct origin_jobs_toolchain {
     uint64_t seen_ms;
 };
 
+/* One that has asked for tasks. */
+struct origin_jobs_worker {
+    char name[ORIGIN_WORKER_NAME_MAX + 1];
+    int64_t seen_ms; /* Unix time */
+};
+
 struct origin_jobs {
     struct origin_jobs_options options;
     struct origin_job_rules rules;    /* is_degraded is not heeded here */
@@ -48,7 +55,11 @@ struct origin_jobs {
     pthread_mutex_t lock;
     struct origin_jobs_toolchain toolchains[ORIGIN_JOBS_TOOLCHAINS_MAX]; /* under lock */
     size_t n_toolchains;                                                 /* under lock */
+    struct origin_jobs_worker workers[ORIGIN_JOBS_WORKERS_MAX];          /* under lock */
+    size_t n_workers;                                                    /* under lock */
     struct origin_job_counts counts;                                     /* under lock */
+    struct origin_task_running running[ORIGIN_JOBS_WORKERS_MAX];         /* under lock */
+    size_t n_running;                                                    /* under lock */
     uint64_t pruned_ms; /* of the sweeping round alone */
 };
 
@@ -57,6 +68,18 @@ void origin_jobs_add(const struct origin_jobs *jobs, size_t row, uint64_t n);
 
 /* Remembers that a worker has these tools. */
 void origin_jobs_saw(struct origin_jobs *jobs, struct fb_str toolchain);
+
+/* ---- seen.c: who has asked for tasks, and what they do ------------------------- */
+
+void origin_jobs_saw_worker(struct origin_jobs *jobs, struct fb_str name);
+
+/* Reads anew what they do. */
+int origin_jobs_look_at_workers(struct origin_jobs *jobs);
+
+/* The array "workers". The lock is held. */
+void origin_jobs_store_workers(const struct origin_jobs *jobs, struct fb_json *root);
+
+/* ---- */
 
 /* The site's request with what the creator chose, JSON; "" has chosen nothing. */
 struct origin_request origin_jobs_request(const struct origin_jobs *jobs, struct fb_str options);

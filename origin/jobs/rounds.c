@@ -123,7 +123,7 @@ int origin_jobs_count_round(void *ctx)
     struct origin_job_counts counts;
 
     int err = origin_catalog_job_count(jobs->options.catalog, &counts);
-    if (err < 0) {
+    if (err < 0 || (err = origin_jobs_look_at_workers(jobs)) < 0) {
         return err;
     }
     uint64_t age_ms = oldest_age_ms(jobs, &counts);
@@ -150,8 +150,9 @@ void origin_jobs_status(const struct origin_jobs *jobs, struct fb_json *status)
 
     (void)pthread_mutex_lock(&locked->lock);
     struct origin_job_counts counts = jobs->counts;
-    (void)pthread_mutex_unlock(&locked->lock);
     struct fb_json *root = fb_json_set_object(status, "jobs");
+    origin_jobs_store_workers(jobs, root);
+    (void)pthread_mutex_unlock(&locked->lock);
     fb_json_set_int(root, "active", (int64_t)counts.active);
     fb_json_set_int(root, "dead_letters", (int64_t)counts.failed);
     fb_json_set_int(root, "oldest_seconds", (int64_t)(oldest_age_ms(jobs, &counts) / 1000));

@@ -117,6 +117,7 @@ static int source_take(void *ctx, const struct origin_task_ask *ask, struct orig
 
     rules.is_degraded = atomic_load(&jobs->is_degraded);
     origin_jobs_saw(jobs, ask->toolchain);
+    origin_jobs_saw_worker(jobs, ask->worker);
     int err = origin_catalog_task_take(jobs->options.catalog, &rules, ask, &task, &n_lost);
     origin_jobs_add(jobs, ORIGIN_JOBS_METRIC_FAILED + ORIGIN_REASON_LEASE_LOST, n_lost);
     if (n_lost > 0) {
