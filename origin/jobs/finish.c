@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 500 };
+enum { PAGE = 1000 };
 
 #define PUBLISH_LIST "publish.json"
 

@@ -15,7 +15,6 @@ MAX_FILE, MAX_TEST, LONG_FILE = 1000, 1200, 600
 # path -> why it is better whole
 REASONS = {
     "tests/unit/base/server/test_server.c": "one server over a pair, and every way to ask it",
-    "tests/support/main_objects.c": "what is true of every store, one case after the other",
 }
 
 

@@ -132,13 +132,3 @@ def test_a_publish_list_that_says_something_else_is_not_published(site):
     true = json.dumps({"files": [listed("master.m3u8", b"#EXTM3U\n")]}).encode()
     assert finish(site, last, site.result(last, 10000, [("publish.json", true)])).status == 204
     assert site.media(video).status == 200
-
-
-def test_thousands_of_files_are_looked_at_by_the_page(site):
-    video = site.hand_in(site.ada)
-    last = part(site, video, "finish")
-    files = [(f"v/360p/seg-{n:05}.m4s", b"%d" % n) for n in range(1201)]
-    before = site.origin.metric('origin_objects_requests_total{op="list",store="folder"}')
-    assert finish(site, last, site.result(last, 10000, files)).status == 204
-    assert site.origin.metric('origin_objects_requests_total{op="list",store="folder"}') - before == 3
-    assert get(f"{site.origin.url}/{media(last, files[1200][0])}").body == b"1200"

@@ -1,5 +1,5 @@
 /*
- * What of S3 needs no server; tests/support/main_objects.c has the rest.
+ * What of S3 needs no server; tests/support/objects has the rest.
  */
 #include "base/core/alloc.h"
 #include "base/core/err.h"
