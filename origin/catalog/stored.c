@@ -70,6 +70,31 @@ int origin_catalog_stored_note(struct origin_catalog *catalog, const struct orig
     return err < 0 ? err : fb_db_commit(&tx);
 }
 
+int origin_catalog_stored_may_put(struct origin_catalog *catalog, const struct origin_task *task,
+                                  const struct origin_result_file *file)
+{
+    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
+    int err = fb_db_take(catalog->pool, &hold);
+    if (err < 0) {
+        return err;
+    }
+    FB_AUTO(fb_db_query_done)
+    struct fb_db_query q = fb_db_query(
+        hold.db,
+        "SELECT f.size = ?3 AND f.sha256 = ?4 OR f.type LIKE 'application/%'"
+        " FROM tasks t JOIN jobs j ON j.id = t.job JOIN files f"
+        "  ON f.video = j.video AND f.version = j.version AND f.path = ?2 WHERE t.id = ?1");
+    fb_db_bind_str(&q, 1, origin_id_str(&task->task));
+    fb_db_bind_str(&q, 2, fb_str_from(file->path));
+    fb_db_bind_int(&q, 3, (int64_t)file->size);
+    fb_db_bind_blob(&q, 4, digest_of(file));
+    err = fb_db_step(&q);
+    if (err < 0) {
+        return err == FB_E_END ? FB_OK : err;
+    }
+    return fb_db_column_int(&q, 0) != 0 ? FB_OK : FB_E_CORRUPT;
+}
+
 int origin_catalog_stored_compare(struct origin_catalog *catalog, const struct origin_id *video,
                                   const char *version, const struct origin_result_file *files,
                                   size_t n, enum origin_stored_match *ret_matches)

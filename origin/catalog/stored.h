@@ -22,6 +22,13 @@ FB_MUST_CHECK int origin_catalog_stored_note(struct origin_catalog *catalog,
                                              const struct origin_task *task,
                                              const struct origin_result_file *files, size_t n);
 
+/* Whether `file` of the version that `task` makes may be put: FB_E_CORRUPT if it is published
+ * with other bytes that never change (all but playlists and manifests, which a version that is made
+ * anew may bring anew). */
+FB_MUST_CHECK int origin_catalog_stored_may_put(struct origin_catalog *catalog,
+                                                const struct origin_task *task,
+                                                const struct origin_result_file *file);
+
 /* How each of `files` compares, into as many of `ret_matches`. */
 FB_MUST_CHECK int origin_catalog_stored_compare(struct origin_catalog *catalog,
                                                 const struct origin_id *video, const char *version,

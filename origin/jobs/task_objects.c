@@ -9,7 +9,6 @@
 #include "base/loop/work.h"
 #include "base/server/exchange.h"
 #include "base/server/router.h"
-#include "origin/catalog/stored.h"
 #include "origin/catalog/tasks.h"
 #include "origin/jobs/task_objects_internal.h"
 #include "origin/objects/reader.h"
@@ -88,26 +87,23 @@ int origin_task_objects_may(struct origin_task_objects *service, const struct ta
                : FB_E_DENIED;
 }
 
-int origin_task_objects_note(struct origin_task_objects *service,
-                             const struct task_objects_ask *ask, uint64_t size,
-                             const uint8_t sha256[ORIGIN_DIGEST_LEN])
+bool origin_task_objects_file(const struct task_objects_ask *ask, uint64_t size,
+                              const uint8_t sha256[ORIGIN_DIGEST_LEN],
+                              struct origin_result_file *ret_file)
 {
-    struct origin_task task = {.task = ask->task, .lease = ask->lease};
     struct fb_str path = fb_str_from(ask->key);
     struct fb_str folder;
-    struct origin_result_file file = {.size = size};
 
     /* "media/<video>/<version>/<path>", which has been looked at. */
     if (!fb_str_cut(&path, '/', &folder) || !fb_str_equal(folder, FB_STR("media")) ||
-        !fb_str_cut(&path, '/', &folder) || !fb_str_cut(&path, '/', &folder)) {
-        return FB_OK;
+        !fb_str_cut(&path, '/', &folder) || !fb_str_cut(&path, '/', &folder) ||
+        path.len > ORIGIN_PATH_MAX) {
+        return false;
     }
-    if (path.len > ORIGIN_PATH_MAX) {
-        return FB_E_MALFORMED;
-    }
-    memcpy(file.path, path.ptr, path.len);
-    memcpy(file.sha256, sha256, sizeof(file.sha256));
-    return origin_catalog_stored_note(service->options.catalog, &task, &file, 1);
+    *ret_file = (struct origin_result_file){.size = size};
+    memcpy(ret_file->path, path.ptr, path.len);
+    memcpy(ret_file->sha256, sha256, sizeof(ret_file->sha256));
+    return true;
 }
 
 void origin_task_objects_refuse(struct fb_exchange *exchange, int err)

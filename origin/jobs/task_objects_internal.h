@@ -31,10 +31,10 @@ bool origin_task_objects_ask(struct origin_task_objects *service, struct fb_exch
 int origin_task_objects_may(struct origin_task_objects *service, const struct task_objects_ask *ask,
                             bool writes);
 
-/* On the pool: what was put, if it belongs to what players get. */
-int origin_task_objects_note(struct origin_task_objects *service,
-                             const struct task_objects_ask *ask, uint64_t size,
-                             const uint8_t sha256[ORIGIN_DIGEST_LEN]);
+/* What was put, as a file of the version; false if it is none of those that players get. */
+bool origin_task_objects_file(const struct task_objects_ask *ask, uint64_t size,
+                              const uint8_t sha256[ORIGIN_DIGEST_LEN],
+                              struct origin_result_file *ret_file);
 
 void origin_task_objects_refuse(struct fb_exchange *exchange, int err);
 

@@ -13,6 +13,7 @@
 #include "base/loop/reader.h"
 #include "base/loop/work.h"
 #include "base/server/exchange.h"
+#include "origin/catalog/stored.h"
 #include "origin/jobs/task_objects_internal.h"
 
 #include <string.h>
@@ -75,10 +76,28 @@ static int pool_write(struct fb_work *work)
     return origin_put_write(put->put, pieces, put->n_slices);
 }
 
+/* What is published stays as it is: who makes a version anew brings the same bytes or none. (They
+ * are put, for the object may have been lost.) */
+static int commit_file(struct put *put, const struct origin_result_file *file)
+{
+    struct origin_catalog *catalog = put->service->options.catalog;
+    const struct origin_task task = {.task = put->ask.task, .lease = put->ask.lease};
+    struct origin_put *taken = put->put;
+
+    int err = origin_catalog_stored_may_put(catalog, &task, file);
+    if (err < 0) {
+        return err;
+    }
+    put->put = NULL; /* commit frees it, whatever comes of it */
+    err = origin_put_commit(taken);
+    return err < 0 ? err : origin_catalog_stored_note(catalog, &task, file, 1);
+}
+
 static int pool_commit(struct fb_work *work)
 {
     struct put *put = FB_CONTAINER_OF(work, struct put, work);
     struct origin_put *taken = put->put;
+    struct origin_result_file file;
     uint8_t digest[FB_SHA256_SIZE];
 
     fb_sha256_finish(&put->hash, digest);
@@ -89,9 +108,11 @@ static int pool_commit(struct fb_work *work)
     if (err < 0) {
         return err;
     }
-    put->put = NULL; /* commit frees it, whatever comes of it */
-    err = origin_put_commit(taken);
-    return err < 0 ? err : origin_task_objects_note(put->service, &put->ask, put->size, digest);
+    if (origin_task_objects_file(&put->ask, put->size, digest, &file)) {
+        return commit_file(put, &file);
+    }
+    put->put = NULL;
+    return origin_put_commit(taken);
 }
 
 static int pool_abort(struct fb_work *work)

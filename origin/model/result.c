@@ -53,6 +53,29 @@ static bool text_is_clean(struct fb_str text)
     return text.len > 0;
 }
 
+/* Nothing that a browser would take for a page or a script, whoever says so: what is published
+ * stands beside the site. */
+static bool type_is_known(struct fb_str type)
+{
+    static const char *const types[] = {
+        "video/mp4",
+        "video/iso.segment",
+        "audio/mp4",
+        "image/jpeg",
+        "text/vtt",
+        "application/vnd.apple.mpegurl",
+        "application/dash+xml",
+        "application/octet-stream",
+    };
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(types); i++) {
+        if (fb_str_equal(type, fb_str_from(types[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int origin_id_load(const struct fb_json *root, const char *key, struct origin_id *ret_id,
                    struct fb_diag *diag)
 {
@@ -138,7 +161,7 @@ static int read_file(const struct fb_json *item, struct origin_result_file *file
         (err = fb_json_read_int(item, "size", 0, INT64_MAX, &size, diag)) < 0) {
         return err;
     }
-    if (!origin_path_is_plain(path, ORIGIN_PATH_MAX) || !text_is_clean(type) ||
+    if (!origin_path_is_plain(path, ORIGIN_PATH_MAX) || !type_is_known(type) ||
         fb_text_unhex(sha256, file->sha256, sizeof(file->sha256)) < 0) {
         return fb_diag_set(diag, FB_E_MALFORMED, "file '%.*s' is not well described",
                            FB_STR_ARG(path));

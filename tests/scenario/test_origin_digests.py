@@ -121,6 +121,9 @@ def test_what_is_not_there_is_not_published(site):
         result["files"] = [one for one in result["files"] if one["path"] != file["path"]] + [file]
         assert finish(site, last, result).status == 422, file
     assert finish(site, last, {**site.result(last, 10000, ()), "version": "f" * 16}).status == 422
+    page = site.result(last, 10000, [("page.mp4", b"<script>")])
+    page["files"][1]["type"] = "text/html"
+    assert finish(site, last, page).status == 422, "no worker puts pages beside the site"
     give_up(site, last)
 
 
@@ -132,3 +135,26 @@ def test_a_publish_list_that_says_something_else_is_not_published(site):
     true = json.dumps({"files": [listed("master.m3u8", b"#EXTM3U\n")]}).encode()
     assert finish(site, last, site.result(last, 10000, [("publish.json", true)])).status == 204
     assert site.media(video).status == 200
+
+
+def test_what_is_published_is_not_changed_by_who_makes_it_anew(site):
+    video = site.hand_in(site.ada)
+    chunk = part(site, video, "chunk")
+    assert site.send(chunk, media(chunk), SEGMENT).status == 204
+    site.finish(chunk)
+    last = part(site, video, "finish")
+    result = site.result(last, 10000, ())
+    result["files"].append(listed(NAME, SEGMENT))
+    assert finish(site, last, result).status == 204
+    assert site.admin.post(f"admin/videos/{video}/remake").status == 202
+    again = part(site, video, "chunk")
+    assert again["version"] == chunk["version"] and again["job"] != chunk["job"]
+    assert site.send(again, media(again), DAMAGED).status == 400
+    assert get(f"{site.origin.url}/{media(again)}").body == SEGMENT
+    (site.objects / media(again)).unlink()  # lost: it is brought back
+    assert site.send(again, media(again), SEGMENT).status == 204
+    assert site.send(again, media(again, "master.m3u8"), b"#EXTM3U\n#\n").status == 204
+    site.finish(again)
+    while (task := site.take()):
+        site.finish(task)
+    assert get(f"{site.origin.url}/{media(again)}").body == SEGMENT

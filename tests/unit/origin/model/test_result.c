@@ -81,12 +81,15 @@ static void a_result_that_is_not_whole_is_refused(void **state)
         "{}",
         "[]",
         RESULT("0123456789abcdef", "1", "[]"),
-        RESULT("0123456789abcdeg", "1", FILES("a", "b", SHA)),
-        RESULT("0123456789abcde", "1", FILES("a", "b", SHA)),
-        RESULT("0123456789abcdef", "-1", FILES("a", "b", SHA)),
-        RESULT("0123456789abcdef", "1", FILES("../a", "b", SHA)),
-        RESULT("0123456789abcdef", "1", FILES("a", "b\\r\\nX: y", SHA)),
-        RESULT("0123456789abcdef", "1", FILES("a", "b", "00")),
+        RESULT("0123456789abcdeg", "1", FILES("a", "video/mp4", SHA)),
+        RESULT("0123456789abcde", "1", FILES("a", "video/mp4", SHA)),
+        RESULT("0123456789abcdef", "-1", FILES("a", "video/mp4", SHA)),
+        RESULT("0123456789abcdef", "1", FILES("../a", "video/mp4", SHA)),
+        RESULT("0123456789abcdef", "1", FILES("a", "video/mp4\\r\\nX: y", SHA)),
+        RESULT("0123456789abcdef", "1", FILES("a", "b", SHA)),
+        RESULT("0123456789abcdef", "1", FILES("a", "text/html", SHA)),
+        RESULT("0123456789abcdef", "1", FILES("a", "image/svg+xml", SHA)),
+        RESULT("0123456789abcdef", "1", FILES("a", "video/mp4", "00")),
     };
 
     for (size_t i = 0; i < FB_ARRAY_LEN(bad); i++) {
