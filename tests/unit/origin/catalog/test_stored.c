@@ -86,7 +86,7 @@ static void notes_go_once_the_version_is_published_for_a_while(void **state)
     must(jobs_finish(f, &task, &graph));
     jobs_work(f, &graph);
     assert_int_equal(compare(f, &task, &file), ORIGIN_STORED_SAME);
-    test_clock_advance_ms(&f->clock, 3600 * 1000);
+    test_clock_advance_ms(&f->clock, UINT64_C(3600000));
     must(origin_catalog_sweep_begin(f->catalog, &sweep));
     assert_int_equal(sweep.kind, ORIGIN_SWEEP_WORK);
     assert_int_equal(compare(f, &task, &file), ORIGIN_STORED_UNKNOWN);

@@ -7,6 +7,8 @@
 
 enum { LEASE_MS = 30000 };
 
+#define HOUR_MS UINT64_C(3600000)
+
 struct rig {
     struct fixture *f; /* the catalog's */
     struct origin_jobs *jobs;
@@ -118,9 +120,9 @@ static void who_was_not_heard_of_for_a_day_is_forgotten(void **state)
     struct rig *rig = *state;
 
     assert_int_equal(take(rig, "gone-1"), FB_E_LATER);
-    test_clock_advance_ms(&rig->f->clock, 23 * 3600 * 1000);
+    test_clock_advance_ms(&rig->f->clock, 23 * HOUR_MS);
     assert_int_equal(take(rig, "shed-7"), FB_E_LATER);
-    test_clock_advance_ms(&rig->f->clock, 2 * 3600 * 1000);
+    test_clock_advance_ms(&rig->f->clock, 2 * HOUR_MS);
     FB_AUTO(fb_json_freep) struct fb_json *root = look(rig);
     assert_null(worker_of(root, "gone-1"));
     assert_int_equal(seconds_of(worker_of(root, "shed-7"), "seen_seconds"), 2 * 3600);
