@@ -1,5 +1,6 @@
 #include "../catalog/published.h"
 #include "origin/delivery/whole.h"
+#include "origin/objects/objects.h"
 
 enum { N_SEGMENTS = 5, WHOLE_MAX = 64 };
 
