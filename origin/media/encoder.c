@@ -74,10 +74,11 @@ static AVDictionary *encoder_x265(const struct origin_video_settings *settings,
     AVDictionary *options = NULL;
     char text[256];
 
-    /* Several frames at once would make what the buffer model sees a matter of chance. */
+    /* What the buffer model sees would be a matter of chance: with several frames at once, and
+     * with several rows of one. */
     (void)snprintf(text, sizeof(text),
                    "log-level=none:info=0:scenecut=0:open-gop=0:keyint=%d:min-keyint=1:"
-                   "frame-threads=1:pools=%u:vbv-maxrate=%u:vbv-bufsize=%u%s",
+                   "frame-threads=1:const-vbv=1:pools=%u:vbv-maxrate=%u:vbv-bufsize=%u%s",
                    encoder->gop_size, settings->n_threads, settings->rung.max_rate / BITS_PER_KBIT,
                    settings->rung.buffer / BITS_PER_KBIT,
                    settings->is_continued ? ":vbv-init=" VBV_HALF : "");
