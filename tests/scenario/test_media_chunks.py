@@ -137,15 +137,18 @@ def film(clip, target):
 
 
 def test_borders_of_chunks_show_no_seam(tmp_path):
-    """Around each border pictures are as near to the source as those of a whole encode are."""
+    """Around each border pictures are as near to the source as those of a whole encode are: bits
+    come to lie elsewhere for a few of them, and that is all."""
+    as_it_became = "scale=in_color_matrix=smpte170m:out_color_matrix=bt709,"
     source = clips.make(FILM, film, FOLDER)
     assert transcode(source, tmp_path / "cut", f"chunk_ms={CHUNK_MS}")["n_chunks"] == 3
     transcode(source, tmp_path / "whole", f"chunk_ms={WHOLE_MS}")
-    for kind, worst_of_one, worst_of_all in (("psnr_y", 1.0, 0.2), ("ssim", 0.02, 0.004)):
-        cut, whole = (likeness(joined(tmp_path / name, "v/240p"), source, kind)
+    for kind, worst in (("psnr_y", {1: 2.5, 15: 1.0}), ("ssim", {1: 0.025, 15: 0.01})):
+        cut, whole = (likeness(joined(tmp_path / name, "v/240p"), source, kind, as_it_became)
                       for name in ("cut", "whole"))
         assert len(cut) == len(whole) == 30 * FILM.seconds
         near = [i for i in range(30, len(cut) - 30) if i % 60 >= 45 or i % 60 < 15]
         losses = [whole[i] - cut[i] for i in near]
-        assert max(losses) < worst_of_one, (kind, losses)
-        assert sum(losses) / len(losses) < worst_of_all, (kind, losses)
+        for span, most in {**worst, len(losses): worst[15] / 5}.items():
+            sums = [sum(losses[i:i + span]) for i in range(len(losses) - span + 1)]
+            assert max(sums) / span < most, (kind, span, losses)
