@@ -12,7 +12,7 @@ NEAR = 6  # of 255
 
 # What a source says of its colours, and how ffmpeg is told to write them.
 TAGS = {
-    "pal": "-vf scale=out_color_matrix=bt470bg,format=yuv420p -colorspace bt470bg",
+    "pal": "-vf scale=out_color_matrix=bt470,format=yuv420p -colorspace bt470bg",
     "hd": "-vf scale=out_color_matrix=bt709,format=yuv420p -colorspace bt709",
     "small-and-silent": "-vf scale=out_color_matrix=smpte170m,format=yuv420p",
     "wide": "-vf scale=out_color_matrix=bt709,format=yuv444p,zscale=pin=bt709:tin=bt709:min=bt709:"
@@ -63,8 +63,10 @@ def test_the_light_of_hdr_comes_to_lie_where_a_screen_shows_it(curve, signals, t
     for signal, want in zip(signals, (0, 192, 255)):
         def make(_clip, target, signal=signal):
             level = round(64 + signal * 876)
+            # Said twice: FFmpeg 5.1 asks the options, 7.1 the pictures.
             clips.ffmpeg("-f", "lavfi", "-i", "color=black:s=256x144:r=8:d=0.5,format=yuv420p10le,"
-                         f"lutyuv=y={level}:u=512:v=512", "-c:v", "libx264", "-preset",
+                         f"lutyuv=y={level}:u=512:v=512,setparams=color_primaries=bt2020:"
+                         f"color_trc={curve}:colorspace=bt2020nc", "-c:v", "libx264", "-preset",
                          "ultrafast", "-crf", "5", "-color_primaries", "bt2020", "-color_trc",
                          curve, "-colorspace", "bt2020nc", str(target))
         clip, _ = small(f"light-{curve}-{round(signal * 1000)}", "mp4")
@@ -88,8 +90,9 @@ def combs(path):
     """Pictures that look like fields, and those that look whole."""
     said = subprocess.run(["ffmpeg", "-i", str(path), "-vf", "scale=iw:ih,idet", "-f", "null",
                            "-"], capture_output=True, text=True, check=True).stderr
-    top, bottom, whole = map(int, re.search(
-        r"Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)", said).groups())
+    # A filter that was set up anew has spoken before, of nothing.
+    top, bottom, whole = map(int, re.findall(
+        r"Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)", said)[-1])
     return top + bottom, whole
 
 

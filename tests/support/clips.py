@@ -209,7 +209,8 @@ CLIPS = [
     (Clip("8-fps", rate="8", fps=8, seconds=7), plain),
     (Clip("10-bit", filters="format=yuv420p10le"), plain),
     (Clip("4-4-4", filters="format=yuv444p"), plain),
-    (Clip("hdr", filters="format=yuv420p10le", video="-c:v libx264 -preset ultrafast -color_trc "
+    (Clip("hdr", filters="format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084:"
+          "colorspace=bt2020nc", video="-c:v libx264 -preset ultrafast -color_trc "
           "smpte2084 -color_primaries bt2020 -colorspace bt2020nc", seconds=2, sync=False, has_colours=False), plain),
     (Clip("full-range-mjpeg", suffix="mov", video="-c:v mjpeg -q:v 4 -pix_fmt yuvj422p",
           audio="-c:a pcm_s16le", seconds=3), plain),
