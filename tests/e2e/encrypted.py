@@ -28,12 +28,14 @@ def publish(studio, lab, scheme, privacy, seconds=4):
 
 
 def shaka_cases(studio, video, edge, scheme, privacy):
-    """What Shaka plays of the DASH manifest, with the same licences."""
-    way = call("GET", f"{studio.api}/videos/{video}/manifest?format=dash", None, studio.token)
-    case = {"name": f"a {privacy} video by {scheme}", "url": way.headers["Location"],
+    """What Shaka plays of the DASH manifests, with the same licences."""
+    dash, on_demand = (call("GET", f"{studio.api}/videos/{video}/manifest?format={kind}", None,
+                            studio.token).headers["Location"] for kind in ("dash", "ondemand"))
+    case = {"name": f"a {privacy} video by {scheme}", "url": dash,
             "licences": f"{edge.url}/api/v1/licences/clearkey"}
     if privacy != "private":
-        return [{**case, "plays": True}]
+        return [{**case, "plays": True},
+                {**case, "name": f"one on demand by {scheme}", "url": on_demand, "plays": True}]
     return [{**case, "token": studio.token, "plays": True},
             {**case, "name": "somebody else's private video", "plays": False}]
 

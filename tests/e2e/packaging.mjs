@@ -52,9 +52,11 @@ async function checkTiles(page, tileAt) {
 async function play(browser, player, url) {
     const page = await browser.newPage({ ignoreHTTPSErrors: true });
     const asked = [];
-    page.on("request", (request) => asked.push(request.url()));
-    const ranges = new Set();
-    page.on("request", (request) => ranges.add(`${request.url()} ${request.headers().range}`));
+    const ranges = []; // of whole files
+    page.on("request", (request) => {
+        asked.push(request.url());
+        if (request.url().endsWith("/whole.mp4")) ranges.push(request.headers().range);
+    });
     await page.goto(`${pageUrl}?player=${player}&url=${encodeURIComponent(url)}`);
     await page.evaluate(() => Promise.race([window.ready,
         new Promise((_, reject) => { setTimeout(reject, 60000, new Error(`never ready: ${window.playerErrors}`)); })]));
@@ -81,7 +83,10 @@ async function play(browser, player, url) {
     const before = (await state(page)).sound;
     await until(page, "there is sound after the seek",
         (was) => document.querySelector("video").webkitAudioDecodedByteCount > was, before);
-    assert.ok(asked.some((one) => one.includes("/a/1/seg-")), "the German sound was fetched");
+    const isOnDemand = url.includes("/ondemand.mpd");
+    assert.ok(asked.some((one) => one.includes(isOnDemand ? "/a/1/whole.mp4" : "/a/1/seg-")), "the German sound was fetched");
+    assert.ok(ranges.every((one) => /^bytes=\d+-\d+$/.test(one)), `pieces of whole files: ${ranges}`);
+    assert.equal(ranges.length > 0, isOnDemand, "whole files, for who plays on demand alone");
     if (player !== "hls") await checkTiles(page, (time) => page.evaluate((at) => window.api.tile(at), time));
     const end = await state(page);
     assert.ok(Math.abs(end.duration - 12) < 0.1, `lasts ${end.duration} s`);
@@ -128,6 +133,7 @@ const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", arg
 try {
     await Promise.all([play(browser, "hls", hls), play(browser, "shaka", hls), play(browser, "shaka", dash),
         play(browser, "dash", dash), watch(browser)]);
+    await Promise.all([play(browser, "shaka", onDemand), play(browser, "dash", onDemand)]);
 } finally {
     await browser.close();
 }

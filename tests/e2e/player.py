@@ -107,7 +107,7 @@ def play_everywhere(lab, reel, origin, edge, modules, shots):
     studio.complete(video)
     studio.follow(video)
     urls = [studio.manifest(video, kind).replace(f"https://127.0.0.1:{edge.tls_port}", edge.url)
-            for kind in ("hls", "dash")]
+            for kind in ("hls", "dash", "ondemand")]
     published = next((origin.dir / "data" / "objects" / "media" / video).iterdir())
     subprocess.run(["node", str(HERE / "validate.mjs"), str(modules), str(published)], check=True, timeout=60)
     subprocess.run(["node", str(HERE / "packaging.mjs"), str(modules), f"{serve(shots)}/packaging.html", *urls,

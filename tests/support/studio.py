@@ -89,8 +89,8 @@ class Studio:
         return made["id"]
 
     def manifest(self, video_id, kind="hls"):
-        """Where a player is sent: the URL behind the API's redirect."""
-        query = "?format=dash" if kind == "dash" else ""
+        """Where a player is sent: the URL behind the API's redirect. `kind` is hls, dash or ondemand."""
+        query = "" if kind == "hls" else f"?format={kind}"
         response = get(f"{self.api}/videos/{video_id}/manifest{query}")
         if response.status != 302:
             raise Refused(f"asking for the manifest: {response.status} {response.body[:400]!r}")
