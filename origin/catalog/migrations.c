@@ -463,6 +463,18 @@ static const char hooks[] =
     " BEGIN INSERT INTO hook_events (kind, video, owner, version, at_ms) VALUES"
     " ('video.deleted', old.id, old.owner, old.version, " EVENT_AT "); END;";
 
+/* That all of a video is there is told of too, if a part of it was shown before. */
+static const char hooks_full[] =
+    "DROP TRIGGER hook_ended;"
+    "CREATE TRIGGER hook_ended AFTER UPDATE OF status, version, stage ON videos"
+    " WHEN new.status IN ('ready', 'failed')"
+    " BEGIN INSERT INTO hook_events (kind, video, owner, version, reason, at_ms)"
+    "  SELECT 'video.' || new.status, new.id, new.owner, new.version, new.reason, " EVENT_AT
+    "  WHERE new.status <> old.status OR new.version IS NOT old.version;"
+    " INSERT INTO hook_events (kind, video, owner, version, at_ms)"
+    "  SELECT 'video.full', new.id, new.owner, new.version, " EVENT_AT
+    "  WHERE old.stage = 1 AND new.stage = 2; END;";
+
 const char *const origin_catalog_migrations[] = {
     first,
     engagement,
@@ -477,5 +489,6 @@ const char *const origin_catalog_migrations[] = {
     subtitles,
     hooks,
     origin_catalog_migration_stored,
+    hooks_full,
 };
 const size_t origin_catalog_n_migrations = FB_ARRAY_LEN(origin_catalog_migrations);

@@ -1,9 +1,12 @@
 """Status: whoever waits for a video hears of its progress, once and as it goes on."""
 import http.client
 import json
+import subprocess
 
-from lab import ADMIN, call, get
+from lab import ADMIN, call, get, until
+from lab_workers import TOKEN, Gate, remote_worker
 from studio import Studio
+from test_origin_webhooks import SECRET, Receiver
 
 CONFIG = "auth:\n  hash_memory: 1MiB\n"
 
@@ -33,8 +36,8 @@ class Creator(Studio):
         super().__init__(origin.url)
         self.sign_up()
 
-    def begin(self, path):
-        self.path, self.made = path, self.create(path)
+    def begin(self, path, **about):
+        self.path, self.made = path, self.create(path, **about)
         return self.made["id"]
 
     def hand_in(self):
@@ -54,6 +57,47 @@ def test_a_video_is_followed_to_its_end(lab):
     assert {state["status"] for state in seen} <= {"queued", "processing", "ready"}
     assert seen[-1]["status"] == "ready" and seen[-1]["progress"] == 100
     assert seen[-1] == creator.status(video)
+
+
+def decoded(playlist):
+    """Width, height and number of the pictures of its video, as ffmpeg decodes them."""
+    done = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-count_frames", "-show_streams",
+                           "-of", "json", playlist], capture_output=True, text=True, check=True)
+    assert not done.stderr
+    return [(one["width"], one["height"], int(one["nb_read_frames"])) for one in json.loads(done.stdout)["streams"]]
+
+
+def test_the_smallest_rendition_is_seen_before_the_others_are_made(lab):
+    """The late pass is given to nobody until the early one has been watched."""
+    receiver = Receiver()
+    origin = lab.origin(workers=0, extra=CONFIG + f"worker_token: {TOKEN}\njobs: {{lease: 1h}}\n"
+                        f"webhooks: [{{url: '{receiver.url}', secret: {SECRET}}}]\n")
+    gate = Gate(origin, lambda task: task["pass"] != 2)
+    remote_worker(lab, origin, objects=f"file:{origin.dir}/data/objects", url=gate.url)
+    creator = Creator(origin)
+    video = creator.begin(lab.clip("-c:a", "aac", seconds=2, size="426x240"), options={"early_ready": True})
+    creator.hand_in()
+    told = iter(Events(origin, video))
+    early = next(state for state in told if state["status"] == "ready")
+    assert early["stage"] == "early" and early["progress"] < 100
+    until(lambda: gate.held, "the others were to be made next")
+    assert creator.status(video)["stage"] == "early"
+    entry = creator.manifest(video)
+    assert entry.endswith("/early.m3u8") and decoded(entry) == [(256, 144, 50)]
+    assert all(creator.manifest(video, kind) == entry.replace(".m3u8", ".mpd") for kind in ("dash", "ondemand"))
+    assert decoded(entry.replace(".m3u8", ".mpd")) == [(256, 144, 50)]
+    segment = entry.replace("early.m3u8", "v/144p/seg-00001.m4s")
+    seen = get(segment).body
+    assert get(entry.replace("early", "master")).status == 404
+    until(lambda: receiver.kinds() == [("video.ready", video)], "its owner is told that it can be seen")
+    gate.is_open.set()
+    *_, full = told  # the stream ends by itself
+    assert (full["status"], full["stage"], full["progress"]) == ("ready", "full", 100)
+    entry = creator.manifest(video)
+    assert entry.endswith("/master.m3u8") and decoded(entry) == [(426, 240, 50), (256, 144, 50)]
+    assert get(segment).body == seen, "who plays the early one goes on"
+    until(lambda: receiver.kinds() == [("video.ready", video), ("video.full", video)], "and that all is there")
+    assert receiver.taken[0]["video"]["version"] == receiver.taken[1]["video"]["version"]
 
 
 def test_what_fails_is_told_with_its_reason(lab):

@@ -3,14 +3,17 @@
     worker = remote_worker(lab, origin, "worker-1")            # objects by way of the origin
     kill_child(worker)                                         # in the middle of a task
     check_published(origin, [video, ...])                      # once, whole, nothing left
+    gate = Gate(origin, lambda task: task["kind"] != "sound")  # what a worker is given when
 """
 import hashlib
+import http.server
 import json
 import os
 import pathlib
 import signal
+import threading
 
-from lab import until
+from lab import get, until
 from lab_wire import free_port
 
 TOKEN = "a-token-that-workers-know"
@@ -78,3 +81,42 @@ def check_published(origin, videos):
         assert {"master.m3u8", "manifest.mpd"} <= {file["path"] for file in listed}
         left = files_below(versions[0]) - {file["path"] for file in listed} - {"publish.json"}
         assert not left, left
+
+
+class Gate:
+    """Between an origin and workers that have its objects: of the tasks that they take, those that may
+    not `pass_at_once` wait here, leased, until it is opened."""
+
+    def __init__(self, origin, pass_at_once):
+        gate = self
+        self.held, self.is_open = [], threading.Event()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                is_take = self.path.endswith("/take")
+                if is_take and gate.held and gate.is_open.is_set():
+                    return self.reply(gate.held.pop(0))
+                answer = get(origin.url + self.path, "POST", dict(self.headers), body)
+                if is_take and answer.status == 200 and not gate.is_open.is_set() \
+                        and not pass_at_once(answer.json()):
+                    gate.held.append(answer)
+                    return self.reply(None)
+                return self.reply(answer)
+
+            def reply(self, answer):
+                self.send_response(answer.status if answer else 204)
+                if answer and answer.body:
+                    self.send_header("Content-Type", answer.headers["Content-Type"])
+                    self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body if answer else b"")
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{server.server_port}"

@@ -33,11 +33,11 @@ class Studio:
         self.session, self.token = answer, answer["access_token"]
         return account
 
-    def create(self, path, title=None, description="", tags=()):
+    def create(self, path, title=None, description="", tags=(), **more):
         path = pathlib.Path(path)
         return _wanted(call("POST", f"{self.api}/videos", {
             "title": title or path.stem, "description": description, "tags": list(tags),
-            "filename": path.name, "size": path.stat().st_size}, self.token), 201, "creating")
+            "filename": path.name, "size": path.stat().st_size, **more}, self.token), 201, "creating")
 
     def upload(self, url, path, progress=lambda share: None):
         """Streams the file to the presigned URL; progress(0.0 ... 1.0) on the way."""
