@@ -3,6 +3,7 @@
  */
 #include "origin/api/api_internal.h"
 #include "origin/jobs/jobs.h"
+#include "origin/model/text.h"
 
 static size_t count_characters(struct fb_str text)
 {
@@ -13,36 +14,6 @@ static size_t count_characters(struct fb_str text)
     return n;
 }
 
-/* U+0080 to U+009F, and what turns the direction of text that follows, others' too: U+202A to
- * U+202E and U+2066 to U+2069. `rest` begins with a whole character of UTF-8. */
-static bool is_hidden_control(struct fb_str rest)
-{
-    const uint8_t *byte = (const uint8_t *)rest.ptr;
-
-    if (rest.len >= 2 && byte[0] == 0xc2) {
-        return byte[1] < 0xa0;
-    }
-    if (rest.len < 3 || byte[0] != 0xe2) {
-        return false;
-    }
-    return (byte[1] == 0x80 && byte[2] >= 0xaa && byte[2] <= 0xae) ||
-           (byte[1] == 0x81 && byte[2] >= 0xa6 && byte[2] <= 0xa9);
-}
-
-/* No control characters, but for line breaks and tabs where lines may be. */
-static bool text_is_printable(struct fb_str text, bool may_have_lines)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = (uint8_t)text.ptr[i];
-        bool is_space = byte == '\n' || byte == '\t' || byte == '\r';
-        if (byte == 0x7f || (byte < ' ' && !(may_have_lines && is_space)) ||
-            is_hidden_control(fb_str_skip(text, i))) {
-            return false;
-        }
-    }
-    return true;
-}
-
 int origin_api_check_text(const char *key, struct fb_str text, size_t max_characters,
                           bool may_have_lines, struct fb_diag *diag)
 {
@@ -50,7 +21,7 @@ int origin_api_check_text(const char *key, struct fb_str text, size_t max_charac
         return fb_diag_set(diag, FB_E_LIMIT, "'%s' must have at most %zu characters", key,
                            max_characters);
     }
-    if (!text_is_printable(text, may_have_lines)) {
+    if (!origin_text_is_printable(text, may_have_lines)) {
         return fb_diag_set(diag, FB_E_MALFORMED, "'%s' must not have control characters", key);
     }
     return FB_OK;

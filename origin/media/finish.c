@@ -171,6 +171,7 @@ static int finish_take_sounds(struct finish *finish)
             is_text ? &finish->texts[finish->n_texts++] : &finish->audios[finish->n_audios++];
         err = finish_append(finish, to, from);
     }
+    origin_tracks_name_apart(finish->audios, finish->n_audios);
     return err;
 }
 

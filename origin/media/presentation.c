@@ -2,10 +2,12 @@
 
 #include "base/core/alloc.h"
 #include "base/core/attr.h"
+#include "origin/model/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { BITS = 8, MS_PER_S = 1000, SEGMENTS_FIRST = 16 };
+enum { BITS = 8, MS_PER_S = 1000, SEGMENTS_FIRST = 16, NUMBER_MAX = 4 /* " 33" */ };
 
 void origin_track_add(struct origin_track *track, const struct origin_segment *segment)
 {
@@ -23,6 +25,28 @@ void origin_track_done(struct origin_track *track)
 {
     fb_free(track->segments);
     *track = (struct origin_track){0};
+}
+
+static bool name_is_taken(const struct origin_track *tracks, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(tracks[i].name, tracks[index].name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void origin_tracks_name_apart(struct origin_track *tracks, size_t n_tracks)
+{
+    char name[ORIGIN_TRACK_NAME_MAX - NUMBER_MAX];
+
+    for (size_t i = 0; i < n_tracks; i++) {
+        origin_text_clean(fb_str_from(tracks[i].name), name, sizeof(name));
+        for (size_t number = 2; name_is_taken(tracks, i) && number <= n_tracks + 1; number++) {
+            (void)snprintf(tracks[i].name, sizeof(tracks[i].name), "%s %zu", name, number);
+        }
+    }
 }
 
 bool origin_track_is_text(const struct origin_track *track)

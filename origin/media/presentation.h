@@ -32,6 +32,7 @@ enum {
     ORIGIN_MEDIA_MAX_AUDIO = 8,
     ORIGIN_MEDIA_MAX_TEXT = 32, /* embedded and uploaded together */
     ORIGIN_TRACK_NAME_MAX = 96,
+    ORIGIN_TRACK_TITLE_MAX = 48, /* bytes of what a file says of a track, within its name */
     ORIGIN_TRACK_PATH_MAX = 16,
     ORIGIN_TRACK_LANGUAGE_MAX = 36, /* RFC 5646 section 4.4.1 wants 35 */
     ORIGIN_KEY_ID_SIZE = 16,
@@ -126,6 +127,10 @@ void origin_track_add(struct origin_track *track, const struct origin_segment *s
 
 /* Frees the segments; safe on zero. */
 void origin_track_done(struct origin_track *track);
+
+/* Gives a number to the name of each that is named as one before it: within a group names are
+ * what players and people tell tracks apart by (RFC 8216 section 4.3.4.1.1). */
+void origin_tracks_name_apart(struct origin_track *tracks, size_t n_tracks);
 
 /* True for a track of text, false for picture and sound. */
 bool origin_track_is_text(const struct origin_track *track);

@@ -5,10 +5,10 @@
 #include "base/core/diag.h"
 #include "base/core/err.h"
 #include "base/core/str.h"
-#include "base/core/text.h"
 #include "origin/media/codec.h"
 #include "origin/media/intact.h"
 #include "origin/media/language.h"
+#include "origin/model/text.h"
 
 #include <libavutil/avstring.h>
 #include <libavutil/dict.h>
@@ -332,18 +332,17 @@ void origin_source_describe_audio(const struct origin_source *source, unsigned i
                                   struct origin_track *track)
 {
     const AVStream *stream = source->audios[index];
-    const char *title = stream_tag(stream, "title");
     const struct origin_language *language = origin_language_find(stream_tag(stream, "language"));
+    char title[ORIGIN_TRACK_TITLE_MAX];
 
+    origin_text_clean(fb_str_from(stream_tag(stream, "title")), title, sizeof(title));
     (void)snprintf(track->path, sizeof(track->path), "a/%u", index);
     if (language != NULL) {
         (void)snprintf(track->language, sizeof(track->language), "%s", language->tag);
         (void)snprintf(track->iso639, sizeof(track->iso639), "%s", language->iso639);
     }
     const char *name = language != NULL ? language->name : "Audio";
-    bool has_title = title[0] != '\0' && strlen(title) < ORIGIN_TRACK_NAME_MAX / 2 &&
-                     fb_text_is_utf8(fb_str_from(title));
-    if (has_title) {
+    if (title[0] != '\0') {
         (void)snprintf(track->name, sizeof(track->name), "%s (%s)", name, title);
     } else if (audio_shares_language(source, index)) {
         (void)snprintf(track->name, sizeof(track->name), "%s %u", name, index + 1);

@@ -8,6 +8,7 @@
 #include "origin/cues/markup.h"
 #include "origin/media/language.h"
 #include "origin/media/output.h"
+#include "origin/model/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,6 @@ enum {
     MS_PER_S = 1000,
     UNTOLD_MS = 5000, /* a text without a duration is on so long */
     ASS_N_FIELDS = 8, /* of an event, before its text */
-    MAX_TRIES = ORIGIN_MEDIA_MAX_TEXT,
 };
 
 struct origin_subtitles {
@@ -149,16 +149,15 @@ void origin_subtitles_describe(const AVStream *stream, struct origin_track *trac
     const struct origin_language *language =
         code != NULL ? origin_language_find(code->value) : NULL;
     const char *name = language != NULL ? language->name : "Subtitles";
+    char text[ORIGIN_TRACK_TITLE_MAX];
 
+    origin_text_clean(title != NULL ? fb_str_from(title->value) : FB_STR(""), text, sizeof(text));
     if (language != NULL) {
         (void)snprintf(track->language, sizeof(track->language), "%s", language->tag);
         (void)snprintf(track->iso639, sizeof(track->iso639), "%s", language->iso639);
     }
-    bool has_title = title != NULL && title->value[0] != '\0' &&
-                     strlen(title->value) < ORIGIN_TRACK_NAME_MAX / 2 &&
-                     fb_text_is_utf8(fb_str_from(title->value));
-    if (has_title) {
-        (void)snprintf(track->name, sizeof(track->name), "%s (%s)", name, title->value);
+    if (text[0] != '\0') {
+        (void)snprintf(track->name, sizeof(track->name), "%s (%s)", name, text);
     } else {
         (void)snprintf(track->name, sizeof(track->name), "%s", name);
     }
@@ -222,27 +221,4 @@ int origin_subtitles_write(const struct origin_subtitles_options *options,
     origin_cues_write(&buf, cues);
     err = subtitles_put(options, track, "whole.vtt", &buf, &track->head, diag);
     return err == FB_OK ? subtitles_put_segments(options, cues, track, diag) : err;
-}
-
-/* ---- names ------------------------------------------------------------- */
-
-static bool name_is_taken(const struct origin_track *tracks, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(tracks[i].name, tracks[index].name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void origin_subtitles_name_apart(struct origin_track *tracks, size_t n_tracks)
-{
-    for (size_t i = 0; i < n_tracks; i++) {
-        char name[ORIGIN_TRACK_NAME_MAX];
-        (void)snprintf(name, sizeof(name), "%s", tracks[i].name);
-        for (unsigned number = 2; name_is_taken(tracks, i) && number <= MAX_TRIES + 1; number++) {
-            (void)snprintf(tracks[i].name, sizeof(tracks[i].name), "%.80s %u", name, number);
-        }
-    }
 }

@@ -62,6 +62,3 @@ struct origin_subtitles_options {
 FB_MUST_CHECK int origin_subtitles_write(const struct origin_subtitles_options *options,
                                          const struct origin_cues *cues, struct origin_track *track,
                                          struct fb_diag *diag);
-
-/* Gives tracks of the same kind names that differ, so that a menu can tell them apart. */
-void origin_subtitles_name_apart(struct origin_track *tracks, size_t n_tracks);

@@ -156,7 +156,7 @@ int origin_texts_finish(struct origin_texts *texts, const struct origin_subtitle
         tracks[i] = texts->texts[i].track;
         (void)snprintf(tracks[i].path, sizeof(tracks[i].path), "t/%zu", i);
     }
-    origin_subtitles_name_apart(tracks, texts->n_texts);
+    origin_tracks_name_apart(tracks, texts->n_texts);
     for (size_t i = 0; err == FB_OK && i < texts->n_texts; i++) {
         struct text *text = &texts->texts[i];
         const struct origin_cues *cues =

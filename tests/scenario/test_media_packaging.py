@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 from measure import check_publish_list, output_of
@@ -100,3 +101,21 @@ def test_text_lies_in_segments_and_whole(reel):
             text = (track / f"seg-{at + 1:05d}.vtt").read_text()
             assert text.startswith("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n")
             assert re.findall(rf"{language} (\d+)\n", text) == [str(2 * at), str(2 * at + 1)]
+
+
+def test_what_a_file_calls_its_tracks_is_no_more_than_a_name(tmp_path):
+    """Whatever stands there is one line of text in playlist and manifest, or is left out."""
+    names = ['\u202e<script>alert("1")</script>', "a\u2066\x07b\u0085 \u2069c\r\n#EXT-X-ENDLIST", "same", "same"]
+    titles = [option for n, name in enumerate(names) for option in (f"-metadata:s:a:{n}", f"title={name}")]
+    clip, out = tmp_path / "clip.mkv", tmp_path / "out"
+    out.mkdir()
+    tone = ["-f", "lavfi", "-i", "sine=d=1"]
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x36:r=10:d=1", *tone,
+                    "-map", "0", *["-map", "1"] * 4, "-c:a", "flac", *titles, str(clip)], check=True)
+    subprocess.run([str(CLI), str(clip), str(out), "threads=1"], check=True, capture_output=True)
+    master = (out / "master.m3u8").read_text()
+    assert re.findall(r'^#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="([^"\n]*)",', master, re.M) == [
+        "Audio (<script>alert( 1 )</script>)", "Audio (a b c #EXT-X-ENDLIST)", "Audio (same)", "Audio (same) 2"]
+    labels = [label.text for label in ElementTree.parse(out / "manifest.mpd").iterfind(".//{*}Label")]
+    assert labels == ['Audio (<script>alert("1")</script>)', "Audio (a b c #EXT-X-ENDLIST)", "Audio (same)",
+                      "Audio (same) 2"]

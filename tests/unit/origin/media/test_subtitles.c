@@ -167,12 +167,33 @@ static void tracks_are_described_by_what_the_container_says(void **state)
     for (unsigned i = 0; i < 3; i++) {
         origin_subtitles_describe(f->stream, &tracks[i]);
     }
-    origin_subtitles_name_apart(tracks, 3);
+    origin_tracks_name_apart(tracks, 3);
     assert_string_equal(tracks[0].language, "de");
     assert_true(tracks[0].is_forced && tracks[0].is_for_deaf && !tracks[0].is_default);
     assert_string_equal(tracks[0].name, "Deutsch");
     assert_string_equal(tracks[1].name, "Deutsch 2");
     assert_string_equal(tracks[2].name, "Deutsch 3");
+}
+
+static void what_a_container_says_is_shown_in_one_plain_line(void **state)
+{
+    struct fixture *f = *state;
+    struct origin_track tracks[2] = {0};
+
+    av_dict_set(&f->stream->metadata, "language", "heb", 0);
+    av_dict_set(&f->stream->metadata, "title",
+                "\xe2\x80\xae<script>alert(\"1\")</script>\r\n#EXT-X-KEY: and all that follows", 0);
+    for (unsigned i = 0; i < 2; i++) {
+        origin_subtitles_describe(f->stream, &tracks[i]);
+    }
+    origin_tracks_name_apart(tracks, 2);
+    assert_string_equal(tracks[0].name,
+                        "עברית (<script>alert(\"1\")</script> #EXT-X-KEY: and all)");
+    assert_string_equal(tracks[1].name,
+                        "עברית (<script>alert(\"1\")</script> #EXT-X-KEY: and all) 2");
+    av_dict_set(&f->stream->metadata, "title", "latin\xe9", 0);
+    origin_subtitles_describe(f->stream, &tracks[0]);
+    assert_string_equal(tracks[0].name, "עברית");
 }
 
 static void texts_of_a_file_and_beside_it_become_tracks_of_a_part(void **state)
@@ -245,6 +266,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(texts_of_a_file_and_beside_it_become_tracks_of_a_part,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_container_says_is_shown_in_one_plain_line, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(tracks_are_described_by_what_the_container_says, set_up,
                                         tear_down),
     };
