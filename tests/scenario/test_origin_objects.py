@@ -68,6 +68,11 @@ def test_a_video_lives_and_dies_in_a_bucket(lab, s3, authority):
             assert middle.body == whole.body[len(whole.body) // 2:][:100]
             assert get(url, "HEAD").headers["Content-Length"] == str(len(whole.body))
             assert get(url, headers={"If-None-Match": whole.headers["ETag"]}).status == 304
+        folder = rendition.files[0].rpartition("/")[0]
+        init, *segments = (get(url).body for url in rendition.files)
+        track = b"".join([init, get(folder + "/index.sidx").body, *segments])
+        assert get(folder + "/whole.mp4").body == track
+        assert range_of(folder + "/whole.mp4", len(init) - 9, len(track) - 2).body == track[len(init) - 9:-1]
     assert origin.metric('origin_objects_bytes_total{direction="read",store="s3"}') > 0
     assert origin.metric('origin_objects_errors_total{op="read",store="s3"}') == 0
     heads = origin.metric('origin_objects_requests_total{op="stat",store="s3"}')
