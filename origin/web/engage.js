@@ -60,7 +60,7 @@ function show() {
 }
 
 // Resolves once there is a session, or not, if the person thinks better of it.
-function wantSession() {
+export function wantSession() {
     if (session.isOpen) return Promise.resolve(true);
     at("login").returnValue = "";
     at("login-said").textContent = "";

@@ -1,5 +1,5 @@
 // The watch page: one video, and what is told of it.
-import { session } from "./engage.js";
+import { session, wantSession } from "./engage.js";
 import { Player } from "./player.js";
 import { follow, untilAnswered } from "./progress.js";
 
@@ -61,4 +61,8 @@ try {
 } catch (error) {
     at("title").textContent = at("title").textContent === "Loading" ? "Not available" : at("title").textContent;
     notice(error.message, true);
+    at("perhaps").hidden = error.status !== 404 || session.isOpen;
 }
+at("enter").addEventListener("click", async () => {
+    if (await wantSession()) location.reload();
+});

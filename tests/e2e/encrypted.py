@@ -40,12 +40,13 @@ def shaka_cases(studio, video, edge, scheme, privacy):
             {**case, "name": "somebody else's private video", "plays": False}]
 
 
-def watch_cases(studio, video, origin, scheme, privacy):
+def watch_cases(studio, account, video, origin, scheme, privacy):
     """The watch page: by its owner, by nobody that is known, and without what decrypts."""
     case = {"watch": f"{origin.url}/watch/{video}", "name": f"the page of one that is {privacy}, {scheme}"}
     if privacy == "private":
         return [{**case, "session": studio.session, "plays": True},
-                {**case, "name": "the page of somebody else's private video", "says": "no such video"}]
+                {**case, "name": "the page of somebody else's private video", "says": "no such video"},
+                {**case, "name": "the page of one's own, after logging in", "account": account, "plays": True}]
     return [{**case, "plays": True},
             {**case, "name": f"the page without media keys, {scheme}", "without": True,
              "says": "cannot play encrypted videos"}]
@@ -56,12 +57,12 @@ def play_encrypted(lab, systems, modules, page_url):
     cases = []
     for scheme, (origin, edge) in systems.items():
         studio = Studio(origin.url)
-        studio.sign_up()
+        account = studio.sign_up()
         for privacy in ("unlisted", "private") if scheme == "cenc" else ("public",):
             video = publish(studio, lab, scheme, privacy)
             if privacy != "unlisted":
                 cases += shaka_cases(studio, video, edge, scheme, privacy)
-            cases += watch_cases(studio, video, origin, scheme, privacy)
+            cases += watch_cases(studio, account, video, origin, scheme, privacy)
     done = subprocess.run(["node", str(HERE / "encryption.mjs"), str(modules), page_url],
                           input=json.dumps(cases), text=True, timeout=200)
     assert done.returncode == 0, "an encrypted video is not played as it should"

@@ -49,8 +49,9 @@ async function shaka({ name, url, licences, token, plays: may }) {
     await page.close();
 }
 
-// `session`: who is logged in; `without`: a browser that has no media keys.
-async function watch({ name, watch: url, session, without, plays: may, says }) {
+// `session`: who is logged in; `account`: who logs in on the page, where it says that there is no such video;
+// `without`: a browser that has no media keys.
+async function watch({ name, watch: url, session, account, without, plays: may, says }) {
     const page = await browser.newPage();
     const licences = [];
     page.on("response", (answer) => answer.url().includes("/licences/") && licences.push(answer.status()));
@@ -62,6 +63,13 @@ async function watch({ name, watch: url, session, without, plays: may, says }) {
     await page.goto(url);
     const state = () => page.evaluate(() => [document.getElementById("notice").textContent, ...window.playerErrors]);
     try {
+        if (account) {
+            await page.click("#enter");
+            await page.fill("#email", account.email);
+            await page.fill("#password", account.password);
+            await page.click("#login-form button[value=login]");
+            await page.waitForFunction(() => document.querySelector("video").readyState >= 1, undefined, WAIT);
+        }
         if (may) {
             await page.evaluate(() => document.querySelector("video").play());
             await page.waitForFunction(plays, undefined, WAIT);
@@ -78,8 +86,12 @@ async function watch({ name, watch: url, session, without, plays: may, says }) {
     await page.close();
 }
 
+async function playNext() {
+    for (let one = cases.shift(); one; one = cases.shift()) await (one.watch ? watch : shaka)(one);
+}
+
 try {
-    for (const one of cases) await (one.watch ? watch : shaka)(one);
+    await Promise.all([playNext(), playNext(), playNext()]);
 } finally {
     await browser.close();
 }
