@@ -60,10 +60,16 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
     if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
         target_compile_options(fb_flags INTERFACE -ftrivial-auto-var-init=zero)
     endif()
-else()
-    # Hundreds of test programs: linking them takes half of the time by LLVM's linker.
-    find_program(FB_LLD ld.lld)
-    if(FB_LLD)
+endif()
+
+# Hundreds of test programs: linking them takes half of the time by LLVM's linker. What is released
+# is linked by the compiler's own.
+find_program(FB_LLD ld.lld)
+add_library(fb_test_flags INTERFACE)
+target_link_libraries(fb_test_flags INTERFACE fb_flags)
+if(FB_LLD)
+    target_link_options(fb_test_flags INTERFACE -fuse-ld=lld)
+    if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
         target_link_options(fb_flags INTERFACE -fuse-ld=lld)
     endif()
 endif()

@@ -39,7 +39,24 @@ function(fb_program name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endfunction()
 
-# One binary for each tests/unit/<layer folder>/test_*.c, linked to that layer. Rooms with threads
+# Whether a test begins threads, by itself or by what it tests: it includes one of these, or a
+# fixture beside it does.
+set(FB_WITH_THREADS "pthread|base/loop/(file_reader|thread|work)|base/disk/queue|base/net/(tcp|tls)|base/server/(clients|router)|edge/(access_log/access_log|purge/purge|views/views|volume/volumes?)|origin/media/lane")
+
+function(fb_test_has_threads file ret_has)
+    cmake_path(GET file PARENT_PATH folder)
+    file(STRINGS ${file} has REGEX "^#include [\"<](${FB_WITH_THREADS})\\.h")
+    file(STRINGS ${file} fixtures REGEX "^#include \"[a-z0-9_]+\\.h\"")
+    foreach(fixture IN LISTS fixtures)
+        string(REGEX REPLACE ".*\"(.*)\".*" "${folder}/\\1" fixture "${fixture}")
+        if(NOT has AND EXISTS ${fixture})
+            fb_test_has_threads(${fixture} has)
+        endif()
+    endforeach()
+    set(${ret_has} "${has}" PARENT_SCOPE)
+endfunction()
+
+# One binary for each tests/unit/<layer folder>/test_*.c, linked to that layer. Those with threads
 # have the label `threads` too: what ThreadSanitizer looks at.
 function(fb_unit_tests)
     get_property(layers GLOBAL PROPERTY fb_layer_names)
@@ -52,10 +69,11 @@ function(fb_unit_tests)
             add_executable(${name} ${test})
             # A test may hold several of what a program holds one of.
             set_source_files_properties(${test} PROPERTIES COMPILE_OPTIONS -Wno-frame-larger-than)
-            target_link_libraries(${name} PRIVATE fb_flags ${layer} tests_support PkgConfig::CMOCKA)
+            target_link_libraries(${name} PRIVATE fb_test_flags ${layer} tests_support PkgConfig::CMOCKA)
             add_test(NAME unit.${name} COMMAND ${name})
             set(labels unit)
-            if(name MATCHES "^(base\\.(loop|disk|net|client|server)|edge)\\.")
+            fb_test_has_threads(${test} has_threads)
+            if(has_threads)
                 list(APPEND labels threads)
                 set_property(GLOBAL APPEND PROPERTY fb_threads ${name})
             endif()

@@ -3,11 +3,12 @@
 
 usage: tidy.py SOURCE_ROOT BUILD_DIR [PATTERN]
 
-What a file's verdict depends on (the preprocessed text and .clang-tidy) is
-hashed; a hash that passed is remembered in BUILD_DIR/tidy. PATTERN keeps only
-the sources whose path contains it.
+What a file's verdict depends on (its command, all that it was built from, and .clang-tidy) is
+hashed; a hash that passed is remembered in BUILD_DIR/tidy. PATTERN keeps only the sources whose
+path contains it.
 """
 import concurrent.futures
+import functools
 import hashlib
 import json
 import os
@@ -29,23 +30,42 @@ def units(root, build, pattern):
                 yield name, entry
 
 
-def digest(entry, settings):
-    command = shlex.split(entry["command"])
-    at = command.index("-o")
-    text = subprocess.run(command[:at] + command[at + 2:] + ["-E"], cwd=entry["directory"],
-                          capture_output=True, check=True).stdout
-    return hashlib.sha256(settings + text).hexdigest()
+def dependencies(build):
+    """What each object was built from."""
+    found, now = {}, None
+    told = subprocess.run(["ninja", "-C", str(build), "-t", "deps"], capture_output=True, text=True,
+                          check=True).stdout
+    for line in told.splitlines():
+        if line.startswith("    "):
+            now.append(pathlib.Path(build, line.strip()))
+        elif ": #deps" in line:
+            now = found[line.partition(": #deps")[0]] = []
+    return found
 
 
-def check(tool, name, entry, root, build, settings):
+@functools.cache
+def content(path):
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def digest(entry, settings, built):
+    """None of what was not built as it stands."""
+    words = shlex.split(entry["command"])
+    paths = built.get(words[words.index("-o") + 1], ())
+    if not paths or not all(path.exists() for path in paths):
+        return None
+    return hashlib.sha256(settings + entry["command"].encode() + b"".join(
+        str(path).encode() + content(path) for path in sorted(set(paths)))).hexdigest()
+
+
+def check(tool, name, root, build, mark):
     """What clang-tidy has to say of one file; empty when that is nothing."""
-    mark = build / "tidy" / digest(entry, settings)
-    if mark.exists():
+    if mark and mark.exists():
         return name, "", False
     done = subprocess.run([tool, "-quiet", "-p", str(build), str(root / name)],
                           capture_output=True, text=True)
     said = done.stdout.strip().replace(f"{root}/", "")
-    if done.returncode == 0 and not said:
+    if mark and done.returncode == 0 and not said:
         mark.touch()
     return name, said or (done.stderr if done.returncode else ""), True
 
@@ -57,10 +77,14 @@ def main():
     settings = (root / ".clang-tidy").read_bytes() + subprocess.run(
         [tool, "--version"], capture_output=True, check=True).stdout
     (build / "tidy").mkdir(exist_ok=True)
+    built = dependencies(build)
     problems, n_run, n_all = 0, 0, 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(check, tool, name, entry, root, build, settings)
-                for name, entry in units(root, build, pattern)]
+        jobs = []
+        for name, entry in units(root, build, pattern):
+            found = digest(entry, settings, built)
+            mark = found and build / "tidy" / found
+            jobs.append(pool.submit(check, tool, name, root, build, mark))
         for job in concurrent.futures.as_completed(jobs):
             name, said, ran = job.result()
             n_all, n_run = n_all + 1, n_run + ran

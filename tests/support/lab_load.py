@@ -4,6 +4,7 @@ A catalogue names objects and tells their bytes from the name alone; a load asks
 an edge for them on several connections and compares each body. What was
 answered, and when, is remembered for whoever asks later.
 """
+import functools
 import hashlib
 import random
 import threading
@@ -12,6 +13,7 @@ import time
 from lab_wire import Client, Cut
 
 
+@functools.lru_cache(maxsize=96)  # a load compares each answer
 def bytes_of(path):
     """The content at a path: the same for the same path, different for any other; larger
     below /film/."""
