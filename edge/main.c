@@ -274,6 +274,9 @@ static void node_make_store(struct edge_node *node)
         .clock = fb_clock_system(),
         .metrics = node->metrics,
     });
+    FB_LOG(
+        INFO, "store", "made",
+        FB_LOG_INT("frozen_page_bytes", (int64_t)edge_store_stats(node->store).frozen_page_bytes));
     node->sweeper = edge_sweeper_new(fb_daemon_loop(node->daemon), node->store);
     node->fills = edge_fill_table_new(&(struct edge_fill_options){
         .store = node->store,

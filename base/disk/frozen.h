@@ -10,11 +10,16 @@
  *
  *     file:  [copy 1 |....][hole........][copy 3.....][hole........]   slots of FB_FROZEN_MAX
  *
- * All pages are small: of a huge one the kernel could not cut out a part without clearing it.
+ * A page has to be cut out whole: of a part of one, the kernel would clear the bytes instead, which
+ * may be on their way. So pages are of 4 KiB, or of FB_FROZEN_LARGE where the system allows those
+ * (each page is looked up when it is sent, so 16 times fewer cost less), in which case what fills
+ * no large one at the end of a copy has small ones. No setting makes larger ones: they would have
+ * to be aligned in the mapping, which is laid so that nothing larger is.
  *
  * Ownership  Copies are given back before the pool is freed.
  * Threads    Any.
- * Limits     `max_bytes` of copies, FB_FROZEN_MAX each. A file descriptor, and for each copy its
+ * Limits     Of a large page the kernel has all as long as it has a part.
+ *            `max_bytes` of copies, FB_FROZEN_MAX each. A file descriptor, and for each copy its
  *            pages and fb_frozen_cost() of them for the kernel's tables.
  * Failures   new: NULL where files of memory or mappings of them are denied. take: -ENOMEM.
  */
@@ -27,12 +32,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FB_FROZEN_MAX = 1 << 20, FB_FROZEN_MIN = 64 * 1024 };
+enum {
+    FB_FROZEN_MAX = 1 << 20,
+    FB_FROZEN_MIN = 64 * 1024,
+    FB_FROZEN_SMALL = 4096,
+    FB_FROZEN_LARGE = 64 * 1024
+};
 
 struct fb_frozen_pool;
 
-/* `max_bytes`: of all copies together. NULL: there is none to be had. */
-struct fb_frozen_pool *fb_frozen_pool_new(uint64_t max_bytes);
+/* The page that the system allows now. */
+size_t fb_frozen_system_page(void);
+
+/* The page that the kernel's settings allow: `own`, of memory files with large pages, and `all`,
+ * of all memory files, each with the word that is chosen in brackets. */
+size_t fb_frozen_page_of(struct fb_str own, struct fb_str all);
+
+/* `max_bytes`: of all copies together. `page`: FB_FROZEN_SMALL, or FB_FROZEN_LARGE: then large ones
+ * are asked for. NULL: there is none to be had. */
+struct fb_frozen_pool *fb_frozen_pool_new(uint64_t max_bytes, size_t page);
 
 /* Accepts NULL. */
 void fb_frozen_pool_free(struct fb_frozen_pool *pool);
@@ -44,6 +62,9 @@ FB_MUST_CHECK int fb_frozen_take(struct fb_frozen_pool *pool, struct fb_str byte
 
 /* Ends a copy of `n` bytes. Who still has some of the kernel's making keeps them. */
 void fb_frozen_give(struct fb_frozen_pool *pool, const struct fb_slice_file *file, size_t n);
+
+/* The page that was asked for. */
+size_t fb_frozen_page(const struct fb_frozen_pool *pool);
 
 /* Memory that a copy of `n` bytes takes. */
 size_t fb_frozen_cost(size_t n);

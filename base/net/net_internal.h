@@ -83,6 +83,7 @@ struct tcp_stream {
     uv_write_t tail_request;
     bool wants_shut;   /* after the write under way */
     bool denies_files; /* the kernel would not send one */
+    bool is_deep;      /* fb_tcp_set_depth() was told so */
 };
 
 /* A stream without a connection yet. */

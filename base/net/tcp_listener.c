@@ -5,6 +5,7 @@
 #include "base/net/net_internal.h"
 #include "base/net/sockets.h"
 #include "base/net/tcp.h"
+#include "base/net/tcp_depth.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
  * those that stand; the pause after a failure that would only repeat. */
 enum {
     LISTENER_BACKLOG = 1024,
-    LISTENER_UNSENT_BYTES = 128 * 1024,
     LISTENER_MAX_BURST = 64,
     LISTENER_PAUSE_MS = 100
 };
@@ -144,7 +144,7 @@ static int socket_listen(int fd, const struct fb_address *address, int backlog)
     if (err == FB_OK) {
         /* Inherited too. What a peer's window or the network do not take yet would lie in the
          * kernel, up to 4 MiB for each slow peer, and no faster for it. */
-        err = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTENER_UNSENT_BYTES);
+        err = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_DEPTH_BYTES);
     }
     if (err == FB_OK && address->storage.ss_family == AF_INET6) {
         err = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);

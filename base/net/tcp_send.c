@@ -6,6 +6,7 @@
 #include "base/core/err.h"
 #include "base/loop/reader.h"
 #include "base/net/net_internal.h"
+#include "base/net/tcp_depth.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 
 /* Less is copied: that costs no more than the call does. */
 enum { TCP_FILE_BYTES = 32 * 1024, TCP_PAGE_BYTES = 4096 };
+
+/* Of less, no more waits in the kernel than may for anybody. */
+enum { TCP_LONG_BYTES = 2 * TCP_DEPTH_BYTES };
 
 static struct tcp_stream *tcp_of(struct fb_stream *stream)
 {
@@ -200,12 +204,39 @@ static ssize_t tcp_send_memory(struct tcp_stream *self, size_t end, bool more)
     return tcp_result(sendmsg(tcp_fd(self), &message, flags));
 }
 
+static bool write_has_files(const struct fb_stream_write *write)
+{
+    for (size_t i = 0; write->files != NULL && i < write->n_pieces; i++) {
+        if (write->files[i] != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Much of it waits in the kernel if it costs no copy, and the peer is quick. */
+static void tcp_choose_depth(struct tcp_stream *self)
+{
+    if (self->n_write - self->n_taken < TCP_LONG_BYTES) {
+        return;
+    }
+    bool is_file = !self->denies_files && write_has_files(self->write);
+    if (!is_file && !self->is_deep) {
+        return;
+    }
+    bool is_deep = is_file && fb_tcp_is_quick(tcp_fd(self));
+    if (is_deep != self->is_deep && fb_tcp_set_depth(tcp_fd(self), is_deep)) {
+        self->is_deep = is_deep;
+    }
+}
+
 /* Sends what the kernel takes of the write. */
 static void tcp_push(struct tcp_stream *self)
 {
     ssize_t n_sent = 0;
     size_t n_wanted = 0;
 
+    tcp_choose_depth(self);
     while (self->n_taken < self->n_write) {
         size_t end = 0;
         struct tcp_run run = tcp_run_of(self, &end);

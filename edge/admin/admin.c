@@ -131,6 +131,7 @@ void edge_admin_status(const struct edge_admin *admin, struct fb_json *status)
     fb_json_set_int(store, "memory_bytes", (int64_t)stats.memory_bytes);
     fb_json_set_int(store, "memory_limit", (int64_t)stats.memory_limit);
     fb_json_set_int(store, "objects", (int64_t)stats.n_objects);
+    fb_json_set_int(store, "frozen_page_bytes", (int64_t)stats.frozen_page_bytes);
 
     status_of_volumes(admin, status);
 

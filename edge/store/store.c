@@ -110,7 +110,9 @@ struct edge_store *edge_store_new(const struct edge_store_options *options)
     store->clock = options->clock;
     store->volumes = options->volumes;
     store->memory = uses_huge_pages(options) ? fb_disk_memory_new() : NULL;
-    store->frozen = may_freeze(options) ? fb_frozen_pool_new(options->memory_bytes) : NULL;
+    store->frozen = may_freeze(options)
+                        ? fb_frozen_pool_new(options->memory_bytes, fb_frozen_system_page())
+                        : NULL;
     (void)pthread_mutex_init(&store->purge_lock, NULL);
     fb_list_init(&store->purges);
     (void)pthread_mutex_init(&store->admission_lock, NULL);
@@ -169,6 +171,7 @@ struct edge_store_stats edge_store_stats(const struct edge_store *store)
         .memory_bytes = atomic_load_explicit(&store->used, memory_order_relaxed),
         .memory_limit = store->limit,
         .own_bytes = store->own_bytes,
+        .frozen_page_bytes = store->frozen != NULL ? fb_frozen_page(store->frozen) : 0,
         .n_objects = atomic_load_explicit(&store->n_indexed, memory_order_relaxed),
         .n_trailing = atomic_load_explicit(&store->n_trailing, memory_order_relaxed),
         .n_loaded = atomic_load_explicit(&store->n_loaded, memory_order_relaxed),

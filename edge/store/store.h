@@ -122,11 +122,12 @@ void edge_store_invalidate(struct edge_store *store, struct fb_loop *loop, struc
 struct edge_store_stats {
     uint64_t memory_bytes; /* in use, everything counted */
     uint64_t memory_limit;
-    uint64_t own_bytes;  /* of memory_bytes, what an empty store takes */
-    uint64_t n_objects;  /* in the index */
-    uint64_t n_trailing; /* readers that wait for a chunk */
-    uint64_t n_loaded;   /* chunks that came from volumes */
-    uint64_t n_offered;  /* extents that admission let pass */
+    uint64_t own_bytes;         /* of memory_bytes, what an empty store takes */
+    uint64_t frozen_page_bytes; /* of what is sent without a copy; 0: all is copied */
+    uint64_t n_objects;         /* in the index */
+    uint64_t n_trailing;        /* readers that wait for a chunk */
+    uint64_t n_loaded;          /* chunks that came from volumes */
+    uint64_t n_offered;         /* extents that admission let pass */
     uint64_t n_declined;
 };
 

@@ -36,6 +36,14 @@ def test_a_unit_starts_the_program_that_was_installed_with_it(root):
     assert find(root, "forebay-transcode").parent == find(root, "forebay-worker").parent
 
 
+def test_what_only_root_may_set_is_set_where_it_is(root):
+    for line in (root / "usr/lib/tmpfiles.d/forebay.conf").read_text().splitlines():
+        if not line.startswith("#"):
+            kind, path, *rest, word = line.split()
+            assert kind == "w" and path.startswith("/sys/kernel/mm/") and rest == ["-"] * 4
+            assert word == "advise"  # of use to who asks for it alone
+
+
 def test_the_examples_are_good(root):
     for program, name in (("forebay-edge", "edge"), ("forebay-edge", "regional"),
                           ("forebay-origin", "origin")):

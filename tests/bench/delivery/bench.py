@@ -10,6 +10,7 @@ what is printed is the median of the rounds, and the median of the rounds' ratio
 that of all threads of a server, by the scheduler's clock. See README.md.
 """
 import argparse
+import contextlib
 import dataclasses
 import functools
 import os
@@ -49,6 +50,23 @@ def congestion(name):
         subprocess.run(["ip", "route", "replace", "local", network, "dev", "lo", "table", "local",
                         "proto", "kernel", "scope", "host", "src", "127.0.0.1", "congctl", name],
                        check=True)
+
+
+@contextlib.contextmanager
+def large_pages():
+    """Memory files have pages of 64 KiB meanwhile, for whoever asks, where the kernel has them."""
+    setting = pathlib.Path("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/shmem_enabled")
+    try:
+        before = setting.read_text().partition("[")[2].partition("]")[0]
+        setting.write_text("advise")
+    except OSError as error:
+        print(f"without large pages in memory files: {error}")
+        yield
+        return
+    try:
+        yield
+    finally:
+        setting.write_text(before)
 
 
 @dataclasses.dataclass
@@ -327,7 +345,7 @@ def main():
     def wanted(title):
         return any(word in title.lower() for word in words)
 
-    with Lab() as lab:
+    with large_pages(), Lab() as lab:
         bench = Bench(lab, arguments)
         try:
             run(bench, wanted)

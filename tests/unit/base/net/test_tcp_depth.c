@@ -1,0 +1,110 @@
+#include "base/net/tcp_depth.h"
+#include "wire.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { FILE_BYTES = 4 * 1024 * 1024 };
+
+/* Holes, which are zeros. */
+static struct fb_slice_file make_file(void)
+{
+    struct fb_slice_file file = {.fd = memfd_create("test", MFD_CLOEXEC)};
+
+    assert_int_equal(ftruncate(file.fd, FILE_BYTES), 0);
+    file.begin = mmap(NULL, FILE_BYTES, PROT_READ, MAP_SHARED, file.fd, 0);
+    assert_ptr_not_equal(file.begin, MAP_FAILED);
+    return file;
+}
+
+static void drop_file(const struct fb_slice_file *file)
+{
+    union {
+        const char *borrowed;
+        void *mapped;
+    } at = {.borrowed = file->begin};
+
+    (void)munmap(at.mapped, FILE_BYTES);
+    (void)close(file->fd);
+}
+
+static int depth_of(const struct fb_stream *stream)
+{
+    int n = 0;
+    socklen_t len = sizeof(n);
+    int fd = stream->ops->socket(stream);
+
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &n, &len), 0);
+    return n;
+}
+
+/* All of the file's bytes, from its pages or by a copy; the client reads as fast as it can. */
+static void send_all(struct fixture *f, struct fb_stream *server, const struct fb_slice_file *file,
+                     bool by_copy)
+{
+    const struct fb_slice_file *files[] = {by_copy ? NULL : file};
+    struct fb_str piece = {file->begin, FILE_BYTES};
+    struct side side;
+    size_t n_got = 0;
+
+    side_init(&side, f);
+    side.write.files = files;
+    side_write(&side, server, &piece, 1);
+    while (side.n_writes == 0 || n_got < FILE_BYTES) {
+        struct fb_slice slice = {0};
+        if (fb_reader_next(&f->client->reader, &slice) == FB_OK) {
+            n_got += slice.bytes.len;
+            fb_slice_release(&slice);
+        }
+        fb_loop_turn(f->loop);
+    }
+    assert_int_equal(side.write.op.result, FB_OK);
+}
+
+static void more_of_a_file_waits_for_who_takes_it_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_stream *server = connect_both(f);
+    struct fb_slice_file file = make_file();
+
+    assert_int_equal(depth_of(server), TCP_DEPTH_BYTES);
+    while (depth_of(server) != TCP_DEPTH_QUICK_BYTES) {
+        send_all(f, server, &file, false);
+    }
+    send_all(f, server, &file, true); /* what is copied costs memory */
+    assert_int_equal(depth_of(server), TCP_DEPTH_BYTES);
+    drop_file(&file);
+}
+
+static void who_has_taken_nothing_yet_has_little_waiting(void **state)
+{
+    struct fixture *f = *state;
+    struct fb_stream *server = connect_both(f);
+    struct fb_slice_file file = make_file();
+    const struct fb_slice_file *files[] = {&file};
+    struct fb_str piece = {file.begin, FILE_BYTES};
+    struct side side;
+
+    side_init(&side, f);
+    side.write.files = files;
+    side_write(&side, server, &piece, 1);
+    assert_int_equal(depth_of(server), TCP_DEPTH_BYTES);
+    assert_true(fb_stream_unsent(server) > 0);
+    fb_stream_reset(server);
+    f->n_accepted = 0;
+    turn_until(f, &side.n_writes, 1);
+    fb_loop_turn(f->loop);
+    drop_file(&file);
+}
+
+int main(void)
+{
+#define DEPTH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        DEPTH_TEST(more_of_a_file_waits_for_who_takes_it_at_once),
+        DEPTH_TEST(who_has_taken_nothing_yet_has_little_waiting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
