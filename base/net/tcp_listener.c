@@ -16,11 +16,7 @@
 
 /* Connections taken in one turn, so that a flood of new ones does not starve
  * those that stand; the pause after a failure that would only repeat. */
-enum {
-    LISTENER_BACKLOG = 1024,
-    LISTENER_MAX_BURST = 64,
-    LISTENER_PAUSE_MS = 100
-};
+enum { LISTENER_BACKLOG = 1024, LISTENER_MAX_BURST = 64, LISTENER_PAUSE_MS = 100 };
 
 /*
  * Accepting is ours and not libuv's, whose loop over accept() spins for as

@@ -37,7 +37,7 @@ def test_a_unit_starts_the_program_that_was_installed_with_it(root):
 
 
 def test_what_only_root_may_set_is_set_where_it_is(root):
-    for line in (root / "usr/lib/tmpfiles.d/forebay.conf").read_text().splitlines():
+    for line in find(root, "tmpfiles.d/forebay.conf").read_text().splitlines():
         if not line.startswith("#"):
             kind, path, *rest, word = line.split()
             assert kind == "w" and path.startswith("/sys/kernel/mm/") and rest == ["-"] * 4
