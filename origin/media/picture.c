@@ -11,6 +11,7 @@
 #include "origin/media/probe.h"
 #include "origin/media/rendition.h"
 #include "origin/media/shape.h"
+#include "origin/media/sizes.h"
 #include "origin/media/steps_internal.h"
 #include "origin/media/storyboard.h"
 
@@ -42,6 +43,7 @@ struct origin_picture {
     unsigned rungs[ORIGIN_RECIPE_RUNGS_MAX]; /* of the recipe, in this pass */
     struct origin_rendition_maker *makers[ORIGIN_RECIPE_RUNGS_MAX]; /* owned */
     struct origin_lane *lanes[ORIGIN_RECIPE_RUNGS_MAX];             /* owned; they use the makers */
+    struct origin_sizes *sizes;                                     /* owned; of these rungs */
     struct origin_track tracks[ORIGIN_RECIPE_RUNGS_MAX]; /* owned; so do the makers these */
     unsigned n_rungs;
     unsigned n_open;
@@ -68,6 +70,19 @@ static int picture_open(struct origin_picture *picture, struct fb_diag *diag)
     return err;
 }
 
+static void picture_lay_sizes(struct origin_picture *picture)
+{
+    const struct origin_recipe *recipe = picture->options.recipe;
+    struct origin_size sizes[ORIGIN_SIZES_MAX];
+    _Static_assert((int)ORIGIN_RECIPE_RUNGS_MAX <= (int)ORIGIN_SIZES_MAX, "one for each rung");
+
+    for (unsigned i = 0; i < picture->n_rungs; i++) {
+        const struct origin_recipe_rung *rung = &recipe->rungs[picture->rungs[i]];
+        sizes[i] = (struct origin_size){rung->width, rung->height};
+    }
+    picture->sizes = origin_sizes_new(sizes, picture->n_rungs);
+}
+
 int origin_picture_new(const struct origin_picture_options *options,
                        struct origin_picture **ret_picture, struct fb_diag *diag)
 {
@@ -89,6 +104,7 @@ int origin_picture_new(const struct origin_picture_options *options,
             picture->rungs[picture->n_rungs++] = i;
         }
     }
+    picture_lay_sizes(picture);
     int err = picture_open(picture, diag);
     if (err < 0) {
         origin_picture_free(picture);
@@ -108,6 +124,7 @@ void origin_picture_free(struct origin_picture *picture)
         origin_rendition_free(picture->makers[i]);
         origin_track_done(&picture->tracks[i]);
     }
+    origin_sizes_free(picture->sizes);
     origin_storyboard_free(picture->storyboard);
     origin_output_done(&picture->output);
     origin_filter_free(picture->shape);
@@ -157,6 +174,20 @@ static int picture_open_renditions(struct origin_picture *picture, const AVFrame
     return err;
 }
 
+/* Gives the held picture to all renditions, in their sizes, or tells them to show it on. */
+static int picture_send(struct origin_picture *picture, struct fb_diag *diag)
+{
+    bool is_new = !picture->is_shown_sent;
+    int err = is_new ? origin_sizes_make(picture->sizes, picture->shown, diag) : FB_OK;
+
+    picture->is_shown_sent = true;
+    for (unsigned i = 0; err == FB_OK && i < picture->n_open; i++) {
+        const AVFrame *frame = is_new ? origin_sizes_get(picture->sizes, i) : NULL;
+        err = origin_lane_push(picture->lanes[i], frame, picture->next_index, diag);
+    }
+    return err;
+}
+
 /* Shows the held picture at every place before `end`. */
 static int picture_emit(struct origin_picture *picture, int64_t end, struct fb_diag *diag)
 {
@@ -172,10 +203,8 @@ static int picture_emit(struct origin_picture *picture, int64_t end, struct fb_d
                                          origin_rate_time_us(picture->rate, picture->next_index),
                                          diag);
         }
-        AVFrame *frame = picture->is_shown_sent ? NULL : picture->shown;
-        picture->is_shown_sent = true;
-        for (unsigned i = 0; err == FB_OK && i < picture->n_open; i++) {
-            err = origin_lane_push(picture->lanes[i], frame, picture->next_index, diag);
+        if (err == FB_OK) {
+            err = picture_send(picture, diag);
         }
         if (err < 0) {
             return err;

@@ -1,8 +1,8 @@
 /*
  * The picture of one source chunk: decoded once and spread over the ladder.
  *
- *     packets ─► decoder ─► shape (top size, upright, 8 bit) ─► grid ─┬► lane: rendition
- *                                                                      ├► lane: rendition
+ *     packets ─► decoder ─► shape (top size, upright, 8 bit) ─► grid ─┬► sizes ─┬► lane: rendition
+ *                                                                      │         └► lane: rendition
  *                                                                      └► storyboard
  *
  * The shape is made anew whenever the source changes its size or format midway.

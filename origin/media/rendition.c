@@ -5,7 +5,6 @@
 #include "base/core/err.h"
 #include "origin/media/cenc.h"
 #include "origin/media/codec.h"
-#include "origin/media/filter.h"
 #include "origin/media/output.h"
 #include "origin/media/segmenter.h"
 #include "origin/media/steps_internal.h"
@@ -19,8 +18,7 @@ struct origin_rendition_maker {
     struct origin_output output;
     AVCodecContext *encoder;            /* owned */
     struct origin_segmenter *segmenter; /* owned */
-    struct origin_filter *scaler;       /* owned; NULL until a picture needs it */
-    AVFrame *scaled;                    /* owned; the last picture in our size */
+    AVFrame *last;                      /* owned; the picture pushed last */
     AVPacket *packet;                   /* owned */
 };
 
@@ -74,7 +72,7 @@ int origin_rendition_new(const struct origin_rendition_options *options, struct 
     maker->rate = (struct origin_ratio){(int)recipe->rate_num, (int)recipe->rate_den};
     maker->key_period_ms = recipe->request.segment_ms / 2;
     maker->output = ORIGIN_OUTPUT_NONE;
-    maker->scaled = origin_av_frame_new();
+    maker->last = origin_av_frame_new();
     maker->packet = origin_av_packet_new();
     track_describe(track, rung, maker->rate);
 
@@ -108,50 +106,11 @@ void origin_rendition_free(struct origin_rendition_maker *maker)
     if (maker != NULL) {
         origin_segmenter_free(maker->segmenter);
         origin_output_done(&maker->output);
-        origin_filter_free(maker->scaler);
         avcodec_free_context(&maker->encoder);
-        av_frame_free(&maker->scaled);
+        av_frame_free(&maker->last);
         av_packet_free(&maker->packet);
         fb_free(maker);
     }
-}
-
-static int rendition_open_scaler(struct origin_rendition_maker *maker, const AVFrame *frame,
-                                 struct fb_diag *diag)
-{
-    char chain[64];
-    (void)snprintf(chain, sizeof(chain), "scale=%u:%u:flags=bicubic,setsar=1", maker->rung.width,
-                   maker->rung.height);
-    struct origin_filter_options options = {
-        .like = frame,
-        .time_base = {maker->rate.den, maker->rate.num},
-        .chain = chain,
-        .n_threads = 1, /* other renditions run beside */
-    };
-    origin_filter_free(maker->scaler);
-    maker->scaler = NULL;
-    return origin_filter_new(&options, &maker->scaler, diag);
-}
-
-/* Puts `frame` in our size into maker->scaled. */
-static int rendition_scale(struct origin_rendition_maker *maker, AVFrame *frame,
-                           struct fb_diag *diag)
-{
-    av_frame_unref(maker->scaled);
-    if (frame->width == (int)maker->rung.width && frame->height == (int)maker->rung.height) {
-        return origin_av_error(av_frame_ref(maker->scaled, frame));
-    }
-    int err = FB_OK;
-    if (maker->scaler == NULL || !origin_filter_fits(maker->scaler, frame)) {
-        err = rendition_open_scaler(maker, frame, diag);
-    }
-    if (err == FB_OK) {
-        err = origin_filter_push(maker->scaler, frame);
-    }
-    if (err == FB_OK) {
-        err = origin_filter_pull(maker->scaler, maker->scaled);
-    }
-    return err;
 }
 
 static int rendition_drain(struct origin_rendition_maker *maker, struct fb_diag *diag)
@@ -172,17 +131,26 @@ static int rendition_drain(struct origin_rendition_maker *maker, struct fb_diag 
     }
 }
 
-int origin_rendition_push(struct origin_rendition_maker *maker, AVFrame *frame, int64_t index,
+/* Takes a reference to `frame`. */
+static int rendition_keep(struct origin_rendition_maker *maker, const AVFrame *frame,
                           struct fb_diag *diag)
 {
-    int err = frame != NULL ? rendition_scale(maker, frame, diag) : FB_OK;
+    av_frame_unref(maker->last);
+    int averr = av_frame_ref(maker->last, frame);
+    return averr < 0 ? origin_av_fail(diag, averr, "hold the picture") : FB_OK;
+}
+
+int origin_rendition_push(struct origin_rendition_maker *maker, const AVFrame *frame, int64_t index,
+                          struct fb_diag *diag)
+{
+    int err = frame != NULL ? rendition_keep(maker, frame, diag) : FB_OK;
     if (err < 0) {
-        return fb_diag_set(diag, err, "scale the picture: %s", fb_err_text(err));
+        return err;
     }
     bool is_key = origin_rate_is_key(maker->rate, index, maker->key_period_ms);
-    maker->scaled->pts = index;
-    maker->scaled->pict_type = is_key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-    int averr = avcodec_send_frame(maker->encoder, maker->scaled);
+    maker->last->pts = index;
+    maker->last->pict_type = is_key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    int averr = avcodec_send_frame(maker->encoder, maker->last);
     if (averr < 0) {
         return origin_av_fail(diag, averr, "encode the picture");
     }

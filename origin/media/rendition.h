@@ -1,5 +1,5 @@
 /*
- * One rendition of one source chunk: pictures on the grid, scaled, encoded and cut
+ * One rendition of one source chunk: pictures on the grid, in its size, encoded and cut
  * into segments.
  *
  * Ownership  new → free. Recipe and track are borrowed until freed.
@@ -33,9 +33,9 @@ FB_MUST_CHECK int origin_rendition_new(const struct origin_rendition_options *op
                                        struct fb_diag *diag);
 void origin_rendition_free(struct origin_rendition_maker *maker);
 
-/* The picture at place `index` of the grid, the next one each time: yuv420p, or
- * NULL for the one pushed before. */
-FB_MUST_CHECK int origin_rendition_push(struct origin_rendition_maker *maker, AVFrame *frame,
+/* The picture at place `index` of the grid, the next one each time: yuv420p in the rung's
+ * size, or NULL for the one pushed before. */
+FB_MUST_CHECK int origin_rendition_push(struct origin_rendition_maker *maker, const AVFrame *frame,
                                         int64_t index, struct fb_diag *diag);
 
 /* Encodes and writes what is held. */
