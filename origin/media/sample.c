@@ -100,6 +100,9 @@ int origin_sample(struct origin_source *source, const struct origin_sample *samp
     if (err < 0) {
         return err;
     }
+    if (sample->is_rough) {
+        sampler.decoder->context->skip_loop_filter = AVDISCARD_ALL;
+    }
     sampler.packet = origin_av_packet_new();
     sampler.frame = origin_av_frame_new();
     for (unsigned i = 0; err == FB_OK && i < n_spots; i++) {

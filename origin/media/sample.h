@@ -8,6 +8,8 @@
 #include "base/core/attr.h"
 #include "origin/media/ffmpeg.h"
 
+#include <stdbool.h>
+
 struct fb_diag;
 struct origin_source;
 
@@ -15,6 +17,7 @@ struct origin_sample {
     unsigned max_spots;  /* one where the source is short or does not tell its length */
     unsigned max_frames; /* at each of them */
     unsigned n_threads;  /* of the decoder */
+    bool is_rough;       /* pictures need not be exact: what smooths their blocks is left out */
     void *ctx;
     /* Each picture, in the order of showing; it may be changed. FB_E_END: no more of this
      * spot. */

@@ -12,7 +12,7 @@
 
 enum {
     SCAN_SPOTS = 5,
-    SCAN_FRAMES = 20,   /* looked at in each */
+    SCAN_FRAMES = 12,   /* looked at in each */
     SCAN_MIN_CLEAR = 8, /* fewer frames that move tell nothing */
 };
 
@@ -182,6 +182,7 @@ int origin_scan_look(struct origin_source *source, enum origin_scan *ret_scan, s
         .max_spots = SCAN_SPOTS,
         .max_frames = SCAN_FRAMES,
         .n_threads = 1,
+        .is_rough = true,
         .ctx = &scan,
         .take = scan_take,
         .end_spot = scan_end_spot,
