@@ -123,17 +123,18 @@ class Looks:
 class Sound:
     """All samples of a track, as one channel: decoded once."""
 
-    def __init__(self, path):
+    def __init__(self, path, rate=48000):
+        self.rate = rate
         self.samples = array.array("h", output_of(
-            "ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0", "-ac", 1, "-ar", 48000, "-f",
+            "ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0", "-ac", 1, "-ar", rate, "-f",
             "s16le", "-", binary=True))
 
     @property
     def seconds(self):
-        return len(self.samples) / 48000
+        return len(self.samples) / self.rate
 
     def first_tone(self, after=0.5):
-        return next(n / 48000 for n in range(int(after * 48000), len(self.samples))
+        return next(n / self.rate for n in range(int(after * self.rate), len(self.samples))
                     if abs(self.samples[n]) > 2500)
 
 

@@ -14,7 +14,7 @@ from clips import Clip, ffmpeg, picture, plain, tone
 
 X264 = "-c:v libx264 -preset ultrafast -crf 24 -g 30 -bf 2"
 RUNG = ((256, 144),)
-LONG_S = int(os.environ.get("FB_LONG_S", "180"))  # 3600 for the hour that it stands for
+HOUR_S = int(os.environ.get("FB_LONG_S", "180"))  # 3600 for the hour that it stands for
 
 
 def small(name, suffix, video=X264, audio="-c:a aac -ac 2", maker=plain, **more):
@@ -113,9 +113,14 @@ def two_pictures(clip, target):
 
 
 def slides(clip, target):
-    """A picture each minute, and a voice."""
-    ffmpeg("-f", "lavfi", "-i", f"color=teal:s={clip.size}:r=1/60", "-f", "lavfi", "-i",
-           "sine=440:r=8000", "-map", "0", "-map", "1", "-t", str(clip.seconds),
+    """One slide and a silent room; at each full minute a flash and a tone for half a second.
+    A picture is written where something changes."""
+    flash = "gte(t,1)*lt(mod(t,60),0.5)"
+    ffmpeg("-f", "lavfi", "-i", f"color=teal:s={clip.size}:r=8,"
+           f"drawbox=c=white:t=fill:enable='{flash}',mpdecimate", "-f", "lavfi", "-i",
+           f"sine=1000:r=8000:samples_per_frame=1000,volume=4:enable='{flash}',"
+           f"volume=0:enable='not({flash})'",
+           "-map", "0", "-map", "1", "-t", str(clip.seconds), "-fps_mode", "vfr",
            *clip.video.split(), *clip.audio.split(), str(target))
 
 
@@ -264,8 +269,8 @@ ODDITIES = [
     small("three-tracks", "mkv", maker=extra(
         "-map", "0", "-map", "0:a", "-map", "0:a", "-c", "copy", "-metadata:s:a:1",
         "language=jpn", "-metadata:s:a:2", "language=xx-weird"), tracks=3),
-    small("long", "mp4", X264 + " -r 1/60", "-c:a aac -ac 1 -ar 8000 -b:a 8k", maker=slides,
-          size="64x48", rungs=((64, 48),), seconds=LONG_S, fps=8, sync=False, has_colours=False),
+    small("hour", "mp4", X264, "-c:a aac -ac 1 -b:a 8k", maker=slides, size="64x48",
+          rungs=((64, 48),), seconds=HOUR_S, fps=8, has_colours=False, after=HOUR_S - 60.5),
     small("duration-lies-upward", "mp4", maker=field("mvhd", 12, "I", 36000000), partial=None),
     small("duration-lies-for-years", "mp4", maker=field("mvhd", 12, "I", 0xFFFFFFF0),
           partial=None),
