@@ -6,6 +6,7 @@ import os
 import pathlib
 import queue
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ def options():
     parser.add_argument("--their-threads", type=int, default=os.cpu_count(), help="of ffmpeg's")
     parser.add_argument("--chunk-ms", type=int, default=8000, help="where wall time is measured")
     parser.add_argument("--workers", type=int, default=2, help="measured from 1 up to so many")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5, help="of both side by side")
+    parser.add_argument("--wall-rounds", type=int, default=2, help="for each number of workers")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     return parser.parse_args()
 
@@ -60,10 +62,11 @@ class Used:
             said = out.read().decode()
         if child.returncode:
             sys.exit(f"failed: {' '.join(map(str, command))}")
+        cpu = used.ru_utime + used.ru_stime
         with self.lock:
-            self.cpu += used.ru_utime + used.ru_stime
+            self.cpu += cpu
             self.peak_mb = max(self.peak_mb, used.ru_maxrss / 1024)
-        return said
+        return said, cpu
 
 
 class Job:
@@ -72,6 +75,7 @@ class Job:
     def __init__(self, arguments, source, folder, chunk_ms):
         self.arguments, self.source, self.folder = arguments, source, folder
         self.used = Used()
+        self.steps = {}  # CPU seconds of each kind
         self.request = json.dumps({"preset": arguments.preset, "chunk_ms": chunk_ms})
         self.recipe = ""
 
@@ -84,7 +88,10 @@ class Job:
                  "n_threads": self.arguments.threads, "source": str(self.source),
                  "inputs": str(output / "inputs"), "n_inputs": len(inputs),
                  "request": self.request, "recipe": self.recipe, "key": {"scheme": "clear"}}
-        said = self.used.run([self.arguments.build / "forebay-transcode"], json.dumps(order), core)
+        said, cpu = self.used.run([self.arguments.build / "forebay-transcode"], json.dumps(order),
+                                  core)
+        with self.used.lock:
+            self.steps[kind] = self.steps.get(kind, 0.0) + cpu
         end = json.loads(said.splitlines()[-1])
         if end.get("end") != "ok":
             sys.exit(f"{kind} {index}: {end}")
@@ -142,13 +149,74 @@ def size_of(folder):
     return sum(path.stat().st_size for path in folder.rglob("*.m4s"))
 
 
-def row(name, used, minutes, size):
-    print(f"{name:28}{used.cpu / minutes:10.1f}{used.wall / minutes:12.1f}{used.peak_mb:9.0f}"
+def row(name, cpu, wall, peak_mb, size, minutes):
+    print(f"{name:28}{cpu / minutes:10.1f}{wall / minutes:12.1f}{peak_mb:9.0f}"
           f"{size * 8 / minutes / 60000:8.0f}", flush=True)
 
 
-def best(runs):
-    return min(runs, key=lambda one: one[0].cpu)
+def fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def side_by_side(arguments, source, scratch, recipe):
+    """One round: both at the same time, so that what else the machine does hits both alike."""
+    job = Job(arguments, source, fresh(scratch / "ours"), 60000)
+    folder, used = fresh(scratch / "theirs"), Used()
+
+    def run_theirs():
+        began = os.times().elapsed
+        used.run(theirs(arguments, source, folder, recipe))
+        used.wall = os.times().elapsed - began
+
+    other = threading.Thread(target=run_theirs)
+    other.start()
+    job.run([None])
+    other.join()
+    return job, used, size_of(job.folder), size_of(folder)
+
+
+def compare(arguments, source, scratch, recipe, minutes):
+    rounds = []
+    for number in range(arguments.rounds):
+        rounds.append(side_by_side(arguments, source, scratch, recipe))
+        job, used = rounds[-1][:2]
+        print(f"round {number + 1}: {job.used.cpu:.1f} s and {used.cpu:.1f} s,"
+              f" ratio {job.used.cpu / used.cpu:.3f}", flush=True)
+
+    def median(of):
+        return statistics.median(of(*one) for one in rounds)
+
+    print(f"{'medians':28}{'CPU s/min':>10}{'wall s/min':>12}{'peak MB':>9}{'kbit/s':>8}")
+    row(f"steps, {arguments.threads} threads", median(lambda o, t, a, b: o.used.cpu),
+        median(lambda o, t, a, b: o.used.wall), median(lambda o, t, a, b: o.used.peak_mb),
+        median(lambda o, t, a, b: a), minutes)
+    row(f"ffmpeg, {arguments.their_threads} threads", median(lambda o, t, a, b: t.cpu),
+        median(lambda o, t, a, b: t.wall), median(lambda o, t, a, b: t.peak_mb),
+        median(lambda o, t, a, b: b), minutes)
+    cpu = median(lambda o, t, a, b: o.used.cpu)
+    once = median(lambda o, t, a, b: o.steps["prepare"])
+    print(f"CPU ratio {median(lambda o, t, a, b: o.used.cpu / t.cpu):.3f}; without the look at the"
+          f" source ({once:.1f} s, whatever its length)"
+          f" {median(lambda o, t, a, b: (o.used.cpu - o.steps['prepare']) / t.cpu):.3f}")
+    print(f"an hour in ten minutes needs {cpu / minutes * 60 / HOUR_IN_S:.1f} cores")
+
+
+def count_workers(arguments, source, scratch, minutes):
+    """Wall time by number of workers, the least of the rounds."""
+    walls = []
+    for n in range(1, arguments.workers + 1):
+        jobs = []
+        for _ in range(arguments.wall_rounds):
+            jobs.append(Job(arguments, source, fresh(scratch / "ours"), arguments.chunk_ms))
+            jobs[-1].run(list(range(n)))
+        used = min((job.used for job in jobs), key=lambda one: one.wall)
+        walls.append(used.wall)
+        row(f"{n} worker(s), a core each", used.cpu, used.wall, used.peak_mb,
+            size_of(scratch / "ours"), minutes)
+    print("wall by workers: " + ", ".join(f"{n + 1}: {walls[0] / wall:.2f} x"
+                                          for n, wall in enumerate(walls)))
 
 
 def main():
@@ -158,47 +226,15 @@ def main():
         source = arguments.source or scratch / "source.mp4"
         if not arguments.source:
             make_source(source, arguments.seconds)
-        folder = scratch / "out"
-
-        def fresh():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-
-        ours, ffmpegs = [], []
-        for _ in range(arguments.rounds):
-            fresh()
-            job = Job(arguments, source, folder, 60000)
-            result = job.run([None])
-            ours.append((job.used, size_of(folder)))
-            fresh()
-            used = Used()
-            began = os.times().elapsed
-            used.run(theirs(arguments, source, folder, job.recipe))
-            used.wall = os.times().elapsed - began
-            ffmpegs.append((used, size_of(folder)))
-        minutes = result["duration_ms"] / 60000
-        print(f"{arguments.preset}, {len(result['renditions'])} renditions, {minutes * 60:.1f} s of"
-              f" {result['width']}x{result['height']}, best of {arguments.rounds}")
-        print(f"{'':28}{'CPU s/min':>10}{'wall s/min':>12}{'peak MB':>9}{'kbit/s':>8}")
-        row(f"steps, {arguments.threads} threads", best(ours)[0], minutes, best(ours)[1])
-        row(f"ffmpeg, {arguments.their_threads} threads", best(ffmpegs)[0], minutes,
-            best(ffmpegs)[1])
-        cpu = best(ours)[0].cpu
-        print(f"CPU ratio {cpu / best(ffmpegs)[0].cpu:.3f}; an hour in ten minutes needs"
-              f" {cpu / minutes * 60 / HOUR_IN_S:.1f} cores")
-        walls = []
-        for n in range(1, arguments.workers + 1):
-            runs = []
-            for _ in range(arguments.rounds):
-                fresh()
-                job = Job(arguments, source, folder, arguments.chunk_ms)
-                job.run(list(range(n)))
-                runs.append((job.used.wall, job.used, size_of(folder)))
-            wall, used, size = min(runs, key=lambda one: one[0])
-            walls.append(wall)
-            row(f"{n} worker(s), a core each", used, minutes, size)
-        print("wall by workers: " + ", ".join(f"{n + 1}: {walls[0] / wall:.2f} x"
-                                              for n, wall in enumerate(walls)))
+        recipe = Job(arguments, source, fresh(scratch / "first"), 60000).do("prepare")
+        facts = json.loads(recipe)
+        minutes = facts["duration_ms"] / 60000
+        print(f"{arguments.preset}, {len(facts['rungs'])} renditions, {minutes * 60:.1f} s of"
+              f" {facts['width']}x{facts['height']}", flush=True)
+        if arguments.rounds:
+            compare(arguments, source, scratch, recipe, minutes)
+        if arguments.wall_rounds:
+            count_workers(arguments, source, scratch, minutes)
 
 
 if __name__ == "__main__":
