@@ -235,7 +235,10 @@ static const struct fb_conf_item origin_items[] = {
     {"workers", FB_CONF_INT, AT(origin_conf, workers), .max = 64, .preset = "2",
      .help = "Videos transcoded at once in this process; 0 with separate workers."},
     {"worker_threads", FB_CONF_COUNT, AT(origin_conf, worker_threads), .min = 1, .max = 256,
-     .preset = "auto", .help = "Threads of each transcode; auto shares the cores."},
+     .preset = "auto",
+     .help =
+         "Threads of each encoder, for videos that are prepared here: it decides what bytes come "
+         "out. auto: 1."},
     {"worker_token", FB_CONF_STRING, AT(origin_conf, worker_token), .max = 256, .is_secret = true,
      .check = origin_conf_check_token,
      .help = "What forebay-worker must show, at least 16 visible characters; without it no other "

@@ -39,7 +39,7 @@ static const struct fb_conf_item worker_items[] = {
      .preset = "auto",
      .help =
          "Threads of each encoder, for videos that are prepared here: it decides what bytes come "
-         "out. auto: 2."},
+         "out. auto: 1."},
     {"background", FB_CONF_BOOL, AT(origin_worker_conf, background), .preset = "false",
      .help = "Transcode with the lowest priority, on a machine that has something else to do."},
     {0},

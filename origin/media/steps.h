@@ -53,7 +53,10 @@
 struct fb_diag;
 struct origin_content_key;
 
-enum { ORIGIN_STEP_THREADS = 2 };
+/* Threads of each encoder, unless it is said. One: the renditions of a source chunk are encoded
+ * beside each other and chunks beside chunks, and a second thread costs more CPU time than it saves
+ * there. */
+enum { ORIGIN_STEP_THREADS = 1 };
 
 struct origin_step_hooks {
     void *ctx;
