@@ -1,4 +1,3 @@
-#include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/text.h"
 #include "base/loop/loop.h"

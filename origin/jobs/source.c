@@ -8,7 +8,6 @@
 #include "base/log/log.h"
 #include "origin/catalog/videos.h"
 #include "origin/jobs/jobs_internal.h"
-#include "origin/model/recipe.h"
 #include "origin/objects/objects.h"
 
 #include <stdio.h>

@@ -1,7 +1,6 @@
 #include "origin/media/picture.h"
 
 #include "base/core/alloc.h"
-#include "base/core/check.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"
 #include "origin/media/codec.h"

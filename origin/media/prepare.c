@@ -1,7 +1,6 @@
 /*
  * PREPARE: a source becomes a recipe.
  */
-#include "base/core/alloc.h"
 #include "base/core/attr.h"
 #include "base/core/diag.h"
 #include "base/core/err.h"

@@ -1,4 +1,3 @@
-#include "base/core/attr.h"
 #include "base/core/text.h"
 #include "origin/media/output.h"
 

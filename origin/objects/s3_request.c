@@ -4,7 +4,6 @@
  * libcurl 7.88 signs what it is given word by word: so the payload's hash is always given, names of
  * the query stand in their order, each with '=', and values come encoded.
  */
-#include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/text.h"

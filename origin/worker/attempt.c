@@ -2,9 +2,7 @@
  * One attempt at one task, on a worker's thread.
  */
 #include "base/core/alloc.h"
-#include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/core/text.h"
 #include "base/json/json.h"
 #include "base/log/log.h"
 #include "base/sys/backoff.h"

@@ -8,7 +8,6 @@
 #include "base/core/err.h"
 #include "base/core/str.h"
 #include "base/loop/thread.h"
-#include "base/sys/file.h"
 #include "origin/objects/objects.h"
 #include "origin/worker/worker_internal.h"
 

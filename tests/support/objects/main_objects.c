@@ -7,7 +7,6 @@
  */
 #include "base/core/alloc.h"
 #include "base/core/err.h"
-#include "base/core/text.h"
 #include "base/sys/file.h"
 #include "suite.h"
 

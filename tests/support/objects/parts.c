@@ -4,7 +4,6 @@
 #include "base/core/alloc.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/sys/file.h"
 #include "suite.h"
 
 #include <pthread.h>

@@ -1,4 +1,3 @@
-#include "base/core/diag.h"
 #include "base/core/err.h"
 #include "origin/media/sizes.h"
 
