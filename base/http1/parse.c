@@ -132,27 +132,6 @@ static bool read_target(struct fb_request_head *head)
     return fb_target_split(head);
 }
 
-/* Those that are in use beside the ones of enum fb_method. What else is said is refused before
- * anybody is asked for it (RFC 9110 section 9.1). */
-static bool is_in_use(struct fb_str method)
-{
-    static const struct fb_str others[] = {
-        FB_STR("ACL"),       FB_STR("BIND"),       FB_STR("CHECKOUT"), FB_STR("COPY"),
-        FB_STR("LINK"),      FB_STR("LOCK"),       FB_STR("M-SEARCH"), FB_STR("MERGE"),
-        FB_STR("MKCOL"),     FB_STR("MKACTIVITY"), FB_STR("MOVE"),     FB_STR("MKCALENDAR"),
-        FB_STR("NOTIFY"),    FB_STR("PROPFIND"),   FB_STR("PURGE"),    FB_STR("PROPPATCH"),
-        FB_STR("REBIND"),    FB_STR("REPORT"),     FB_STR("SEARCH"),   FB_STR("SOURCE"),
-        FB_STR("SUBSCRIBE"), FB_STR("TRACE"),      FB_STR("UNBIND"),   FB_STR("UNLINK"),
-        FB_STR("UNLOCK"),    FB_STR("UNSUBSCRIBE")};
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(others); i++) {
-        if (fb_str_equal(method, others[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* "GET /path HTTP/1.1". */
 static int read_request_line(struct fb_http1_parser *parser, struct fb_str head,
                              struct fb_request_head *ret_head)
@@ -175,11 +154,7 @@ static int read_request_line(struct fb_http1_parser *parser, struct fb_str head,
         return fb_http1_fail(parser, 501, FB_E_UNSUPPORTED);
     }
     ret_head->method = fb_method_from(ret_head->method_text);
-    if (!read_target(ret_head)) {
-        return fb_http1_fail(parser, 400, FB_E_MALFORMED);
-    }
-    bool is_known = ret_head->method != FB_METHOD_OTHER || is_in_use(ret_head->method_text);
-    return is_known ? FB_OK : fb_http1_fail(parser, 501, FB_E_UNSUPPORTED);
+    return read_target(ret_head) ? FB_OK : fb_http1_fail(parser, 400, FB_E_MALFORMED);
 }
 
 /* Settles the host: exactly one Host in HTTP/1.1, overruled by the target. */

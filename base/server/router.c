@@ -211,6 +211,10 @@ static void answer_unmatched(struct fb_router *router, struct fb_exchange *excha
     struct fb_header header = {FB_STR("Allow"), allow};
     struct fb_response response = {.status = 204, .headers = &header, .n_headers = 1};
 
+    if (request->method == FB_METHOD_OTHER) {
+        fb_exchange_problem(exchange, 501, NULL, "This method is not known here.");
+        return;
+    }
     if (allow.len == 0) {
         fb_exchange_problem(exchange, 404, NULL, "There is nothing at this path.");
         return;

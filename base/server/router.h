@@ -5,7 +5,8 @@
  * segment, percent-decoded for the handler) or, last, `{name...}` (the rest,
  * not decoded). Literal segments win over names. HEAD falls back to GET. A path
  * that matches with another method answers 405 with Allow; OPTIONS is answered
- * with Allow; no match answers 404; both as problem details.
+ * with Allow; no match answers 404; FB_METHOD_OTHER answers 501 at any path; what
+ * is refused has problem details.
  *
  * Handlers come in two kinds: `handle` runs on the loop and must not block;
  * `call` is plain blocking code that runs on the pool, after the server has

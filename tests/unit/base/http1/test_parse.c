@@ -251,14 +251,15 @@ static void other_versions_and_tunnels_are_unsupported(void **state)
     assert_int_equal(f->parser.status, 501);
 }
 
-static void unknown_methods_are_unsupported(void **state)
+static void any_token_is_a_method(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(request(f, "BREW / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_E_UNSUPPORTED);
-    assert_int_equal(f->parser.status, 501);
-    assert_int_equal(request(f, "get / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_E_UNSUPPORTED);
-    assert_int_equal(f->parser.status, 501);
+    assert_int_equal(request(f, "BREW / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_OK);
+    assert_int_equal(f->request.head.method, FB_METHOD_OTHER);
+    assert_true(fb_str_equal(f->request.head.method_text, FB_STR("BREW")));
+    assert_int_equal(request(f, "get / HTTP/1.1\r\nHost: a\r\n\r\n"), FB_OK);
+    assert_int_equal(f->request.head.method, FB_METHOD_OTHER);
 }
 
 static void what_is_unusual_and_clear_is_taken(void **state)
@@ -432,7 +433,7 @@ int main(void)
         TEST(keep_alive_follows_the_version),
         TEST(ambiguous_requests_are_refused),
         TEST(other_versions_and_tunnels_are_unsupported),
-        TEST(unknown_methods_are_unsupported),
+        TEST(any_token_is_a_method),
         TEST(what_is_unusual_and_clear_is_taken),
         TEST(expectations_are_told_apart),
         TEST(limits_hold_to_the_byte),

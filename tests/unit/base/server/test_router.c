@@ -165,6 +165,19 @@ static void another_method_gets_405_with_allow(void **state)
     assert_true(wire_has(&f->wire, "application/problem+json"));
 }
 
+static void a_method_that_nobody_knows_gets_501(void **state)
+{
+    static const char *const requests[] = {REQUEST("BREW", "/videos/7"), REQUEST("get", "/none"),
+                                           REQUEST("PROPFIND", "/videos/7")};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < FB_ARRAY_LEN(requests); i++) {
+        fb_buf_clear(&f->wire.received);
+        wire_send(&f->wire, requests[i]);
+        assert_true(wire_has(&f->wire, "HTTP/1.1 501 "));
+    }
+}
+
 static void options_are_answered(void **state)
 {
     struct fixture *f = *state;
@@ -257,6 +270,7 @@ int main(void)
         TEST(paths_find_their_handlers),
         TEST(other_paths_are_not_found),
         TEST(another_method_gets_405_with_allow),
+        TEST(a_method_that_nobody_knows_gets_501),
         TEST(options_are_answered),
         TEST(a_bad_escape_gets_400),
         TEST(a_blocking_handler_gets_the_content),
