@@ -3,7 +3,7 @@
 #include "base/core/alloc.h"
 #include "base/core/buf.h"
 #include "base/core/err.h"
-#include "base/loop/file_reader.h"
+#include "base/loop/ahead_reader.h"
 #include "origin/catalog/files.h"
 #include "origin/objects/objects.h"
 
@@ -248,10 +248,10 @@ struct fb_reader *origin_whole_reader_open(struct fb_loop *loop, struct fb_pool 
                                            struct origin_whole *whole, uint64_t offset,
                                            uint64_t length)
 {
-    return fb_read_ahead_open(loop, pool,
-                              &(struct fb_read_source){.ctx = whole,
-                                                       .read = source_read,
-                                                       .done = source_done,
-                                                       .piece_bytes = ORIGIN_OBJECT_READ},
-                              offset, length);
+    return fb_ahead_reader_open(loop, pool,
+                                &(struct fb_ahead_source){.ctx = whole,
+                                                          .read = source_read,
+                                                          .done = source_done,
+                                                          .piece_bytes = ORIGIN_OBJECT_READ},
+                                offset, length);
 }

@@ -1,6 +1,7 @@
 #include "origin/objects/reader.h"
 
 #include "base/core/alloc.h"
+#include "base/loop/ahead_reader.h"
 #include "base/loop/file_reader.h"
 #include "base/sys/file.h"
 
@@ -28,10 +29,10 @@ struct fb_reader *origin_object_reader_open(struct fb_loop *loop, struct fb_pool
     struct origin_object *taken = FB_NEW(struct origin_object);
     *taken = *object;
     *object = (struct origin_object){.fd = -1};
-    return fb_read_ahead_open(loop, pool,
-                              &(struct fb_read_source){.ctx = taken,
-                                                       .read = object_read,
-                                                       .done = object_done,
-                                                       .piece_bytes = ORIGIN_OBJECT_READ},
-                              offset, length);
+    return fb_ahead_reader_open(loop, pool,
+                                &(struct fb_ahead_source){.ctx = taken,
+                                                          .read = object_read,
+                                                          .done = object_done,
+                                                          .piece_bytes = ORIGIN_OBJECT_READ},
+                                offset, length);
 }
