@@ -1,9 +1,8 @@
 /*
  * The index of a track that is read as one file: a `sidx` box (ISO/IEC 14496-12, 8.16.3), which
- * tells how long each segment is, in bytes and in time.
+ * tells how long each segment is, in bytes and in time. As delivery joins them:
  *
- *     init.mp4 │ index.sidx │ seg-00001.m4s │ seg-00002.m4s │ …      whole.mp4, as delivery joins
- * it
+ *     init.mp4 │ index.sidx │ seg-00001.m4s │ seg-00002.m4s │ …
  *
  * Every segment begins with a key picture, and the track is shown from 0. The box counts to 65535:
  * a longer track has several segments to each reference.

@@ -112,7 +112,6 @@ void origin_lease_request_init(struct lease_request *request, struct lease *leas
     origin_lease_request_add_header(request, FB_STR("Forebay-Lease"), fb_str_from(lease->lease));
 }
 
-/* The head of the answer stays in the arena until request_done(). */
 int origin_lease_request_run(struct lease_request *request)
 {
     struct fb_fetch *fetch = &request->trip.fetch;
@@ -137,7 +136,6 @@ static bool may_pass(int err)
            err == -EHOSTUNREACH || err == -ENETUNREACH || err == -EPIPE;
 }
 
-/* Whether to make attempt `n` (from 0) after one that ended with `err`; waits if so. */
 bool origin_lease_tries(struct lease *lease, uint32_t n, int err)
 {
     if (n == 0) {
