@@ -48,19 +48,26 @@ void fb_arena_reset(struct fb_arena *arena)
     fb_arena_done(arena);
 }
 
+static struct fb_arena_block *add_block(struct fb_arena *arena, size_t need)
+{
+    size_t size = arena_shares_blocks ? FB_MAX(need, (size_t)ARENA_BLOCK_BYTES) : need;
+    struct fb_arena_block *block = fb_alloc(sizeof(*block) + size);
+
+    block->size = size;
+    block->older = arena->blocks;
+    arena->blocks = block;
+    return block;
+}
+
 /* As fb_arena_alloc(), but what is there stays: a kept block holds the last exchange's bytes. */
-static void *take(struct fb_arena *arena, size_t size)
+static inline void *take(struct fb_arena *arena, size_t size)
 {
     size_t need =
         arena_shares_blocks ? (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1) : size;
-    size_t block_bytes = arena_shares_blocks ? FB_MAX(need, (size_t)ARENA_BLOCK_BYTES) : need;
     struct fb_arena_block *block = arena_shares_blocks ? arena->blocks : NULL;
 
     if (block == NULL || block->size - block->used < need) {
-        block = fb_alloc(sizeof(*block) + block_bytes);
-        block->size = block_bytes;
-        block->older = arena->blocks;
-        arena->blocks = block;
+        block = add_block(arena, need);
     }
     void *piece = block->bytes + block->used;
     block->used += need;

@@ -24,6 +24,7 @@ enum {
     HTTP2_MAX_FRAMES_BYTES = 32 * 1024, /* of frames without content in one gathering */
     HTTP2_MAX_CONTINUATIONS = 8,
     HTTP2_FIELD_MAX_NUMBER = 24,
+    HTTP2_MAX_KNOWN_HOST = 64,
     HTTP2_BOMB_FACTOR = 8, /* this many times the limit of a head ends the connection */
     HTTP2_N_STEPS = 16     /* of sizes of small blocks */
 };
@@ -63,6 +64,9 @@ struct fb_http2_session {
     bool is_client;
     bool has_settings;              /* of the server's, of a client */
     struct fb_http2_stream *newest; /* whose head comes, or came last; NULL: none that lives */
+
+    char host[HTTP2_MAX_KNOWN_HOST]; /* the last that was found valid, or empty */
+    size_t n_host;
 
     /* Heads of responses. */
     struct fb_hpack hpack;
@@ -138,7 +142,8 @@ void fb_http2_request_field(struct fb_http2_session *session, struct fb_http2_st
                             struct fb_str name, struct fb_str value);
 
 /* The head is complete. */
-void fb_http2_request_finish(struct fb_http2_stream *stream, bool has_content);
+void fb_http2_request_finish(struct fb_http2_session *session, struct fb_http2_stream *stream,
+                             bool has_content);
 
 /* ---- response.c ---------------------------------------------------------- */
 

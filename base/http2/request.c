@@ -58,8 +58,25 @@ void fb_http2_request_field(struct fb_http2_session *session, struct fb_http2_st
 
 /* ---- the whole ----------------------------------------------------------- */
 
+/* Most requests of a connection are to one host. */
+static bool is_host(struct fb_http2_session *session, struct fb_str host)
+{
+    if (session->n_host > 0 &&
+        fb_str_equal(host, (struct fb_str){session->host, session->n_host})) {
+        return true;
+    }
+    if (!fb_host_is_valid(host)) {
+        return false;
+    }
+    if (host.len <= sizeof(session->host)) {
+        memcpy(session->host, host.ptr, host.len);
+        session->n_host = host.len;
+    }
+    return true;
+}
+
 /* Settles the host: `:authority`, or one Host, or both if they are the same. */
-static bool settle_host(struct fb_http2_stream *stream)
+static bool settle_host(struct fb_http2_session *session, struct fb_http2_stream *stream)
 {
     struct fb_request_head *head = &stream->request;
     struct fb_str host = fb_headers_find(&head->headers, FB_STR("host"));
@@ -74,7 +91,7 @@ static bool settle_host(struct fb_http2_stream *stream)
     } else {
         head->host = host;
     }
-    return fb_host_is_valid(head->host);
+    return is_host(session, head->host);
 }
 
 static bool settle_length(struct fb_http2_stream *stream, bool has_content)
@@ -106,7 +123,8 @@ static bool settle_expect(struct fb_http2_stream *stream)
 }
 
 /* What to refuse it with, or 0. */
-static unsigned check(struct fb_http2_stream *stream, bool has_content)
+static unsigned check(struct fb_http2_session *session, struct fb_http2_stream *stream,
+                      bool has_content)
 {
     struct fb_request_head *head = &stream->request;
 
@@ -114,13 +132,15 @@ static unsigned check(struct fb_http2_stream *stream, bool has_content)
         return 501;
     }
     if (!fb_is_token(head->method_text) || !fb_target_is_clean(head->target) ||
-        !fb_target_split(head) || !settle_host(stream) || !settle_length(stream, has_content)) {
+        !fb_target_split(head) || !settle_host(session, stream) ||
+        !settle_length(stream, has_content)) {
         return 400;
     }
     return settle_expect(stream) ? 0 : 417;
 }
 
-void fb_http2_request_finish(struct fb_http2_stream *stream, bool has_content)
+void fb_http2_request_finish(struct fb_http2_session *session, struct fb_http2_stream *stream,
+                             bool has_content)
 {
     struct fb_request_head *head = &stream->request;
 
@@ -132,7 +152,7 @@ void fb_http2_request_finish(struct fb_http2_stream *stream, bool has_content)
     }
     fb_buf_done(&stream->cookie);
     if (stream->status == 0) {
-        stream->status = check(stream, has_content);
+        stream->status = check(session, stream, has_content);
     }
     stream->has_all_content = !has_content;
 }

@@ -11,6 +11,7 @@
 
 enum {
     STATUS_OK = 0x88,
+    LINE_MARKS = 4,         /* what a line of HTTP/1 has besides the name and the value */
     MAX_FRAME_BYTES = 16384 /* that every client takes */
 };
 
@@ -26,6 +27,8 @@ static void put_fields(struct fb_http2_session *session, struct fb_http2_stream 
         at = fb_hpack_put_status(at, 100);
     } else {
         at = fb_hpack_put_status(at, stream->status_out);
+        at = fb_hpack_put_lines(&session->hpack, at, stream->lines_out, stream->lined_out,
+                                stream->n_lined_out);
         for (size_t i = 0; i < stream->n_fields_out; i++) {
             at = fb_hpack_put(&session->hpack, at, &stream->fields_out[i]);
         }
@@ -152,12 +155,15 @@ static void note_field(struct fb_http2_stream *stream, struct fb_header *fields,
 /* Notes the fields that may be sent. */
 static void note_fields(struct fb_http2_stream *stream, const struct fb_http2_response *response)
 {
-    size_t max_fields = response->n_headers + response->n_extra + 1;
+    size_t max_fields = response->n_headers - response->n_lines + response->n_extra + 1;
     struct fb_header *fields = fb_arena_alloc(stream->arena, max_fields * sizeof(*fields));
 
+    stream->lines_out = response->lines;
+    stream->lined_out = response->headers;
+    stream->n_lined_out = response->n_lines;
     stream->n_fields_out = 0;
-    stream->room_out = 0;
-    for (size_t i = 0; i < response->n_headers; i++) {
+    stream->room_out = response->lines.len + response->n_lines * (FB_HPACK_FIELD_ROOM - LINE_MARKS);
+    for (size_t i = response->n_lines; i < response->n_headers; i++) {
         const struct fb_header *header = &response->headers[i];
         if (i < response->n_checked || fb_header_may_be_sent(header)) {
             struct fb_header trimmed = {header->name, fb_str_trim(header->value)};
@@ -185,6 +191,7 @@ void fb_http2_respond(struct fb_http2_session *session, struct fb_http2_stream *
     int err = NGHTTP2_ERR_FRAME_SIZE_ERROR;
 
     FB_REQUIRE(!stream->is_closed);
+    FB_REQUIRE(response->n_lines <= response->n_checked);
     stream->body = response->body;
     stream->length = response->length;
     note_fields(stream, response);

@@ -116,7 +116,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
         return 0;
     }
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        fb_http2_request_finish(stream, !is_last);
+        fb_http2_request_finish(session, stream, !is_last);
         session->events.requested(session->ctx, stream);
     } else if (is_last && (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS)) {
         stream->has_all_content = true;

@@ -80,7 +80,10 @@ struct fb_http2_stream {
 
     /* Private to base/http2. */
     struct fb_buf cookie;
-    const struct fb_header *fields_out; /* of the head that is to be sent; in `arena` */
+    struct fb_str lines_out;           /* of the head that is to be sent, at first */
+    const struct fb_header *lined_out; /* the same as fields */
+    size_t n_lined_out;
+    const struct fb_header *fields_out; /* all others; in `arena` */
     size_t n_fields_out;
     unsigned status_out;                            /* 0 once it is gathered */
     bool has_continue;                              /* a status of 100 is to be sent before */
@@ -169,7 +172,11 @@ struct fb_http2_response {
     const struct fb_header *headers; /* as for HTTP/1; names in any case; the array is copied, its
                                       * bytes stay as long as the stream's arena */
     size_t n_headers;
-    size_t n_checked;              /* of these, the first: fb_header_may_be_sent() is known */
+    size_t n_checked; /* of these, the first: fb_header_may_be_sent() is known */
+    /* So many of these, checked, as HTTP/1 writes them: lines with CRLF; or empty. That part of the
+     * array is not copied: it stays as its bytes do. */
+    struct fb_str lines;
+    size_t n_lines;
     const struct fb_header *extra; /* such as Date; checked; their bytes stay for ever */
     size_t n_extra;
     bool says_length;       /* Content-Length: `length` */

@@ -225,6 +225,8 @@ void fb_h2_respond(struct fb_exchange *exchange, const struct fb_response *respo
         .headers = response->headers,
         .n_headers = response->n_headers,
         .n_checked = response->n_checked,
+        .lines = response->lines,
+        .n_lines = response->n_lines,
         .extra = extra,
     };
 

@@ -385,6 +385,27 @@ static void heads_of_many_frames_are_whole(void **state)
     assert_int_equal(f->n_ended, 2);
 }
 
+static void fields_that_are_lines_as_well_are_sent_once(void **state)
+{
+    static const struct fb_header headers[] = {{FB_STR("ETag"), FB_STR("\"1\"")},
+                                               {FB_STR("Vary"), FB_STR("Accept")},
+                                               {FB_STR("Age"), FB_STR("7")}};
+    struct fixture *f = *state;
+
+    receive(f, FB_STR(WIDE GET("\1") GET("\3") GET("\5")));
+    for (size_t i = 0; i < 3; i++) {
+        struct fb_http2_response response = {.status = 404,
+                                             .headers = headers,
+                                             .n_headers = FB_ARRAY_LEN(headers),
+                                             .n_checked = FB_ARRAY_LEN(headers),
+                                             .lines = FB_STR("ETag: \"1\"\r\nVary: Accept\r\n"),
+                                             .n_lines = 2};
+        fb_http2_respond(f->session, &f->streams[i].part, &response);
+    }
+    assert_int_equal(read_heads(f, 4096), 3 * (1 + 3));
+    assert_int_equal(f->n_closed, 3);
+}
+
 static void a_client_chooses_how_much_it_remembers(void **state)
 {
     struct fixture *f = *state;
@@ -440,6 +461,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_while_content_is_gathered_keeps_what_was, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(heads_of_many_frames_are_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fields_that_are_lines_as_well_are_sent_once, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_client_chooses_how_much_it_remembers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_head_of_any_length_that_an_upstream_may_send_is_sent,
                                         set_up, tear_down),
