@@ -32,17 +32,27 @@ int origin_conf_probe_web(const char *path, struct fb_diag *diag)
     return origin_conf_probe_read(page.ptr, diag);
 }
 
+static bool begins_with(struct fb_str value, struct fb_str scheme)
+{
+    return fb_str_starts_with(value, scheme) && value.len > scheme.len;
+}
+
 int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag)
 {
-    static const struct fb_str schemes[] = {FB_STR("file:"), FB_STR("s3://")};
-
-    for (size_t i = 0; i < FB_ARRAY_LEN(schemes); i++) {
-        if (fb_str_starts_with(value, schemes[i]) && value.len > schemes[i].len) {
-            return FB_OK;
-        }
+    if (begins_with(value, FB_STR("file:")) || begins_with(value, FB_STR("s3://"))) {
+        return FB_OK;
     }
     return fb_diag_set(diag, FB_E_MALFORMED,
                        "file:<folder> or s3://<bucket>[/<prefix>] is expected");
+}
+
+int origin_conf_check_folder(struct fb_str value, struct fb_diag *diag)
+{
+    if (begins_with(value, FB_STR("file:"))) {
+        return FB_OK;
+    }
+    return fb_diag_set(diag, FB_E_MALFORMED,
+                       "file:<folder> is expected; what lies elsewhere comes by way of the origin");
 }
 
 /* What a header field can carry, and long enough not to be guessed. */

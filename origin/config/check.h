@@ -9,6 +9,8 @@
 
 int origin_conf_check_url(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_objects(struct fb_str value, struct fb_diag *diag);
+/* Objects of a worker: it has no keys of a bucket. */
+int origin_conf_check_folder(struct fb_str value, struct fb_diag *diag);
 int origin_conf_check_token(struct fb_str value, struct fb_diag *diag);
 
 /* For a file that is read at the start. */

@@ -292,9 +292,23 @@ static const struct fb_conf_item origin_items[] = {
     {0},
 };
 
+static int check_origin(const void *conf, struct fb_diag *diag)
+{
+    const struct origin_conf *origin = conf;
+
+    if (fb_str_starts_with(origin->objects, FB_STR("s3://")) &&
+        (origin->s3.endpoint.len == 0 || origin->s3.credentials.len == 0)) {
+        int err = fb_diag_set(diag, FB_E_MALFORMED,
+                              "a bucket wants s3.endpoint and s3.credentials beside it");
+        return fb_diag_blame(diag, err, &origin->objects);
+    }
+    return FB_OK;
+}
+
 const struct fb_conf_section origin_conf_section = {
     .name = "origin.yaml",
     .help = "The configuration of `forebay-origin`.",
     .size = sizeof(struct origin_conf),
     .items = origin_items,
+    .check = check_origin,
 };

@@ -21,9 +21,9 @@ static const struct fb_conf_item worker_items[] = {
     {"worker_token", FB_CONF_STRING, AT(origin_worker_conf, worker_token), .max = 256,
      .is_secret = true, .is_required = true, .check = origin_conf_check_token,
      .help = "As in origin.yaml: who knows it may take tasks."},
-    {"objects", FB_CONF_STRING, AT(origin_worker_conf, objects), .check = origin_conf_check_objects,
-     .help = "Uploads and media, where this machine has them as the origin does. Without it, they "
-             "come and go by way of the origin."},
+    {"objects", FB_CONF_STRING, AT(origin_worker_conf, objects), .check = origin_conf_check_folder,
+     .help = "file:<folder>: uploads and media, where this machine has them as the origin does. "
+             "Without it, they come and go by way of the origin."},
     {"scratch", FB_CONF_PATH, AT(origin_worker_conf, scratch), .preset = "scratch",
      .help = "A folder for work under way, emptied at start; of this worker alone."},
     {"cache", FB_CONF_SIZE, AT(origin_worker_conf, cache), .min = 0, .max = INT64_MAX,

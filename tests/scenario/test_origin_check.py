@@ -31,6 +31,17 @@ def test_a_file_that_is_not_there_is_told_with_its_place(lab, program, text, tol
     assert ran.returncode == 2 and re.search(rf"conf\.yaml:{told} 'gone", ran.stderr), ran.stderr
 
 
+@pytest.mark.parametrize("program, text, told", [
+    ("forebay-origin", ORIGIN + "objects: s3://films\n", "3:10: a bucket wants s3.endpoint"),
+    ("forebay-origin", ORIGIN + "objects: s3://films\ns3: {endpoint: 'http://s3.example'}\n",
+     "3:10: a bucket wants s3.endpoint and s3.credentials"),
+    ("forebay-worker", WORKER + "objects: s3://films\n", "3:10: 'objects': file:<folder> is expected"),
+])
+def test_a_bucket_without_keys_to_it_is_told(lab, program, text, told):
+    ran = check(lab, program, text)
+    assert ran.returncode == 2 and f"conf.yaml:{told}" in ran.stderr, ran.stderr
+
+
 @pytest.mark.parametrize("program, text", [("forebay-origin", ORIGIN), ("forebay-worker", WORKER)])
 def test_what_a_start_makes_need_not_be_there(lab, program, text):
     before = sorted(lab.dir.iterdir())
