@@ -95,7 +95,7 @@ static void json_request(struct json_line *line, const struct edge_access_entry 
     json_text(line, "method", entry->request->method_text, NAME_MAX_BYTES);
     json_text(line, "host", entry->request->host, NAME_MAX_BYTES);
     json_optional(line, "site", entry->site);
-    fb_buf_append(&target, entry->request->path);
+    edge_access_path(&target, entry->request->path);
     size_t path_len = target.len;
     fb_buf_append_byte(&target, '?');
     entry_query(&target, entry, view);
@@ -172,6 +172,7 @@ void edge_access_w3c(struct fb_buf *buf, const struct edge_access_entry *entry,
                      const struct edge_access_view *view)
 {
     FB_AUTO(fb_buf_done) struct fb_buf query = {0};
+    FB_AUTO(fb_buf_done) struct fb_buf path = {0};
     char time[FB_TIMESTAMP_MAX];
     char client[FB_NETWORK_TEXT_MAX];
     uint64_t us = entry->duration_ns / NS_PER_US;
@@ -182,7 +183,8 @@ void edge_access_w3c(struct fb_buf *buf, const struct edge_access_entry *entry,
     w3c_column(buf, entry->request->method_text);
     w3c_column(buf, entry->request->host);
     fb_buf_append_byte(buf, ' ');
-    edge_access_column(buf, entry->request->path, EDGE_ACCESS_TEXT_MAX);
+    edge_access_path(&path, entry->request->path);
+    edge_access_column(buf, fb_buf_str(&path), EDGE_ACCESS_TEXT_MAX);
     entry_query(&query, entry, view);
     fb_buf_append_byte(buf, ' ');
     edge_access_column(buf, fb_buf_str(&query), EDGE_ACCESS_TEXT_MAX);

@@ -7,6 +7,40 @@
 
 enum { TEXT_DEL = 0x7f, TEXT_C1_LEAD = 0xc2, TEXT_C1_END = 0xa0 };
 
+/* ---- paths ----------------------------------------------------------------- */
+
+/* A site with `access` takes out its own tokens; those of others come by here. */
+static bool text_is_token(struct fb_str segment)
+{
+    FB_AUTO(fb_buf_done) struct fb_buf decoded = {0};
+    struct fb_str part = FB_STR_NONE;
+    bool has_signature = false;
+
+    if (segment.len == 0 || fb_text_percent_decode(&decoded, segment) < 0) {
+        return false;
+    }
+    struct fb_str rest = fb_buf_str(&decoded);
+    if (!fb_str_starts_with(rest, FB_STR("kid="))) {
+        return false;
+    }
+    while (!has_signature && fb_str_cut(&rest, '~', &part)) {
+        has_signature = fb_str_starts_with(part, FB_STR("hmac="));
+    }
+    return has_signature;
+}
+
+void edge_access_path(struct fb_buf *buf, struct fb_str path)
+{
+    struct fb_str segment = fb_str_skip(path, 1);
+
+    segment = fb_str_first(segment, fb_str_find(segment, '/'));
+    if (text_is_token(segment)) {
+        fb_buf_append(buf, FB_STR("/-"));
+        path = fb_str_skip(path, 1 + segment.len);
+    }
+    fb_buf_append(buf, path);
+}
+
 /* ---- queries --------------------------------------------------------------- */
 
 static bool text_is_hidden(struct fb_str name, const struct edge_access_hiding *hiding)

@@ -17,6 +17,9 @@ struct edge_access_hiding {
     size_t n[2];
 };
 
+/* Appends a path, with "-" for a first segment that is a token, as signed URLs have it. */
+void edge_access_path(struct fb_buf *buf, struct fb_str path);
+
 /* Appends a query without CMCD, and with "-" for values that are hidden. */
 void edge_access_query(struct fb_buf *buf, struct fb_str query,
                        const struct edge_access_hiding *hiding);

@@ -175,6 +175,25 @@ static void tokens_are_not_shown(void **state)
     lacks(json(f), "secret");
 }
 
+static void a_token_in_the_path_is_not_shown(void **state)
+{
+    struct fixture *f = *state;
+
+    f->request.path = FB_STR("/kid=k1~exp=17~path=%2Fv%2F~hmac=5ec4e7/v/1.m4s");
+    has(json(f), "\"target\":\"/-/v/1.m4s\"");
+    has(w3c(f), " /-/v/1.m4s ");
+    f->request.path = FB_STR("/kid%3Dk1%7Ehmac%3D5ec4e7");
+    has(json(f), "\"target\":\"/-\"");
+    f->request.path = FB_STR("/kid=k1/v~hmac=5ec4e7/1.m4s");
+    has(json(f), "\"target\":\"/kid=k1/v~hmac=5ec4e7/1.m4s\"");
+    f->request.path = FB_STR("/%");
+    has(json(f), "\"target\":\"/%\"");
+    f->request.path = FB_STR("/");
+    has(json(f), "\"target\":\"/\"");
+    f->request.path = FB_STR("");
+    has(json(f), "\"target\":\"\"");
+}
+
 static void cmcd_is_shown_when_asked_for_and_never_in_the_query(void **state)
 {
     struct fixture *f = *state;
@@ -230,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_client_is_shown_as_much_as_was_asked_for, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(tokens_are_not_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_token_in_the_path_is_not_shown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cmcd_is_shown_when_asked_for_and_never_in_the_query, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(nothing_from_outside_ends_a_line_or_a_column, set_up,
