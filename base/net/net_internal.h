@@ -41,6 +41,7 @@ struct net_state {
     unsigned n_free;
     unsigned n_lent;
     unsigned n_lookups; /* of names, with libuv */
+    unsigned n_deep;    /* streams that may have much waiting in the kernel, or have yet */
 
     /* For one call: on the stack they would be made anew, with zeros, for each. */
     struct iovec vectors[FB_STREAM_MAX_PIECES];
@@ -84,6 +85,7 @@ struct tcp_stream {
     bool wants_shut;   /* after the write under way */
     bool denies_files; /* the kernel would not send one */
     bool is_deep;      /* fb_tcp_set_depth() was told so */
+    bool was_deep;     /* and told otherwise, but what waits may be as much yet */
 };
 
 /* A stream without a connection yet. */
@@ -96,6 +98,9 @@ void fb_tcp_write(struct fb_stream *stream, struct fb_stream_write *write);
 void fb_tcp_shut(struct fb_stream *stream);
 size_t fb_tcp_unsent(const struct fb_stream *stream);
 size_t fb_tcp_retract(struct fb_stream *stream);
+
+/* Of a stream that closes: others may have much waiting in its place. */
+void fb_tcp_leave_depth(struct tcp_stream *self);
 
 /* Finishes the write under way, if there is one. */
 void fb_tcp_end_write(struct tcp_stream *self, int result);

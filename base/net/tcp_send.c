@@ -214,20 +214,30 @@ static bool write_has_files(const struct fb_stream_write *write)
     return false;
 }
 
-/* Much of it waits in the kernel if it costs no copy, and the peer is quick. */
+/* Much of it waits in the kernel if it costs no copy, the peer is quick, and not too many are. */
 static void tcp_choose_depth(struct tcp_stream *self)
 {
-    if (self->n_write - self->n_taken < TCP_LONG_BYTES) {
+    if (self->was_deep || self->n_write - self->n_taken < TCP_LONG_BYTES) {
         return;
     }
     bool is_file = !self->denies_files && write_has_files(self->write);
-    if (!is_file && !self->is_deep) {
+    bool may_be_deep = self->is_deep || self->state->n_deep < TCP_DEPTH_MAX_QUICK;
+    if (!self->is_deep && !(is_file && may_be_deep)) {
         return;
     }
     bool is_deep = is_file && fb_tcp_is_quick(tcp_fd(self));
     if (is_deep != self->is_deep && fb_tcp_set_depth(tcp_fd(self), is_deep)) {
+        self->was_deep = self->is_deep;
         self->is_deep = is_deep;
+        self->state->n_deep += is_deep ? 1 : 0;
     }
+}
+
+void fb_tcp_leave_depth(struct tcp_stream *self)
+{
+    self->state->n_deep -= self->is_deep || self->was_deep ? 1 : 0;
+    self->is_deep = false;
+    self->was_deep = false;
 }
 
 /* Sends what the kernel takes of the write. */
@@ -274,6 +284,9 @@ static void on_tail_written(uv_write_t *request, int status)
     if (self->write == NULL) {
         return; /* closed meanwhile */
     }
+    if (self->was_deep) { /* there was room again, so no more waits than for anybody */
+        fb_tcp_leave_depth(self);
+    }
     if (status < 0 || self->n_taken == self->n_write) {
         fb_tcp_end_write(self, status);
     } else {
@@ -305,6 +318,10 @@ size_t fb_tcp_retract(struct fb_stream *stream)
     }
     size_t n_cut = self->n_write - self->n_taken;
     self->n_write = self->n_taken;
+    if (self->is_deep && fb_tcp_set_depth(tcp_fd(self), false)) {
+        self->is_deep = false;
+        self->was_deep = true;
+    }
     return n_cut;
 }
 

@@ -190,6 +190,7 @@ static void tcp_close(struct fb_stream *stream, bool is_reset)
         fb_op_finish(waiter, FB_E_CANCELED);
     }
     fb_tcp_end_write(self, FB_E_CANCELED);
+    fb_tcp_leave_depth(self);
     while (self->first != NULL) {
         struct net_block *block = self->first;
         self->first = block->next;
