@@ -6,6 +6,7 @@ import { keysOf, wordsOfKeyError } from "./keys.js";
 import { aWhile } from "./progress.js";
 import { offerQualities } from "./qualities.js";
 import { offerScrubbing } from "./scrub.js";
+import { isOwn } from "./session.js";
 import { offerTracks } from "./tracks.js";
 
 const RETRY_MS = 500, RETRY_MAX_MS = 2000;
@@ -89,7 +90,7 @@ export class Player {
 
     // The way to a private video is told to its owner; the media's URL bears a pass from there on.
     async authorise(request, url) {
-        if (new URL(url, location).pathname !== this.manifest) return;
+        if (!isOwn(url, this.manifest, location)) return;
         const token = await this.session.token();
         request.open("GET", url);
         if (token) request.setRequestHeader("Authorization", `Bearer ${token}`);

@@ -4,6 +4,12 @@ import { eventsOf } from "./events.js";
 const KEY = "forebay-session";
 const EARLY_MS = 5000; // a token that is about to expire is not worth sending
 
+// Whether `url` is that of `path` where the page at `here` is from: who is logged in is told to nobody else.
+export function isOwn(url, path, here) {
+    const { origin, pathname } = new URL(url, here);
+    return origin === new URL(here).origin && pathname === path;
+}
+
 // A sentence for people. `status` is the answer's, 0 where there was none.
 export class Refusal extends Error {
     constructor(status, detail) {

@@ -1,7 +1,7 @@
 // usage: node --test session.test.mjs
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Session } from "../../origin/web/session.js";
+import { Session, isOwn } from "../../origin/web/session.js";
 
 const answer = (status, body) => ({ status, ok: status < 300, json: async () => body });
 const tokens = (n) => ({ access_token: `a${n}`, refresh_token: `r${n}`, expires_in: 900 });
@@ -84,4 +84,13 @@ test("what the server says is what people read", async () => {
     await assert.rejects(session.ask("POST", "x", {}), /must not be empty/);
     const cut = new Session(storage(), async () => { throw new TypeError("network"); });
     await assert.rejects(cut.ask("GET", "x"), /cannot be reached/);
+});
+
+test("a playlist that names the same path elsewhere is not told who is logged in", () => {
+    const [here, path] = ["https://origin.example/watch/x", "/api/v1/videos/x/manifest"];
+    for (const url of [path, `${path}?CMCD=a`, `https://origin.example${path}`]) assert.equal(isOwn(url, path, here), true, url);
+    for (const url of [`https://edge.example${path}`, `//edge.example${path}`, `http://origin.example${path}`,
+        `https://origin.example:8443${path}`, `https://origin.example@edge.example${path}`, "/media/x"]) {
+        assert.equal(isOwn(url, path, here), false, url);
+    }
 });
