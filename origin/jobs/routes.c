@@ -5,6 +5,7 @@
 #include "base/json/json.h"
 #include "base/server/router.h"
 #include "origin/jobs/jobs_internal.h"
+#include "origin/model/text.h"
 
 enum { SMALL_BODY = 64 * 1024 };
 
@@ -82,6 +83,10 @@ static void call_take(void *ctx, struct fb_call *call)
     if (fb_json_read_str(body, "worker", ORIGIN_WORKER_NAME_MAX, &ask.worker, &diag) < 0 ||
         fb_json_read_str(body, "toolchain", ORIGIN_TOOLCHAIN_MAX, &ask.toolchain, &diag) < 0) {
         fb_call_problem(call, 400, NULL, "%s", diag.text);
+        return;
+    }
+    if (!origin_text_is_printable(ask.worker, false)) { /* operators see it */
+        fb_call_problem(call, 400, NULL, "'worker' must not have control characters.");
         return;
     }
     struct origin_task_source source = origin_jobs_source(jobs);

@@ -174,6 +174,8 @@ def test_tasks_are_for_those_who_know_the_token(lab):
     for token in (None, "x", TOKEN.replace(" ", "-") + "x"):
         assert call("POST", url, {"worker": "w"}, token).status == 401
     assert call("POST", url, ASK, TOKEN.replace(" ", "-")).status == 204
+    for name in ("a\nb", "\x1b[31m", "\u202ea"):
+        assert call("POST", url, {**ASK, "worker": name}, TOKEN.replace(" ", "-")).status == 400
     without = lab.origin(name="origin-2", workers=0, extra=QUICK)
     assert call("POST", without.url + "/internal/v1/tasks/take", {"worker": "w"}, "").status == 404
 
