@@ -60,7 +60,7 @@ struct origin_video_settings {
     const char *preset; /* of x264; others have their own for each */
     unsigned n_threads;
     unsigned key_period_ms; /* key frames are asked for at least this often */
-    bool is_continued;      /* something was shown before: the buffer model begins half full */
+    bool is_continued;      /* something was shown before: the buffer model begins as there */
     const AVFrame *like;    /* colours are described as here */
 };
 

@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where a source chunk begins the buffer is as full as it was before, which nobody knows: the
- * middle keeps both a burst and a dip from being seen. */
-#define VBV_HALF "0.5"
+/* Where a source chunk begins the buffer is as full as it was before, which nobody knows. A film
+ * that needs all of its rate keeps it at half, just before a key picture a little above: fuller,
+ * each border would take more than the rate gives; emptier, pictures after it would be worse. */
+#define VBV_BORDER "0.54"
 
 enum { AUDIO_BITS = 64000, ENCODER_NO_GOP = 1 << 20 };
 
@@ -59,7 +60,7 @@ static AVDictionary *encoder_x264(const struct origin_video_settings *settings,
      * does: once in a great while a frame of 1 MB is never freed. Without that thread the encoder
      * looks ahead itself, and finds the same. */
     av_dict_set(&options, "x264-params",
-                settings->is_continued ? "open-gop=0:sync-lookahead=0:vbv-init=" VBV_HALF
+                settings->is_continued ? "open-gop=0:sync-lookahead=0:vbv-init=" VBV_BORDER
                                        : "open-gop=0:sync-lookahead=0",
                 0);
     return options;
@@ -81,7 +82,7 @@ static AVDictionary *encoder_x265(const struct origin_video_settings *settings,
                    "frame-threads=1:const-vbv=1:pools=%u:vbv-maxrate=%u:vbv-bufsize=%u%s",
                    encoder->gop_size, settings->n_threads, settings->rung.max_rate / BITS_PER_KBIT,
                    settings->rung.buffer / BITS_PER_KBIT,
-                   settings->is_continued ? ":vbv-init=" VBV_HALF : "");
+                   settings->is_continued ? ":vbv-init=" VBV_BORDER : "");
     encoder->codec_tag = MKTAG('h', 'v', 'c', '1'); /* Apple's players take no other */
     av_dict_set(&options, "preset", settings->preset, 0);
     av_dict_set_int(&options, "crf", settings->crf, 0);

@@ -32,6 +32,7 @@ struct origin_picture {
 
     int64_t first;             /* place of the chunk */
     int64_t end;               /* the place after its last */
+    int64_t sent_end;          /* the place after the last that encoders look at */
     int64_t lead;              /* so many places before the chunk frames are shaped */
     AVFrame *shown;            /* owned; what the grid holds; NULL before the first */
     bool is_shown_sent;        /* to the renditions */
@@ -96,6 +97,8 @@ int origin_picture_new(const struct origin_picture_options *options,
     picture->shaped = origin_av_frame_new();
     picture->first = (int64_t)chunk->first_place;
     picture->end = (int64_t)(chunk->first_place + chunk->n_places);
+    bool is_last = options->chunk + 1 >= recipe->n_chunks;
+    picture->sent_end = picture->end + (is_last ? 0 : ORIGIN_PICTURE_RUN_OUT);
     picture->lead = origin_rate_index(picture->rate, ORIGIN_PICTURE_LEAD_US);
     picture->next_index = picture->first;
     for (unsigned i = 0; i < recipe->n_rungs; i++) {
@@ -161,6 +164,7 @@ static int picture_open_renditions(struct origin_picture *picture, const AVFrame
             .output_dir = picture->options.output_dir,
             .first_segment = recipe->chunks[picture->options.chunk].first_segment,
             .first_place = picture->first,
+            .end_place = picture->end,
             .like = like,
             .key = picture->options.key,
         };
@@ -193,11 +197,12 @@ static int picture_emit(struct origin_picture *picture, int64_t end, struct fb_d
     const struct origin_source_hooks *hooks = &picture->options.source->hooks;
     int err = FB_OK;
 
-    for (end = FB_MIN(end, picture->end); picture->next_index < end; picture->next_index++) {
+    for (end = FB_MIN(end, picture->sent_end); picture->next_index < end; picture->next_index++) {
         if (hooks->is_canceled != NULL && hooks->is_canceled(hooks->ctx)) {
             return fb_diag_set(diag, FB_E_CANCELED, "canceled");
         }
-        if (picture->storyboard != NULL) {
+        bool is_shown = picture->next_index < picture->end;
+        if (picture->storyboard != NULL && is_shown) {
             err = origin_storyboard_show(picture->storyboard, picture->shown,
                                          origin_rate_time_us(picture->rate, picture->next_index),
                                          diag);
@@ -210,7 +215,7 @@ static int picture_emit(struct origin_picture *picture, int64_t end, struct fb_d
         }
         origin_step_report(picture->options.progress,
                            (uint64_t)(picture->next_index - picture->first),
-                           (uint64_t)(picture->end - picture->first));
+                           (uint64_t)(picture->sent_end - picture->first));
     }
     return FB_OK;
 }
@@ -403,7 +408,7 @@ int origin_picture_push(struct origin_picture *picture, const AVPacket *packet,
 
 bool origin_picture_is_full(const struct origin_picture *picture)
 {
-    return picture->next_index >= picture->end;
+    return picture->next_index >= picture->sent_end;
 }
 
 static int picture_finish_lanes(struct origin_picture *picture, struct origin_part *part,
@@ -428,7 +433,7 @@ int origin_picture_finish(struct origin_picture *picture, struct origin_part *pa
     if (picture->shown == NULL) {
         return fb_diag_set(diag, FB_E_CORRUPT, "the video has no picture that we can read");
     }
-    int err = picture_emit(picture, picture->end, diag);
+    int err = picture_emit(picture, picture->sent_end, diag);
     if (err == FB_OK) {
         err = picture_finish_lanes(picture, part, diag);
     }

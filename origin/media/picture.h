@@ -9,7 +9,7 @@
  * The grid holds one picture and repeats or drops it, so that every place of the
  * chunk has one: the last that was due by then, be it from before the chunk. So
  * decoding begins at a key picture before it, and what lies before is neither
- * shaped nor shown but for the last.
+ * shaped nor shown but for the last. It ends a little after it.
  *
  * Ownership  new → free. Source and recipe are borrowed until freed.
  * Threads    One at a time; each rendition is made on a thread of its own.
@@ -31,6 +31,10 @@ struct origin_step_progress;
 
 /* Filters that look at neighbours are warmed up for so long before a chunk. */
 enum { ORIGIN_PICTURE_LEAD_US = 500000 };
+
+/* So many places after a chunk its encoders look at and do not write: they keep bits for the key
+ * picture there, as they would in the whole. As many as x264 looks ahead with `veryfast`. */
+enum { ORIGIN_PICTURE_RUN_OUT = 10 };
 
 struct origin_picture_options {
     const struct origin_source *source;
@@ -54,7 +58,7 @@ void origin_picture_free(struct origin_picture *picture); /* accepts NULL */
 FB_MUST_CHECK int origin_picture_push(struct origin_picture *picture, const AVPacket *packet,
                                       struct fb_diag *diag);
 
-/* True once every place has its picture: nothing more need be pushed. */
+/* True once every place and the run-out have their pictures: nothing more need be pushed. */
 bool origin_picture_is_full(const struct origin_picture *picture);
 
 /* Holds the last picture to the chunk's end, writes everything out and tells of it

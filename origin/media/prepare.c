@@ -24,7 +24,7 @@
 enum { HASH_BYTES = 1 << 20, FIRST_PICTURE_MAX_PACKETS = 2000, POSTER_SHARE = 10 };
 
 /* Counts up when our own code, with the same recipe, gives other bytes than before. */
-#define PREPARE_OURS "steps 2"
+#define PREPARE_OURS "steps 3"
 
 struct prepare {
     const struct origin_prepare_options *options;

@@ -15,6 +15,10 @@ struct origin_rendition_maker {
     struct origin_rung rung;
     struct origin_ratio rate;
     unsigned key_period_ms;
+    int64_t end_place;
+    bool
+        may_stop; /* the encoder frees pictures that it never encoded: libx265's wrapper does not */
+    bool is_full; /* all before end_place is written */
     struct origin_output output;
     AVCodecContext *encoder;            /* owned */
     struct origin_segmenter *segmenter; /* owned */
@@ -71,6 +75,8 @@ int origin_rendition_new(const struct origin_rendition_options *options, struct 
                                        .buffer = rung->buffer};
     maker->rate = (struct origin_ratio){(int)recipe->rate_num, (int)recipe->rate_den};
     maker->key_period_ms = recipe->request.segment_ms / 2;
+    maker->end_place = options->end_place;
+    maker->may_stop = rung->codec == ORIGIN_RECIPE_H264;
     maker->output = ORIGIN_OUTPUT_NONE;
     maker->last = origin_av_frame_new();
     maker->packet = origin_av_packet_new();
@@ -123,6 +129,10 @@ static int rendition_drain(struct origin_rendition_maker *maker, struct fb_diag 
         if (err < 0) {
             return fb_diag_set(diag, err, "encode the picture: %s", fb_err_text(err));
         }
+        if (maker->is_full || maker->packet->pts >= maker->end_place) {
+            maker->is_full = true; /* the first is a key picture: none before it follows */
+            continue;
+        }
         maker->packet->duration = 1;
         err = origin_segmenter_write(maker->segmenter, maker->packet, diag);
         if (err < 0) {
@@ -143,6 +153,9 @@ static int rendition_keep(struct origin_rendition_maker *maker, const AVFrame *f
 int origin_rendition_push(struct origin_rendition_maker *maker, const AVFrame *frame, int64_t index,
                           struct fb_diag *diag)
 {
+    if (maker->is_full && maker->may_stop) {
+        return FB_OK;
+    }
     int err = frame != NULL ? rendition_keep(maker, frame, diag) : FB_OK;
     if (err < 0) {
         return err;
@@ -159,6 +172,9 @@ int origin_rendition_push(struct origin_rendition_maker *maker, const AVFrame *f
 
 int origin_rendition_finish(struct origin_rendition_maker *maker, struct fb_diag *diag)
 {
+    if (maker->is_full && maker->may_stop) {
+        return origin_segmenter_finish(maker->segmenter, diag);
+    }
     int averr = avcodec_send_frame(maker->encoder, NULL);
     if (averr < 0) {
         return origin_av_fail(diag, averr, "encode the picture");

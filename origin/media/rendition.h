@@ -22,6 +22,8 @@ struct origin_rendition_options {
     const char *output_dir;
     uint32_t first_segment;
     int64_t first_place;
+    int64_t end_place;   /* from here on pictures are looked at by the encoder and not written; a
+                            key picture if any is pushed */
     const AVFrame *like; /* a picture as it will be pushed; needed for the call alone */
     const struct origin_content_key *key; /* NULL: in the clear */
 };
