@@ -4,6 +4,7 @@
 #include "base/core/check.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "origin/catalog/view_reports.h"
 #include "origin/catalog/watch_events.h"
 #include "origin/views/fold.h"
 #include "origin/views/views_internal.h"
@@ -88,7 +89,7 @@ int origin_views_prune(struct origin_views *views)
     size_t n = 0;
 
     int err = origin_catalog_view_slots_prune(views->options.catalog, PRUNE_BATCH, &n);
-    if (err < 0) {
+    if (err < 0 || (err = origin_catalog_view_reports_prune(views->options.catalog)) < 0) {
         return err;
     }
     return origin_catalog_watch_prune(views->options.catalog, now_ms - EVENTS_KEPT_MS, PRUNE_BATCH,
