@@ -27,10 +27,6 @@ enum {
 
 #define DEFAULT_KEEP_FAILED_MS (14ULL * 24 * 3600 * 1000)
 
-/* As its creator reads it. */
-static const char lost[] =
-    "Processing this video was interrupted again and again. Please upload it once more.";
-
 #define KIND(kind_, name_)                                                               \
     [ORIGIN_JOBS_METRIC_DONE + (kind_)] = {"origin_tasks_done_total", FB_METRIC_COUNTER, \
                                            "kind=\"" name_ "\"", "Tasks that were done."}
@@ -111,7 +107,7 @@ static struct origin_job_rules rules_of(const struct origin_jobs_options *option
         .backoff_ms = or_default(options->backoff_ms, DEFAULT_BACKOFF_MS),
         .max_backoff_ms = or_default(options->max_backoff_ms, DEFAULT_MAX_BACKOFF_MS),
         .jitter = JITTER,
-        .lost = lost,
+        .lost = origin_jobs_sentence(ORIGIN_REASON_LEASE_LOST),
         .keeps_original = !options->drops_original,
         .keep_replaced_ms = (int64_t)options->keep_replaced_ms,
     };
@@ -173,7 +169,8 @@ int origin_jobs_check_options(const struct origin_jobs *jobs, const struct fb_js
     return origin_request_override(options, &request, diag);
 }
 
-struct origin_request origin_jobs_request(const struct origin_jobs *jobs, struct fb_str options)
+/* The site's request with what the creator chose, JSON; "" has chosen nothing. */
+static struct origin_request request_of(const struct origin_jobs *jobs, struct fb_str options)
 {
     struct origin_request request = jobs->options.request;
     FB_AUTO(fb_json_freep) struct fb_json *chosen = NULL;
@@ -185,6 +182,7 @@ struct origin_request origin_jobs_request(const struct origin_jobs *jobs, struct
     return request;
 }
 
+/* Adds to `request` which subtitles there are. */
 static int job_add(struct origin_jobs *jobs, struct origin_job_new *job,
                    struct origin_request *request, bool *ret_is_new)
 {
@@ -229,11 +227,7 @@ int origin_jobs_queue(struct origin_jobs *jobs, const struct origin_id *video, s
     if (err < 0) {
         return err;
     }
-    struct origin_request request = origin_jobs_request(jobs, about.options);
-    err = origin_catalog_subtitle_ask(jobs->options.catalog, video, &request);
-    if (err < 0) {
-        return err;
-    }
+    struct origin_request request = request_of(jobs, about.options);
     struct origin_job_new job = {
         .video = *video, .source = source, .priority = priority_of(jobs, &about.owner)};
     return job_add(jobs, &job, &request, ret_is_new);
@@ -252,11 +246,7 @@ int origin_jobs_remake(struct origin_jobs *jobs, const struct origin_id *video)
         (err = origin_objects_stat(jobs->options.objects, fb_str_from(source), &object)) < 0) {
         return err;
     }
-    struct origin_request request = origin_jobs_request(jobs, about.options);
-    err = origin_catalog_subtitle_ask(jobs->options.catalog, video, &request);
-    if (err < 0) {
-        return err;
-    }
+    struct origin_request request = request_of(jobs, about.options);
     /* What is there in full is not replaced by less of it. */
     request.early_ready = request.early_ready && about.version.ptr == NULL;
     struct origin_job_new job = {.video = *video,

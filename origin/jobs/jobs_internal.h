@@ -81,8 +81,8 @@ void origin_jobs_store_workers(const struct origin_jobs *jobs, struct fb_json *r
 
 /* ---- */
 
-/* The site's request with what the creator chose, JSON; "" has chosen nothing. */
-struct origin_request origin_jobs_request(const struct origin_jobs *jobs, struct fb_str options);
+/* What a creator reads of a reason that nobody has better words for. */
+const char *origin_jobs_sentence(enum origin_task_reason reason);
 
 /* As struct origin_task_source says; `ctx` is the jobs. */
 int origin_jobs_finish(void *ctx, const struct origin_task *told, struct fb_str text);

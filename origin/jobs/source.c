@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a creator reads of a reason that the worker has no words for. */
 static const char *const sentences[ORIGIN_N_REASONS] = {
     [ORIGIN_REASON_INPUT] = "This file cannot be read as a video.",
     [ORIGIN_REASON_CODEC] = "This video could not be converted. Another export of it may work.",
@@ -31,6 +30,11 @@ static const char *const sentences[ORIGIN_N_REASONS] = {
     [ORIGIN_REASON_MISSING] =
         "Something on our side went wrong while processing this video. Please try again later.",
 };
+
+const char *origin_jobs_sentence(enum origin_task_reason reason)
+{
+    return sentences[reason];
+}
 
 void origin_jobs_sweep_gone(struct origin_jobs *jobs, const struct origin_id *id)
 {
@@ -156,7 +160,7 @@ static int source_fail(void *ctx, const struct origin_task *task,
     bool is_over = false;
 
     if (told.sentence.len == 0) {
-        told.sentence = fb_str_from(sentences[told.reason]);
+        told.sentence = fb_str_from(origin_jobs_sentence(told.reason));
     }
     int err = origin_catalog_task_fail(jobs->options.catalog, &jobs->rules, task, &told, &is_over);
     if (err < 0) {
