@@ -11,7 +11,7 @@
 #include "origin/media/reader.h"
 #include "origin/media/sound.h"
 #include "origin/media/steps_internal.h"
-#include "origin/media/texts.h"
+#include "origin/media/text_tracks.h"
 #include "origin/media/timeline.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct tracks {
     struct origin_reader reader;
     struct origin_timeline timeline;
     struct origin_sound *sounds[ORIGIN_MEDIA_MAX_AUDIO]; /* owned */
-    struct origin_texts *texts;                          /* owned */
+    struct origin_text_tracks *texts;                    /* owned */
     AVPacket *packet;                                    /* owned, scratch */
 };
 
@@ -34,7 +34,7 @@ static void tracks_done(struct tracks *tracks)
     for (unsigned i = 0; i < ORIGIN_MEDIA_MAX_AUDIO; i++) {
         origin_sound_free(tracks->sounds[i]);
     }
-    origin_texts_free(tracks->texts);
+    origin_text_tracks_free(tracks->texts);
     origin_source_close(tracks->source);
     origin_output_done(&tracks->output);
     av_packet_free(&tracks->packet);
@@ -68,11 +68,11 @@ static int tracks_open_texts(struct tracks *tracks, struct fb_diag *diag)
     const struct origin_step_options *options = tracks->options;
     const struct origin_request *request = &tracks->recipe->request;
 
-    int err = origin_texts_new(tracks->source->format, &tracks->texts, diag);
+    int err = origin_text_tracks_new(tracks->source->format, &tracks->texts, diag);
     for (uint32_t i = 0;
          err == FB_OK && options->subtitle_paths != NULL && i < request->n_subtitles; i++) {
-        err = origin_texts_add_file(tracks->texts, options->subtitle_paths[i],
-                                    &request->subtitles[i], diag);
+        err = origin_text_tracks_add_file(tracks->texts, options->subtitle_paths[i],
+                                          &request->subtitles[i], diag);
     }
     return err;
 }
@@ -144,11 +144,11 @@ static int tracks_take_packet(struct tracks *tracks, struct fb_diag *diag)
             return origin_sound_push(tracks->sounds[i], packet, diag);
         }
     }
-    const AVStream *text = origin_texts_stream(tracks->texts, packet);
+    const AVStream *text = origin_text_tracks_stream(tracks->texts, packet);
     if (text != NULL) {
         /* Text comes now and then: its clock tells of no jumps. */
         origin_packet_shift(packet, text, tracks->timeline.shift_us - tracks->timeline.zero_us);
-        origin_texts_push(tracks->texts, packet);
+        origin_text_tracks_push(tracks->texts, packet);
     }
     return FB_OK;
 }
@@ -207,7 +207,7 @@ static int tracks_finish_texts(struct tracks *tracks, struct origin_part *part,
         .segment_ms = tracks->recipe->request.segment_ms,
         .duration_ms = tracks->recipe->duration_ms,
     };
-    return origin_texts_finish(tracks->texts, &options, part, diag);
+    return origin_text_tracks_finish(tracks->texts, &options, part, diag);
 }
 
 int origin_media_sound(const struct origin_step_options *options, struct origin_part *ret_part,

@@ -3,7 +3,7 @@
 #include "base/sys/file.h"
 #include "origin/media/output.h"
 #include "origin/media/subtitles.h"
-#include "origin/media/texts.h"
+#include "origin/media/text_tracks.h"
 #include "tests/support/test_folder.h"
 
 #include <setjmp.h>
@@ -199,7 +199,7 @@ static void what_a_container_says_is_shown_in_one_plain_line(void **state)
 static void texts_of_a_file_and_beside_it_become_tracks_of_a_part(void **state)
 {
     struct fixture *f = *state;
-    struct origin_texts *texts = NULL;
+    struct origin_text_tracks *texts = NULL;
     struct origin_part part = {0};
     struct fb_diag diag = {0};
     struct origin_subtitles_options options = {
@@ -213,33 +213,33 @@ static void texts_of_a_file_and_beside_it_become_tracks_of_a_part(void **state)
     AVStream *silent = avformat_new_stream(f->format, NULL);
     silent->codecpar->codec_type = AVMEDIA_TYPE_SUBTITLE;
     silent->codecpar->codec_id = AV_CODEC_ID_SUBRIP;
-    assert_int_equal(origin_texts_new(f->format, &texts, NULL), FB_OK);
+    assert_int_equal(origin_text_tracks_new(f->format, &texts, NULL), FB_OK);
 
     (void)snprintf(path, sizeof(path), "%s/upload", f->folder.path);
     assert_int_equal(fb_file_write(f->output.dir_fd, "upload",
                                    FB_STR("1\n00:00:01,000 --> 00:00:02,000\nHallo\n"), 0644, NULL),
                      FB_OK);
-    assert_int_equal(origin_texts_add_file(texts, path, &german, NULL), FB_OK);
-    assert_int_equal(origin_texts_add_file(texts, path, &other, NULL), FB_OK);
+    assert_int_equal(origin_text_tracks_add_file(texts, path, &german, NULL), FB_OK);
+    assert_int_equal(origin_text_tracks_add_file(texts, path, &other, NULL), FB_OK);
     assert_int_equal(
         fb_file_write(f->output.dir_fd, "upload", FB_STR("1\nnever\nHallo\n"), 0644, NULL), FB_OK);
-    assert_int_equal(origin_texts_add_file(texts, path, &german, &diag), FB_E_MALFORMED);
+    assert_int_equal(origin_text_tracks_add_file(texts, path, &german, &diag), FB_E_MALFORMED);
     assert_non_null(strstr(diag.text, "line 2"));
 
     AVPacket *packet = origin_av_packet_new();
     packet->stream_index = 7;
-    assert_null(origin_texts_stream(texts, packet));
+    assert_null(origin_text_tracks_stream(texts, packet));
     packet->stream_index = f->stream->index;
-    assert_ptr_equal(origin_texts_stream(texts, packet), f->stream);
+    assert_ptr_equal(origin_text_tracks_stream(texts, packet), f->stream);
     assert_int_equal(av_new_packet(packet, 2), 0);
     memcpy(packet->data, "Hi", 2);
     packet->stream_index = f->stream->index;
     packet->pts = 100;
     packet->duration = 100;
-    origin_texts_push(texts, packet);
+    origin_text_tracks_push(texts, packet);
     av_packet_free(&packet);
 
-    assert_int_equal(origin_texts_finish(texts, &options, &part, NULL), FB_OK);
+    assert_int_equal(origin_text_tracks_finish(texts, &options, &part, NULL), FB_OK);
     assert_int_equal(part.n_tracks, 3); /* the silent one is not among them */
     assert_string_equal(part.tracks[0].track.path, "t/0");
     assert_string_equal(part.tracks[0].track.name, "Deutsch");
@@ -249,7 +249,7 @@ static void texts_of_a_file_and_beside_it_become_tracks_of_a_part(void **state)
     assert_string_equal(part.tracks[2].track.name, "Mine");
     assert_int_equal(part.tracks[2].track.n_segments, 1);
     origin_part_done(&part);
-    origin_texts_free(texts);
+    origin_text_tracks_free(texts);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "origin/media/texts.h"
+#include "origin/media/text_tracks.h"
 
 #include "base/core/alloc.h"
 #include "base/core/diag.h"
@@ -16,14 +16,15 @@ struct text {
     struct origin_track track;
 };
 
-struct origin_texts {
+struct origin_text_tracks {
     struct text texts[ORIGIN_MEDIA_MAX_TEXT];
     size_t n_texts;
 };
 
-int origin_texts_new(AVFormatContext *format, struct origin_texts **ret_texts, struct fb_diag *diag)
+int origin_text_tracks_new(AVFormatContext *format, struct origin_text_tracks **ret_texts,
+                           struct fb_diag *diag)
 {
-    struct origin_texts *texts = FB_NEW(struct origin_texts);
+    struct origin_text_tracks *texts = FB_NEW(struct origin_text_tracks);
 
     for (unsigned i = 0; i < format->nb_streams; i++) {
         AVStream *stream = format->streams[i];
@@ -43,7 +44,7 @@ int origin_texts_new(AVFormatContext *format, struct origin_texts **ret_texts, s
     return FB_OK;
 }
 
-void origin_texts_free(struct origin_texts *texts)
+void origin_text_tracks_free(struct origin_text_tracks *texts)
 {
     if (texts != NULL) {
         for (size_t i = 0; i < texts->n_texts; i++) {
@@ -75,8 +76,9 @@ static void track_describe(struct origin_track *track,
     (void)snprintf(track->name, sizeof(track->name), "%s", name);
 }
 
-int origin_texts_add_file(struct origin_texts *texts, const char *path,
-                          const struct origin_request_subtitle *subtitle, struct fb_diag *diag)
+int origin_text_tracks_add_file(struct origin_text_tracks *texts, const char *path,
+                                const struct origin_request_subtitle *subtitle,
+                                struct fb_diag *diag)
 {
     FB_AUTO(fb_buf_done) struct fb_buf bytes = {0};
 
@@ -98,8 +100,8 @@ int origin_texts_add_file(struct origin_texts *texts, const char *path,
     return FB_OK;
 }
 
-static struct origin_subtitles *texts_find(const struct origin_texts *texts, const AVPacket *packet,
-                                           const AVStream **ret_stream)
+static struct origin_subtitles *texts_find(const struct origin_text_tracks *texts,
+                                           const AVPacket *packet, const AVStream **ret_stream)
 {
     for (size_t i = 0; i < texts->n_texts; i++) {
         const AVStream *stream = texts->texts[i].stream;
@@ -111,14 +113,15 @@ static struct origin_subtitles *texts_find(const struct origin_texts *texts, con
     return NULL;
 }
 
-const AVStream *origin_texts_stream(const struct origin_texts *texts, const AVPacket *packet)
+const AVStream *origin_text_tracks_stream(const struct origin_text_tracks *texts,
+                                          const AVPacket *packet)
 {
     const AVStream *stream = NULL;
     (void)texts_find(texts, packet, &stream);
     return stream;
 }
 
-void origin_texts_push(struct origin_texts *texts, const AVPacket *packet)
+void origin_text_tracks_push(struct origin_text_tracks *texts, const AVPacket *packet)
 {
     const AVStream *stream = NULL;
     struct origin_subtitles *subtitles = texts_find(texts, packet, &stream);
@@ -128,7 +131,7 @@ void origin_texts_push(struct origin_texts *texts, const AVPacket *packet)
 }
 
 /* Only those that have something to show count from here on. */
-static void texts_drop_empty(struct origin_texts *texts)
+static void texts_drop_empty(struct origin_text_tracks *texts)
 {
     size_t n = 0;
     for (size_t i = 0; i < texts->n_texts; i++) {
@@ -145,8 +148,9 @@ static void texts_drop_empty(struct origin_texts *texts)
     texts->n_texts = n;
 }
 
-int origin_texts_finish(struct origin_texts *texts, const struct origin_subtitles_options *options,
-                        struct origin_part *part, struct fb_diag *diag)
+int origin_text_tracks_finish(struct origin_text_tracks *texts,
+                              const struct origin_subtitles_options *options,
+                              struct origin_part *part, struct fb_diag *diag)
 {
     struct origin_track tracks[ORIGIN_MEDIA_MAX_TEXT];
     int err = FB_OK;
