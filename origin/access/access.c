@@ -51,8 +51,8 @@ void origin_access_free(struct origin_access *access)
 
 /* ---- who ----------------------------------------------------------------------- */
 
-int origin_access_see(struct origin_access *access, const struct origin_id *user,
-                      const struct origin_video *video, struct origin_view *ret_view)
+int origin_access_look_as(struct origin_access *access, const struct origin_id *user,
+                          const struct origin_video *video, struct origin_view *ret_view)
 {
     const struct origin_access_options *options = &access->options;
     bool is_open = video->privacy != ORIGIN_PRIVACY_PRIVATE && video->deactivated_ms == 0;
@@ -85,7 +85,7 @@ int origin_access_look(struct origin_access *access, struct fb_str authorization
 
     /* Else it is nobody. */
     FB_IGNORE(origin_auth_user(access->options.auth, authorization, &user));
-    return origin_access_see(access, &user, video, ret_view);
+    return origin_access_look_as(access, &user, video, ret_view);
 }
 
 /* ---- where ---------------------------------------------------------------------- */

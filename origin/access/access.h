@@ -71,11 +71,13 @@ struct origin_view {
     bool may_play;   /* where countries let it */
 };
 
-/* `user` looks; empty: nobody that is known. */
-FB_MUST_CHECK int origin_access_see(struct origin_access *access, const struct origin_id *user,
-                                    const struct origin_video *video, struct origin_view *ret_view);
+/* What `user` may see of it; empty: somebody who is not known. */
+FB_MUST_CHECK int origin_access_look_as(struct origin_access *access, const struct origin_id *user,
+                                        const struct origin_video *video,
+                                        struct origin_view *ret_view);
 
-/* The same; `authorization` is the field of that name; what is no token of ours is nobody's. */
+/* The same for whom `authorization`, the field of that name, is a token of; without one of ours it
+ * is somebody who is not known. */
 FB_MUST_CHECK int origin_access_look(struct origin_access *access, struct fb_str authorization,
                                      const struct origin_video *video,
                                      struct origin_view *ret_view);

@@ -158,7 +158,7 @@ static int text_read(const struct origin_status *status, const struct who *who, 
 
     int err = origin_catalog_video_get(status->options.catalog, &arena, &who->video, &video);
     if (err == FB_OK) {
-        err = origin_access_see(status->options.access, &who->user, &video, &view);
+        err = origin_access_look_as(status->options.access, &who->user, &video, &view);
     }
     bool is_hidden = err == FB_OK && (video.deactivated_ms != 0 || !view.may_follow);
     if (err == FB_E_NOT_FOUND || is_hidden) {
