@@ -25,16 +25,6 @@ int origin_catalog_sweep_add(struct fb_db *db, enum origin_sweep_kind kind,
     return fb_db_run(&q);
 }
 
-int origin_catalog_sweep_note(struct origin_catalog *catalog, const struct origin_sweep *sweep,
-                              int64_t after_ms)
-{
-    FB_AUTO(fb_db_hold_done) struct fb_db_hold hold = {0};
-    int err = fb_db_take(catalog->pool, &hold);
-    return err < 0 ? err
-                   : origin_catalog_sweep_add(hold.db, sweep->kind, &sweep->video, sweep->version,
-                                              after_ms);
-}
-
 int origin_catalog_sweep_stop(struct fb_db *db, const struct origin_id *video,
                               struct fb_str version)
 {

@@ -41,7 +41,3 @@ FB_MUST_CHECK int origin_catalog_sweep_begin(struct origin_catalog *catalog,
 /* Its objects are gone. */
 FB_MUST_CHECK int origin_catalog_sweep_end(struct origin_catalog *catalog,
                                            const struct origin_sweep *sweep);
-
-/* Notes one by itself; an earlier note stands. */
-FB_MUST_CHECK int origin_catalog_sweep_note(struct origin_catalog *catalog,
-                                            const struct origin_sweep *sweep, int64_t after_ms);

@@ -49,11 +49,6 @@ void origin_watched_add(struct origin_watched *watched, uint64_t user, int64_t v
     watched->n = FB_MIN(watched->n + 1, watched->room);
 }
 
-size_t origin_watched_count(const struct origin_watched *watched)
-{
-    return watched->n;
-}
-
 static int event_compare(const void *left, const void *right)
 {
     const struct event *a = left;

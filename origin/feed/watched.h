@@ -24,8 +24,6 @@ void origin_watched_free(struct origin_watched *watched);
 /* `user` stands for somebody, `video` is its number in the catalog; events come in their order. */
 void origin_watched_add(struct origin_watched *watched, uint64_t user, int64_t video);
 
-size_t origin_watched_count(const struct origin_watched *watched);
-
 /* The likeness of the shelf's videos, finished; the caller's. What is not on the shelf is left out.
  */
 struct origin_likeness *origin_watched_likeness(const struct origin_watched *watched,

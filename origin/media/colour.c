@@ -125,11 +125,6 @@ struct origin_colours origin_colours_of(const AVFrame *frame, const AVCodecParam
     return colours;
 }
 
-bool origin_colours_are_hdr(const struct origin_colours *colours)
-{
-    return is_hdr_curve(colours->curve);
-}
-
 /* ---- what becomes of it ------------------------------------------------ */
 
 static bool colours_can_convert(void)

@@ -31,8 +31,6 @@ struct origin_colours {
  * none), then guessed. Nothing is unspecified afterwards. */
 struct origin_colours origin_colours_of(const AVFrame *frame, const AVCodecParameters *claims);
 
-bool origin_colours_are_hdr(const struct origin_colours *colours);
-
 /* Filters with a comma last, or an empty text where none are needed, for a
  * picture that was brought to limited range, and to `matrix` if it was RGB. */
 void origin_colours_chain(const struct origin_colours *colours,

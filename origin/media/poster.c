@@ -5,7 +5,6 @@
 #include "base/core/err.h"
 #include "origin/media/filter.h"
 #include "origin/media/jpeg.h"
-#include "origin/media/output.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -101,18 +100,4 @@ int origin_poster_encode(struct origin_poster *poster, AVPacket *packet, struct 
     int err = poster_shape(poster->frame, shaped, diag);
     return err < 0 ? fb_diag_set(diag, err, "make the poster: %s", fb_err_text(err))
                    : origin_jpeg_encode(shaped, POSTER_QUALITY, packet, diag);
-}
-
-int origin_poster_write(struct origin_poster *poster, struct origin_output *output,
-                        struct fb_diag *diag)
-{
-    FB_AUTO(origin_av_packet_done) AVPacket *packet = origin_av_packet_new();
-
-    int err = origin_poster_encode(poster, packet, diag);
-    if (err < 0) {
-        return err;
-    }
-    struct fb_str bytes = {(const char *)packet->data, (size_t)packet->size};
-    err = origin_output_put(output, "poster.jpg", bytes);
-    return err < 0 ? fb_diag_set(diag, err, "write poster.jpg: %s", fb_err_text(err)) : FB_OK;
 }

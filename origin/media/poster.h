@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 struct fb_diag;
-struct origin_output;
 
 enum { ORIGIN_POSTER_MAX_SIDE = 1280, ORIGIN_POSTER_LOOKS = 12 };
 
@@ -40,7 +39,3 @@ double origin_poster_score(const uint8_t *luma, int stride, int width, int heigh
 /* A JPEG of it, which was shown something, into an empty packet. */
 FB_MUST_CHECK int origin_poster_encode(struct origin_poster *poster, AVPacket *packet,
                                        struct fb_diag *diag);
-
-/* Writes poster.jpg. */
-FB_MUST_CHECK int origin_poster_write(struct origin_poster *poster, struct origin_output *output,
-                                      struct fb_diag *diag);

@@ -14,6 +14,7 @@
  *            one for longer references it.
  * Threads    One at a time; scales on the calling thread, while the picture is in its cache.
  * Limits     ORIGIN_SIZES_MAX sizes.
+ * Failures   What FFmpeg says of a picture that cannot be scaled, with a sentence.
  */
 #pragma once
 
@@ -39,6 +40,7 @@ size_t origin_sizes_parent(const struct origin_size *sizes, size_t n, size_t ind
 struct origin_sizes *origin_sizes_new(const struct origin_size *sizes, size_t n);
 void origin_sizes_free(struct origin_sizes *sizes); /* accepts NULL */
 
+/* Makes `whole` in all sizes. It is borrowed until the next is made: a size may refer to it. */
 FB_MUST_CHECK int origin_sizes_make(struct origin_sizes *sizes, AVFrame *whole,
                                     struct fb_diag *diag);
 

@@ -97,13 +97,3 @@ int64_t origin_snapshot_made_ms(const struct origin_snapshot *snapshot)
 {
     return snapshot->made_ms;
 }
-
-size_t origin_snapshot_regions(const struct origin_snapshot *snapshot)
-{
-    return snapshot->n_regions > 0 ? snapshot->n_regions - 1 : 0;
-}
-
-struct fb_str origin_snapshot_region(const struct origin_snapshot *snapshot, size_t i)
-{
-    return snapshot->regions[i + 1];
-}

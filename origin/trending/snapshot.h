@@ -53,11 +53,9 @@ struct origin_snapshot_list origin_snapshot_list(const struct origin_snapshot *s
 const struct origin_snapshot_video *origin_snapshot_find(const struct origin_snapshot *snapshot,
                                                          const struct origin_id *id);
 
-/* How many videos have ranks, when it was made (Unix milliseconds), and which regions it knows. */
+/* How many videos have ranks, and when it was made (Unix milliseconds). */
 size_t origin_snapshot_count(const struct origin_snapshot *snapshot);
 int64_t origin_snapshot_made_ms(const struct origin_snapshot *snapshot);
-size_t origin_snapshot_regions(const struct origin_snapshot *snapshot);
-struct fb_str origin_snapshot_region(const struct origin_snapshot *snapshot, size_t i);
 
 struct origin_snapshot *origin_snapshot_ref(struct origin_snapshot *snapshot);
 void origin_snapshot_unref(struct origin_snapshot *snapshot); /* accepts NULL */
