@@ -114,8 +114,6 @@ void fb_hpack_done(struct fb_hpack *hpack)
     while (hpack->n_entries > 0) {
         drop_oldest(hpack);
     }
-    fb_buf_done(&hpack->run.lines);
-    fb_buf_done(&hpack->run.block);
 }
 
 void fb_hpack_limit(struct fb_hpack *hpack, uint32_t n_bytes)
@@ -265,49 +263,11 @@ char *fb_hpack_put(struct fb_hpack *hpack, char *at, const struct fb_header *fie
     return put_indexed(at, LAST_STATIC + 1 + age);
 }
 
-/* ---- several fields ------------------------------------------------------- */
-
-/* What was kept since, or dropped, has changed the numbers in the block. */
-static bool is_repeated(const struct fb_hpack *hpack, struct fb_str lines)
+char *fb_hpack_put_all(struct fb_hpack *hpack, char *at, const struct fb_header *fields, size_t n)
 {
-    const struct fb_hpack_run *run = &hpack->run;
-
-    return run->newest == hpack->newest && run->n_entries == hpack->n_entries && lines.len > 0 &&
-           fb_str_equal(fb_buf_str(&run->lines), lines);
-}
-
-static void remember(struct fb_hpack *hpack, struct fb_str lines, struct fb_str block)
-{
-    struct fb_hpack_run *run = &hpack->run;
-
-    fb_buf_clear(&run->lines);
-    fb_buf_append(&run->lines, lines);
-    fb_buf_clear(&run->block);
-    fb_buf_append(&run->block, block);
-    run->newest = hpack->newest;
-    run->n_entries = hpack->n_entries;
-    run->next = hpack->next;
-}
-
-char *fb_hpack_put_lines(struct fb_hpack *hpack, char *at, struct fb_str lines,
-                         const struct fb_header *fields, size_t n)
-{
-    const struct fb_hpack_run *run = &hpack->run;
-    uint32_t newest = hpack->newest;
-    char *begin = at;
-
-    if (is_repeated(hpack, lines)) {
-        memcpy(at, run->block.ptr, run->block.len);
-        hpack->next = run->next;
-        return at + run->block.len;
-    }
     for (size_t i = 0; i < n; i++) {
         struct fb_header trimmed = {fields[i].name, fb_str_trim(fields[i].value)};
         at = fb_hpack_put(hpack, at, &trimmed);
-    }
-    /* What has put something into the table would put it there again. */
-    if (hpack->newest == newest && n > 0 && lines.len <= FB_HPACK_MAX_LINES) {
-        remember(hpack, lines, (struct fb_str){begin, (size_t)(at - begin)});
     }
     return at;
 }

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FB_HPACK_TABLE_BYTES = 2048, FB_HPACK_MAX_ENTRIES = 32, FB_HPACK_MAX_LINES = 1024 };
+enum { FB_HPACK_TABLE_BYTES = 2048, FB_HPACK_MAX_ENTRIES = 32 };
 
 /* A field that the other end knows: its name as it was given, then its value. */
 struct fb_hpack_entry {
@@ -30,24 +30,14 @@ struct fb_hpack_entry {
     uint32_t n_value;
 };
 
-/* Fields that were encoded together, and what became of them while the table was the same. */
-struct fb_hpack_run {
-    struct fb_buf lines; /* as HTTP/1 writes them */
-    struct fb_buf block;
-    uint32_t newest; /* of the table, as the next two */
-    uint32_t n_entries;
-    uint32_t next;
-};
-
 /* Zero is one whose table is empty, and may have FB_HPACK_TABLE_BYTES. */
 struct fb_hpack {
     struct fb_hpack_entry entries[FB_HPACK_MAX_ENTRIES]; /* a ring */
     uint32_t newest;                                     /* its place; the others are before it */
     uint32_t n_entries;
     uint32_t n_bytes;
-    uint32_t next;           /* the place where the next field is likely to be */
-    uint32_t n_taken;        /* of FB_HPACK_TABLE_BYTES, by who has less */
-    struct fb_hpack_run run; /* the last */
+    uint32_t next;    /* the place where the next field is likely to be */
+    uint32_t n_taken; /* of FB_HPACK_TABLE_BYTES, by who has less */
 };
 
 void fb_hpack_done(struct fb_hpack *hpack);
@@ -62,7 +52,5 @@ char *fb_hpack_put_status(char *at, unsigned status);
 /* The name may have capital letters, which are written as small ones. */
 char *fb_hpack_put(struct fb_hpack *hpack, char *at, const struct fb_header *field);
 
-/* `n` of them, which are `lines` as HTTP/1 writes them: those of the last call, if they are up to
- * FB_HPACK_MAX_LINES bytes, are not encoded again. Room is needed as for each. */
-char *fb_hpack_put_lines(struct fb_hpack *hpack, char *at, struct fb_str lines,
-                         const struct fb_header *fields, size_t n);
+/* `n` of them, whose values may have white space around them. */
+char *fb_hpack_put_all(struct fb_hpack *hpack, char *at, const struct fb_header *fields, size_t n);

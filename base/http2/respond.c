@@ -27,8 +27,7 @@ static void put_fields(struct fb_http2_session *session, struct fb_http2_stream 
         at = fb_hpack_put_status(at, 100);
     } else {
         at = fb_hpack_put_status(at, stream->status_out);
-        at = fb_hpack_put_lines(&session->hpack, at, stream->lines_out, stream->lined_out,
-                                stream->n_lined_out);
+        at = fb_hpack_put_all(&session->hpack, at, stream->lined_out, stream->n_lined_out);
         for (size_t i = 0; i < stream->n_fields_out; i++) {
             at = fb_hpack_put(&session->hpack, at, &stream->fields_out[i]);
         }
@@ -158,7 +157,6 @@ static void note_fields(struct fb_http2_stream *stream, const struct fb_http2_re
     size_t max_fields = response->n_headers - response->n_lines + response->n_extra + 1;
     struct fb_header *fields = fb_arena_alloc(stream->arena, max_fields * sizeof(*fields));
 
-    stream->lines_out = response->lines;
     stream->lined_out = response->headers;
     stream->n_lined_out = response->n_lines;
     stream->n_fields_out = 0;

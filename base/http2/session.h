@@ -80,8 +80,7 @@ struct fb_http2_stream {
 
     /* Private to base/http2. */
     struct fb_buf cookie;
-    struct fb_str lines_out;           /* of the head that is to be sent, at first */
-    const struct fb_header *lined_out; /* the same as fields */
+    const struct fb_header *lined_out; /* of the head that is to be sent, at first: borrowed */
     size_t n_lined_out;
     const struct fb_header *fields_out; /* all others; in `arena` */
     size_t n_fields_out;
