@@ -424,6 +424,12 @@ int origin_ledger_complete(struct origin_ledger *ledger, struct fb_arena *arena,
     int err = origin_ledger_find(ledger, arena, completion->place, completion->upload, &row, fault);
     if (err == FB_OK && row.state == ORIGIN_UPLOAD_OPEN) {
         err = complete(ledger, arena, &row, completion, fault);
+        if (err < 0 && fault->kind == ORIGIN_FAULT_PART) {
+            /* Parts go with an upload that is aborted meanwhile, which is what to say then. */
+            int gone = origin_ledger_find(ledger, arena, completion->place, completion->upload,
+                                          &row, fault);
+            err = gone < 0 ? gone : err;
+        }
     }
     join_leave(ledger, &join);
     if (err == FB_OK) {
