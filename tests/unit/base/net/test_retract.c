@@ -97,28 +97,14 @@ static void what_a_pair_does_not_take_can_be_taken_back(void **state)
 
 /* ---- files --------------------------------------------------------------- */
 
-/* A file of memory with MUCH bytes, mapped. */
-static struct fb_slice_file make_file(void)
+/* The same bytes as make_bytes() has. */
+static struct fb_slice_file make_long_file(void)
 {
-    struct fb_slice_file file = {.fd = memfd_create("test", MFD_CLOEXEC)};
     char *bytes = make_bytes();
+    struct fb_slice_file file = make_file(bytes, MUCH);
 
-    assert_int_equal(write(file.fd, bytes, MUCH), MUCH);
     fb_free(bytes);
-    file.begin = mmap(NULL, MUCH, PROT_READ, MAP_SHARED, file.fd, 0);
-    assert_ptr_not_equal(file.begin, MAP_FAILED);
     return file;
-}
-
-static void drop_file(const struct fb_slice_file *file)
-{
-    union {
-        const char *borrowed;
-        void *mapped;
-    } at = {.borrowed = file->begin};
-
-    (void)munmap(at.mapped, MUCH);
-    (void)close(file->fd);
 }
 
 /* Pieces of memory and of the file in turn, which are those of make_bytes() together. */
@@ -128,7 +114,7 @@ static void files_and_memory_go_in_their_order(void **state)
                                   MUCH / 2 + 9, MUCH - 4097, MUCH - 4096, MUCH};
     struct fixture *f = *state;
     struct fb_stream *server = connect_both(f);
-    struct fb_slice_file file = make_file();
+    struct fb_slice_file file = make_long_file();
     char *bytes = make_bytes();
     struct fb_str pieces[FB_ARRAY_LEN(ends)];
     const struct fb_slice_file *files[FB_ARRAY_LEN(ends)];
@@ -149,7 +135,7 @@ static void files_and_memory_go_in_their_order(void **state)
     read_rest(f, &side, 1, f->client, &got);
     assert_memory_equal(got.ptr, bytes, MUCH);
     fb_free(bytes);
-    drop_file(&file);
+    drop_file(&file, MUCH);
 }
 
 /* What was sent is the kernel's; the rest is taken back and sent by a copy. */
@@ -157,7 +143,7 @@ static void a_file_can_be_taken_back_and_cut_out(void **state)
 {
     struct fixture *f = *state;
     struct fb_stream *server = connect_both(f);
-    struct fb_slice_file file = make_file();
+    struct fb_slice_file file = make_long_file();
     const struct fb_slice_file *files[] = {NULL, &file};
     char *want = make_bytes();
     struct fb_str pieces[] = {{want, 1000}, {file.begin + 1000, MUCH - 1000}};
@@ -178,7 +164,7 @@ static void a_file_can_be_taken_back_and_cut_out(void **state)
     read_rest(f, &side, 2, f->client, &got);
     assert_memory_equal(got.ptr, want, MUCH);
     fb_free(want);
-    drop_file(&file);
+    drop_file(&file, MUCH);
 }
 
 /* A descriptor that cannot be sent from is copied. */

@@ -4,32 +4,8 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 enum { FILE_BYTES = 4 * 1024 * 1024 };
-
-/* Holes, which are zeros. */
-static struct fb_slice_file make_file(void)
-{
-    struct fb_slice_file file = {.fd = memfd_create("test", MFD_CLOEXEC)};
-
-    assert_int_equal(ftruncate(file.fd, FILE_BYTES), 0);
-    file.begin = mmap(NULL, FILE_BYTES, PROT_READ, MAP_SHARED, file.fd, 0);
-    assert_ptr_not_equal(file.begin, MAP_FAILED);
-    return file;
-}
-
-static void drop_file(const struct fb_slice_file *file)
-{
-    union {
-        const char *borrowed;
-        void *mapped;
-    } at = {.borrowed = file->begin};
-
-    (void)munmap(at.mapped, FILE_BYTES);
-    (void)close(file->fd);
-}
 
 static int depth_of(const struct fb_stream *stream)
 {
@@ -68,7 +44,7 @@ static void more_of_a_file_waits_for_who_takes_it_at_once(void **state)
 {
     struct fixture *f = *state;
     struct fb_stream *server = connect_both(f);
-    struct fb_slice_file file = make_file();
+    struct fb_slice_file file = make_file(NULL, FILE_BYTES);
 
     assert_int_equal(depth_of(server), TCP_DEPTH_BYTES);
     while (depth_of(server) != TCP_DEPTH_QUICK_BYTES) {
@@ -76,14 +52,14 @@ static void more_of_a_file_waits_for_who_takes_it_at_once(void **state)
     }
     send_all(f, server, &file, true); /* what is copied costs memory */
     assert_int_equal(depth_of(server), TCP_DEPTH_BYTES);
-    drop_file(&file);
+    drop_file(&file, FILE_BYTES);
 }
 
 static void who_has_taken_nothing_yet_has_little_waiting(void **state)
 {
     struct fixture *f = *state;
     struct fb_stream *server = connect_both(f);
-    struct fb_slice_file file = make_file();
+    struct fb_slice_file file = make_file(NULL, FILE_BYTES);
     const struct fb_slice_file *files[] = {&file};
     struct fb_str piece = {file.begin, FILE_BYTES};
     struct side side;
@@ -97,14 +73,14 @@ static void who_has_taken_nothing_yet_has_little_waiting(void **state)
     f->n_accepted = 0;
     turn_until(f, &side.n_writes, 1);
     fb_loop_turn(f->loop);
-    drop_file(&file);
+    drop_file(&file, FILE_BYTES);
 }
 
 static void only_so_many_have_more_waiting(void **state)
 {
     struct fixture *f = *state;
     struct fb_stream *server = connect_both(f);
-    struct fb_slice_file file = make_file();
+    struct fb_slice_file file = make_file(NULL, FILE_BYTES);
     unsigned *n_deep = &fb_net_state(f->loop)->n_deep;
 
     *n_deep = TCP_DEPTH_MAX_QUICK;
@@ -121,14 +97,14 @@ static void only_so_many_have_more_waiting(void **state)
     fb_stream_close(server);
     assert_int_equal(*n_deep, TCP_DEPTH_MAX_QUICK - 1);
     f->n_accepted = 0;
-    drop_file(&file);
+    drop_file(&file, FILE_BYTES);
 }
 
 static void who_stops_gets_no_more_and_keeps_its_place_until_it_takes_that(void **state)
 {
     struct fixture *f = *state;
     struct fb_stream *server = connect_both(f);
-    struct fb_slice_file file = make_file();
+    struct fb_slice_file file = make_file(NULL, FILE_BYTES);
     const struct fb_slice_file *files[] = {&file};
     struct fb_str piece = {file.begin, FILE_BYTES};
     const unsigned *n_deep = &fb_net_state(f->loop)->n_deep;
@@ -151,7 +127,7 @@ static void who_stops_gets_no_more_and_keeps_its_place_until_it_takes_that(void 
         fb_loop_turn(f->loop);
     }
     assert_int_equal(*n_deep, 0);
-    drop_file(&file);
+    drop_file(&file, FILE_BYTES);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /*
- * A listener, a connection's two ends, and a loop with a fake clock. For the
+ * A listener, a connection's two ends, a loop with a fake clock, and files to send. For the
  * tests in this folder; each includes it once, before cmocka's header.
  */
 #pragma once
@@ -17,6 +17,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -36,6 +38,31 @@ struct side {
     unsigned n_waits;
     unsigned n_writes;
 };
+
+/* A file of memory with `n` bytes, mapped; NULL: holes, which are zeros. */
+static inline struct fb_slice_file make_file(const char *bytes, size_t n)
+{
+    struct fb_slice_file file = {.fd = memfd_create("test", MFD_CLOEXEC)};
+
+    assert_int_equal(ftruncate(file.fd, (off_t)n), 0);
+    if (bytes != NULL) {
+        assert_int_equal(write(file.fd, bytes, n), n);
+    }
+    file.begin = mmap(NULL, n, PROT_READ, MAP_SHARED, file.fd, 0);
+    assert_ptr_not_equal(file.begin, MAP_FAILED);
+    return file;
+}
+
+static inline void drop_file(const struct fb_slice_file *file, size_t n)
+{
+    union {
+        const char *borrowed;
+        void *mapped;
+    } at = {.borrowed = file->begin};
+
+    (void)munmap(at.mapped, n);
+    (void)close(file->fd);
+}
 
 static inline void on_accepted(void *ctx, struct fb_stream *stream)
 {
