@@ -15,7 +15,6 @@
  */
 #pragma once
 
-#include "base/core/buf.h"
 #include "base/http/head.h"
 
 #include <stddef.h>
